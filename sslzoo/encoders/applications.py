@@ -1,0 +1,31 @@
+"""Any architecture of keras.applications, randomly initialized, as `keras.applications:NAME`."""
+
+import difflib
+
+import keras
+from keras import layers
+
+# These bring their own preprocessing and expect 0..255; the others were made for centred input.
+PREPROCESSES_ITSELF = ("EfficientNet", "ConvNeXt", "MobileNetV3")
+
+
+def application(input_shape: tuple[int, int, int], name: str) -> keras.Model:
+    """The architecture `name`, such as "MobileNetV2", without its top, averaged over space: (batch, features).
+
+    BatchNorm gets the momentum 0.9 of self-supervised training in place of Keras' 0.99.
+
+    Raises:
+        ValueError: no such architecture; the nearest names are given.
+    """
+    build = getattr(keras.applications, name, None)
+    if not callable(build):
+        known = [n for n in dir(keras.applications) if n[0].isupper()]
+        near = difflib.get_close_matches(name, known, 3, 0.4) or known
+        raise ValueError(f"keras.applications has no {name!r}: did you mean {', '.join(near)}?")
+    scale, offset = (255.0, 0.0) if name.startswith(PREPROCESSES_ITSELF) else (2.0, -1.0)
+    images = keras.Input(input_shape, name="images")
+    base = build(include_top=False, weights=None, input_shape=input_shape, pooling="avg")
+    for layer in base._flatten_layers():
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = 0.9
+    return keras.Model(images, base(layers.Rescaling(scale, offset, name="normalize")(images)), name=name.lower())

@@ -1,0 +1,113 @@
+"""ResNet: He et al. (arXiv 1512.03385), stride in the 3x3 convolution, with stems for large and for small images."""
+
+import keras
+from keras import layers
+
+STEMS = ("auto", "imagenet", "small")
+
+
+def resnet18(input_shape, width: float = 1.0, stem: str = "auto") -> keras.Model:
+    """18 layers, 512 features (times `width`); see `resnet`."""
+    return resnet(input_shape, (2, 2, 2, 2), False, width, stem, "resnet18")
+
+
+def resnet34(input_shape, width: float = 1.0, stem: str = "auto") -> keras.Model:
+    """34 layers, 512 features (times `width`); see `resnet`."""
+    return resnet(input_shape, (3, 4, 6, 3), False, width, stem, "resnet34")
+
+
+def resnet50(input_shape, width: float = 1.0, stem: str = "auto") -> keras.Model:
+    """50 layers, 2048 features (times `width`); see `resnet`."""
+    return resnet(input_shape, (3, 4, 6, 3), True, width, stem, "resnet50")
+
+
+def resnet101(input_shape, width: float = 1.0, stem: str = "auto") -> keras.Model:
+    """101 layers, 2048 features (times `width`); see `resnet`."""
+    return resnet(input_shape, (3, 4, 23, 3), True, width, stem, "resnet101")
+
+
+def resnet(
+    input_shape: tuple[int | None, int | None, int],
+    depths: tuple[int, ...],
+    bottleneck: bool,
+    width: float = 1.0,
+    stem: str = "auto",
+    name: str = "resnet",
+) -> keras.Model:
+    """Stages of residual blocks over a stem, averaged over space: (batch, features). Takes images of any size.
+
+    Args:
+        input_shape: (height, width, channels); height and width choose the stem, and may be None for a given one.
+        depths: blocks of each stage.
+        bottleneck: blocks of three convolutions instead of two.
+        width: multiplies the channels.
+        stem: "imagenet" (7x7, stride 2, max-pool), "small" (3x3, stride 1) or "auto": small up to 64 px.
+    """
+    stem = _choose_stem(input_shape, stem)
+    images = keras.Input((None, None, input_shape[-1]), name="images")
+    x = layers.Rescaling(2.0, offset=-1.0, name="normalize")(images)
+    x = _stem(x, round(64 * width), stem)
+    for stage, depth in enumerate(depths):
+        for block in range(depth):
+            stride = 2 if stage > 0 and block == 0 else 1
+            build = _bottleneck if bottleneck else _basic
+            x = build(x, round(64 * 2**stage * width), stride, f"stage{stage + 1}_block{block + 1}")
+    return keras.Model(images, layers.GlobalAveragePooling2D(name="features")(x), name=name)
+
+
+def _choose_stem(input_shape: tuple, stem: str = "auto") -> str:
+    """The stem that "auto" stands for: a 32 px image would leave the ImageNet stem as 8 x 8."""
+    if stem not in STEMS:
+        raise ValueError(f"no stem {stem!r}: choose one of {', '.join(STEMS)}")
+    if stem != "auto":
+        return stem
+    if None in input_shape[:2]:
+        raise ValueError('stem "auto" needs the image size: give (height, width, channels), or name the stem')
+    return "small" if max(input_shape[:2]) <= 64 else "imagenet"
+
+
+def _stem(x, channels: int, stem: str):
+    if stem == "small":
+        return layers.ReLU(name="stem_relu")(_norm(_convolution(x, channels, 3, 1, "stem"), "stem"))
+    x = layers.ReLU(name="stem_relu")(_norm(_convolution(x, channels, 7, 2, "stem"), "stem"))
+    return layers.MaxPooling2D(3, 2, name="stem_pool")(layers.ZeroPadding2D(1, name="stem_pool_pad")(x))
+
+
+def _convolution(x, channels: int, kernel: int, stride: int, name: str):
+    # Padding on both sides alike, as every reference does: "same" pads a strided convolution on one side only.
+    if kernel > 1:
+        x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
+    fan_out = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+    return layers.Conv2D(channels, kernel, stride, use_bias=False, kernel_initializer=fan_out, name=f"{name}_conv")(x)
+
+
+def _norm(x, name: str, gamma: str = "ones"):
+    norm = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=gamma, name=f"{name}_norm")
+    return norm(x)
+
+
+def _shortcut(x, channels: int, stride: int, name: str):
+    if stride == 1 and x.shape[-1] == channels:
+        return x
+    return _norm(_convolution(x, channels, 1, stride, f"{name}_shortcut"), f"{name}_shortcut")
+
+
+def _join(x, branch, stride: int, name: str):
+    # The last gamma starts at zero, so that a block starts as the identity (Goyal et al., arXiv 1706.02677, 5.1).
+    branch = _norm(branch, f"{name}_last", gamma="zeros")
+    return layers.ReLU(name=name)(
+        layers.Add(name=f"{name}_add")([_shortcut(x, branch.shape[-1], stride, name), branch])
+    )
+
+
+def _basic(x, channels: int, stride: int, name: str):
+    branch = _norm(_convolution(x, channels, 3, stride, f"{name}_1"), f"{name}_1")
+    branch = _convolution(layers.ReLU(name=f"{name}_1_relu")(branch), channels, 3, 1, f"{name}_2")
+    return _join(x, branch, stride, name)
+
+
+def _bottleneck(x, channels: int, stride: int, name: str):
+    branch = _norm(_convolution(x, channels, 1, 1, f"{name}_1"), f"{name}_1")
+    branch = _convolution(layers.ReLU(name=f"{name}_1_relu")(branch), channels, 3, stride, f"{name}_2")
+    branch = layers.ReLU(name=f"{name}_2_relu")(_norm(branch, f"{name}_2"))
+    return _join(x, _convolution(branch, 4 * channels, 1, 1, f"{name}_3"), stride, name)

@@ -1,0 +1,121 @@
+"""Encoders over whole datasets: their features, and how good those are beside raw pixels and an untrained encoder."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from sslzoo.data import Dataset, load
+from sslzoo.evaluators import judge, table
+from sslzoo.export import load_encoder, read_facts
+from sslzoo.files import replacing
+from sslzoo.views import presets
+
+RAW_SIZE = 32  # raw pixels are judged at most at this side: a linear probe on 224 px would have 150 000 inputs
+
+
+def images(dataset: Dataset, size: int, batch_size: int = 256) -> Iterator[np.ndarray]:
+    """All images in order as encoders take them: batches (n, size, size, channels), float32 in [0, 1]."""
+    view = presets.evaluation(size)
+    for batch in dataset.batches(batch_size, drop_remainder=False):
+        yield view(batch["image"], batch["size"]).numpy()
+
+
+def encode(encoder: keras.Model, dataset: Dataset, size: int, batch_size: int = 256) -> np.ndarray:
+    """Features (n, dim), float32, of all images in order."""
+    total = -(-len(dataset) // batch_size)
+    bar = tqdm(images(dataset, size, batch_size), total=total, desc=f"features of {dataset.name}", leave=False)
+    return np.concatenate([encoder.predict_on_batch(batch).astype("float32") for batch in bar])
+
+
+def evaluate(
+    encoder: keras.Model | str | Path,
+    data,
+    untrained: keras.Model | None = None,
+    image_size: int | None = None,
+    fractions: tuple[float, ...] = (0.01, 0.1, 1.0),
+    seeds: int = 5,
+    say: Callable[[str], None] = print,
+) -> list:
+    """Linear probe, k-NN and clustering of an encoder, each beside raw pixels and the untrained encoder.
+
+    Args:
+        encoder: a Keras model or the path of an exported one.
+        data: as for `pretrain`; labels are needed in its training and its test part.
+        untrained: the encoder before its training; of a given encoder's architecture with new weights if not given.
+        image_size: side in pixels; that of the export, or of the encoder's input, if not given.
+        fractions: of the training labels that the linear probe learns from.
+        seeds: subsets of labels at fractions below 1.
+        say: takes the lines of progress and the table.
+
+    Returns:
+        Rows of the table.
+
+    Raises:
+        ValueError: no labels, or no size; the text is one line that says what to do.
+    """
+    train_set, test_set = _labelled(data)
+    if not isinstance(encoder, keras.Model):
+        image_size = image_size or read_facts(encoder)["encoder"]["image_shape"][0]
+        encoder = load_encoder(encoder)
+    size = image_size or encoder.input_shape[1]
+    if not size:
+        raise ValueError("this encoder takes images of any size: say which with image_size")
+    _same_channels(encoder, train_set)
+    untrained = untrained or _fresh(encoder)
+    features = {
+        "trained": tuple(encode(encoder, part, size) for part in (train_set, test_set)),
+        "untrained": tuple(encode(untrained, part, size) for part in (train_set, test_set)),
+        "raw pixels": tuple(_pixels(part, min(size, RAW_SIZE)) for part in (train_set, test_set)),
+    }
+    rows = list(judge(features, train_set.labels, test_set.labels, fractions=fractions, seeds=seeds))
+    say(table(rows))
+    return rows
+
+
+def embed(encoder: str | Path, data, out: str | Path, split: str = "train", batch_size: int = 256) -> Path:
+    """Writes features of all images of a dataset to an NPZ: `features` (n, dim), `index`, and `label`, `file` if known.
+
+    Args:
+        encoder: path of an exported encoder.
+        data: as for `pretrain`.
+        out: the .npz to write.
+        split: "train" or "test" part of the data.
+        batch_size: images encoded at a time.
+    """
+    dataset = getattr(load(data), split, None)
+    if dataset is None:
+        raise ValueError(f"the data has no part {split!r}: choose train")
+    size = read_facts(encoder)["encoder"]["image_shape"][0]
+    model = load_encoder(encoder)
+    _same_channels(model, dataset)
+    columns = {"features": encode(model, dataset, size, batch_size), "index": np.arange(len(dataset))}
+    columns |= {} if dataset.labels is None else {"label": dataset.labels}
+    columns |= {} if dataset.files is None else {"file": np.array(dataset.files)}
+    with replacing(out) as beside:
+        np.savez(beside, **columns)
+    return Path(out)
+
+
+def _labelled(data) -> tuple[Dataset, Dataset]:
+    train_set, test_set = load(data) if not isinstance(data, tuple) else data
+    if test_set is None or train_set.labels is None:
+        raise ValueError(f"{train_set.name} has no labels: an evaluation needs them (one folder a class, for images)")
+    return train_set, test_set
+
+
+def _fresh(encoder: keras.Model) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return type(encoder).from_config(encoder.get_config())
+
+
+def _same_channels(encoder: keras.Model, dataset: Dataset) -> None:
+    wanted, found = encoder.input_shape[-1], dataset.shape[-1]
+    if wanted != found:
+        raise ValueError(f"the encoder takes images of {wanted} channels, {dataset.name} has {found}")
+
+
+def _pixels(dataset: Dataset, size: int) -> np.ndarray:
+    return np.concatenate([batch.reshape(len(batch), -1) for batch in images(dataset, size)])

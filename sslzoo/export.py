@@ -1,0 +1,190 @@
+"""An encoder to and from a TF-Hub-style SavedModel, with a card that says what was measured."""
+
+import importlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from sslzoo.files import replacing
+
+ARCHITECTURE = "encoder.json"
+FACTS = "recipe.json"
+
+
+def export(encoder: keras.Model, path: str | Path, images: np.ndarray, facts: dict, overwrite: bool = False) -> dict:
+    """Writes the encoder as a SavedModel with card, loads it by every route, and notes how far each one is off.
+
+    The object follows the reusable SavedModel interface of TensorFlow Hub: callable with `training`, `variables`,
+    `trainable_variables`, `regularization_losses`; beside it the endpoints `serve` and `train`, each weight once.
+
+    Args:
+        encoder: functional model, float32 images (batch, height, width, channels) in [0, 1] -> (batch, features).
+        path: the folder to write.
+        images: a few of them, of the size that the encoder was trained for.
+        facts: what the card tells, JSON; kept in recipe.json.
+        overwrite: replace what stands at `path`.
+
+    Returns:
+        The facts with `loads`: route -> largest absolute difference to the encoder in memory, or why it failed.
+
+    Raises:
+        ValueError: something stands at `path`.
+    """
+    path = Path(path)
+    refuse_existing(path, overwrite)
+    spec = tf.TensorSpec(encoder.input_shape, "float32", name="images")
+    with replacing(path) as beside:
+        tf.saved_model.save(
+            _reusable(encoder, spec),
+            str(beside),
+            signatures={"serving_default": _endpoint(encoder, spec, named=True)},
+            options=tf.saved_model.SaveOptions(experimental_custom_gradients=True),
+        )
+        (beside / ARCHITECTURE).write_text(encoder.to_json(), "utf-8")
+        facts = facts | {"encoder": _contract(encoder, images), "loads": _compare(encoder, beside, images)}
+        write_card(beside, facts)
+    return facts
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raises the one line for an export that would replace something unasked."""
+    if path.exists() and not overwrite:
+        raise ValueError(f"{path} exists: --overwrite replaces it, --name or --export writes elsewhere")
+
+
+def load_encoder(path: str | Path) -> keras.Model:
+    """The exported encoder as a trainable functional Keras model.
+
+    Raises:
+        ValueError: there is no exported encoder at `path`.
+    """
+    path = Path(path)
+    if not (path / ARCHITECTURE).is_file():
+        raise ValueError(f"{path} holds no exported encoder: {ARCHITECTURE} is missing{_exports_near(path)}")
+    encoder = keras.models.model_from_json((path / ARCHITECTURE).read_text("utf-8"))
+    reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+    encoder.set_weights(
+        [reader.get_tensor(f"variables/{i}/.ATTRIBUTES/VARIABLE_VALUE") for i in range(len(encoder.variables))]
+    )
+    return encoder
+
+
+def read_facts(path: str | Path) -> dict:
+    """What recipe.json of an exported encoder tells."""
+    return json.loads((Path(path) / FACTS).read_text("utf-8"))
+
+
+def write_card(path: Path, facts: dict) -> None:
+    """recipe.json and README.md, the card, of an exported encoder."""
+    for name, text in ((FACTS, json.dumps(facts, indent=2, default=str) + "\n"), ("README.md", card(facts))):
+        with replacing(path / name) as beside:
+            beside.write_text(text, "utf-8")
+
+
+def card(facts: dict) -> str:
+    """The Markdown card of an encoder, from its facts."""
+    encoder = facts["encoder"]
+    height, width, channels = encoder["image_shape"]
+    loads = "\n".join(
+        f"| `{route}` | {difference if isinstance(difference, str) else format(difference, '.1e')} |"
+        for route, difference in facts["loads"].items()
+    )
+    told = "\n".join(f"- {name}: {value}" for name, value in facts.items() if isinstance(value, str | int | float))
+    scores = facts.get("scores_markdown") or "Not measured: the data has no labels, or evaluation was switched off."
+    return f"""# {facts.get("name", "encoder")}
+
+{encoder["name"]}, {encoder["parameters"]:,} parameters. Input: float32 images (batch, {height}, {width}, {channels}) in
+[0, 1], normalized inside. Output: float32 features (batch, {encoder["features"]}).
+
+## Scores
+
+{scores}
+
+## Loading it
+
+| route | largest difference to the encoder in memory |
+|---|---|
+{loads}
+
+`sslzoo.load_encoder(path)` gives a trainable Keras model; `keras.layers.TFSMLayer(path, call_endpoint="serve",
+call_training_endpoint="train")` and `tensorflow_hub.load(path)(images)` work without sslzoo.
+
+## Made by
+
+{told}
+
+The weights are yours: the licence of sslzoo does not reach them. Every knob and version is in `{FACTS}`.
+"""
+
+
+def _reusable(encoder: keras.Model, spec: tf.TensorSpec) -> tf.train.Checkpoint:
+    # Not encoder.export: it writes every weight twice, and its object cannot be called (keras#23553, keras#19131).
+    root = tf.train.Checkpoint()
+    root.variables = [variable.value for variable in encoder.variables]
+    root.trainable_variables = [variable.value for variable in encoder.trainable_variables]
+    root.regularization_losses = []
+    call = tf.function(lambda images, training=False: encoder(images, training=training))
+    for training in (False, True):
+        call.get_concrete_function(spec, training=training)
+    root.__call__ = call
+    root.serve = _endpoint(encoder, spec)
+    root.train = _endpoint(encoder, spec, training=True)
+    return root
+
+
+def _endpoint(encoder: keras.Model, spec: tf.TensorSpec, training: bool = False, named: bool = False) -> tf.function:
+    def call(images):
+        features = encoder(images, training=training)
+        return {"embedding": features} if named else features
+
+    return tf.function(call, input_signature=[spec])
+
+
+def _contract(encoder: keras.Model, images: np.ndarray) -> dict:
+    return {
+        "name": encoder.name,
+        "parameters": encoder.count_params(),
+        "features": encoder.output_shape[-1],
+        "image_shape": images.shape[1:],
+    }
+
+
+def _compare(encoder: keras.Model, path: Path, images: np.ndarray) -> dict[str, float | str]:
+    expected = ops.convert_to_numpy(encoder(images, training=False))
+    return {route: _difference(load, str(path), images, expected) for route, load in ROUTES.items()}
+
+
+def _difference(load: Callable, path: str, images: np.ndarray, expected: np.ndarray) -> float | str:
+    try:
+        found = ops.convert_to_numpy(load(path)(tf.constant(images)))
+    except Exception as error:  # another project's loader may fail in any way; the card names it.
+        return f"failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    return float(np.max(np.abs(found - expected)))
+
+
+def _load_with_hub(path: str) -> Callable:
+    # tensorflow_hub brings Keras 2 along, which announces itself at length.
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "0")
+    return importlib.import_module("tensorflow_hub").load(path)
+
+
+ROUTES: dict[str, Callable[[str], Callable]] = {
+    "sslzoo.load_encoder": load_encoder,
+    "tensorflow_hub.load": _load_with_hub,
+    "keras.layers.TFSMLayer": lambda path: keras.layers.TFSMLayer(
+        path, call_endpoint="serve", call_training_endpoint="train"
+    ),
+    "tf.saved_model.load": tf.saved_model.load,
+}
+
+
+def _exports_near(path: Path) -> str:
+    folder = path if path.is_dir() else path.parent
+    found = sorted(str(file.parent) for file in folder.glob(f"*/{ARCHITECTURE}"))
+    return f"; there are {', '.join(found)}" if found else ""

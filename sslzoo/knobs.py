@@ -1,0 +1,145 @@
+"""The knobs of functions and classes, read from their source, and the command lines made of them."""
+
+import argparse
+import ast
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One keyword argument: its name, default (REQUIRED where there is none), type as written, and docstring line."""
+
+    name: str
+    default: Any
+    type: str
+    help: str
+
+
+def read(path: Path, qualname: str) -> dict[str, Knob]:
+    """Knobs of the function or class `qualname` in a source file, in order; nothing is imported.
+
+    A class has those of its constructor. `self`, `*args` and `**kwargs` are none.
+    """
+    node = next(n for n in ast.parse(path.read_text("utf-8")).body if getattr(n, "name", None) == qualname)
+    doc = _documented(ast.get_docstring(node) or "")
+    if isinstance(node, ast.ClassDef):
+        node = next(n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
+    positional = node.args.args
+    defaults = [None] * (len(positional) - len(node.args.defaults)) + node.args.defaults
+    pairs = [*zip(positional, defaults, strict=True), *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)]
+    return {arg.arg: _knob(arg, default, doc) for arg, default in pairs if arg.arg != "self"}
+
+
+def _knob(arg: ast.arg, default: ast.expr | None, doc: dict[str, str]) -> Knob:
+    value = REQUIRED if default is None else ast.literal_eval(default)
+    annotation = ast.unparse(arg.annotation) if arg.annotation else type(value).__name__
+    return Knob(arg.arg, value, annotation, doc.get(arg.arg, ""))
+
+
+def _documented(docstring: str) -> dict[str, str]:
+    """Names and explanations of the docstring's Args section."""
+    section = re.search(r"^Args:\n(.*?)(?:\n\n|\Z)", docstring, re.S | re.M)
+    entries = re.findall(r"^    (\w[\w, ]*): (.*(?:\n     +.*)*)", section[1] if section else "", re.M)
+    return {name.strip(): re.sub(r"\s+", " ", text) for names, text in entries for name in names.split(",")}
+
+
+def summary(path: Path) -> str:
+    """The first line of a module's docstring, read without importing it."""
+    return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n")[0]
+
+
+def nearest(what: str, name: str, known: Iterable[str]) -> str:
+    """The line for a name that does not exist: the closest ones, or all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(str(name), known, 3, 0.5)
+    return f"no {what} {name!r}: " + (
+        f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
+    )
+
+
+def convert(knob: Knob, text: str) -> Any:
+    """A command-line word as the type that the knob is annotated with."""
+    optional = "None" in knob.type
+    if optional and text.lower() == "none":
+        return None
+    name = knob.type.replace("| None", "").strip()
+    if name == "bool":
+        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        if text.lower() not in words:
+            raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+        return words[text.lower()]
+    try:
+        return {"int": int, "float": float}.get(name, str)(text)
+    except ValueError:
+        article = "a whole number" if name == "int" else "a number"
+        raise argparse.ArgumentTypeError(f"{text!r} is not {article}") from None
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose word for a misspelt option is one line with the nearest right name, and exit status 2."""
+
+    def __init__(self, *args, **kwargs):
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+
+    def add(self, knob: Knob) -> None:
+        """An option for one knob; a bool may stand alone or with a value."""
+        text = knob.help.replace("%", "%%")
+        text += "" if knob.default in (REQUIRED, None, "") else f" (default: {knob.default})"
+        alone = dict(nargs="?", const=True) if knob.type == "bool" else {}
+        self.add_argument(
+            f"--{knob.name.replace('_', '-')}",
+            f"--{knob.name}",
+            dest=knob.name,
+            type=lambda word: convert(knob, word),
+            default=argparse.SUPPRESS,
+            required=knob.default is REQUIRED,
+            metavar=knob.type.replace(" | None", "").upper() if knob.type != "bool" else "BOOL",
+            help=text.strip(),
+            **alone,
+        )
+
+    def parse_args(self, args=None, namespace=None):
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            known = {o for a in self._actions for o in a.option_strings if o.startswith("--") and "_" not in o}
+            option = unknown[0].split("=")[0]
+            self.error(nearest("option", option, known) if option.startswith("-") else f"unexpected word {option!r}")
+        return parsed
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def run(action: Callable[[], Any]) -> None:
+    """Calls `action` as a command: bad input, faults and Ctrl-C end in one line on stderr and a status other than 0."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        action()
+    except KeyboardInterrupt as interrupt:
+        sys.exit(_last_words(str(interrupt) or "interrupted", 130))
+    except BrokenPipeError:
+        sys.exit(141)
+    except (ValueError, OSError) as error:
+        if os.environ.get("SSLZOO_TRACEBACK"):
+            raise
+        sys.exit(_last_words(str(error) or repr(error), 1 if isinstance(error, OSError) else 2))
+    except Exception as error:
+        # TensorFlow's errors, a full disk among them, are no OSError; they are told apart without importing it.
+        if os.environ.get("SSLZOO_TRACEBACK") or ".framework.errors" not in type(error).__module__:
+            raise
+        sys.exit(_last_words(str(error).split("\n")[0], 1))
+
+
+def _last_words(message: str, status: int) -> int:
+    print(f"sslzoo: {message}", file=sys.stderr)
+    return status

@@ -1,0 +1,34 @@
+"""SimCLR: agree on two views of an image, differ from the rest of the batch."""
+
+from sslzoo.heads import mlp
+from sslzoo.losses import nt_xent
+from sslzoo.model import SSLModel
+from sslzoo.replicas import gather
+
+
+class SimCLR(SSLModel):
+    """Contrasts each image with all others of the global batch.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: width of the embedding, which training alone uses.
+        hidden_dim: width of the projector's hidden layer.
+        temperature: 0.1 in the paper for ImageNet, 0.5 for CIFAR-10.
+    """
+
+    paper = "https://arxiv.org/abs/2002.05709"
+    views = "simclr"
+
+    def __init__(self, encoder, projection_dim: int = 128, hidden_dim: int = 2048, temperature: float = 0.1, **kwargs):
+        super().__init__(encoder, **kwargs)
+        self.projection_dim = projection_dim
+        self.hidden_dim = hidden_dim
+        self.temperature = temperature
+        self.projector = mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
+
+    def call(self, batch):
+        z_a, z_b = self.together(batch["views"], lambda images: self.projector(self.encoder(images)))
+        return dict(z_a=z_a, z_b=z_b)
+
+    def objective(self, z_a, z_b):
+        return nt_xent(gather(z_a), gather(z_b), self.temperature)

@@ -1,0 +1,179 @@
+"""Callbacks that watch a training without touching it: health of the embeddings, online k-NN, throughput."""
+
+import math
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from tqdm import tqdm
+
+from sslzoo import losses
+
+
+def spread(z: np.ndarray) -> float:
+    """Standard deviation of normalized embeddings (n, dim), mean over dimensions, times sqrt(dim): 1 even, 0 collapsed.
+
+    The collapse indicator of SimSiam (arXiv 2011.10566, section 4.1).
+    """
+    return float(np.mean(np.std(_unit(z), axis=0)) * math.sqrt(z.shape[1]))
+
+
+def effective_rank(z: np.ndarray) -> float:
+    """RankMe (arXiv 2210.02885, equation 3): exp of the entropy of the singular values of z (n, dim); 1..dim."""
+    values = np.linalg.svd(np.asarray(z, "float64"), compute_uv=False)
+    p = values / max(values.sum(), 1e-12) + 1e-7
+    return float(np.exp(-np.sum(p * np.log(p))))
+
+
+def agreement(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> tuple[float, float]:
+    """How well row i of z_a (n, dim) finds row i among all rows of z_b: share of hits, softmax entropy in nats.
+
+    As SimCLR logs them: over the n logits across the views. The entropy starts near log n and falls.
+    """
+    logits = _unit(z_a) @ _unit(z_b).T / temperature
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    return float(np.mean(logits.argmax(1) == np.arange(len(z_a)))), float(-np.mean(np.sum(p * np.log(p + 1e-8), 1)))
+
+
+def health(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> dict[str, float]:
+    """Every label-free figure of two views' embeddings, each (n, dim): design of `Health`, usable alone."""
+    accuracy, entropy = agreement(z_a, z_b, temperature)
+    excess = float(losses.nt_xent(z_a, z_b, temperature)) - losses.nt_xent_baseline(*z_a.shape, temperature)
+    return {
+        "spread": spread(z_a),
+        "rank": effective_rank(z_a),
+        "alignment": float(losses.align(z_a, z_b)),
+        "uniformity": float(losses.uniformity(z_a)),
+        "contrast_accuracy": accuracy,
+        "contrast_entropy": entropy,
+        "nt_xent_excess": excess,
+    }
+
+
+def verdict(figures: dict[str, float], count: int, dim: int) -> str:
+    """The figures of `health` over `count` images in words: diverged, collapsing, not learning yet, or learning."""
+    rank, hits = figures["rank"], figures["contrast_accuracy"]
+    if not all(map(math.isfinite, figures.values())):
+        return "diverged: embeddings are not finite; lower the learning rate"
+    if figures["spread"] < 0.1:
+        return (
+            f"collapsing: all embeddings point one way (spread {figures['spread']:.2f} of 1); lower the learning rate"
+        )
+    if rank < max(2.0, 0.03 * min(count, dim)):
+        return f"collapsing: rank {rank:.0f} of {min(count, dim)}; lower the learning rate or weaken the views"
+    found = f"finds an image's other view among {count} in {hits:.0%} of cases (chance {1 / count:.1%})"
+    if hits < 5 / count:
+        return f"not learning yet: {found}"
+    return f"learning: rank {rank:.0f} of {min(count, dim)}, {found}"
+
+
+def _unit(z: np.ndarray) -> np.ndarray:
+    z = np.asarray(z, "float64")
+    return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+
+
+class Health(keras.callbacks.Callback):
+    """Adds the figures of `health` to each epoch's logs.
+
+    Args:
+        batch: fixed views of some images, as the model is called with: {"views": (view_a, view_b), ...}.
+        model: gives `z_a` and `z_b` for a batch; the contrastive figures take its `temperature`, 0.5 without one.
+    """
+
+    def __init__(self, batch: dict, model: keras.Model):
+        super().__init__()
+        self.batch = batch
+        self.watched = model
+
+    def embeddings(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of both views, each (n, dim), with BatchNorm in inference mode."""
+        outputs = self.watched(self.batch, training=False)
+        return ops.convert_to_numpy(outputs["z_a"]), ops.convert_to_numpy(outputs["z_b"])
+
+    def figures(self) -> dict[str, float]:
+        """The figures of `health` now."""
+        return health(*self.embeddings(), getattr(self.watched, "temperature", 0.5))
+
+    def judge(self) -> str:
+        """The verdict in words, now."""
+        return verdict(self.figures(), *self.embeddings()[0].shape)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        logs.update(self.figures())
+
+
+class OnlineKNN(keras.callbacks.Callback):
+    """Adds `knn`, the accuracy of nearest neighbours of features, to each epoch's logs.
+
+    Args:
+        score: features (n, dim) -> accuracy, such as `evaluators.knn` with the labels bound.
+        images: float32 (n, height, width, channels) in [0, 1].
+    """
+
+    def __init__(self, score: Callable[[np.ndarray], float], images: np.ndarray, batch_size: int = 256):
+        super().__init__()
+        self.score = score
+        self.images = images
+        self.batch_size = batch_size
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        encoder = self.model.encoder
+        parts = np.array_split(self.images, math.ceil(len(self.images) / self.batch_size))
+        features = [ops.convert_to_numpy(encoder(part, training=False)) for part in parts]
+        logs["knn"] = self.score(np.concatenate(features))
+
+
+class Throughput(keras.callbacks.Callback):
+    """Progress bar with loss, images/s and the share of time spent waiting for data; both also in the logs.
+
+    Args:
+        batch_size: images of a global batch.
+        total_epochs, steps_per_epoch: for the bar.
+    """
+
+    def __init__(self, batch_size: int, total_epochs: int, steps_per_epoch: int):
+        super().__init__()
+        self.batch_size = batch_size
+        self.total_epochs = total_epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.waited = tf.Variable(0.0, dtype="float64", trainable=False)
+
+    def watch(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """The same batches, with the seconds that the training waits for each added up."""
+
+        def note(asked, batch):
+            self.waited.assign_add(tf.timestamp() - asked)
+            return batch
+
+        # zip asks its parts in order: the clock is read when a batch is asked for, `note` runs when it has come.
+        clock = tf.data.Dataset.counter().map(lambda _: tf.timestamp())
+        options = tf.data.Options()
+        options.experimental_optimization.inject_prefetch = False
+        return tf.data.Dataset.zip(clock, batches).map(note).with_options(options)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.bar = tqdm(
+            total=self.steps_per_epoch, desc=f"epoch {epoch + 1}/{self.total_epochs}", unit="step", leave=False
+        )
+        self.began, self.steps = time.perf_counter(), 0
+        self.waited.assign(0.0)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.steps += 1
+        self.bar.set_postfix(self._rates() | {"loss": f"{float(logs['loss']):.3f}"}, refresh=False)
+        self.bar.update()
+
+    def _rates(self) -> dict[str, str]:
+        seconds = time.perf_counter() - self.began
+        rate = self.steps * self.batch_size / seconds
+        return {"images/s": f"{rate:.0f}", "data wait": f"{min(1.0, float(self.waited) / seconds):.0%}"}
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        seconds = time.perf_counter() - self.began
+        logs["images_per_second"] = self.steps * self.batch_size / seconds
+        logs["data_wait"] = min(1.0, float(self.waited) / seconds)
+        self.bar.close()

@@ -1,0 +1,116 @@
+"""The training loop around Keras' fit: steps, checkpoints, and an end that loses nothing."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from tqdm import tqdm
+
+
+class Diverged(ValueError):
+    """The loss is not finite."""
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Weights, optimizer and counters of a model on disk, after each epoch; the last two are kept.
+
+    Args:
+        model: built and compiled.
+        folder: of the checkpoints.
+    """
+
+    def __init__(self, model: keras.Model, folder: Path):
+        super().__init__()
+        self.iterations = model.optimizer.iterations
+        self.manager = tf.train.CheckpointManager(tf.train.Checkpoint(model=model), str(folder), max_to_keep=2)
+
+    def restore(self) -> int:
+        """Loads the newest checkpoint, if there is one; returns the number of steps done."""
+        if self.manager.latest_checkpoint:
+            self.manager.checkpoint.restore(self.manager.latest_checkpoint).assert_existing_objects_matched()
+        return int(self.iterations)
+
+    def save(self) -> int:
+        step = int(self.iterations)
+        self.manager.save(checkpoint_number=step)
+        return step
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.save()
+
+
+class NaNGuard(keras.callbacks.Callback):
+    """Ends the training at the first step whose loss is not finite; checkpoints are older, and so are good."""
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if not math.isfinite(float(logs["loss"])):
+            step = int(self.model.optimizer.iterations)
+            raise Diverged(
+                f"the loss is {float(logs['loss'])} at step {step}: lower --learning-rate or lengthen --warmup; "
+                "the last good checkpoint is kept, --overwrite starts over"
+            )
+
+
+class EpochLine(keras.callbacks.Callback):
+    """One line an epoch for whoever watches, or reads the log afterwards."""
+
+    SHOWN = {
+        "loss": "loss {:.3f}",
+        "knn": "k-NN {:.1%}",
+        "rank": "rank {:.1f}",
+        "contrast_accuracy": "other view found {:.0%}",
+        "images_per_second": "{:.0f} images/s",
+        "data_wait": "data wait {:.0%}",
+    }
+
+    def __init__(self, epochs: int):
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        figures = [form.format(logs[name]) for name, form in self.SHOWN.items() if name in logs]
+        tqdm.write(f"epoch {epoch + 1}/{self.epochs}  " + "  ".join(figures))
+
+
+def train(
+    model: keras.Model,
+    batches: Callable[[int, int], tf.data.Dataset],
+    epochs: int,
+    steps_per_epoch: int,
+    checkpoints: Checkpoints,
+    callbacks: list[keras.callbacks.Callback],
+) -> None:
+    """Trains from the newest checkpoint to the end of the last epoch.
+
+    Args:
+        model: compiled.
+        batches: (start, stop) -> the batches of the steps start..stop - 1; a function of the step alone, so that a
+            resumed run sees what an uninterrupted one sees.
+        callbacks: called before the checkpoint of an epoch is written.
+
+    Raises:
+        Diverged: the loss is not finite; names the step.
+        KeyboardInterrupt: after saving a checkpoint; its text says where and how to go on.
+    """
+    step = checkpoints.restore()
+    callbacks = [NaNGuard(), *callbacks, EpochLine(epochs), checkpoints]
+    try:
+        while step < epochs * steps_per_epoch:
+            epoch, done = divmod(step, steps_per_epoch)
+            # A run that was stopped in mid-epoch first finishes that epoch: Keras has one length for all of a fit.
+            last = epoch + 1 if done else epochs
+            model.fit(
+                batches(step, last * steps_per_epoch),
+                initial_epoch=epoch,
+                epochs=last,
+                steps_per_epoch=steps_per_epoch - done,
+                callbacks=callbacks,
+                verbose=0,
+                shuffle=False,
+            )
+            step = last * steps_per_epoch
+    except KeyboardInterrupt:
+        step = checkpoints.save()
+        raise KeyboardInterrupt(f"interrupted at step {step}, which is saved: --resume goes on from there") from None

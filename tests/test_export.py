@@ -1,0 +1,118 @@
+"""The artefact: one size, every route, trainable, and a card that tells the truth."""
+
+import json
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sslzoo import encoders, load_encoder
+from sslzoo.export import ROUTES, export, read_facts
+
+IMAGES = np.random.default_rng(0).random((6, 16, 16, 3), "float32")
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    keras.utils.set_random_seed(1)
+    encoder = encoders.make("resnet18", (16, 16, 3), width=0.125)
+    for weight in encoder.variables:  # moving statistics and zeroed gammas that a load could get wrong unseen
+        weight.assign(weight + np.random.default_rng(2).uniform(-0.05, 0.05, weight.shape))
+    return encoder
+
+
+@pytest.fixture(scope="module")
+def exported(encoder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("exports") / "it's a näme"
+    export(encoder, path, IMAGES, {"name": "small", "data": "noise"})
+    return path
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_route_gives_the_features_in_memory(route, encoder, exported):
+    found = ROUTES[route](str(exported))(tf.constant(IMAGES))
+    np.testing.assert_allclose(found, encoder(IMAGES, training=False), atol=1e-6)
+    assert read_facts(exported)["loads"][route] < 1e-6
+    assert f"`{route}`" in (exported / "README.md").read_text()
+
+
+def test_each_weight_is_on_disk_once(encoder, exported):
+    size = sum(file.stat().st_size for file in (exported / "variables").iterdir())
+    weights = sum(4 * int(np.prod(variable.shape)) for variable in encoder.variables)
+    assert weights < size < 1.1 * weights + 20_000
+
+
+def test_the_object_is_a_reusable_saved_model(encoder, exported):
+    loaded = tf.saved_model.load(str(exported))
+    assert len(loaded.variables) == len(encoder.variables)
+    assert len(loaded.trainable_variables) == len(encoder.trainable_variables)
+    assert list(loaded.regularization_losses) == []
+    served = loaded.signatures["serving_default"](images=tf.constant(IMAGES))
+    np.testing.assert_allclose(served["embedding"], encoder(IMAGES, training=False), atol=1e-6)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(loaded(tf.constant(IMAGES), training=True) ** 2)
+    assert all(gradient is not None for gradient in tape.gradient(loss, loaded.trainable_variables))
+
+
+def fine_tune(layer):
+    model = keras.Sequential([keras.Input((16, 16, 3)), layer, keras.layers.Dense(2)])
+    model.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    before = [keras.ops.convert_to_numpy(weight) for weight in layer.weights]
+    model.fit(IMAGES, np.arange(6) % 2, epochs=2, verbose=0)
+    return {w.path: not np.array_equal(old, w) for w, old in zip(layer.weights, before, strict=True)}
+
+
+@pytest.mark.parametrize("route", ["sslzoo.load_encoder", "keras.layers.TFSMLayer"])
+def test_fine_tuning_moves_weights_and_batchnorm_statistics(route, exported):
+    moved = fine_tune(ROUTES[route](str(exported)))
+    assert len(moved) == len(load_encoder(exported).weights) and all(moved.values())
+
+
+def test_a_loaded_encoder_is_a_keras_model_that_saves_and_shows_its_inside(exported, tmp_path):
+    encoder = load_encoder(exported)
+    encoder.save(tmp_path / "again.keras")
+    again = keras.saving.load_model(tmp_path / "again.keras")
+    np.testing.assert_array_equal(again(IMAGES), encoder(IMAGES))
+    middle = keras.Model(encoder.input, encoder.get_layer("stage2_block1").output)
+    assert middle(IMAGES).shape == (6, 8, 8, 16)
+
+
+def test_an_existing_path_is_kept_unless_told_otherwise(encoder, exported):
+    before = (exported / "README.md").read_text()
+    with pytest.raises(ValueError, match="--overwrite") as caught:
+        export(encoder, exported, IMAGES, {"name": "other"})
+    assert "\n" not in str(caught.value) and (exported / "README.md").read_text() == before
+
+
+def test_a_fault_while_writing_leaves_nothing_behind(encoder, tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sslzoo.export.write_card", full)
+    with pytest.raises(OSError):
+        export(encoder, tmp_path / "model", IMAGES, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_without_an_encoder_names_those_nearby(exported):
+    with pytest.raises(ValueError, match="encoder.json is missing") as caught:
+        load_encoder(exported.parent / "missing")
+    assert exported.name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_route_that_fails_is_named_on_the_card(encoder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_hub", None)
+    facts = export(encoder, tmp_path / "model", IMAGES, {})
+    assert facts["loads"]["tensorflow_hub.load"].startswith("failed: ModuleNotFoundError")
+    assert "failed" in (tmp_path / "model" / "README.md").read_text()
+
+
+def test_the_card_and_its_facts_tell_the_contract(encoder, exported):
+    facts = json.loads((exported / "recipe.json").read_text())
+    assert facts["encoder"]["image_shape"] == [16, 16, 3]
+    assert facts["encoder"]["parameters"] == encoder.count_params()
+    text = (exported / "README.md").read_text()
+    assert "(batch, 16, 16, 3)" in text and f"(batch, {encoder.output_shape[-1]})" in text
+    assert "The weights are yours" in text

@@ -1,0 +1,114 @@
+"""Knobs read from source, and the command lines made of them."""
+
+import pytest
+
+from sslzoo import catalog, knobs
+from sslzoo.knobs import Knob, Parser
+
+SOURCE = '''
+"""What it is about."""
+
+class Thing:
+    """A thing.
+
+    Args:
+        first: needed
+            over two lines.
+        rate, power: of the thing.
+        on: whether.
+    """
+
+    def __init__(self, first, rate: float = 0.5, power=2, *, on: bool = False, size: int | None = None, **rest):
+        raise SystemExit("importing or calling is not reading")
+'''
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "thing.py"
+    path.write_text(SOURCE)
+    return path
+
+
+def test_knobs_are_read_from_source_with_defaults_types_and_docstring(source):
+    found = knobs.read(source, "Thing")
+    assert list(found) == ["first", "rate", "power", "on", "size"]
+    assert found["first"].default is knobs.REQUIRED and found["first"].help == "needed over two lines."
+    assert found["rate"] == Knob("rate", 0.5, "float", "of the thing.")
+    assert found["power"].type == "int" and found["power"].help == "of the thing."
+    assert found["size"].default is None
+    assert knobs.summary(source) == "What it is about."
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--rate", "0.1", "--size", "7"], {"rate": 0.1, "size": 7}),
+        (["--on"], {"on": True}),
+        (["--on", "False"], {"on": False}),
+        (["--on=true", "--size", "none"], {"on": True, "size": None}),
+    ],
+)
+def test_words_become_values_of_the_annotated_type(source, words, expected):
+    parser = Parser(prog="thing")
+    for knob in knobs.read(source, "Thing").values():
+        parser.add(knob)
+    assert vars(parser.parse_args(["--first", "x", *words])) == {"first": "x"} | expected
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--rat", "1"], "no option '--rat': did you mean --rate"),
+        (["--rate", "fast"], "'fast' is not a number"),
+        (["--power", "1.5"], "'1.5' is not a whole number"),
+        (["--on", "maybe"], "'maybe' is neither true nor false"),
+        (["stray"], "unexpected word 'stray'"),
+    ],
+)
+def test_bad_words_are_one_line_and_status_2(source, capsys, words, said):
+    parser = Parser(prog="thing")
+    for knob in knobs.read(source, "Thing").values():
+        parser.add(knob)
+    with pytest.raises(SystemExit) as stop:
+        parser.parse_args(["--first", "x", *words])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and said in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error, status", [(ValueError("bad value"), 2), (FileNotFoundError("no file"), 1), (KeyboardInterrupt(), 130)]
+)
+def test_faults_end_in_one_line_and_a_status(capsys, error, status):
+    def act():
+        raise error
+
+    with pytest.raises(SystemExit) as stop:
+        knobs.run(act)
+    assert stop.value.code == status
+    assert capsys.readouterr().err == f"sslzoo: {str(error) or 'interrupted'}\n"
+
+
+def test_a_bug_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        knobs.run(lambda: 1 / 0)
+
+
+def test_a_knob_means_one_thing_throughout_the_zoo():
+    """Knobs of pretraining, methods, encoders and views share one command line."""
+    everything = [catalog.pretrain_knobs()]
+    everything += [knobs.read(path, catalog.class_name(path)) for path in catalog.methods().values()]
+    everything += [knobs.read(path, name) for name, path in (catalog.encoders() | catalog.presets()).items()]
+    types = {}
+    for part in everything:
+        for name, knob in part.items():
+            if name not in catalog.GIVEN:
+                assert types.setdefault(name, knob.type) == knob.type, name
+    pretraining = set(everything[0])
+    for part in everything[1:]:
+        assert not pretraining & (set(part) - catalog.GIVEN)
+
+
+def test_every_knob_has_help():
+    everything = catalog.pretrain_knobs() | catalog.own_knobs()
+    assert [name for name, knob in everything.items() if not knob.help] == []

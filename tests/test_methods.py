@@ -1,0 +1,154 @@
+"""Contracts that every method of the folder keeps."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sslzoo import catalog, encoders, methods
+
+SIZE, COUNT = 16, 32
+EVERY_METHOD = pytest.mark.parametrize("name", catalog.methods())
+SMALL = {"hidden_dim": 32, "projection_dim": 16}
+
+
+def images(seed=0):
+    """Two noisy views of images that differ in colour and in the half that is bright: easy to tell apart."""
+    rng = np.random.default_rng(seed)
+    colour = rng.uniform(size=(COUNT, 1, 1, 3))
+    half = (np.arange(SIZE) < SIZE // 2)[None, :, None, None] * rng.uniform(size=(COUNT, 1, 1, 1))
+    clean = np.clip(0.5 * colour + 0.5 * half + np.zeros((COUNT, SIZE, SIZE, 3)), 0, 1)
+    return tuple(np.clip(clean + rng.normal(scale=0.05, size=clean.shape), 0, 1).astype("float32") for _ in range(2))
+
+
+def build(name, encoder="resnet18", optimizer=None):
+    keras.utils.set_random_seed(0)
+    small = {key: value for key, value in SMALL.items() if key in catalog.own_knobs(name)}
+    narrow = {"width": 0.125} if encoder == "resnet18" else {}
+    model = methods.find(name)(encoders.make(encoder, (SIZE, SIZE, 3), **narrow), **small)
+    model.compile(optimizer or keras.optimizers.SGD(0.05, momentum=0.9))
+    return model
+
+
+def batches(steps, seed=0):
+    index = np.arange(COUNT)
+    return tf.data.Dataset.from_tensors({"views": images(seed), "index": index}).repeat(steps)
+
+
+def losses_of(model, steps):
+    return [model.fit(batches(1), verbose=0).history["loss"][0] for _ in range(steps)]
+
+
+def losses_and_weights(name):
+    """Losses of four steps of SGD, which does not hide a wrong scale as Adam does; weights before and after."""
+    model = build(name, optimizer=keras.optimizers.SGD(0.05))
+    before = flat(model)
+    return losses_of(model, 4), before, flat(model)
+
+
+def flat(model):
+    return np.concatenate([np.ravel(keras.ops.convert_to_numpy(weight)) for weight in model.weights])
+
+
+@EVERY_METHOD
+def test_learns_to_tell_images_apart(name):
+    model = build(name)
+    losses = losses_of(model, 30)
+    assert losses[-1] < 0.8 * losses[0]
+    outputs = model({"views": images(seed=0)}, training=False)
+    z_a, z_b = (keras.ops.normalize(outputs[key]) for key in ("z_a", "z_b"))
+    found = np.argmax(np.array(z_a) @ np.array(z_b).T, axis=1)
+    assert np.mean(found == np.arange(COUNT)) > 0.25, "chance is 1/32"
+
+
+@EVERY_METHOD
+def test_gradients_reach_every_trainable_weight_and_no_frozen_one(name):
+    model = build(name)
+    first = next(weight for weight in model.trainable_weights if "conv" in weight.path)
+    first.trainable = False
+    model.compile(keras.optimizers.SGD(0.05))
+    before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights}
+    frozen = keras.ops.convert_to_numpy(first)
+    model.fit(batches(3), verbose=0)
+    unmoved = [w.path for w in model.trainable_weights if np.array_equal(before[w.path], w)]
+    assert not unmoved
+    assert np.array_equal(frozen, first)
+
+
+@EVERY_METHOD
+def test_two_replicas_train_like_one(name, mirrored):
+    losses, before, after = losses_and_weights(name)
+    with mirrored.scope():
+        losses_of_two, before_of_two, after_of_two = losses_and_weights(name)
+    np.testing.assert_array_equal(before_of_two, before)
+    np.testing.assert_allclose(losses_of_two, losses, rtol=2e-5)
+    # Not weight by weight: where rounding puts one unit on the other side of a ReLU's kink, one weight moves apart.
+    assert np.linalg.norm(after_of_two - after) < 1e-3 * np.linalg.norm(after - before)
+
+
+@EVERY_METHOD
+def test_saves_and_loads_through_keras(name, tmp_path):
+    model = build(name)
+    model.fit(batches(2), verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.get_config().keys() == model.get_config().keys()
+    for one, two in zip(model.weights, loaded.weights, strict=True):
+        assert np.array_equal(one, two), one.path
+    assert int(loaded.optimizer.iterations) == 2
+    assert loaded.fit(batches(1), verbose=0).history == model.fit(batches(1), verbose=0).history
+
+
+@EVERY_METHOD
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_stays_finite_in_mixed_precision(name, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = build(name)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert np.isfinite(losses_of(model, 5)).all()
+    outputs = model({"views": images()}, training=False)
+    assert all(value.dtype == "float32" for key, value in outputs.items() if key.startswith(("z", "p")))
+
+
+@EVERY_METHOD
+def test_names_its_paper_and_its_views(name):
+    cls = methods.find(name)
+    assert cls.paper.startswith("https://")
+    assert cls.views in catalog.presets()
+    assert getattr(methods, cls.__name__) is cls
+
+
+@EVERY_METHOD
+def test_constructor_arguments_are_the_config(name):
+    model = build(name)
+    assert set(model.get_config()) == {"encoder", "name", *catalog.knobs.read(*_place(name))}
+
+
+def _place(name):
+    path = catalog.methods()[name]
+    return path, catalog.class_name(path)
+
+
+def test_a_misspelt_method_gets_the_nearest():
+    with pytest.raises(ValueError, match="did you mean simclr"):
+        methods.find("simclir")
+
+
+def test_simclr_compares_with_the_whole_global_batch(mirrored):
+    """Collapsed embeddings show how many images were compared: log(2N - 1) with the global N."""
+    with mirrored.scope():
+        model = build("simclr", encoder="mlp")
+        for weight in model.projector.trainable_weights:
+            weight.assign(weight * 0)
+    assert losses_of(model, 1)[0] == pytest.approx(np.log(2 * COUNT - 1), rel=1e-5)
+
+
+def test_views_seen_together_share_batchnorm_statistics():
+    model = build("simclr")
+    a, b = images()
+    dark = {"views": (a, b * 0)}
+    outputs = model(dark, training=True)
+    joined = model.projector(model.encoder(np.concatenate([a, b * 0]), training=True), training=True)
+    np.testing.assert_allclose(np.concatenate([outputs["z_a"], outputs["z_b"]]), joined, atol=2e-4)

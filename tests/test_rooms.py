@@ -1,0 +1,93 @@
+"""The house: which room may import which, what stays light, how large files and functions get."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "sslzoo"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+NOTHING = set()
+MAY_IMPORT = {
+    "replicas": NOTHING,
+    "losses": NOTHING,
+    "heads": NOTHING,
+    "optimizers": NOTHING,
+    "files": NOTHING,
+    "knobs": NOTHING,
+    "provenance": NOTHING,
+    "catalog": {"knobs"},
+    "encoders": {"catalog", "knobs"},
+    "views": {"files"},
+    "data": {"files", "knobs"},
+    "model": {"replicas"},
+    "methods": {"model", "heads", "losses", "replicas", "catalog", "knobs"},
+    "monitors": {"losses"},
+    "runs": {"files"},
+    "tracking": {"files"},
+    "export": {"files"},
+    "evaluators": NOTHING,
+    "train": NOTHING,
+    "evaluation": {"data", "evaluators", "export", "files", "views"},
+}
+ANYTHING = {"pretraining", "__main__", "__init__"}
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """Rooms that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "sslzoo":
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sslzoo."):
+            names.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("sslzoo.")}
+    return names - {room(path)}
+
+
+def test_every_room_is_in_the_table():
+    assert {room(path) for path in FILES} == set(MAY_IMPORT) | ANYTHING
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_what_the_table_allows(path):
+    if room(path) not in ANYTHING:
+        assert imported_rooms(path) <= MAY_IMPORT[room(path)]
+
+
+def test_no_method_imports_another_method():
+    for path in (PACKAGE / "methods").glob("[a-z]*.py"):
+        modules = [n.module or "" for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)]
+        assert not any(module.startswith("sslzoo.methods") for module in modules), path.name
+
+
+@pytest.mark.parametrize("folder", ["losses", "encoders", "heads.py", "optimizers.py"])
+def test_losses_heads_optimizers_and_encoders_are_keras_only(folder):
+    place = PACKAGE / folder
+    for path in [place] if place.suffix else place.glob("*.py"):
+        tree = ast.parse(path.read_text())
+        names = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
+        names += [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+        assert not any(name.split(".")[0] == "tensorflow" for name in names), path.name
+
+
+def test_importing_sslzoo_and_listing_load_neither_tensorflow_nor_keras():
+    code = "import sys, sslzoo, sslzoo.__main__ as m; m.main(['list'])"
+    code += "; print('loaded', {'tensorflow', 'keras'} & set(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.endswith("loaded set()\n")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_files_stay_small_enough_to_read(path):
+    limit = 120 if room(path) == "methods" else 300
+    assert len(path.read_text("utf-8").splitlines()) <= limit
