@@ -1,0 +1,222 @@
+"""Datasets: images behind one small object, which deals them out in batches that depend on the step alone."""
+
+import dataclasses
+import hashlib
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+# TensorFlow's default of 4 rounds leaves two epochs of 60 000 images in nearly the same order (correlation 0.9);
+# from 12 rounds on the orders of epochs and seeds are as unrelated as those of true permutations.
+SHUFFLE_ROUNDS = 24
+
+
+class DataError(ValueError):
+    """The data cannot be used; the text is one line that says what happened and what to do."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Images on a canvas, by index.
+
+    Images smaller than the canvas lie in its top-left corner, and the rest of the canvas is zero.
+
+    Attributes:
+        name: what the user called it.
+        read: indices (k,) int64 -> images (k, height, width, channels) and their sizes (k, 2) int32 (height, width).
+        count: the number of images.
+        shape: (height, width, channels) of the canvas, in pixels.
+        dtype: of the pixels: uint8, uint16, or float32 within [0, 1].
+        labels: (count,) int32, or None.
+        class_names: name of each label, or None.
+        files: each image's file, relative to the dataset's folder, or None.
+        notes: lines for the user, such as which files were skipped.
+        in_memory: reading is cheap, and is done a batch at a time instead of an image at a time in parallel.
+    """
+
+    name: str
+    read: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    count: int
+    shape: tuple[int, int, int]
+    dtype: np.dtype
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+    files: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+    in_memory: bool = True
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __repr__(self) -> str:
+        return f"<{describe(self)}>"
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        seed: int | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        drop_remainder: bool = True,
+    ) -> tf.data.Dataset:
+        """Deals out the batches of the steps `start` to `stop - 1`.
+
+        Without a seed: in order, once. With a seed: shuffled epochs of `len(self) // batch_size` full batches without
+        end, in an order that is a function of (seed, epoch, position) alone, so that starting late gives at once what
+        an uninterrupted run would give then. No image comes twice in an epoch.
+
+        Args:
+            batch_size: images per batch, B.
+            seed: of the order, or None for one pass in order.
+            start, stop: steps; `stop=None` goes on to the end, if there is one.
+            drop_remainder: leave out the last batch of the pass in order when it is short.
+
+        Returns:
+            Dicts of `image` (B, height, width, channels), `size` (B, 2) int32, `index` (B,) int64 in the dataset,
+            `row` (B,) int32 in the batch, `step` (B,) int64, and `label` (B,) int32 where there are labels.
+
+        Raises:
+            DataError: no full batch can be made.
+        """
+        end = self._end(batch_size, seed, drop_remainder)
+        steps = tf.data.Dataset.range(start, end if stop is None else min(stop, end))
+        columns = steps.map(lambda step: self._columns(step, batch_size, seed, drop_remainder))
+        if self.in_memory:
+            return columns.map(self._with_images, num_parallel_calls=tf.data.AUTOTUNE)
+        one_by_one = columns.unbatch().batch(1, drop_remainder=True)
+        images = one_by_one.map(self._with_images, num_parallel_calls=tf.data.AUTOTUNE)
+        return images.unbatch().batch(batch_size, drop_remainder=drop_remainder)
+
+    def take(self, indices: Sequence[int] | slice | np.ndarray) -> "Dataset":
+        """The images at `indices` (numbers, a slice, or a mask of length `len(self)`), as a dataset."""
+        chosen = np.arange(self.count)[indices]
+        return dataclasses.replace(
+            self,
+            read=lambda index: self.read(chosen[index]),
+            count=len(chosen),
+            labels=None if self.labels is None else self.labels[chosen],
+            files=None if self.files is None else tuple(self.files[i] for i in chosen),
+        )
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """All images (count, height, width, channels) and their sizes (count, 2); for data that fit into memory."""
+        return self.read(np.arange(self.count))
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change with the shape, the labels, the file names or the pixels of 64 images."""
+        images, sizes = self.read(np.unique(np.linspace(0, self.count - 1, 64).astype(np.int64)))
+        digest = hashlib.sha256(repr((self.count, self.shape, str(self.dtype), self.files)).encode())
+        labels = [] if self.labels is None else self.labels
+        for part in (images, sizes.astype(np.int32), np.asarray(labels, np.int32)):
+            digest.update(np.ascontiguousarray(part))
+        return digest.hexdigest()[:16]
+
+    def _end(self, batch_size: int, seed: int | None, drop_remainder: bool) -> int:
+        """The number of steps there are."""
+        if not 1 <= batch_size <= self.count and (drop_remainder or batch_size < 1):
+            raise DataError(
+                f"{self.name} has {self.count} images, which do not fill a batch of {batch_size}: "
+                f"set the batch size between 1 and {self.count}"
+            )
+        if seed is None:
+            return self.count // batch_size if drop_remainder else math.ceil(self.count / batch_size)
+        if not drop_remainder:
+            raise DataError("shuffled batches are always full: leave out drop_remainder=False, or the seed")
+        return np.iinfo(np.int64).max
+
+    def _columns(self, step: tf.Tensor, batch_size: int, seed: int | None, full: bool) -> dict[str, tf.Tensor]:
+        rows = tf.range(batch_size, dtype=tf.int64)
+        if seed is None:
+            index = step * batch_size + rows
+        else:
+            steps = self.count // batch_size
+            index = _shuffled(step % steps * batch_size + rows, self.count, seed, epoch=step // steps)
+        if not full:
+            index = index[index < self.count]
+        columns = dict(index=index, row=tf.range(tf.shape(index)[0]), step=tf.fill(tf.shape(index), step))
+        if self.labels is not None:
+            columns["label"] = tf.gather(tf.constant(self.labels, tf.int32), index)
+        return {name: tf.ensure_shape(column, index.shape) for name, column in columns.items()}
+
+    def _with_images(self, columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        # The array stays in NumPy: as a tensor it would become part of the graph, which may not exceed 2 GB.
+        image, size = tf.numpy_function(self.read, [columns["index"]], [tf.as_dtype(self.dtype), tf.int32])
+        rows = columns["index"].shape
+        return columns | dict(
+            image=tf.ensure_shape(image, (*rows, *self.shape)), size=tf.ensure_shape(size, (*rows, 2))
+        )
+
+
+def _shuffled(position: tf.Tensor, count: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    """The indices at these positions of an epoch's order of `count` images."""
+    return tf.raw_ops.RandomIndexShuffle(
+        index=position,
+        seed=tf.stack([tf.constant(seed, tf.int64), epoch, tf.constant(0, tf.int64)]),
+        max_index=tf.constant(count - 1, tf.int64),
+        rounds=SHUFFLE_ROUNDS,
+    )
+
+
+class Splits(NamedTuple):
+    """What to train on and what to judge on."""
+
+    train: Dataset
+    test: Dataset | None = None
+
+
+def in_memory(name: str, images: np.ndarray, sizes: np.ndarray | None = None, **fields) -> Dataset:
+    """A dataset of an array.
+
+    Args:
+        images: (n, height, width, channels).
+        sizes: (n, 2), height and width of each image; None where all fill the canvas.
+        **fields: other attributes of the Dataset.
+    """
+    if sizes is None:
+        sizes = np.broadcast_to(np.asarray(images.shape[1:3], np.int32), (len(images), 2))
+    return Dataset(name, lambda i: (images[i], sizes[i]), len(images), images.shape[1:], images.dtype, **fields)
+
+
+def hold_out(dataset: Dataset) -> Splits:
+    """Sets aside a fifth of a labelled dataset, drawn with a fixed seed, of each class alike where that is possible."""
+    from sklearn.model_selection import train_test_split  # slow to import, and seldom needed
+
+    if dataset.labels is None or len(dataset) < 2:
+        return Splits(dataset)
+    index = np.arange(len(dataset))
+    try:
+        parts = train_test_split(index, test_size=0.2, random_state=0, stratify=dataset.labels)
+    except ValueError:  # a class of one image, or more classes than images to set aside
+        parts = train_test_split(index, test_size=0.2, random_state=0)
+    note = f"no test split: {len(parts[1])} of the {len(dataset)} images are held out for it"
+    dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
+    return Splits(*(dataset.take(np.sort(part)) for part in parts))
+
+
+def describe(dataset: Dataset) -> str:
+    """One line: name, number of images, canvas, dtype and classes."""
+    shape = "x".join(map(str, dataset.shape))
+    names = dataset.class_names
+    if dataset.labels is None:
+        labels = "no labels"
+    else:
+        labels = f"{len(names) if names else len(np.unique(dataset.labels))} classes"
+    return f"{dataset.name}: {len(dataset)} images {shape} {dataset.dtype}, {labels}"
+
+
+def progress(items: Iterable, what: str, count: int) -> Iterable:
+    """The items, with a progress bar on standard error if they take long."""
+    tty = sys.stderr.isatty()
+    return tqdm(items, what, count, leave=False, delay=1 if tty else 10, mininterval=0.2 if tty else 30)
+
+
+def machine_memory() -> int:
+    """Bytes of physical memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

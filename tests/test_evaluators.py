@@ -1,0 +1,291 @@
+"""Evaluators against plain loops and known numbers; what must not leak, what must not crash, what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sslzoo.evaluators import linear
+from sslzoo.evaluators.clustering import clustering, scores
+from sslzoo.evaluators.knn import CHUNK, knn, vote
+from sslzoo.evaluators.linear import label_subset, linear_probe, linear_probes, standardize
+from sslzoo.evaluators.report import Row, features, judge, markdown, table
+
+
+def blobs(images, classes=3, width=6, spread=0.3, seed=0):
+    """Features around one centre a class, and the classes."""
+    centres = 3 * np.eye(classes, width)
+    random = np.random.default_rng(seed)
+    labels = np.arange(images) % classes
+    return (centres[labels] + spread * random.normal(size=(images, width))).astype("float32"), labels
+
+
+TRAIN_X, TRAIN_Y = blobs(300)
+TEST_X, TEST_Y = blobs(90, seed=1)
+NOISY_X, NOISY_Y = blobs(300, spread=2.5)
+NOISY_TEST_X, NOISY_TEST_Y = blobs(CHUNK + 31, spread=2.5, seed=1)
+
+
+def vote_in_loops(bank, labels, queries, k, temperature):
+    """Section 3.4 of InstDisc, one query and one neighbour at a time."""
+    winners = []
+    for query in queries:
+        similarities = [row @ query / np.linalg.norm(row) / np.linalg.norm(query) for row in bank]
+        votes = dict.fromkeys(sorted(set(labels)), 0.0)
+        for index in np.argsort(similarities)[::-1][:k]:
+            votes[labels[index]] += np.exp(similarities[index] / temperature)
+        winners.append(max(votes, key=votes.get))
+    return np.array(winners)
+
+
+@pytest.mark.parametrize(("k", "temperature"), [(1, 0.07), (5, 0.07), (20, 0.5), (300, 1.0)])
+def test_the_vote_is_that_of_the_paper(k, temperature):
+    expected = vote_in_loops(NOISY_X, NOISY_Y, NOISY_TEST_X, k, temperature)
+    np.testing.assert_array_equal(vote(NOISY_X, NOISY_Y, NOISY_TEST_X, k, temperature), expected)
+    assert knn(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y, k, temperature) == np.mean(expected == NOISY_TEST_Y)
+
+
+def test_a_temperature_near_zero_leaves_the_decision_to_the_nearest():
+    nearest = vote(NOISY_X, NOISY_Y, NOISY_TEST_X, k=1)
+    np.testing.assert_array_equal(vote(NOISY_X, NOISY_Y, NOISY_TEST_X, k=30, temperature=1e-6), nearest)
+
+
+def test_a_high_temperature_counts_heads():
+    bank = np.array([[1, 0], [1, 0.5], [1, 0.6], [-1, 0]], "float32")
+    labels, query = np.array(["near", "far", "far", "away"]), np.array([[1, 0]], "float32")
+    assert vote(bank, labels, query, k=3, temperature=1e6) == ["far"]
+    assert vote(bank, labels, query, k=3, temperature=0.01) == ["near"]
+
+
+def test_equal_votes_go_to_the_first_class():
+    assert vote(np.eye(2), np.array([7, 3]), np.ones((1, 2)), k=2) == [3]
+
+
+def test_the_order_of_the_bank_and_the_chunk_do_not_matter(monkeypatch):
+    expected = vote(NOISY_X, NOISY_Y, NOISY_TEST_X)
+    order = np.random.default_rng(0).permutation(len(NOISY_X))
+    np.testing.assert_array_equal(vote(NOISY_X[order], NOISY_Y[order], NOISY_TEST_X), expected)
+    monkeypatch.setattr("sslzoo.evaluators.knn.CHUNK", 7)
+    np.testing.assert_array_equal(vote(NOISY_X, NOISY_Y, NOISY_TEST_X), expected)
+
+
+def test_more_neighbours_than_images_are_all_images():
+    assert knn(TRAIN_X, TRAIN_Y, TEST_X, TEST_Y, k=10**6) == knn(TRAIN_X, TRAIN_Y, TEST_X, TEST_Y, k=300)
+
+
+def test_images_of_the_bank_find_themselves():
+    assert knn(NOISY_X, NOISY_Y, NOISY_X, NOISY_Y, k=1) == 1.0
+
+
+def test_features_of_zero_length_are_no_nan():
+    assert 0 <= knn(np.zeros((6, 2)), np.arange(6) % 2, np.zeros((4, 2)), np.arange(4) % 2) <= 1
+
+
+@pytest.mark.parametrize(("k", "temperature"), [(0, 0.07), (5, 0.0)])
+def test_a_vote_of_nobody_or_without_temperature_is_refused(k, temperature):
+    with pytest.raises(ValueError, match="must be positive"):
+        knn(TRAIN_X, TRAIN_Y, TEST_X, TEST_Y, k, temperature)
+
+
+def test_separable_classes_are_probed_without_error():
+    assert linear_probe(TRAIN_X, TRAIN_Y, TEST_X, TEST_Y) == 1.0
+
+
+def test_labels_that_have_nothing_to_do_with_the_features_are_probed_at_chance():
+    random = np.random.default_rng(0)
+    x, y = TRAIN_X[random.integers(0, 300, 3000)], random.integers(0, 3, 3000)
+    x = x + random.normal(size=x.shape)
+    assert linear_probe(x[:2000], y[:2000], x[2000:], y[2000:]) == pytest.approx(1 / 3, abs=0.06)
+
+
+def test_one_loud_feature_does_not_drown_the_others():
+    loud = 1000 * np.random.default_rng(0).normal(size=(390, 1))
+    assert linear_probe(np.hstack([TRAIN_X, loud[:300]]), TRAIN_Y, np.hstack([TEST_X, loud[300:]]), TEST_Y) == 1.0
+
+
+def test_standardization_knows_the_train_part_alone():
+    train, test = standardize(NOISY_X, NOISY_TEST_X)
+    np.testing.assert_allclose(train.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(train.std(0), 1, atol=1e-5)
+    np.testing.assert_allclose(test, (NOISY_TEST_X - NOISY_X.mean(0)) / NOISY_X.std(0), atol=1e-4)
+    assert np.abs(test.mean(0)).max() > 0.01
+
+
+def test_constant_features_become_zero_and_give_no_nan():
+    constant = np.full((300, 1), 0.1, "float32")
+    train, _ = standardize(np.hstack([TRAIN_X, constant]), TEST_X[:, [0, 1, 2, 3, 4, 5, 5]])
+    np.testing.assert_array_equal(train[:, -1], 0)
+    x, test_x = np.ones((30, 4)), np.ones((9, 4))
+    assert linear_probe(x, np.arange(30) % 3, test_x, np.arange(9) % 3) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 1.0])
+def test_the_test_labels_change_no_prediction(fraction):
+    shares = [linear_probe(NOISY_X, NOISY_Y, NOISY_TEST_X, np.full(len(NOISY_TEST_X), c), fraction) for c in range(3)]
+    assert sum(shares) == pytest.approx(1.0)
+    assert max(shares) < 0.9
+
+
+def test_the_regularization_is_chosen_on_the_labels_in_use_alone(monkeypatch):
+    seen = []
+    choose = linear.choose_strength
+    monkeypatch.setattr(linear, "choose_strength", lambda x, y, seed: seen.append((x, y)) or choose(x, y, seed))
+    linear_probe(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y, fraction=0.1, seed=3)
+    rows = label_subset(NOISY_Y, 0.1, seed=3)
+    np.testing.assert_array_equal(seen[0][0], standardize(NOISY_X, NOISY_TEST_X)[0][rows])
+    np.testing.assert_array_equal(seen[0][1], NOISY_Y[rows])
+
+
+def test_noise_asks_for_strong_regularization_and_one_image_a_class_for_the_fallback():
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(400, 200)), np.arange(400) % 2
+    x[:, :20] += 0.2 * (2 * y[:, None] - 1)
+    assert linear.choose_strength(x.astype("float32"), y) < 0.1
+    assert linear.choose_strength(TRAIN_X[:3], TRAIN_Y[:3]) == linear.FALLBACK_STRENGTH
+
+
+def test_a_share_of_the_labels_is_stratified_and_never_forgets_a_class():
+    labels = np.repeat([0, 1, 2], [1000, 100, 5])
+    rows = label_subset(labels, 0.1, seed=0)
+    np.testing.assert_array_equal(np.bincount(labels[rows]), [100, 10, 1])
+    assert len(set(rows)) == len(rows)
+    assert set(label_subset(labels, 0.1, seed=1)) != set(rows)
+    np.testing.assert_array_equal(label_subset(labels, 1.0), np.arange(1105))
+
+
+def test_probes_over_label_shares_tell_their_spread_but_not_for_all_labels():
+    found = linear_probes(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y, (0.05, 1.0), seeds=3)
+    runs = [linear_probe(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y, 0.05, seed) for seed in range(3)]
+    assert found[0.05] == (pytest.approx(np.mean(runs)), pytest.approx(np.std(runs, ddof=1)))
+    assert found[1.0] == (linear_probe(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y), None)
+
+
+@pytest.mark.parametrize("fraction", [0, -0.1, 1.5])
+def test_an_impossible_share_of_the_labels_is_refused(fraction):
+    with pytest.raises(ValueError, match=r"in \(0, 1\]"):
+        linear_probe(TRAIN_X, TRAIN_Y, TEST_X, TEST_Y, fraction)
+
+
+def test_wrong_features_and_labels_are_refused_in_one_line():
+    broken = TRAIN_X.copy()
+    broken[3, 2] = np.nan
+    cases = [
+        ((TRAIN_X[:, :, None], TRAIN_Y, TEST_X, TEST_Y), "pool or flatten"),
+        ((broken, TRAIN_Y, TEST_X, TEST_Y), "NaN or infinity"),
+        ((TRAIN_X, TRAIN_Y[:-1], TEST_X, TEST_Y), "one label an image"),
+        ((TRAIN_X, 0 * TRAIN_Y, TEST_X, TEST_Y), "single class"),
+    ]
+    for arguments, words in cases:
+        with pytest.raises(ValueError, match=words) as error:
+            linear_probe(*arguments)
+        assert "\n" not in str(error.value)
+
+
+def test_cluster_scores_are_the_known_numbers():
+    by_label = scores(np.arange(4.0)[:, None], np.array([0, 0, 1, 2]), np.array([0, 0, 1, 1]))
+    assert by_label["ari"] == pytest.approx(0.5714, abs=1e-4)
+    assert by_label["nmi"] == pytest.approx(0.8)
+    assert by_label["accuracy"] == 0.75
+    by_shape = scores(np.array([[0.0], [1], [4], [5]]), np.array([0, 0, 1, 1]))
+    assert by_shape == {"silhouette": pytest.approx(0.746032, abs=1e-6), "davies_bouldin": pytest.approx(0.25)}
+
+
+def test_clusters_are_found_whatever_the_length_of_the_features_and_the_names_of_the_classes():
+    lengths = np.random.default_rng(0).uniform(0.1, 10, size=(300, 1))
+    found = clustering(TRAIN_X * lengths, np.array(["b", "c", "a"])[TRAIN_Y])
+    assert (found["accuracy"], found["ari"], found["nmi"]) == (1.0, 1.0, pytest.approx(1.0))
+    assert found["silhouette"] > 0.7
+
+
+def test_without_labels_the_shape_is_scored_alone():
+    assert set(clustering(TRAIN_X, clusters=3)) == {"silhouette", "davies_bouldin"}
+
+
+def test_clusters_need_not_be_as_many_as_classes():
+    assert clustering(TRAIN_X, TRAIN_Y, clusters=6)["accuracy"] < 1
+    assert clustering(TRAIN_X, TRAIN_Y, clusters=2)["accuracy"] == pytest.approx(2 / 3)
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+def test_a_collapsed_encoder_is_scored_and_crashes_nothing():
+    found = clustering(np.ones((30, 4)), np.arange(30) % 3)
+    assert found["silhouette"] is None
+    assert found["davies_bouldin"] is None
+    assert found["ari"] == 0.0
+
+
+def test_at_most_so_many_images_are_clustered(monkeypatch):
+    monkeypatch.setattr("sslzoo.evaluators.clustering.IMAGES", 30)
+    assert clustering(TRAIN_X, TRAIN_Y, seed=1) == clustering(TRAIN_X, TRAIN_Y, seed=1)
+    with pytest.raises(ValueError, match="more images: 30 clusters, 30 images"):
+        clustering(TRAIN_X, TRAIN_Y, clusters=30)
+
+
+@pytest.mark.parametrize("clusters", [1, 300, 301])
+def test_too_few_or_too_many_clusters_are_refused(clusters):
+    with pytest.raises(ValueError, match="at least 2 clusters and more images"):
+        clustering(TRAIN_X, TRAIN_Y, clusters)
+
+
+def test_clustering_without_labels_must_know_how_many():
+    with pytest.raises(ValueError, match="give clusters"):
+        clustering(TRAIN_X)
+
+
+def test_features_are_gathered_over_batches():
+    images = np.random.default_rng(0).random((10, 2, 2, 1), dtype="float32")
+    found = features(lambda batch: batch.reshape(len(batch), -1), (images[:4], images[4:8], images[8:]))
+    np.testing.assert_array_equal(found, images.reshape(10, 4))
+    with pytest.raises(ValueError, match="no batch"):
+        features(lambda batch: batch, [])
+
+
+SETS = {"trained": (TRAIN_X, TEST_X), "raw pixels": (NOISY_X, blobs(90, spread=2.5, seed=1)[0])}
+
+
+def test_every_set_of_features_gets_every_score_one_after_the_other():
+    judged = judge(SETS, TRAIN_Y, TEST_Y, fractions=(0.1, 1.0), seeds=2)
+    first = next(judged)
+    assert (first.metric, first.features) == ("linear probe, 10 % of the labels", "trained")
+    rows = [first, *judged]
+    assert [row.metric for row in rows[:8]] == [row.metric for row in rows[8:]]
+    assert {row.features for row in rows} == set(SETS)
+    assert rows[2].mean == knn(TRAIN_X, TRAIN_Y, TEST_X, TEST_Y)
+    assert json.loads(json.dumps([row.as_dict() for row in rows]))[0]["std"] == rows[0].std
+
+
+def test_without_labels_the_message_says_what_works_and_it_does():
+    with pytest.raises(ValueError, match=r"linear probe and k-NN need labels.*metrics=\('clustering',\)") as error:
+        judge(SETS)
+    assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match="give clusters"):
+        judge(SETS, metrics=("clustering",))
+    rows = list(judge(SETS, metrics=("clustering",), clusters=3))
+    assert [row.metric for row in rows[:2]] == [
+        "k-means, silhouette",
+        "k-means, Davies-Bouldin (lower is better)",
+    ]
+    with pytest.raises(ValueError, match="no metric is called nearest; choose from linear, knn, clustering"):
+        judge(SETS, TRAIN_Y, TEST_Y, metrics=("nearest",))
+
+
+ROWS = [
+    Row("linear probe", "trained", 0.91234, 0.0049, percent=True),
+    Row("silhouette", "trained", 0.5),
+    Row("linear probe", "raw pixels", 0.84, percent=True),
+    Row("silhouette", "raw pixels", None),
+]
+
+
+def test_the_table_sets_the_baselines_beside():
+    assert table(ROWS).splitlines() == [
+        "metric        trained        raw pixels",
+        "linear probe  91.2 +- 0.5 %  84.0 %",
+        "silhouette    0.500          -",
+    ]
+    assert markdown(ROWS).splitlines() == [
+        "| metric | trained | raw pixels |",
+        "| --- | --- | --- |",
+        "| linear probe | 91.2 +- 0.5 % | 84.0 % |",
+        "| silhouette | 0.500 | - |",
+    ]
