@@ -5,13 +5,13 @@ from sslzoo.__main__ import recipe
 
 
 def simclr_digits(
-    encoder: str = "conv6",
-    epochs: int = 60,
+    encoder: str = "mlp",
+    epochs: int = 100,
     batch_size: int = 256,
     optimizer: str = "adam",
     learning_rate: float = 1e-3,
     temperature: float = 0.2,
-    flip: bool = False,
+    preset: str = "digits",
     name: str = "simclr_digits",
     **knobs,
 ):
@@ -25,7 +25,7 @@ def simclr_digits(
         optimizer=optimizer,
         learning_rate=learning_rate,
         temperature=temperature,
-        flip=flip,
+        preset=preset,
         name=name,
         **knobs,
     )

@@ -33,6 +33,19 @@ def main(words: list[str] | None = None) -> None:
     knobs.run(lambda: globals()[f"_{words[0]}"](words[1:]))
 
 
+def _import_tensorflow() -> None:
+    """Imports TensorFlow without what its C++ half says to stderr before its log level counts."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    stderr = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        importlib.import_module("tensorflow")
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
 def recipe(function: Callable) -> None:
     """Runs a recipe as a script: its keyword arguments, and the knobs that it hands on, are the command line."""
     path = Path(sys.modules[function.__module__].__file__)
@@ -40,7 +53,7 @@ def recipe(function: Callable) -> None:
     for knob in catalog.recipe_knobs(path).values():
         parser.add(knob)
     given = vars(parser.parse_args())
-    knobs.run(lambda: function(**given))
+    knobs.run(lambda: (_import_tensorflow(), function(**given)))
 
 
 def _list(words: list[str]) -> None:
@@ -71,6 +84,7 @@ def _train(words: list[str], preview: bool = False) -> None:
     for knob in _knobs_of(name).values():
         parser.add(knob)
     given = vars(parser.parse_args(words[1:])) | ({"preview": True} if preview else {})
+    _import_tensorflow()
     _action(name)(**given)
 
 
@@ -80,13 +94,15 @@ def _views(words: list[str]) -> None:
 
 def _evaluate(words: list[str]) -> None:
     given = _parse("evaluate", "evaluation.py", ("image_size", "seeds"), words)
+    _import_tensorflow()
     from sslzoo import evaluate
 
     evaluate(given.pop("encoder"), given.pop("data"), **given)
 
 
 def _embed(words: list[str]) -> None:
-    given = _parse("embed", "evaluation.py", ("out", "split", "batch_size"), words)
+    given = _parse("embed", "evaluation.py", ("out", "batch_size"), words)
+    _import_tensorflow()
     from sslzoo import embed
 
     print(f"wrote {embed(**given)}")

@@ -50,7 +50,7 @@ def own_knobs(method: str | None = None) -> dict[str, Knob]:
 
 def pretrain_knobs() -> dict[str, Knob]:
     """Knobs of `sslzoo.pretrain`."""
-    return knobs.read(ROOT / "pretrain.py", "pretrain")
+    return knobs.read(ROOT / "pretraining.py", "pretrain")
 
 
 def recipe_knobs(path: Path) -> dict[str, Knob]:

@@ -1,14 +1,14 @@
 """Encoders over whole datasets: their features, and how good those are beside raw pixels and an untrained encoder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
-from sslzoo.data import Dataset, load
-from sslzoo.evaluators import judge, table
+from sslzoo.data import Dataset, describe, load
+from sslzoo.evaluators.report import Row, judge, table
 from sslzoo.export import load_encoder, read_facts
 from sslzoo.files import replacing
 from sslzoo.views import presets
@@ -26,19 +26,20 @@ def images(dataset: Dataset, size: int, batch_size: int = 256) -> Iterator[np.nd
 def encode(encoder: keras.Model, dataset: Dataset, size: int, batch_size: int = 256) -> np.ndarray:
     """Features (n, dim), float32, of all images in order."""
     total = -(-len(dataset) // batch_size)
-    bar = tqdm(images(dataset, size, batch_size), total=total, desc=f"features of {dataset.name}", leave=False)
+    bar = tqdm(
+        images(dataset, size, batch_size), total=total, desc=f"features of {dataset.name}", leave=False, disable=None
+    )
     return np.concatenate([encoder.predict_on_batch(batch).astype("float32") for batch in bar])
 
 
 def evaluate(
     encoder: keras.Model | str | Path,
-    data,
+    data: str,
     untrained: keras.Model | None = None,
     image_size: int | None = None,
     fractions: tuple[float, ...] = (0.01, 0.1, 1.0),
     seeds: int = 5,
-    say: Callable[[str], None] = print,
-) -> list:
+) -> list[Row]:
     """Linear probe, k-NN and clustering of an encoder, each beside raw pixels and the untrained encoder.
 
     Args:
@@ -48,7 +49,6 @@ def evaluate(
         image_size: side in pixels; that of the export, or of the encoder's input, if not given.
         fractions: of the training labels that the linear probe learns from.
         seeds: subsets of labels at fractions below 1.
-        say: takes the lines of progress and the table.
 
     Returns:
         Rows of the table.
@@ -56,10 +56,11 @@ def evaluate(
     Raises:
         ValueError: no labels, or no size; the text is one line that says what to do.
     """
-    train_set, test_set = _labelled(data)
     if not isinstance(encoder, keras.Model):
         image_size = image_size or read_facts(encoder)["encoder"]["image_shape"][0]
         encoder = load_encoder(encoder)
+    train_set, test_set = _labelled(data)
+    announce(train_set)
     size = image_size or encoder.input_shape[1]
     if not size:
         raise ValueError("this encoder takes images of any size: say which with image_size")
@@ -70,37 +71,46 @@ def evaluate(
         "untrained": tuple(encode(untrained, part, size) for part in (train_set, test_set)),
         "raw pixels": tuple(_pixels(part, min(size, RAW_SIZE)) for part in (train_set, test_set)),
     }
-    rows = list(judge(features, train_set.labels, test_set.labels, fractions=fractions, seeds=seeds))
-    say(table(rows))
+    found = judge(features, train_set.labels, test_set.labels, fractions=fractions, seeds=seeds)
+    rows = list(tqdm(found, desc="scores", unit="score", leave=False, disable=None))
+    print(table(rows))
     return rows
 
 
-def embed(encoder: str | Path, data, out: str | Path, split: str = "train", batch_size: int = 256) -> Path:
-    """Writes features of all images of a dataset to an NPZ: `features` (n, dim), `index`, and `label`, `file` if known.
+def announce(dataset: Dataset) -> None:
+    """Tells what was found and skipped, and what the dataset is."""
+    print(*dataset.notes, describe(dataset), sep="\n")
+
+
+def embed(encoder: str | Path, data: str, out: str, batch_size: int = 256) -> Path:
+    """Writes features of all images of a dataset to an NPZ file.
+
+    It holds `features` (n, dim) float32, `split` ("train" or "test"), and `label` and `path` where they are known.
 
     Args:
         encoder: path of an exported encoder.
         data: as for `pretrain`.
         out: the .npz to write.
-        split: "train" or "test" part of the data.
         batch_size: images encoded at a time.
     """
-    dataset = getattr(load(data), split, None)
-    if dataset is None:
-        raise ValueError(f"the data has no part {split!r}: choose train")
     size = read_facts(encoder)["encoder"]["image_shape"][0]
     model = load_encoder(encoder)
-    _same_channels(model, dataset)
-    columns = {"features": encode(model, dataset, size, batch_size), "index": np.arange(len(dataset))}
-    columns |= {} if dataset.labels is None else {"label": dataset.labels}
-    columns |= {} if dataset.files is None else {"file": np.array(dataset.files)}
-    with replacing(out) as beside:
-        np.savez(beside, **columns)
+    parts = {name: part for name, part in load(data)._asdict().items() if part is not None}
+    announce(parts["train"])
+    columns: dict[str, list] = {"features": [], "split": [], "label": [], "path": []}
+    for name, part in parts.items():
+        _same_channels(model, part)
+        columns["features"].append(encode(model, part, size, batch_size))
+        columns["split"].append([name] * len(part))
+        columns["label"] += [] if part.labels is None else [part.labels]
+        columns["path"] += [] if part.files is None else [part.files]
+    with replacing(out) as beside, open(beside, "wb") as file:
+        np.savez(file, **{name: np.concatenate(column) for name, column in columns.items() if column})
     return Path(out)
 
 
 def _labelled(data) -> tuple[Dataset, Dataset]:
-    train_set, test_set = load(data) if not isinstance(data, tuple) else data
+    train_set, test_set = load(data)
     if test_set is None or train_set.labels is None:
         raise ValueError(f"{train_set.name} has no labels: an evaluation needs them (one folder a class, for images)")
     return train_set, test_set

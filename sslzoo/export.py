@@ -64,11 +64,8 @@ def load_encoder(path: str | Path) -> keras.Model:
     Raises:
         ValueError: there is no exported encoder at `path`.
     """
-    path = Path(path)
-    if not (path / ARCHITECTURE).is_file():
-        raise ValueError(f"{path} holds no exported encoder: {ARCHITECTURE} is missing{_exports_near(path)}")
-    encoder = keras.models.model_from_json((path / ARCHITECTURE).read_text("utf-8"))
-    reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+    encoder = keras.models.model_from_json(_read(path, ARCHITECTURE))
+    reader = tf.train.load_checkpoint(str(Path(path) / "variables" / "variables"))
     encoder.set_weights(
         [reader.get_tensor(f"variables/{i}/.ATTRIBUTES/VARIABLE_VALUE") for i in range(len(encoder.variables))]
     )
@@ -77,7 +74,13 @@ def load_encoder(path: str | Path) -> keras.Model:
 
 def read_facts(path: str | Path) -> dict:
     """What recipe.json of an exported encoder tells."""
-    return json.loads((Path(path) / FACTS).read_text("utf-8"))
+    return json.loads(_read(path, FACTS))
+
+
+def _read(path: str | Path, name: str) -> str:
+    if not (Path(path) / name).is_file():
+        raise ValueError(f"{path} holds no exported encoder: {name} is missing{_exports_near(Path(path))}")
+    return (Path(path) / name).read_text("utf-8")
 
 
 def write_card(path: Path, facts: dict) -> None:

@@ -27,10 +27,16 @@ class Knob:
 def read(path: Path, qualname: str) -> dict[str, Knob]:
     """Knobs of the function or class `qualname` in a source file, in order; nothing is imported.
 
-    A class has those of its constructor. `self`, `*args` and `**kwargs` are none.
+    A class has those of its constructor. `self`, `*args` and `**kwargs` are none. A knob that its own docstring leaves
+    out is explained by another one of the file.
     """
-    node = next(n for n in ast.parse(path.read_text("utf-8")).body if getattr(n, "name", None) == qualname)
-    doc = _documented(ast.get_docstring(node) or "")
+    nodes = {
+        n.name: n for n in ast.parse(path.read_text("utf-8")).body if isinstance(n, ast.FunctionDef | ast.ClassDef)
+    }
+    node = nodes.pop(qualname)
+    doc = {}
+    for other in (*nodes.values(), node):
+        doc |= _documented(ast.get_docstring(other) or "")
     if isinstance(node, ast.ClassDef):
         node = next(n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
     positional = node.args.args
@@ -122,7 +128,6 @@ class Parser(argparse.ArgumentParser):
 
 def run(action: Callable[[], Any]) -> None:
     """Calls `action` as a command: bad input, faults and Ctrl-C end in one line on stderr and a status other than 0."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         action()
     except KeyboardInterrupt as interrupt:

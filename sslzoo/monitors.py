@@ -140,6 +140,7 @@ class Throughput(keras.callbacks.Callback):
         self.batch_size = batch_size
         self.total_epochs = total_epochs
         self.steps_per_epoch = steps_per_epoch
+        self.compiled = False
         self.waited = tf.Variable(0.0, dtype="float64", trainable=False)
 
     def watch(self, batches: tf.data.Dataset) -> tf.data.Dataset:
@@ -156,24 +157,27 @@ class Throughput(keras.callbacks.Callback):
         return tf.data.Dataset.zip(clock, batches).map(note).with_options(options)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.bar = tqdm(
-            total=self.steps_per_epoch, desc=f"epoch {epoch + 1}/{self.total_epochs}", unit="step", leave=False
-        )
+        title = f"epoch {epoch + 1}/{self.total_epochs}"
+        self.bar = tqdm(total=self.steps_per_epoch, desc=title, unit="step", leave=False, disable=None)
+        self._start()
+
+    def _start(self) -> None:
         self.began, self.steps = time.perf_counter(), 0
         self.waited.assign(0.0)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.steps += 1
-        self.bar.set_postfix(self._rates() | {"loss": f"{float(logs['loss']):.3f}"}, refresh=False)
+        if not self.compiled and self.steps_per_epoch > 1:
+            self.compiled = True  # the first step of all was spent on tracing
+            self._start()
+        rate, wait = self._rates()
+        self.bar.set_postfix_str(f"loss {float(logs['loss']):.3f}, {rate:.0f} images/s, data wait {wait:.0%}", False)
         self.bar.update()
 
-    def _rates(self) -> dict[str, str]:
+    def _rates(self) -> tuple[float, float]:
         seconds = time.perf_counter() - self.began
-        rate = self.steps * self.batch_size / seconds
-        return {"images/s": f"{rate:.0f}", "data wait": f"{min(1.0, float(self.waited) / seconds):.0%}"}
+        return self.steps * self.batch_size / seconds, min(1.0, float(self.waited) / seconds)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        seconds = time.perf_counter() - self.began
-        logs["images_per_second"] = self.steps * self.batch_size / seconds
-        logs["data_wait"] = min(1.0, float(self.waited) / seconds)
+        logs["images_per_second"], logs["data_wait"] = self._rates()
         self.bar.close()

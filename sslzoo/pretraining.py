@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo import catalog, encoders, evaluation, methods, optimizers, provenance, replicas
-from sslzoo.data import Dataset, describe, load
-from sslzoo.evaluators import knn, markdown
+from sslzoo.data import Dataset, Splits, describe, load
+from sslzoo.evaluators.knn import knn
+from sslzoo.evaluators.report import Row, markdown
 from sslzoo.export import export, refuse_existing, write_card
 from sslzoo.knobs import nearest, read
 from sslzoo.model import SSLModel
@@ -32,7 +33,7 @@ class Result:
     run: Path
     exported: Path | None = None
     verdict: str = ""
-    scores: list = field(default_factory=list)
+    scores: list[Row] = field(default_factory=list)
 
 
 def pretrain(
@@ -105,10 +106,11 @@ def pretrain(
     exported = Path(export_to) / plan.name if export_to else None
     if exported and not resume:
         refuse_existing(exported, overwrite)
+    model = plan.build()
     with Run(Path(runs) / plan.name, plan.settings, resume, overwrite) as run:
         print(f"run folder {run.path}")
         plan.draw_views(run.path / "views.png")
-        result = plan.train(run)
+        result = plan.train(model, run)
         print(f"verdict: {result.verdict}")
         plan.finish(result, exported, evaluate, overwrite or resume)
     return result
@@ -130,16 +132,14 @@ class Plan:
         self.knobs = knobs
         self.size = settings["image_size"] or choose_size(self.train_set)
         self.image_shape = (self.size, self.size, self.train_set.shape[-1])
-        make_views = getattr(presets, _preset(settings))
+        make_views = getattr(presets, _preset(settings["method"], settings["preset"]))
         self.chain = make_views(self.size, channels=self.image_shape[-1], **knobs["views"])
         self.augment = Views(self.chain, batch_size=settings["batch_size"], seed=settings["seed"])
         self.steps = len(self.train_set) // settings["batch_size"]
         self.settings = settings | {"data": self.train_set.fingerprint(), "image_size": self.size}
 
     def _check(self, settings: dict) -> None:
-        for note in self.train_set.notes:
-            print(note)
-        print(describe(self.train_set))
+        evaluation.announce(self.train_set)
         if len(self.train_set) < 2:
             raise ValueError(f"{self.train_set.name} holds one image: a method that compares images needs at least 2")
         if settings["batch_size"] > len(self.train_set):
@@ -163,7 +163,13 @@ class Plan:
         return encoders.make(self.settings["encoder"], self.image_shape, **self.knobs["encoder"])
 
     def build(self) -> SSLModel:
-        """The compiled method around a new encoder, in the current strategy scope."""
+        """The compiled method around a new encoder, within the strategy."""
+        with replicas.strategy(self.settings["strategy"]).scope():
+            model = self._build()
+        self.untrained = model.encoder.get_weights()
+        return model
+
+    def _build(self) -> SSLModel:
         s = self.settings
         keras.utils.set_random_seed(s["seed"])
         keras.config.set_dtype_policy(s["precision"])
@@ -180,12 +186,9 @@ class Plan:
         print(f"{line}; {s['optimizer']}, {total} steps")
         return model
 
-    def train(self, run: Run) -> Result:
+    def train(self, model: SSLModel, run: Run) -> Result:
         """Trains in the run folder, from its newest checkpoint if there is one."""
         s = self.settings
-        with replicas.strategy(s["strategy"]).scope():
-            model = self.build()
-        self.untrained = model.encoder.get_weights()
         health, throughput = self.health(model), Throughput(s["batch_size"], s["epochs"], self.steps)
         trackers = [JsonLines(run.path / "metrics.jsonl"), TensorBoard(run.path / "events", run.path / "views.png")]
         train(
@@ -234,7 +237,7 @@ class Plan:
             result.exported = exported
             print(f"exported to {exported}; largest difference when loaded: {facts['loads']}")
         if evaluate and self.test_set is not None:
-            result.scores = evaluation.evaluate(trained, (self.train_set, self.test_set), untrained=untrained)
+            result.scores = evaluation.evaluate(trained, Splits(self.train_set, self.test_set), untrained=untrained)
         if exported and result.scores:
             rows = [row.as_dict() for row in result.scores]
             write_card(exported, facts | {"scores": rows, "scores_markdown": markdown(result.scores)})
@@ -261,13 +264,14 @@ def choose_size(dataset: Dataset) -> int:
     height, width, _ = dataset.shape
     if max(height, width) <= SIZES[0]:
         return max(height, width)
-    typical = float(np.median(np.min(dataset.sizes, axis=1)))
+    some = np.linspace(0, len(dataset) - 1, 64).astype(int)
+    typical = float(np.median(np.min(dataset.read(some)[1], axis=1)))
     return max((size for size in SIZES if size <= typical), default=SIZES[0])
 
 
-def _preset(settings: dict) -> str:
+def _preset(method: str, preset: str | None) -> str:
     known = catalog.presets()
-    name = settings["preset"] or methods.find(settings["method"]).views
+    name = preset or methods.find(method).views
     if name not in known:
         raise ValueError(nearest("preset", name, known))
     return name
@@ -277,10 +281,11 @@ def _route(knobs: dict, method: str, encoder: str, preset: str | None) -> dict[s
     """Hands each further knob to the part whose constructor takes it."""
     cls = methods.find(method)
     encoder_file = catalog.encoders().get(encoder)
+    preset = _preset(method, preset)
     owners = {
         "method": read(catalog.methods()[method], cls.__name__),
         "encoder": read(encoder_file, encoder) if encoder_file else {},
-        "views": read(catalog.presets()[preset or cls.views], preset or cls.views),
+        "views": read(catalog.presets()[preset], preset),
     }
     known = {name for part in owners.values() for name in part} - catalog.GIVEN
     for name in knobs:

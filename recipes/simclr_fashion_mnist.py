@@ -1,0 +1,40 @@
+"""SimCLR on Fashion-MNIST: 60 000 gray images of 28 x 28, and a small ResNet-18."""
+
+from sslzoo import pretrain
+from sslzoo.__main__ import recipe
+
+
+def simclr_fashion_mnist(
+    encoder: str = "resnet18",
+    width: float = 0.25,
+    epochs: int = 20,
+    batch_size: int = 256,
+    optimizer: str = "sgd",
+    learning_rate: float = 0.12,
+    temperature: float = 0.2,
+    hidden_dim: int = 512,
+    name: str = "simclr_fashion_mnist",
+    **knobs,
+):
+    """Trains, exports to exported_models/simclr_fashion_mnist and judges; every knob of `sslzoo train simclr` is one here.
+
+    The images are Debian's package dataset-fashion-mnist where it is installed, else what TFDS has or can download.
+    """
+    return pretrain(
+        "simclr",
+        "fashion_mnist",
+        encoder,
+        width=width,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        temperature=temperature,
+        hidden_dim=hidden_dim,
+        name=name,
+        **knobs,
+    )
+
+
+if __name__ == "__main__":
+    recipe(simclr_fashion_mnist)

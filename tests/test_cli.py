@@ -1,0 +1,247 @@
+"""The main job as a user does it: commands in, folders, tables and one-line refusals out."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import sslzoo
+from sslzoo import catalog
+from sslzoo.__main__ import main
+
+QUICK = ["--encoder", "mlp", "--units", "32", "--hidden-dim", "32", "--projection-dim", "16", "--epochs", "2"]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def command(words, status=0):
+    """Runs `sslzoo WORDS` here and checks its status; pytest's capsys has what it said."""
+    try:
+        main([str(word) for word in words])
+        code = 0
+    except SystemExit as stop:
+        code = stop.code or 0
+    assert code == status
+
+
+def refusal(words, capsys, status=2):
+    """The one line with which `sslzoo WORDS` is refused."""
+    command(words, status)
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "Traceback" not in error
+    return error
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder in which `sslzoo train simclr_digits` has run, and what it printed."""
+    folder = tmp_path_factory.mktemp("work")
+    done = subprocess.run(
+        [sys.executable, "-m", "sslzoo", "train", "simclr_digits", *QUICK],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return folder, done.stdout
+
+
+def test_a_recipe_trains_exports_and_judges_beside_its_baselines(trained):
+    folder, said = trained
+    facts = json.loads((folder / "exported_models/simclr_digits/recipe.json").read_text())
+    for metric in ("linear probe, 1 %", "linear probe, 10 %", "linear probe, 100 %", "k-NN", "k-means, accuracy"):
+        assert {row["features"] for row in facts["scores"] if row["metric"].startswith(metric)} == {
+            "trained", "untrained", "raw pixels",
+        }  # fmt: skip
+        assert metric in said
+    card = (folder / "exported_models/simclr_digits/README.md").read_text()
+    assert "linear probe, 1 % of the labels" in card and "verdict" in card
+    assert all(difference < 1e-5 for difference in facts["loads"].values())
+
+
+def test_the_run_folder_holds_settings_metrics_events_views_and_checkpoints(trained):
+    run = trained[0] / "runs" / "simclr_digits"
+    assert json.loads((run / "settings.json").read_text())["epochs"] == 2
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    for figure in (
+        "loss", "knn", "spread", "rank", "alignment", "uniformity", "contrast_accuracy", "contrast_entropy",
+        "nt_xent_excess", "images_per_second", "data_wait",
+    ):  # fmt: skip
+        assert all(np.isfinite(line[figure]) for line in lines), figure
+    assert list((run / "events").glob("events*")) and (run / "checkpoints" / "checkpoint").exists()
+    assert Image.open(run / "views.png").size[0] > 100
+
+
+def test_progress_and_resolved_choices_are_printed(trained):
+    for words in ("epoch 2/2", "images/s", "data wait", "verdict: ", "learning rate", "input (8, 8, 1)", "jitter"):
+        assert words in trained[1]
+
+
+def test_evaluating_the_export_gives_the_same_scores(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained[0])
+    command(["evaluate", "exported_models/simclr_digits", "--data", "digits"])
+    said = capsys.readouterr().out
+    facts = json.loads((trained[0] / "exported_models/simclr_digits/recipe.json").read_text())
+    knn = next(r for r in facts["scores"] if r["metric"].startswith("k-NN") and r["features"] == "trained")
+    assert f"{100 * knn['mean']:.1f} %" in next(line for line in said.splitlines() if line.startswith("k-NN"))
+
+
+def test_a_second_run_is_refused_before_it_trains_and_nothing_changes(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained[0])
+    before = (trained[0] / "exported_models/simclr_digits/recipe.json").stat().st_mtime_ns
+    said = refusal(["train", "simclr_digits", *QUICK], capsys)
+    assert "exported_models/simclr_digits exists: --overwrite" in said
+    said = refusal(["train", "simclr_digits", *QUICK, "--export-to", "elsewhere"], capsys)
+    assert "--resume" in said and "--overwrite" in said and "--name" in said
+    assert (trained[0] / "exported_models/simclr_digits/recipe.json").stat().st_mtime_ns == before
+
+
+def test_a_folder_of_messy_images_trains_embeds_and_names_what_is_broken(place, capsys):
+    rng = np.random.default_rng(0)
+    (place / "pictures" / "deep").mkdir(parents=True)
+    for number in range(12):
+        pixels = rng.integers(0, 255, (20 + number, 30, 3), "uint8")
+        Image.fromarray(pixels).save(place / "pictures" / "deep" / f"it's {number}.png")
+    (place / "pictures" / "broken.jpg").write_bytes(b"\xff\xd8\xff no")
+    run = ["train", "simclr", "--data", "pictures", "--batch-size", 4, "--image-size", 16, *QUICK]
+    command([*run, "--name", "mine"])
+    said = capsys.readouterr().out
+    assert "found 12 images, skipped 1 of 13" in said and "'broken.jpg'" in said
+    assert not any("linear probe" in line for line in said.splitlines())
+    command(["embed", "exported_models/mine", "--data", "pictures", "--out", "vectors.npz"])
+    vectors = np.load("vectors.npz")
+    assert vectors["features"].shape == (12, 32) and vectors["path"][0] == "deep/it's 0.png"
+
+
+def test_device_and_host_views_train_alike(place, capsys):
+    losses = []
+    for side in ("host", "device"):
+        run = ["train", "simclr_digits", *QUICK, "--evaluate", "false", "--export-to", "none", "--name", side]
+        command([*run, "--augment-on", side])
+        lines = (place / "runs" / side / "metrics.jsonl").read_text().splitlines()
+        losses.append([json.loads(line)["loss"] for line in lines])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+
+def test_ctrl_c_in_mid_epoch_saves_and_the_same_command_resumes(place):
+    words = [sys.executable, "-m", "sslzoo", "train", "simclr_digits", *QUICK, "--evaluate", "false", "--epochs", "400"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("epoch 3/"):
+                break
+        time.sleep(0.05)
+        os.kill(process.pid, signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error.count("\n") == 1 and "--resume goes on from there" in error
+    assert not (place / "exported_models").exists()
+    step = int(error.split("at step ")[1].split(",")[0])
+    words[-1] = "400"
+    with subprocess.Popen([*words, "--resume"], stdout=subprocess.PIPE, text=True) as process:
+        first = next(line for line in process.stdout if line.startswith("epoch"))
+        process.kill()
+    assert int(first.split()[1].split("/")[0]) == step // 5 + 1
+
+
+def test_views_draws_a_contact_sheet_and_counts(place, capsys):
+    command(["views", "simclr_digits"])
+    said = capsys.readouterr().out
+    assert "runs/simclr_digits-views.png" in said and "brightness factor" in said
+    assert Image.open(place / "runs" / "simclr_digits-views.png").size[0] > 100
+    assert not (place / "exported_models").exists()
+
+
+def test_list_names_everything_in_the_zoo(capsys):
+    command(["list"])
+    said = capsys.readouterr().out
+    for name in (*catalog.methods(), *catalog.encoders(), *catalog.recipes(), *catalog.presets()):
+        assert f"  {name} " in said
+
+
+@pytest.mark.parametrize("name", [*catalog.methods(), *catalog.recipes()])
+def test_help_names_every_knob(name, capsys):
+    command(["train", name, "--help"])
+    said = capsys.readouterr().out
+    for knob in ("--epochs", "--temperature", "--strength", "--width", "--overwrite"):
+        assert knob in said
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["trian"], "did you mean train"),
+        (["train", "simclir"], "did you mean simclr"),
+        (["train"], "which? NAME is one of"),
+        (["train", "simclr", "--epoch", "5"], "did you mean --epochs"),
+        (["train", "simclr", "--epochs", "many"], "'many' is not a whole number"),
+        (["train", "simclr", "--data", "digit"], "digits"),
+        (["train", "simclr", "--encoder", "resnet81"], "did you mean resnet18"),
+        (["train", "simclr", "--optimizer", "sdg"], "sgd"),
+        (["train", "simclr", "--preset", "simcl"], "did you mean simclr"),
+        (["train", "simclr", "--precision", "float61"], "did you mean float"),
+        (["train", "simclr", "--strategy", "mirorred"], "mirrored"),
+        (["train", "simclr", "--augment-on", "gpu"], "no augment_on 'gpu'"),
+        (["train", "simclr", "--learning-rate-rule", "cubic"], "linear"),
+        (["train", "simclr", "--strength", "-1"], "strength"),
+        (["train", "simclr", "--encoder", "conv6", "--units", "5"], "no knob"),
+        (["train", "simclr", "--batch-size", "5000"], "batch of 5000 is larger than the data, 1437 images"),
+        (["train", "simclr", "--data", "missing/folder"], "missing/folder"),
+        (["evaluate", "nowhere", "--data", "digits"], "nowhere holds no exported encoder"),
+        (["evaluate", "nowhere"], "required: --data"),
+    ],
+)
+def test_bad_input_is_one_line_with_a_way_out_and_leaves_nothing(words, said, place, capsys):
+    assert said in refusal(words, capsys)
+    assert list(place.iterdir()) == []
+
+
+def test_too_few_images_are_refused(place, capsys):
+    (place / "empty").mkdir()
+    assert "no readable image" in refusal(["train", "simclr", "--data", "empty"], capsys)
+    Image.new("RGB", (20, 20)).save(place / "empty" / "one.png")
+    command(["train", "simclr", "--data", "empty"], status=2)
+    assert "holds one image" in capsys.readouterr().err
+
+
+def test_an_evaluation_without_labels_is_refused(trained, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(trained[0])
+    for number in range(3):
+        Image.new("L", (8, 8), number).save(tmp_path / f"{number}.png")
+    command(["evaluate", "exported_models/simclr_digits", "--data", tmp_path], status=2)
+    assert "has no labels" in capsys.readouterr().err
+
+
+def test_python_offers_what_the_command_line_does(place):
+    images = np.random.default_rng(0).integers(0, 255, (40, 8, 8, 1), "uint8")
+    result = sslzoo.pretrain(
+        "simclr", (images, np.arange(40) % 4), "mlp", units=16, hidden_dim=16, epochs=1, batch_size=8, name="arrays"
+    )
+    assert result.verdict and {row.features for row in result.scores} == {"trained", "untrained", "raw pixels"}
+    encoder = sslzoo.load_encoder(result.exported)
+    assert encoder(images[:2] / np.float32(255)).shape == (2, 16)
+    rows = sslzoo.evaluate(result.exported, (images, np.arange(40) % 4))
+    assert [row.mean for row in rows if row.features == "trained"] == [
+        row.mean for row in result.scores if row.features == "trained"
+    ]
+
+
+def test_the_building_blocks_work_alone_with_plain_compile_and_fit():
+    import keras
+
+    batch = next(iter(sslzoo.data.load("digits").train.batches(64, seed=0)))
+    views = sslzoo.views.Views(sslzoo.views.presets.digits(8), batch_size=64)
+    model = sslzoo.methods.SimCLR(sslzoo.encoders.make("mlp", (8, 8, 1), units=32), hidden_dim=32)
+    model.compile(keras.optimizers.Adam(1e-3))
+    batches = sslzoo.data.load("digits").train.batches(64, seed=0, stop=100).map(views)
+    first, second = model.fit(batches, epochs=2, verbose=0).history["loss"]
+    assert second < first
+    assert set(views(batch)) == {"views", "index", "label"}
