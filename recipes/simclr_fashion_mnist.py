@@ -1,6 +1,6 @@
 """SimCLR on Fashion-MNIST: 60 000 gray images of 28 x 28, and a small ResNet-18."""
 
-from sslzoo import pretrain
+import sslzoo
 from sslzoo.__main__ import recipe
 
 
@@ -16,11 +16,11 @@ def simclr_fashion_mnist(
     name: str = "simclr_fashion_mnist",
     **knobs,
 ):
-    """Trains, exports to exported_models/simclr_fashion_mnist and judges; every knob of `sslzoo train simclr` is one here.
+    """Trains, exports and judges; every knob of `sslzoo train simclr` is one here.
 
     The images are Debian's package dataset-fashion-mnist where it is installed, else what TFDS has or can download.
     """
-    return pretrain(
+    return sslzoo.pretrain(
         "simclr",
         "fashion_mnist",
         encoder,

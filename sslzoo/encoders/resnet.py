@@ -52,7 +52,7 @@ def resnet(
             stride = 2 if stage > 0 and block == 0 else 1
             build = _bottleneck if bottleneck else _basic
             x = build(x, round(64 * 2**stage * width), stride, f"stage{stage + 1}_block{block + 1}")
-    return keras.Model(images, layers.GlobalAveragePooling2D(name="features")(x), name=name)
+    return keras.Model(images, layers.GlobalAveragePooling2D(name="features")(x), name=f"{name}_{stem}_stem")
 
 
 def _choose_stem(input_shape: tuple, stem: str = "auto") -> str:

@@ -1,0 +1,156 @@
+"""What a pretraining is made of: names turned into objects, before anything runs."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sslzoo import catalog, encoders, evaluation, methods, optimizers, replicas
+from sslzoo.data import Dataset, load
+from sslzoo.evaluators.knn import knn
+from sslzoo.knobs import nearest, read
+from sslzoo.model import SSLModel
+from sslzoo.monitors import Health, OnlineKNN
+from sslzoo.views import Views, presets, sheet
+
+SIZES = (32, 64, 96, 128, 160, 224)  # input sizes to choose from for images larger than the smallest
+WATCHED = 30_000_000  # numbers in the images of the online k-NN: about 5000 small images, 200 of 224 px
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+
+class Plan:
+    """A pretraining whose names have become objects.
+
+    Args:
+        settings: every knob that says what is trained: those of `pretrain`, of the method, the encoder and the views.
+        knobs: those of them that are the method's, the encoder's or the views'.
+
+    Raises:
+        ValueError: a wrong name or value.
+    """
+
+    name = ""
+
+    def __init__(self, settings: dict, knobs: dict):
+        preset = _preset(settings["method"], settings["preset"])
+        self.knobs = _route(knobs, settings["method"], settings["encoder"], preset)
+        self.train_set, self.test_set = load(settings["data"])
+        self._check(settings)
+        self.size = settings["image_size"] or choose_size(self.train_set)
+        self.image_shape = (self.size, self.size, self.train_set.shape[-1])
+        self.chain = getattr(presets, preset)(self.size, channels=self.image_shape[-1], **self.knobs["views"])
+        self.augment = Views(self.chain, batch_size=settings["batch_size"], seed=settings["seed"])
+        self.steps = len(self.train_set) // settings["batch_size"]
+        self.settings = settings | {"data": self.train_set.fingerprint(), "image_size": self.size}
+
+    def _check(self, settings: dict) -> None:
+        evaluation.announce(self.train_set)
+        if len(self.train_set) < 2:
+            raise ValueError(f"{self.train_set.name} holds one image: a method that compares images needs at least 2")
+        if settings["batch_size"] > len(self.train_set):
+            raise ValueError(
+                f"a batch of {settings['batch_size']} is larger than the data, {len(self.train_set)} images: "
+                f"--batch-size {max(2, len(self.train_set) // 4)} leaves a few steps an epoch"
+            )
+        for knob, known in (("augment_on", ("host", "device")), ("precision", PRECISIONS)):
+            if settings[knob] not in known:
+                raise ValueError(nearest(knob, settings[knob], known))
+
+    def draw_views(self, path: Path) -> None:
+        """The contact sheet as a PNG, and a table of what each operation does."""
+        few = next(iter(self.train_set.batches(min(8, len(self.train_set)), drop_remainder=False)))
+        sheet.contact_sheet(few["image"], few["size"], self.chain, path)
+        print(sheet.table(sheet.statistics(self.chain, self.image_shape[-1])))
+        print(f"contact sheet of the views: {path}")
+
+    def build_encoder(self) -> keras.Model:
+        """A new encoder for the images, with random weights."""
+        return encoders.make(self.settings["encoder"], self.image_shape, **self.knobs["encoder"])
+
+    def encoder(self, model: SSLModel) -> keras.Model:
+        """The model's encoder in float32, outside of any strategy."""
+        encoder = self.build_encoder()
+        encoder.set_weights(model.encoder.get_weights())
+        return encoder
+
+    def build(self) -> SSLModel:
+        """The compiled method around a new encoder, within the strategy; `untrained` keeps the encoder as it starts."""
+        with replicas.strategy(self.settings["strategy"]).scope():
+            model = self._build()
+        self.untrained = self.encoder(model)
+        return model
+
+    def _build(self) -> SSLModel:
+        s = self.settings
+        keras.utils.set_random_seed(s["seed"])
+        keras.config.set_dtype_policy(s["precision"])
+        try:
+            model = methods.find(s["method"])(self.build_encoder(), **self.knobs["method"])
+        finally:
+            keras.config.set_dtype_policy("float32")
+        peak, line = optimizers.scaled_learning_rate(s["learning_rate"], s["batch_size"], s["learning_rate_rule"])
+        total = s["epochs"] * self.steps
+        schedule = optimizers.WarmupCosine(peak, total, warmup_steps=round(s["warmup"] * total))
+        model.augment = self.augment if s["augment_on"] == "device" else None
+        model.compile(optimizers.make(s["optimizer"], schedule, weight_decay=s["weight_decay"]))
+        print(f"{model.encoder.name}: {model.encoder.count_params():,} parameters, input {self.image_shape}")
+        print(f"{line}; {s['optimizer']}, {total} steps")
+        return model
+
+    def batches(self, start: int, stop: int) -> tf.data.Dataset:
+        """The training batches of the steps start..stop - 1."""
+        s = self.settings
+        batches = self.train_set.batches(s["batch_size"], seed=s["seed"], start=start, stop=stop)
+        if s["augment_on"] == "host":
+            batches = batches.map(self.augment, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return batches.prefetch(tf.data.AUTOTUNE)
+
+    def health(self, model: SSLModel) -> Health:
+        """The monitor of embeddings, over fixed views of the first images."""
+        count = min(len(self.train_set), max(128, 1024 * 32**2 // self.size**2), 1024)
+        batch = next(iter(self.train_set.take(np.arange(count)).batches(count)))
+        return Health(Views(self.chain, batch_size=count, seed=self.settings["seed"] + 1)(batch), model)
+
+    def online_knn(self) -> list[OnlineKNN]:
+        """The monitor of features where labels are at hand: a fifth of some training images asks the others."""
+        if self.train_set.labels is None:
+            return []
+        count = min(len(self.train_set), 5000, WATCHED // int(np.prod(self.image_shape)))
+        some = self.train_set.take(np.random.default_rng(0).permutation(len(self.train_set))[:count])
+        bank, labels = count * 4 // 5, some.labels
+        images = np.concatenate(list(evaluation.images(some, self.size)))
+        return [OnlineKNN(lambda x: knn(x[:bank], labels[:bank], x[bank:], labels[bank:]), images)]
+
+
+def choose_size(dataset: Dataset) -> int:
+    """Input size for a dataset: the longer side of small images, else the largest usual size that most images fill."""
+    height, width, _ = dataset.shape
+    if max(height, width) <= SIZES[0]:
+        return max(height, width)
+    some = np.linspace(0, len(dataset) - 1, 64).astype(int)
+    typical = float(np.median(np.min(dataset.read(some)[1], axis=1)))
+    return max((size for size in SIZES if size <= typical), default=SIZES[0])
+
+
+def _preset(method: str, preset: str | None) -> str:
+    known = catalog.presets()
+    name = preset or methods.find(method).views
+    if name not in known:
+        raise ValueError(nearest("preset", name, known))
+    return name
+
+
+def _route(knobs: dict, method: str, encoder: str, preset: str) -> dict[str, dict]:
+    """Hands each further knob to the part whose constructor takes it."""
+    encoder_file = catalog.encoders().get(encoder)
+    owners = {
+        "method": read(catalog.methods()[method], methods.find(method).__name__),
+        "encoder": read(encoder_file, encoder) if encoder_file else {},
+        "views": read(catalog.presets()[preset], preset),
+    }
+    known = {name for part in owners.values() for name in part} - catalog.GIVEN
+    for name in knobs:
+        if name not in known:
+            raise ValueError(nearest(f"knob of {method}, {encoder} and their views", name, known))
+    return {part: {n: v for n, v in knobs.items() if n in names} for part, names in owners.items()}
