@@ -1,18 +1,20 @@
-"""SimCLR on Fashion-MNIST: 60 000 gray images of 28 x 28, and a small ResNet-18."""
+"""SimCLR on Fashion-MNIST: 60 000 gray images of 28 x 28, half the width of Conv6, a quarter of an hour on two cores."""
 
 import sslzoo
 from sslzoo.__main__ import recipe
 
 
 def simclr_fashion_mnist(
-    encoder: str = "resnet18",
-    width: float = 0.25,
-    epochs: int = 20,
+    encoder: str = "conv6",
+    width: float = 0.5,
+    epochs: int = 10,
     batch_size: int = 256,
-    optimizer: str = "sgd",
-    learning_rate: float = 0.12,
+    optimizer: str = "adam",
+    learning_rate: float = 1e-3,
     temperature: float = 0.2,
-    hidden_dim: int = 512,
+    hidden_dim: int = 256,
+    min_scale: float = 0.3,
+    strength: float = 0.5,
     name: str = "simclr_fashion_mnist",
     **knobs,
 ):
@@ -31,6 +33,8 @@ def simclr_fashion_mnist(
         learning_rate=learning_rate,
         temperature=temperature,
         hidden_dim=hidden_dim,
+        min_scale=min_scale,
+        strength=strength,
         name=name,
         **knobs,
     )

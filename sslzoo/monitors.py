@@ -76,34 +76,38 @@ def _unit(z: np.ndarray) -> np.ndarray:
     return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
 
 
+def _in_parts(function: Callable, arrays: tuple, rows: int = 256) -> list[np.ndarray]:
+    """The outputs of `function(*arrays)`, computed some rows at a time: a thousand images at once take gigabytes."""
+    starts = range(0, len(arrays[0]), rows)
+    parts = [function(*(array[start : start + rows] for array in arrays)) for start in starts]
+    return [np.concatenate([ops.convert_to_numpy(x) for x in column]) for column in zip(*parts, strict=True)]
+
+
 class Health(keras.callbacks.Callback):
     """Adds the figures of `health` to each epoch's logs.
 
     Args:
-        batch: fixed views of some images, as the model is called with: {"views": (view_a, view_b), ...}.
+        views: fixed views of some images, each (n, height, width, channels), as the model is trained with.
         model: gives `z_a` and `z_b` for a batch; the contrastive figures take its `temperature`, 0.5 without one.
     """
 
-    def __init__(self, batch: dict, model: keras.Model):
+    def __init__(self, views: tuple, model: keras.Model):
         super().__init__()
-        self.batch = batch
-        self.watched = model
+        self.views = views
+        self.temperature = getattr(model, "temperature", 0.5)
+        self.outputs = tf.function(lambda *views: model({"views": views}, training=False))
 
-    def embeddings(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of both views, each (n, dim), with BatchNorm in inference mode."""
-        outputs = self.watched(self.batch, training=False)
-        return ops.convert_to_numpy(outputs["z_a"]), ops.convert_to_numpy(outputs["z_b"])
-
-    def figures(self) -> dict[str, float]:
-        """The figures of `health` now."""
-        return health(*self.embeddings(), getattr(self.watched, "temperature", 0.5))
+    def embeddings(self) -> list[np.ndarray]:
+        """Of the first two views, each (n, dim), with BatchNorm in inference mode."""
+        return _in_parts(lambda *views: [self.outputs(*views)[name] for name in ("z_a", "z_b")], self.views)
 
     def judge(self) -> str:
         """The verdict in words, now."""
-        return verdict(self.figures(), *self.embeddings()[0].shape)
+        z_a, z_b = self.embeddings()
+        return verdict(health(z_a, z_b, self.temperature), *z_a.shape)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        logs.update(self.figures())
+        logs.update(health(*self.embeddings(), self.temperature))
 
 
 class OnlineKNN(keras.callbacks.Callback):
@@ -112,19 +116,17 @@ class OnlineKNN(keras.callbacks.Callback):
     Args:
         score: features (n, dim) -> accuracy, such as `evaluators.knn` with the labels bound.
         images: float32 (n, height, width, channels) in [0, 1].
+        encoder: images -> features (n, dim).
     """
 
-    def __init__(self, score: Callable[[np.ndarray], float], images: np.ndarray, batch_size: int = 256):
+    def __init__(self, score: Callable[[np.ndarray], float], images: np.ndarray, encoder: keras.Model):
         super().__init__()
         self.score = score
         self.images = images
-        self.batch_size = batch_size
+        self.features = tf.function(lambda images: [encoder(images, training=False)])
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        encoder = self.model.encoder
-        parts = np.array_split(self.images, math.ceil(len(self.images) / self.batch_size))
-        features = [ops.convert_to_numpy(encoder(part, training=False)) for part in parts]
-        logs["knn"] = self.score(np.concatenate(features))
+        logs["knn"] = self.score(*_in_parts(self.features, (self.images,)))
 
 
 class Throughput(keras.callbacks.Callback):

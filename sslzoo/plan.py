@@ -110,9 +110,10 @@ class Plan:
         """The monitor of embeddings, over fixed views of the first images."""
         count = min(len(self.train_set), max(128, 1024 * 32**2 // self.size**2), 1024)
         batch = next(iter(self.train_set.take(np.arange(count)).batches(count)))
-        return Health(Views(self.chain, batch_size=count, seed=self.settings["seed"] + 1)(batch), model)
+        views = Views(self.chain, batch_size=count, seed=self.settings["seed"] + 1)
+        return Health(views(batch)["views"], model)
 
-    def online_knn(self) -> list[OnlineKNN]:
+    def online_knn(self, model: SSLModel) -> list[OnlineKNN]:
         """The monitor of features where labels are at hand: a fifth of some training images asks the others."""
         if self.train_set.labels is None:
             return []
@@ -120,7 +121,11 @@ class Plan:
         some = self.train_set.take(np.random.default_rng(0).permutation(len(self.train_set))[:count])
         bank, labels = count * 4 // 5, some.labels
         images = np.concatenate(list(evaluation.images(some, self.size)))
-        return [OnlineKNN(lambda x: knn(x[:bank], labels[:bank], x[bank:], labels[bank:]), images)]
+
+        def score(features: np.ndarray) -> float:
+            return knn(features[:bank], labels[:bank], features[bank:], labels[bank:])
+
+        return [OnlineKNN(score, images, model.encoder)]
 
 
 def choose_size(dataset: Dataset) -> int:

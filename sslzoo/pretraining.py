@@ -125,7 +125,7 @@ def _train(plan: Plan, model: SSLModel, folder: Path) -> Result:
         epochs,
         steps,
         Checkpoints(model, folder / "checkpoints"),
-        [throughput, health, *plan.online_knn(), *trackers],
+        [throughput, health, *plan.online_knn(model), *trackers],
     )
     return Result(model, folder, verdict=health.judge())
 

@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
+from sslzoo.files import remove
+
 
 class Diverged(ValueError):
     """The loss is not finite."""
@@ -33,8 +35,18 @@ class Checkpoints(keras.callbacks.Callback):
         return int(self.iterations)
 
     def save(self) -> int:
+        """Writes a checkpoint and returns its step; OSError where it cannot, with nothing of it left."""
         step = int(self.iterations)
-        self.manager.save(checkpoint_number=step)
+        try:
+            self.manager.save(checkpoint_number=step)
+        except tf.errors.OpError as error:
+            for half in Path(self.manager.directory).glob(f"*-{step}*"):
+                remove(half)
+            reason = error.message.split(";")[-1].split(" [Op:")[0].strip()
+            raise OSError(
+                f"no checkpoint of step {step} in {self.manager.directory}: {reason}; the ones before are kept: "
+                "make room, then --resume"
+            ) from None
         return step
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -150,6 +151,18 @@ def test_ctrl_c_in_mid_epoch_saves_and_the_same_command_resumes(place):
         first = next(line for line in process.stdout if line.startswith("epoch"))
         process.kill()
     assert int(first.split()[1].split("/")[0]) == step // 5 + 1
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_checkpoint(place):
+    def full():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # the weights and Adam's state take 8 MB
+
+    words = [sys.executable, "-m", "sslzoo", "train", "simclr_digits", "--evaluate", "false", "--epochs", "2"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, preexec_fn=full)
+    assert done.returncode == 1
+    assert done.stderr.startswith("sslzoo: no checkpoint of step 5") and done.stderr.count("\n") == 1
+    assert "File too large" in done.stderr and "--resume" in done.stderr
+    assert list((place / "runs" / "simclr_digits" / "checkpoints").iterdir()) == []
 
 
 def test_views_draws_a_contact_sheet_and_counts(place, capsys):
