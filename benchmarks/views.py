@@ -1,0 +1,141 @@
+"""Images per second, two views each, of SimCLR's recipe: sslzoo through `tf.data` against lightly with 2 processes.
+
+The floor, for one image and both of its views:
+
+| view | from | read as uint8 | written as float32 | additions and multiplications of the products |
+|---|---|---|---|---|
+| 32 px | 32 px | 3 kB | 25 kB | 0.8 million |
+| 96 px, blur | 96 px | 28 kB | 221 kB | 21 million |
+| 224 px, blur | 256 px | 197 kB | 1.2 MB | 330 million whole, 82 million in tiles of 32 |
+
+At 10 GB/s and 80 billion operations a second of one core with wide vectors, two cores could not pass 200 000, 7 600
+and 1 900 images/s: the products bind, not the memory. Colour is one 3 x 3 product a pixel, 3 % of the work at 224 px.
+
+Both sides get the same arrays (lightly as PIL images), the same strengths, no normalization. Each repeat is a process
+of its own, started in turns, and counts the batches of some seconds after the pipeline has filled.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import peers
+
+# Side of the views, side of the images, batch, blur; the ratio that sslzoo sets itself as a target. The batches are
+# small since the loader's processes deliver theirs at about the same time, which must not decide what is counted.
+CASES = {"32 px": (32, 32, 128, False, 20), "96 px": (96, 96, 64, True, 6), "224 px": (224, 256, 16, True, 4)}
+SIDES = {"sslzoo": "sslzoo", "sslzoo_without_xla": "sslzoo, xla=False", "lightly": "lightly, 2 loader processes"}
+
+
+def smooth_images(count: int, side: int) -> np.ndarray:
+    """Random colour gradients, uint8 (count, side, side, 3)."""
+    coarse = np.random.default_rng(0).uniform(0, 255, (count, 6, 6, 3))
+    at = np.linspace(0, 5, side)
+    weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(6)))
+    return np.einsum("yi,nijc,xj->nyxc", weights, coarse, weights).astype("uint8")
+
+
+def sslzoo(view: int, source: int, batch_size: int, blur: bool, xla: bool = True) -> Iterator:
+    """Batches without end."""
+    import tensorflow as tf
+
+    from sslzoo.views import Views, presets
+
+    count = 4 * batch_size
+    columns = dict(
+        image=smooth_images(count, source),
+        size=np.full((count, 2), source, "int32"),
+        row=np.arange(count, dtype="int32") % batch_size,
+        step=np.repeat(np.arange(4, dtype="int64"), batch_size),
+    )
+    batches = {name: column.reshape(4, batch_size, *column.shape[1:]) for name, column in columns.items()}
+    views = Views(presets.simclr(view, blur=blur), batch_size, xla=xla)
+    dataset = tf.data.Dataset.from_tensor_slices(batches).repeat()
+    return iter(dataset.map(views, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE))
+
+
+def sslzoo_without_xla(*case) -> Iterator:
+    """As `sslzoo`, the same graph without compilation."""
+    return sslzoo(*case, xla=False)
+
+
+def lightly(view: int, source: int, batch_size: int, blur: bool) -> Iterator:
+    """Batches without end."""
+    import torchvision_shim  # noqa: F401
+    from lightly.transforms import SimCLRTransform
+    from PIL import Image
+    from torch.utils.data import DataLoader, Dataset
+
+    pictures = [Image.fromarray(image) for image in smooth_images(4 * batch_size, source)]
+    transform = SimCLRTransform(input_size=view, gaussian_blur=0.5 if blur else 0.0, normalize=None)
+
+    class Pictures(Dataset):
+        def __len__(self):
+            return 10**7
+
+        def __getitem__(self, index):
+            return transform(pictures[index % len(pictures)])
+
+    return iter(DataLoader(Pictures(), batch_size, num_workers=2))
+
+
+def measure(side: str, case: str, seconds: float) -> None:
+    """Prints the images per second of one side as JSON."""
+    batch_size = CASES[case][2]
+    batches, done = globals()[side](*CASES[case][:4]), 0
+    for _ in range(8):  # compiles, starts the workers and fills the queues
+        next(batches)
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        next(batches)
+        done += batch_size
+    print(json.dumps(dict(speed=done / (time.perf_counter() - start))), flush=True)
+
+
+def compare(case: str, repeats: int, seconds: float, peer: str) -> list[str]:
+    """Lines of the table: every side, in turns."""
+    speeds = {side: [] for side in SIDES}
+    for _ in range(repeats):
+        for side, found in speeds.items():
+            python = peer if side == "lightly" else sys.executable
+            found.append(peers.run(python, __file__, "--measure", side, case, "--seconds", seconds)["speed"])
+    lines = []
+    for side, words in SIDES.items():
+        ratios = [ours / theirs for ours, theirs in zip(speeds[side], speeds["lightly"], strict=True)]
+        target = f"{CASES[case][4]}" if side == "sslzoo" else ""
+        lines.append(f"| {case} | {words} | {peers.spread(speeds[side])} | {peers.spread(ratios, 1)} | {target} |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="2 repeats of 4 seconds")
+    parser.add_argument("--repeats", type=int, default=5, help="processes for each side (default 5)")
+    parser.add_argument("--seconds", type=float, default=8, help="counted in each process (default 8)")
+    parser.add_argument(
+        "--peer-env", default=peers.DEFAULT_ENV, help="virtual environment of the peer, made if missing"
+    )
+    parser.add_argument("--measure", nargs=2, metavar=("SIDE", "CASE"), help="one side of one case, in this process")
+    given = parser.parse_args()
+    if given.measure:
+        return measure(*given.measure, given.seconds)
+    repeats, seconds = (2, 4) if given.quick else (given.repeats, given.seconds)
+    python = peers.environment(given.peer_env)
+    head = [
+        "| views | side | images/s: median (range) | times lightly: median (range) | target |",
+        "|---|---|---|---|---|",
+    ]
+    print("\n".join(head))
+    lines = [line for case in CASES for line in compare(case, repeats, seconds, python)]
+    command = f"python benchmarks/views.py --repeats {repeats} --seconds {seconds:g}"
+    told = peers.run(python, peers.__file__, "torch", "torchvision", "lightly", "pillow")["versions"]
+    where = f"{peers.machine()}; {peers.versions('tensorflow', 'keras')}; lightly's side {told}."
+    peers.write_section("Views", "\n".join([f"`{command}`: {where}", "", *head, *lines]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""Colour: jitter and grayscale, which compose into one affine map per image, and solarize, which does not."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from sslzoo.views.operation import Colour, Operation, between, check_number, fold, uniform
+
+LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601
+YIQ = np.array([LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])  # NTSC: gray has neither I nor Q
+
+
+def _brightness(factor: tf.Tensor, channels: int) -> Colour:
+    pixel = factor * tf.eye(channels)
+    return Colour(pixel, tf.zeros_like(pixel))
+
+
+def _contrast(factor: tf.Tensor, channels: int) -> Colour:
+    return Colour(factor * tf.eye(channels), (1 - factor) * _gray(channels))
+
+
+def _saturation(factor: tf.Tensor, channels: int) -> Colour:
+    pixel = factor * tf.eye(channels) + (1 - factor) * _gray(channels)
+    return Colour(pixel, tf.zeros_like(pixel))
+
+
+def _hue(turn: tf.Tensor, channels: int) -> Colour:
+    # Rodrigues' three terms, brought from YIQ to RGB: what stays, what turns by the cosine, what by the sine.
+    stays, cosine, sine = (
+        tf.constant(np.linalg.inv(YIQ) @ np.array(term) @ YIQ, tf.float32)
+        for term in (np.diag([1, 0, 0]), np.diag([0, 1, 1]), [[0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    )
+    pixel = stays + tf.cos(2 * math.pi * turn) * cosine + tf.sin(2 * math.pi * turn) * sine
+    return Colour(pixel, tf.zeros_like(pixel))
+
+
+PARTS = dict(brightness=_brightness, contrast=_contrast, saturation=_saturation, hue=_hue)
+
+
+@dataclass(frozen=True)
+class Jitter(Operation):
+    """Brightness, contrast, saturation, hue, in an order of its own for each image (SimCLR, arXiv:2002.05709, A).
+
+    The first three are factors U(max(0, 1 - x), 1 + x): of the pixel; of its distance from the mean gray of the crop so
+    far; of its distance from its own gray. Hue turns the colours about the gray axis by U(-hue, hue) of a full turn, in
+    YIQ and hence linearly, where torchvision turns in HSV. Values are clipped once, after all colour operations, where
+    torchvision clips after each. Those are the only differences.
+
+    A part of strength 0 is left out. Without saturation and hue any channels will do; gray is then their mean.
+    """
+
+    stage: ClassVar[int] = 1
+    brightness: float = 0.8
+    contrast: float = 0.8
+    saturation: float = 0.8
+    hue: float = 0.2
+    p: float = 0.8
+
+    def __post_init__(self) -> None:
+        for part in PARTS:
+            check_number("Jitter", part, getattr(self, part), 0, 0.5 if part == "hue" else math.inf)
+        check_number("Jitter", "p", self.p, 0, 1)
+        if not self.parts:
+            raise ValueError("Jitter: brightness, contrast, saturation and hue are all 0: leave it out of the view")
+
+    @property
+    def parts(self) -> list[str]:
+        return [part for part in PARTS if getattr(self, part) > 0]
+
+    def draw(self, seed, count):
+        (on,) = uniform(fold(seed, 0), count, 1)
+        units = uniform(fold(seed, 1), count, len(self.parts))
+        strengths = {part: self._strength(part, unit) for part, unit in zip(self.parts, units, strict=True)}
+        # The order of independent numbers is a fair shuffle.
+        keys = tf.stack(uniform(fold(seed, 2), count, len(self.parts)), axis=1)
+        return dict(on=on < self.p, order=tf.argsort(keys, axis=1), **strengths)
+
+    def _strength(self, part: str, unit: tf.Tensor) -> tf.Tensor:
+        amount = getattr(self, part)
+        return between(unit, -amount, amount) if part == "hue" else between(unit, max(0.0, 1 - amount), 1 + amount)
+
+    def mix(self, colour, draws):
+        channels = colour.pixel.shape[-1]
+        if self.saturation > 0 or self.hue > 0:
+            need_rgb("Jitter with saturation or hue", channels)
+        steps = [PARTS[part](draws[part][:, None, None], channels) for part in self.parts]
+        pixel, mean = (tf.stack(matrices, axis=1) for matrices in zip(*steps, strict=True))
+        mixed = colour
+        for slot in range(len(self.parts)):
+            chosen = draws["order"][:, slot]
+            mixed = then(mixed, Colour(tf.gather(pixel, chosen, batch_dims=1), tf.gather(mean, chosen, batch_dims=1)))
+        return choose(draws["on"], mixed, colour)
+
+    def strengths(self, draws):
+        words = dict(hue="hue, turns")
+        return {words.get(part, f"{part} factor"): draws[part] for part in self.parts}
+
+
+@dataclass(frozen=True)
+class Grayscale(Operation):
+    """All three channels become the luma (Rec. 601) with probability `p`."""
+
+    stage: ClassVar[int] = 1
+    p: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_number("Grayscale", "p", self.p, 0, 1)
+
+    def draw(self, seed, count):
+        return dict(on=uniform(seed, count, 1)[0] < self.p)
+
+    def mix(self, colour, draws):
+        need_rgb("Grayscale", colour.pixel.shape[-1])
+        gray = tf.broadcast_to(_gray(3), tf.shape(colour.pixel))
+        return choose(draws["on"], then(colour, Colour(gray, tf.zeros_like(gray))), colour)
+
+
+@dataclass(frozen=True)
+class Solarize(Operation):
+    """Inverts the values from `threshold` up with probability `p` (BYOL, arXiv:2006.07733, appendix B)."""
+
+    stage: ClassVar[int] = 2
+    threshold: float = 0.5
+    p: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_number("Solarize", "threshold", self.threshold, 0, 1)
+        check_number("Solarize", "p", self.p, 0, 1)
+
+    def draw(self, seed, count):
+        return dict(on=uniform(seed, count, 1)[0] < self.p)
+
+    def finish(self, pixels, draws):
+        return tf.where(draws["on"][:, None, None, None] & (pixels >= self.threshold), 1 - pixels, pixels)
+
+
+def identity(count: int | tf.Tensor, channels: int) -> Colour:
+    """The colour map of `count` images that changes nothing."""
+    pixel = tf.broadcast_to(tf.eye(channels), (count, channels, channels))
+    return Colour(pixel, tf.zeros_like(pixel))
+
+
+def recolour(pixels: tf.Tensor, mean: tf.Tensor, colour: Colour) -> tf.Tensor:
+    """The map applied: pixels (n, height, width, c), the mean pixel of each image (n, c)."""
+    offset = tf.linalg.matvec(colour.mean, mean)[:, None, None]
+    # A sum over channels, and no matrix product: XLA fuses it with what comes before and after (a third of the time).
+    terms = (pixels[..., k, None] * colour.pixel[:, None, None, :, k] for k in range(pixels.shape[-1]))
+    return sum(terms, offset)
+
+
+def then(first: Colour, second: Colour) -> Colour:
+    """One map for two: the mean that `second` meets is `first` applied to the mean, (first.pixel + first.mean) @ m."""
+    of_mean = second.pixel @ first.mean + second.mean @ (first.pixel + first.mean)
+    return Colour(second.pixel @ first.pixel, of_mean)
+
+
+def choose(on: tf.Tensor, changed: Colour, unchanged: Colour) -> Colour:
+    """Per image, `changed` where `on` (n,)."""
+    return Colour(*(tf.where(on[:, None, None], new, old) for new, old in zip(changed, unchanged, strict=True)))
+
+
+def need_rgb(operation: str, channels: int) -> None:
+    """Raises ValueError unless there are 3 channels."""
+    if channels != 3:
+        raise ValueError(f"{operation} needs 3 channels (RGB), got {channels}: leave it out of the view")
+
+
+def _gray(channels: int) -> tf.Tensor:
+    """(channels, channels): every channel becomes the gray, the luma of RGB and else the mean."""
+    weights = LUMA if channels == 3 else np.full(channels, 1 / channels)
+    return tf.constant(np.tile(weights, (channels, 1)), tf.float32)

@@ -1,0 +1,117 @@
+"""Where a view looks and how sharp: crop, centre, flip, blur."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import tensorflow as tf
+
+from sslzoo.views.operation import Operation, between, check_number, check_range, uniform, whole
+
+# A scale and ratio that leave the image are drawn again, up to so many times, as in torchvision, whose distribution of
+# areas this keeps.
+TRIES = 10
+
+
+@dataclass(frozen=True)
+class Crop(Operation):
+    """A random part of the image, resized to the view: random resized crop (Szegedy et al. 2014, arXiv:1409.4842).
+
+    Args:
+        scale: range of the share of the area that is kept, uniform.
+        ratio: range of width / height of the part, log-uniform.
+    """
+
+    scale: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+
+    def __post_init__(self) -> None:
+        check_range("Crop", "scale", self.scale, 1e-6, 1.0)
+        check_range("Crop", "ratio", self.ratio, 1e-6)
+
+    def draw(self, seed, count):
+        *tries, down, right = uniform(seed, count, 2 * TRIES + 2)
+        scale = between(tf.stack(tries[:TRIES], 1), *self.scale)
+        ratio = tf.exp(between(tf.stack(tries[TRIES:], 1), *map(math.log, self.ratio)))
+        return dict(scale=scale, ratio=ratio, down=down, right=right)
+
+    def place(self, box, draws):
+        area = (box.height * box.width)[:, None] * draws["scale"]
+        heights, widths = (tf.round(tf.sqrt(x)) for x in (area / draws["ratio"], area * draws["ratio"]))
+        fits = (heights <= box.height[:, None]) & (widths <= box.width[:, None])
+        # argmax finds the first that fits; where none does it names the first of all, which is then cut to the image.
+        chosen = tf.argmax(tf.cast(fits, tf.int32), axis=1, output_type=tf.int32)
+        height, width = (tf.gather(x, chosen, batch_dims=1) for x in (heights, widths))
+        height, width = tf.clip_by_value(height, 1.0, box.height), tf.clip_by_value(width, 1.0, box.width)
+        top, left = _start(draws["down"], box.height - height), _start(draws["right"], box.width - width)
+        return box._replace(top=box.top + top, left=box.left + left, height=height, width=width)
+
+    def strengths(self, draws):
+        box = self.place(whole(tf.fill((draws["down"].shape[0], 2), 1000)), draws)
+        return {"area kept of a square, %": box.height * box.width / 1e4, "width / height": box.width / box.height}
+
+
+@dataclass(frozen=True)
+class Centre(Operation):
+    """The central square whose side is `fraction` of the shorter side; nothing random."""
+
+    fraction: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_number("Centre", "fraction", self.fraction, 1e-6, 1.0)
+
+    def place(self, box, draws):
+        side = tf.maximum(tf.round(self.fraction * tf.minimum(box.height, box.width)), 1.0)
+        top, left = box.top + (box.height - side) // 2, box.left + (box.width - side) // 2
+        return box._replace(top=top, left=left, height=side, width=side)
+
+
+@dataclass(frozen=True)
+class Flip(Operation):
+    """Swaps left and right with probability `p`."""
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("Flip", "p", self.p, 0, 1)
+
+    def draw(self, seed, count):
+        return dict(on=uniform(seed, count, 1)[0] < self.p)
+
+    def place(self, box, draws):
+        return box._replace(mirrored=tf.not_equal(box.mirrored, draws["on"]))
+
+
+@dataclass(frozen=True)
+class Blur(Operation):
+    """Gaussian blur with a kernel of a tenth of the view's width (SimCLR, arXiv:2002.05709, appendix A).
+
+    Args:
+        sigma: range of the standard deviation in pixels of the view, uniform.
+        p: probability.
+    """
+
+    stage: ClassVar[int] = 1  # linear, and its weights sum to one: it commutes with the colour operations
+    sigma: tuple[float, float] = (0.1, 2.0)
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_range("Blur", "sigma", self.sigma, 0.0)
+        check_number("Blur", "p", self.p, 0, 1)
+
+    def draw(self, seed, count):
+        on, sigma = uniform(seed, count, 2)
+        return dict(on=on < self.p, sigma=between(sigma, *self.sigma))
+
+    def soften(self, sigma, draws):
+        # The neighbours' weights underflow to zero at 1e-3: sharp, with no branch.
+        own = tf.maximum(tf.where(draws["on"], draws["sigma"], 0.0), 1e-3)
+        return own if sigma is None else tf.sqrt(sigma**2 + own**2)
+
+    def strengths(self, draws):
+        return {"sigma, px": draws["sigma"]}
+
+
+def _start(unit: tf.Tensor, slack: tf.Tensor) -> tf.Tensor:
+    """One of the slack + 1 whole positions, each as likely as the others."""
+    return tf.minimum(tf.floor(unit * (slack + 1)), slack)

@@ -1,0 +1,134 @@
+"""A view of images, and the views of a batch: sampled first for the whole global batch, applied once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import tensorflow as tf
+
+from sslzoo.views.colour import identity, recolour
+from sslzoo.views.operation import Draws, Operation, check_number, fold, whole
+from sslzoo.views.resample import resample
+
+# What the views use up of a batch; every other column passes through.
+CONSUMED = ("image", "size", "row", "step")
+LARGEST = {tf.uint8: 255.0, tf.uint16: 65535.0}
+
+
+@dataclass(frozen=True)
+class View:
+    """A chain of operations and a size.
+
+    Operations of one kind are multiplied into one before a pixel is touched: geometry and blur into one resampling,
+    colour into one affine map, clipped once to [0, 1]; then come those that are not linear.
+
+    Args:
+        operations: in the order crop and flip; colour and blur; solarize.
+        size: side of the square view in pixels.
+
+    Raises:
+        ValueError: for a size below 1 or a chain in another order.
+    """
+
+    operations: Sequence[Operation]
+    size: int
+
+    def __post_init__(self) -> None:
+        check_number("View", "size", self.size, 1)
+        object.__setattr__(self, "operations", tuple(self.operations))
+        for before, after in pairwise(self.operations):
+            if before.stage > after.stage:
+                raise ValueError(f"View: put {after.name} before {before.name} (geometry; colour, blur; solarize)")
+
+    def __call__(self, images: tf.Tensor, sizes: tf.Tensor, seed: Sequence[int] = (0, 0)) -> tf.Tensor:
+        """Draws from `seed` and applies; a view with nothing random in it needs no seed."""
+        images = tf.convert_to_tensor(images)
+        return self.apply(images, sizes, self.sample(tf.constant(seed, tf.int32), tf.shape(images)[0]))
+
+    def sample(self, seed: tf.Tensor, count: int | tf.Tensor) -> list[Draws]:
+        """The parameters of each operation: tensors of `count` rows by name, from `seed` (2,) int32."""
+        return [operation.draw(fold(seed, k), count) for k, operation in enumerate(self.operations)]
+
+    def apply(self, images: tf.Tensor, sizes: tf.Tensor, draws: Sequence[Draws]) -> tf.Tensor:
+        """Makes the views.
+
+        Args:
+            images: (n, height, width, channels) uint8, uint16 or float in [0, 1].
+            sizes: (n, 2), the height and width of the valid part, in the top left corner.
+            draws: as `sample` gives them, n rows.
+
+        Returns:
+            float32 (n, size, size, channels) in [0, 1].
+
+        Raises:
+            ValueError: for images of another type, or colour operations on channels that are not RGB.
+        """
+        _check_type(images.dtype)
+        chain, channels = list(zip(self.operations, draws, strict=True)), images.shape[-1]
+        box, sigma = whole(sizes), None
+        colour = unchanged = identity(tf.shape(images)[0], channels)
+        for operation, drawn in chain:
+            box = operation.place(box, drawn)
+            sigma = operation.soften(sigma, drawn)
+            colour = operation.mix(colour, drawn)
+        pixels, mean = resample(images, box, self.size, sigma)
+        if colour is not unchanged:
+            pixels = recolour(pixels, mean, colour)
+        pixels = tf.clip_by_value(pixels / LARGEST.get(images.dtype, 1.0), 0.0, 1.0)
+        for operation, drawn in chain:
+            pixels = operation.finish(pixels, drawn)
+        return pixels
+
+
+class Views:
+    """The views of a batch, the same on any number of devices, on the host or inside a training step.
+
+    Every parameter is drawn for the whole global batch from (seed, step, view) and each image takes those of its row: a
+    batch gives the same views however it is spread over devices and workers, and after a resume.
+
+    Args:
+        views: one chain for each view; sizes may differ.
+        batch_size: images of the global batch.
+        seed: of all draws.
+        xla: compile the pixel work with XLA: seconds once for each shape of batch, then faster for small views.
+
+    Raises:
+        ValueError: without views, for a batch size below 1, or a batch with more images than that.
+    """
+
+    def __init__(self, views: Sequence[View], batch_size: int, seed: int = 0, xla: bool = True) -> None:
+        check_number("Views", "number of views", len(views), 1)
+        check_number("Views", "batch_size", batch_size, 1)
+        self.views, self.batch_size, self.seed, self.xla = tuple(views), batch_size, seed, xla
+        # Equal views share a function, which halves the time XLA takes to compile.
+        self._apply = {view: tf.function(view.apply, jit_compile=xla, autograph=False) for view in self.views}
+
+    def __call__(self, batch: Mapping[str, tf.Tensor]) -> dict:
+        """Turns `image`, `size`, `row` and `step` of a batch into `views`; every other column passes through.
+
+        Args:
+            batch: `image` (n, height, width, channels) uint8, uint16 or float; `size` (n, 2) int, height and width of
+                the valid part, in the top left corner; `row` (n,) int, the place in the global batch; `step` (n,) int,
+                the global training step, the same in each row.
+
+        Returns:
+            `views`, a tuple of float32 (n, size, size, channels) in [0, 1], one for each view, and the other columns.
+        """
+        images, sizes, rows, step = (batch[name] for name in CONSUMED)
+        if (images.shape[0] or 0) > self.batch_size:
+            raise ValueError(
+                f"Views: batch_size is {self.batch_size}, got {images.shape[0]} images: give the global size"
+            )
+        draws = tf.nest.map_structure(lambda drawn: tf.gather(drawn, rows), self.sample(tf.reduce_max(step)))
+        views = tuple(self._apply[view](images, sizes, drawn) for view, drawn in zip(self.views, draws, strict=True))
+        return {"views": views, **{name: column for name, column in batch.items() if name not in CONSUMED}}
+
+    def sample(self, step: int | tf.Tensor) -> list[list[Draws]]:
+        """The parameters of each operation of each view for the whole global batch at `step`."""
+        seed = fold(tf.constant([self.seed, 0], tf.int32), step)
+        return [view.sample(fold(seed, k), self.batch_size) for k, view in enumerate(self.views)]
+
+
+def _check_type(dtype: tf.DType) -> None:
+    if not (dtype in LARGEST or dtype.is_floating):
+        raise ValueError(f"views take images of uint8, uint16 or float in [0, 1], got {dtype.name}")

@@ -1,0 +1,117 @@
+"""Crop, flip, resize and blur as two interpolation products, `rows @ image @ columns^T`."""
+
+import math
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from sslzoo.views.operation import Box
+
+# A row of weights is zero but for a few taps, so tiles of the view read only windows of the image. Measured in XLA on a
+# CPU against one product over the whole image: 1.8 times faster at 224 px (with tiles of 32 to 48), 1.15 at 96 px.
+TILE, WHOLE = 32, 64
+
+
+class Grid(NamedTuple):
+    """The pixels of one axis of the view, in tiles: static, the same for every image.
+
+    `outputs` (tiles, reach + tile + reach): the pixels each tile needs before the blur; `inside`: 1 where they are in
+    the view; `window`: how many pixels of the image a tile reads at most.
+    """
+
+    outputs: tf.Tensor
+    inside: tf.Tensor
+    tile: int
+    reach: int
+    window: int
+
+
+class Taps(NamedTuple):
+    """One axis, from the pixels of each image to those of its view.
+
+    `first` (n, tiles): where the window of a tile starts; `weights` (n, tiles, tile, window): rows that sum to one;
+    `mean` (n, tiles, window): what each pixel weighs in the mean of the view before the blur.
+    """
+
+    first: tf.Tensor
+    weights: tf.Tensor
+    mean: tf.Tensor
+    size: int
+
+
+def resample(images: tf.Tensor, box: Box, size: int, sigma: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cuts `box` out of each image, mirrors, resizes and blurs it.
+
+    Bilinear; where the box is larger than the view the triangle widens by as much, which antialiases (as PIL and
+    torchvision resize). Nothing outside the box is read. The kernel of the blur reaches size // 20 pixels to each side
+    (a tenth of the view in all, as in SimCLR) and is renormalized at the borders.
+
+    Args:
+        images: (n, height, width, channels), any number type.
+        box: whole pixels within the images.
+        size: side of the view in pixels.
+        sigma: (n,) standard deviation of the blur in pixels of the view; one near zero leaves its image sharp.
+
+    Returns:
+        float32 pixels (n, size, size, channels) and their mean before the blur (n, channels), in units of the images.
+    """
+    height, width, channels = images.shape[1:]
+    rows = axis_taps(box.top, box.height, tf.zeros_like(box.mirrored), size, height, sigma)
+    columns = axis_taps(box.left, box.width, box.mirrored, size, width, sigma)
+    # Pixels of the axis in hand come first, whatever else there is last: that is how the products are fastest.
+    strips, across = _product(rows, tf.reshape(images, (-1, height, width * channels)))
+    strips = tf.transpose(tf.reshape(strips, (-1, size, width, channels)), (0, 2, 1, 3))
+    pixels, _ = _product(columns, tf.reshape(strips, (-1, width, size * channels)))
+    _, mean = _product(columns, tf.reshape(across, (-1, width, channels)))
+    return tf.transpose(tf.reshape(pixels, (-1, size, size, channels)), (0, 2, 1, 3)), mean
+
+
+def _product(taps: Taps, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """(n, length, x) -> (n, size, x), and its mean before the blur (n, x)."""
+    windows = tf.gather(values, taps.first[..., None] + tf.range(taps.mean.shape[-1]), batch_dims=1)
+    windows = tf.cast(windows, tf.float32)
+    pixels = tf.reshape(taps.weights @ windows, (-1, taps.weights.shape[1] * taps.weights.shape[2], values.shape[-1]))
+    return pixels[:, : taps.size], tf.einsum("ntk,ntkx->nx", taps.mean, windows)
+
+
+def axis_taps(start, extent, mirrored, size: int, length: int, sigma: tf.Tensor | None = None) -> Taps:
+    """The taps of one axis: from [start, start + extent) of `length` pixels to `size` pixels; (n,) tensors."""
+    grid = _grid(size, length, 0 if sigma is None else size // 20)
+    start, extent = (tf.cast(x, tf.int32)[:, None, None] for x in (start, extent))
+    position = tf.where(mirrored[:, None, None], size - 1 - grid.outputs, grid.outputs)
+    # A centre is (position + 1/2) extent / size - 1/2. Its whole part stays an integer: rounded far from zero, it would
+    # differ between devices.
+    twice = (2 * position + 1) * extent - size
+    centre, beyond = start + twice // (2 * size), tf.cast(twice % (2 * size), tf.float32) / (2 * size)
+    support = tf.maximum(tf.cast(extent, tf.float32) / size, 1.0)
+    first = tf.reduce_min(centre, axis=2) - tf.cast(tf.math.ceil(support[..., 0]), tf.int32)
+    first = tf.clip_by_value(first, 0, length - grid.window)
+    inputs = first[..., None] + tf.range(grid.window)
+    distance = tf.cast(inputs[:, :, None] - centre[..., None], tf.float32) - beyond[..., None]
+    inside = tf.cast((inputs >= start) & (inputs < start + extent), tf.float32)[:, :, None]
+    weights = _rows_to_one(tf.nn.relu(1 - tf.abs(distance) / support[..., None]) * inside)
+    own = slice(grid.reach, grid.reach + grid.tile)
+    mean = tf.reduce_sum(weights[:, :, own] * grid.inside[:, own, None], axis=2) / size
+    return Taps(first, weights if sigma is None else _blur(grid, sigma) @ weights, mean, size)
+
+
+def _grid(size: int, length: int, reach: int) -> Grid:
+    tiles = 1 if size <= WHOLE else math.ceil(size / TILE)
+    tile = math.ceil(size / tiles)
+    outputs = tf.range(tiles)[:, None] * tile + tf.range(-reach, tile + reach)
+    inside = tf.cast((outputs >= 0) & (outputs < size), tf.float32)
+    # The span between the outermost centres of the largest box, the support of the triangle at both ends, and rounding.
+    span = (tile + 2 * reach - 1) * length / size + 2 * max(length / size, 1)
+    return Grid(outputs, inside, tile, reach, min(length, int(span) + 4))
+
+
+def _blur(grid: Grid, sigma: tf.Tensor) -> tf.Tensor:
+    """Gaussian rows (n, tiles, tile, reach + tile + reach), zero outside the view."""
+    own = grid.outputs[:, grid.reach : grid.reach + grid.tile]
+    distance = tf.cast(grid.outputs[:, None] - own[..., None], tf.float32)
+    near = tf.cast(tf.abs(distance) <= grid.reach, tf.float32) * grid.inside[:, None]
+    return _rows_to_one(near * tf.exp(-0.5 * (distance / sigma[:, None, None, None]) ** 2))
+
+
+def _rows_to_one(weights: tf.Tensor) -> tf.Tensor:
+    return tf.math.divide_no_nan(weights, tf.reduce_sum(weights, axis=-1, keepdims=True))

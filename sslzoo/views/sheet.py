@@ -1,0 +1,124 @@
+"""Seeing views before training on them: a contact sheet, and a table of what each operation does how often."""
+
+import string
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from sslzoo.files import replacing
+from sslzoo.views.image import LARGEST, View
+from sslzoo.views.operation import Draws, Operation
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+CELL, GAP, HEAD = (
+    96,
+    4,
+    16,
+)  # the least side of a cell, the space between cells, the height of the line of titles; in px
+
+
+class Row(NamedTuple):
+    """A line of the statistics: the share of images acted on, and what of the strength where there is one."""
+
+    view: str
+    operation: str
+    share: float
+    strength: str = ""
+    mean: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+def contact_sheet(
+    images: np.ndarray, sizes: np.ndarray, views: Sequence[View], path: str | Path, draws: int = 3
+) -> None:
+    """Writes a PNG: one line per image, the original first, then `draws` draws of each view.
+
+    Args:
+        images: (n, height, width, channels) uint8, uint16 or float in [0, 1]; one channel is shown gray, two as their
+            mean, of more than three the first three.
+        sizes: (n, 2), the height and width of the valid part.
+        views: the chains.
+        path: of the PNG, which replaces what is there.
+        draws: columns for each view.
+    """
+    columns = _columns(np.asarray(images), np.asarray(sizes), views, draws)
+    with replacing(path) as beside:
+        _grid(columns, max([CELL, *(view.size for view in views)])).save(beside, format="PNG")
+
+
+def statistics(views: Sequence[View], channels: int = 3, count: int = 8192) -> list[Row]:
+    """What each operation of each view does to `count` images, from the parameters alone: no pixel is touched.
+
+    Raises:
+        ValueError: for colour operations that do not take that many channels.
+    """
+    rows = []
+    for letter, view in zip(_letters(views), views, strict=True):
+        view(tf.zeros((1, 2, 2, channels)), [[2, 2]])  # raises where the chain does not take these channels
+        drawn = view.sample(tf.constant([0, ord(letter)]), count)
+        for operation, parameters in zip(view.operations, drawn, strict=True):
+            rows += _describe(letter, operation, parameters, count)
+    return rows
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The statistics as plain text."""
+    lines = [("view", "operation", "images", "strength", "mean", "range")]
+    for row in rows:
+        numbers = (f"{row.mean:.2f}", f"{row.low:.2f} to {row.high:.2f}") if row.strength else ("", "")
+        lines.append((row.view, row.operation, f"{row.share:.0%}", row.strength, *numbers))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(word.ljust(w) for word, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def _describe(letter: str, operation: Operation, draws: Draws, count: int) -> list[Row]:
+    on = draws["on"].numpy() if "on" in draws else np.ones(count, bool)
+    head = (letter, operation.name, float(on.mean()))
+    strengths = {words: drawn.numpy()[on] for words, drawn in operation.strengths(draws).items()} if on.any() else {}
+    return [Row(*head, words, x.mean(), x.min(), x.max()) for words, x in strengths.items()] or [Row(*head)]
+
+
+def _letters(views: Sequence[View]) -> str:
+    return string.ascii_letters[: len(views)]
+
+
+def _columns(images: np.ndarray, sizes: np.ndarray, views: Sequence[View], draws: int) -> dict[str, list[np.ndarray]]:
+    """Pictures (height, width, channels) in [0, 1] by the title of their column."""
+    brightest = LARGEST.get(tf.as_dtype(images.dtype), 1.0)
+    valid = [image[:height, :width] / brightest for image, (height, width) in zip(images, sizes, strict=True)]
+    drawn = {
+        f"{letter} {draw + 1}": view(images, sizes, (draw, ord(letter))).numpy()
+        for letter, view in zip(_letters(views), views, strict=True)
+        for draw in range(draws)
+    }
+    return {"original": valid, **drawn}
+
+
+def _grid(columns: dict[str, list[np.ndarray]], cell: int) -> "Image.Image":
+    from PIL import Image, ImageDraw
+
+    step, lines = cell + GAP, len(columns["original"])
+    sheet = Image.new("RGB", (GAP + len(columns) * step, HEAD + GAP + lines * step), "white")
+    for column, (title, pictures) in enumerate(columns.items()):
+        ImageDraw.Draw(sheet).text((GAP + column * step, 2), title, fill="black")
+        for line, picture in enumerate(pictures):
+            sheet.paste(_thumbnail(picture, cell), (GAP + column * step, HEAD + GAP + line * step))
+    return sheet
+
+
+def _thumbnail(picture: np.ndarray, cell: int) -> "Image.Image":
+    """A picture within cell x cell pixels, enlarged in whole steps only, so that its own pixels stay visible."""
+    from PIL import Image
+
+    shown = picture[..., :3] if picture.shape[-1] >= 3 else np.repeat(picture.mean(-1, keepdims=True), 3, axis=-1)
+    image = Image.fromarray(np.uint8(np.round(np.clip(shown, 0, 1) * 255)))
+    times = cell / max(image.size)
+    if times < 1:
+        return image.resize([max(1, int(side * times)) for side in image.size], Image.Resampling.BILINEAR)
+    return image.resize([side * int(times) for side in image.size], Image.Resampling.NEAREST)
