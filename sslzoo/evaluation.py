@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from sslzoo.data import Dataset, describe, load
+from sslzoo.data import Dataset, Splits, describe, load
 from sslzoo.evaluators.report import Row, judge, table
 from sslzoo.export import load_encoder, read_facts
 from sslzoo.files import replacing
@@ -60,7 +60,8 @@ def evaluate(
         image_size = image_size or read_facts(encoder)["encoder"]["image_shape"][0]
         encoder = load_encoder(encoder)
     train_set, test_set = _labelled(data)
-    announce(train_set)
+    if not isinstance(data, Splits):  # who hands over splits has seen them announced
+        announce(train_set)
     size = image_size or encoder.input_shape[1]
     if not size:
         raise ValueError("this encoder takes images of any size: say which with image_size")

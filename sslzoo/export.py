@@ -2,7 +2,7 @@
 
 import importlib
 import json
-import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -172,9 +172,9 @@ def _difference(load: Callable, path: str, images: np.ndarray, expected: np.ndar
 
 
 def _load_with_hub(path: str) -> Callable:
-    # tensorflow_hub brings Keras 2 along, which announces itself at length.
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "0")
-    return importlib.import_module("tensorflow_hub").load(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tensorflow_hub's import warns of the age of what it imports
+        return importlib.import_module("tensorflow_hub").load(path)
 
 
 ROUTES: dict[str, Callable[[str], Callable]] = {
