@@ -1,7 +1,13 @@
 """SimCLR on scikit-learn's digits: 1437 gray images of 8 x 8, nothing to download, a minute on two cores."""
 
-from sslzoo import pretrain
+import sslzoo
 from sslzoo.__main__ import recipe
+
+SPACE = {
+    "learning_rate": (1e-4, 1e-2, "log"),
+    "temperature": [0.1, 0.2, 0.5],
+    "projection_dim": [32, 64, 128],
+}
 
 
 def simclr_digits(
@@ -16,7 +22,7 @@ def simclr_digits(
     **knobs,
 ):
     """Trains, exports to exported_models/simclr_digits and judges; every knob of `sslzoo train simclr` is one here."""
-    return pretrain(
+    return sslzoo.pretrain(
         "simclr",
         "digits",
         encoder=encoder,

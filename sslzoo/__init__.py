@@ -14,7 +14,19 @@ _FUNCTIONS = {
     "embed": "sslzoo.evaluation",
     "load_encoder": "sslzoo.export",
 }
-_ROOMS = ("data", "encoders", "evaluators", "export", "heads", "losses", "methods", "monitors", "optimizers", "views")
+_ROOMS = (
+    "data",
+    "encoders",
+    "evaluators",
+    "export",
+    "heads",
+    "losses",
+    "methods",
+    "monitors",
+    "optimizers",
+    "tune",
+    "views",
+)
 __all__ = [*_FUNCTIONS, *_ROOMS]
 
 

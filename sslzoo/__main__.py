@@ -13,6 +13,7 @@ COMMANDS = {
     "list": "what the zoo holds: methods, encoders, views, recipes, with their knobs",
     "views": "draw the views of a recipe or method, and count how often and how strongly each operation acts",
     "train": "train an encoder by a recipe or a method, export it, judge it",
+    "tune": "search a recipe's knobs with KerasTuner, judged on held-out training data; export the best",
     "evaluate": "linear probe, k-NN and clustering of an exported encoder beside raw pixels and the untrained encoder",
     "embed": "write the features of all images of a dataset to an .npz",
 }
@@ -90,6 +91,24 @@ def _train(words: list[str], preview: bool = False) -> None:
 
 def _views(words: list[str]) -> None:
     _train(words, preview=True)
+
+
+def _tune(words: list[str]) -> None:
+    name = words[0] if words and not words[0].startswith("-") else None
+    parser = Parser(prog=f"sslzoo tune {name or 'RECIPE'}", description=COMMANDS["tune"])
+    path = catalog.recipes().get(name)
+    own = knobs.read(catalog.ROOT / "tune" / "search.py", "tune")
+    for knob in ((catalog.recipe_knobs(path) if path else {}) | own).values():
+        if knob.name not in ("recipe", "preview"):
+            parser.add(knob)
+    given = vars(parser.parse_args(words[1:] if name else words))
+    if path is None:
+        known = catalog.recipes()
+        parser.error(knobs.nearest("recipe", name, known) if name else f"which? RECIPE is one of {', '.join(known)}")
+    _import_tensorflow()
+    from sslzoo.tune import tune
+
+    tune(name, **given)
 
 
 def _evaluate(words: list[str]) -> None:

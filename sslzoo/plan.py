@@ -1,5 +1,6 @@
 """What a pretraining is made of: names turned into objects, before anything runs."""
 
+from inspect import signature
 from pathlib import Path
 
 import keras
@@ -86,7 +87,9 @@ class Plan:
         keras.utils.set_random_seed(s["seed"])
         keras.config.set_dtype_policy(s["precision"])
         try:
-            model = methods.find(s["method"])(self.build_encoder(), **self.knobs["method"])
+            method = methods.find(s["method"])
+            shape = {"input_shape": self.image_shape} if "input_shape" in signature(method).parameters else {}
+            model = method(self.build_encoder(), **shape, **self.knobs["method"])
         finally:
             keras.config.set_dtype_policy("float32")
         peak, line = optimizers.scaled_learning_rate(s["learning_rate"], s["batch_size"], s["learning_rate_rule"])

@@ -1,5 +1,6 @@
 """The one call: train, export, evaluate and report."""
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,18 +12,19 @@ from sslzoo.model import SSLModel
 from sslzoo.monitors import Throughput
 from sslzoo.plan import Plan
 from sslzoo.runs import Run
-from sslzoo.tracking import JsonLines, TensorBoard
+from sslzoo.tracking import JsonLines, MLflow, TensorBoard
 from sslzoo.train import Checkpoints, train
 
-PLACES = ("resume", "overwrite", "preview", "runs", "export_to", "evaluate", "name")  # where, not what
+PLACES = ("resume", "overwrite", "preview", "runs", "export_to", "evaluate", "name", "mlflow")  # where, not what
 
 
 @dataclass
 class Result:
-    """What a pretraining gave: the trained model, its folders, the verdict in words, and the scores where measured."""
+    """What a pretraining gave: the trained model, its folders and plan, the verdict, and the scores where measured."""
 
     model: SSLModel
     run: Path
+    plan: Plan
     exported: Path | None = None
     verdict: str = ""
     scores: list[Row] = field(default_factory=list)
@@ -53,6 +55,7 @@ def pretrain(
     resume: bool = False,
     overwrite: bool = False,
     preview: bool = False,
+    mlflow: bool = False,
     **knobs,
 ) -> Result | None:
     """Trains an encoder on images without labels, exports it, judges it where labels are at hand, and says so.
@@ -81,6 +84,7 @@ def pretrain(
         evaluate: linear probe, k-NN and clustering at the end, where the data has labels.
         resume: go on with the run of that name.
         overwrite: replace the run and the export of that name.
+        mlflow: log the run to MLflow too; MLFLOW_TRACKING_URI, or else sqlite:///mlflow.db.
         preview: only draw the contact sheet of the views and count what they do.
 
     Other keywords are the knobs of the method, the encoder and the preset of views.
@@ -98,11 +102,13 @@ def pretrain(
     exported = Path(export_to) / plan.name if export_to else None
     if exported and not resume:
         refuse_existing(exported, overwrite)
+    folder = Path(runs) / plan.name
+    tracker = MLflow(folder, plan.name, plan.settings, exported) if mlflow else contextlib.nullcontext()
     model = plan.build()
-    with Run(Path(runs) / plan.name, plan.settings, resume, overwrite) as run:
+    with Run(folder, plan.settings, resume, overwrite) as run, tracker:
         print(f"run folder {run.path}")
         plan.draw_views(run.path / "views.png")
-        result = _train(plan, model, run.path)
+        result = _train(plan, model, run.path, [tracker] if mlflow else [])
         print(f"verdict: {result.verdict}")
         facts = _export(plan, result, exported, overwrite or resume) if exported else None
         if evaluate and plan.test_set is not None:
@@ -111,14 +117,16 @@ def pretrain(
         if facts and result.scores:
             scores = {"scores": [row.as_dict() for row in result.scores], "scores_markdown": markdown(result.scores)}
             write_card(exported, facts | scores)
+        if mlflow:
+            tracker.log({f"{row.features}/{row.metric}": row.mean for row in result.scores})
     return result
 
 
-def _train(plan: Plan, model: SSLModel, folder: Path) -> Result:
+def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list) -> Result:
     """Trains in the run folder, from its newest checkpoint if there is one."""
     epochs, steps = plan.settings["epochs"], plan.steps
     health, throughput = plan.health(model), Throughput(plan.settings["batch_size"], epochs, steps)
-    trackers = [JsonLines(folder / "metrics.jsonl"), TensorBoard(folder / "events", folder / "views.png")]
+    trackers = [*trackers, JsonLines(folder / "metrics.jsonl"), TensorBoard(folder / "events", folder / "views.png")]
     train(
         model,
         lambda start, stop: throughput.watch(plan.batches(start, stop)),
@@ -127,7 +135,7 @@ def _train(plan: Plan, model: SSLModel, folder: Path) -> Result:
         Checkpoints(model, folder / "checkpoints"),
         [throughput, health, *plan.online_knn(model), *trackers],
     )
-    return Result(model, folder, verdict=health.judge())
+    return Result(model, folder, plan, verdict=health.judge())
 
 
 def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:

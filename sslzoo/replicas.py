@@ -24,4 +24,6 @@ def gather(x: tf.Tensor) -> tf.Tensor:
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return x
-    return context.all_gather(x, axis=0)
+    gathered = context.all_gather(x, axis=0)
+    gathered.set_shape((None, *x.shape[1:]))  # which all_gather forgets in a graph
+    return gathered

@@ -1,7 +1,11 @@
-"""Where the figures of a run go: metrics.jsonl and TensorBoard."""
+"""Where the figures of a run go: metrics.jsonl, TensorBoard and, where it is asked for, MLflow."""
 
+import importlib
 import json
+import logging
 import math
+import os
+import re
 from pathlib import Path
 
 import keras
@@ -54,6 +58,102 @@ class TensorBoard(keras.callbacks.Callback):
             for name, value in logs.items():
                 tf.summary.scalar(name, value)
         self.writer.flush()
+
+
+class MLflow(keras.callbacks.Callback):
+    """Mirrors a run folder in MLflow: parameters, the figures of each epoch, files and exported encoder at the end.
+
+    A context manager around all that belongs to the run, and a callback of the training in it. Within another run, such
+    as a sweep's, it is nested under that one. A resumed run folder goes on with the run that it began. The store is
+    MLFLOW_TRACKING_URI, or else sqlite:///mlflow.db; the experiment is MLflow's own choice (MLFLOW_EXPERIMENT_NAME).
+
+    Args:
+        folder: of the run; its pictures, tables, settings and metrics become artefacts, whatever way the run ends.
+        name: of the run.
+        parameters: name -> value, flat.
+        exported: where the run exports its encoder, an artefact too if the run succeeds.
+
+    Raises:
+        ValueError: MLflow is not installed, or its store is of no use; one line.
+    """
+
+    ARTEFACTS = {".png", ".json", ".jsonl", ".csv", ".md"}
+
+    def __init__(self, folder: Path, name: str, parameters: dict, exported: Path | None = None):
+        super().__init__()
+        self.mlflow = _mlflow()
+        self.folder, self.name, self.parameters, self.exported = Path(folder), name, parameters, exported
+        self.note = self.folder / "mlflow.json"
+
+    def __enter__(self) -> "MLflow":
+        parent = self.mlflow.active_run()
+        try:
+            self._start(parent.info.run_name if parent else None)
+        except self.mlflow.MlflowException as error:
+            if self.mlflow.active_run() is not parent:
+                self.mlflow.end_run("FAILED")
+            line = str(error).split("\n")[0]
+            raise ValueError(f"MLflow cannot use {self.mlflow.get_tracking_uri()}: {line}") from None
+        return self
+
+    def _start(self, parent: str | None) -> None:
+        begun = self._begun()  # and keeps its name
+        run = self.mlflow.start_run(begun, run_name=None if begun else self.name, nested=True)
+        with replacing(self.note) as beside:
+            beside.write_text(json.dumps({"store": self.mlflow.get_tracking_uri(), "run": run.info.run_id}), "utf-8")
+        if "error" in run.data.tags:
+            self.mlflow.delete_tag("error")
+        self.mlflow.set_tags({"folder": str(self.folder)} | ({"parent": parent} if parent else {}))
+        self.mlflow.log_params({_allowed(name): str(value)[:6000] for name, value in self.parameters.items()})
+
+    def _begun(self) -> str | None:
+        """Id of the run that the folder began in this store, if it is still there."""
+        note = json.loads(self.note.read_text("utf-8")) if self.note.exists() else {}
+        if note.get("store") != self.mlflow.get_tracking_uri():
+            return None
+        found = self.mlflow.search_runs(
+            filter_string=f"attributes.run_id = '{note['run']}'", search_all_experiments=True, output_format="list"
+        )
+        return note["run"] if found else None
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.log(logs, step=epoch + 1)
+
+    def log(self, figures: dict[str, float | None], step: int | None = None) -> None:
+        """Metrics of the run; those that are None or not finite are left out."""
+        finite = {_allowed(n): float(v) for n, v in figures.items() if v is not None and math.isfinite(v)}
+        self.mlflow.log_metrics(finite, step=step)
+
+    def __exit__(self, kind: type | None, error: BaseException | None, _) -> None:
+        status = "FINISHED" if kind is None else "KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED"
+        try:
+            if error:
+                self.mlflow.set_tag("error", f"{kind.__name__}: {error}"[:5000])
+            for file in sorted(self.folder.iterdir()):
+                if file.suffix in self.ARTEFACTS:
+                    self.mlflow.log_artifact(str(file))
+            if self.exported and self.exported.exists() and not error:
+                self.mlflow.log_artifacts(str(self.exported), "encoder")
+        finally:
+            self.mlflow.end_run(status)
+
+
+def _mlflow():
+    """The module, with a store; it does not call home unless MLFLOW_DISABLE_TELEMETRY=false says so."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    try:
+        mlflow = importlib.import_module("mlflow")
+    except ModuleNotFoundError:
+        raise ValueError("MLflow is not installed: pip install -e '.[mlflow]'") from None
+    logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)  # it tells of every table that it makes
+    if not mlflow.is_tracking_uri_set():
+        mlflow.set_tracking_uri("sqlite:///mlflow.db")
+    return mlflow
+
+
+def _allowed(name: str) -> str:
+    """A name without what MLflow does not take in names."""
+    return re.sub(r"\s+", " ", re.sub(r"[^\w\-. /]", " ", name.replace("%", "percent"))).strip()
 
 
 def _plain(value) -> float | None:

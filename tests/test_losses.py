@@ -108,3 +108,102 @@ def test_uniformity_of_uniform_directions(dim, expected):
 
 def test_uniformity_of_collapsed_embeddings_is_zero():
     assert float(losses.uniformity(np.ones((8, 3), "float32"))) == pytest.approx(0, abs=1e-5)
+
+
+def barlow_twins_by_the_paper(z_a, z_b, weight):
+    """Equations 1 and 2 of arXiv 2103.03230 with loops, over features of mean zero and the authors' epsilon."""
+    z_a, z_b = (z.astype("float64") - z.mean(axis=0, dtype="float64") for z in (z_a, z_b))
+    total, dim = 0.0, z_a.shape[1]
+    for i in range(dim):
+        for j in range(dim):
+            norm = math.sqrt((np.mean(z_a[:, i] ** 2) + 1e-5) * (np.mean(z_b[:, j] ** 2) + 1e-5))
+            c = np.mean(z_a[:, i] * z_b[:, j]) / norm
+            total += (1 - c) ** 2 if i == j else weight * c**2
+    return total
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.0051, 1.0])
+def test_barlow_twins_is_the_papers(weight):
+    z_a, z_b = RNG.normal(size=(2, 9, 5)).astype("float32") * 3 + 1
+    value = float(losses.barlow_twins(z_a, z_b, weight))
+    assert value == pytest.approx(barlow_twins_by_the_paper(z_a, z_b, weight), rel=1e-4)
+
+
+def test_barlow_twins_of_equal_and_of_independent_views():
+    """Section 3 of the fact sheet: N 256, dim 128; on the diagonal D (1 + 1 / N), off it D (D - 1) / N."""
+    draws = np.random.default_rng(1).normal(size=(20, 2, 256, 128)).astype("float32")
+    on = np.array([losses.barlow_twins(*z, 0.0) for z in draws])
+    off = np.array([losses.barlow_twins(*z, 1.0) for z in draws]) - on
+    assert on.mean() == pytest.approx(127.99, abs=2)
+    assert off.mean() == pytest.approx(62.3, abs=2)
+    z = draws[0, 0]
+    assert float(losses.barlow_twins(z, z, 0.0)) == pytest.approx(0, abs=1e-6)
+    assert float(losses.barlow_twins(z, z, 1.0)) == pytest.approx(128 * 127 / 255, rel=0.1)
+
+
+def test_barlow_twins_ignores_affine_maps_of_features_and_orders_but_not_signs():
+    z_a, z_b = RNG.normal(size=(2, 16, 5)).astype("float32")
+    value = float(losses.barlow_twins(z_a, z_b))
+    images, features, scale = RNG.permutation(16), RNG.permutation(5), RNG.uniform(1, 9, 5).astype("float32")
+    assert float(losses.barlow_twins(scale * z_a + 2, z_b)) == pytest.approx(value, rel=1e-3)
+    assert float(losses.barlow_twins(z_a[images], z_b[images])) == pytest.approx(value, rel=1e-5)
+    assert float(losses.barlow_twins(z_a[:, features], z_b[:, features])) == pytest.approx(value, rel=1e-5)
+    assert float(losses.barlow_twins(z_b, z_a)) == pytest.approx(value, rel=1e-5)
+    turned = z_a * np.array([-1, 1, 1, 1, 1], "float32")
+    assert float(losses.barlow_twins(turned, z_a, 0.0)) == pytest.approx(4, rel=1e-4)
+
+
+def test_barlow_twins_gradients_reach_both_views_and_are_finite_for_a_constant_feature():
+    z_a, z_b = (tf.Variable(tf.constant(z, "float32")) for z in RNG.normal(size=(2, 8, 4)))
+    z_a[:, 0].assign(tf.ones(8))
+    with tf.GradientTape() as tape:
+        loss = losses.barlow_twins(z_a, z_b)
+    for gradient in tape.gradient(loss, [z_a, z_b]):
+        assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
+
+
+ROWS = {
+    "mse": lambda a, b: np.mean([(x - y) ** 2 for x, y in zip(a.flat, b.flat, strict=True)]),
+    "l1": lambda a, b: np.mean([abs(x - y) for x, y in zip(a.flat, b.flat, strict=True)]),
+    "cosine": lambda a, b: 1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_distances_of_rows_are_their_formulas(name):
+    a, b = RNG.normal(size=(2, 6, 5)).astype("float32")
+    expected = [ROWS[name](x, y) for x, y in zip(a.astype("float64"), b.astype("float64"), strict=True)]
+    np.testing.assert_allclose(getattr(losses, name)(a, b), expected, rtol=1e-4)
+    np.testing.assert_allclose(getattr(losses, name)(b, a), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["mse", "l1"])
+def test_distances_of_images_are_means_over_pixels(name):
+    a, b = RNG.uniform(size=(2, 3, 4, 5, 2)).astype("float32")
+    expected = [ROWS[name](x, y) for x, y in zip(a, b, strict=True)]
+    np.testing.assert_allclose(getattr(losses, name)(a, b), expected, rtol=1e-4)
+
+
+def test_cosine_distance_ignores_norms_and_is_two_for_opposite_rows():
+    z = RNG.normal(size=(6, 5)).astype("float32")
+    np.testing.assert_allclose(losses.cosine(z, 3 * z), 0, atol=1e-6)
+    np.testing.assert_allclose(losses.cosine(z, -0.5 * z), 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_distances_of_equal_rows_are_exactly_zero_with_finite_gradients(name):
+    z = np.concatenate([np.zeros((1, 5)), RNG.normal(size=(3, 5))]).astype("float16")
+    a, b = tf.Variable(z), tf.Variable(z)
+    with tf.GradientTape() as tape:
+        rows = getattr(losses, name)(a, b)
+        loss = tf.reduce_sum(rows)
+    assert rows.dtype == "float32" and not np.any(rows)
+    assert all(np.isfinite(gradient).all() for gradient in tape.gradient(loss, [a, b]))
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_distances_of_rows_send_gradients_to_both_sides(name):
+    a, b = (tf.Variable(tf.constant(z, "float32")) for z in RNG.normal(size=(2, 4, 3)))
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(getattr(losses, name)(a, b))
+    assert all(np.abs(gradient).max() > 0 for gradient in tape.gradient(loss, [a, b]))

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "replicas": NOTHING,
     "losses": NOTHING,
     "heads": NOTHING,
+    "decoders": NOTHING,
     "optimizers": NOTHING,
     "files": NOTHING,
     "knobs": NOTHING,
@@ -25,16 +26,18 @@ MAY_IMPORT = {
     "views": {"files"},
     "data": {"files", "knobs"},
     "model": {"replicas"},
-    "methods": {"model", "heads", "losses", "replicas", "catalog", "knobs"},
+    "methods": {"model", "heads", "decoders", "losses", "replicas", "catalog", "knobs"},
+    "layerwise": {"decoders"},
     "monitors": {"losses"},
     "runs": {"files"},
     "tracking": {"files"},
     "export": {"files"},
     "evaluators": NOTHING,
-    "train": NOTHING,
+    "train": {"files"},
     "evaluation": {"data", "evaluators", "export", "files", "views"},
+    "tune": {"catalog", "evaluation", "evaluators", "export", "files", "knobs", "runs", "tracking"},
 }
-ANYTHING = {"pretraining", "__main__", "__init__"}
+ANYTHING = {"plan", "pretraining", "__main__", "__init__"}
 
 
 def room(path: Path) -> str:
@@ -70,8 +73,8 @@ def test_no_method_imports_another_method():
         assert not any(module.startswith("sslzoo.methods") for module in modules), path.name
 
 
-@pytest.mark.parametrize("folder", ["losses", "encoders", "heads.py", "optimizers.py"])
-def test_losses_heads_optimizers_and_encoders_are_keras_only(folder):
+@pytest.mark.parametrize("folder", ["losses", "encoders", "heads.py", "decoders.py", "optimizers.py"])
+def test_losses_heads_optimizers_encoders_and_decoders_are_keras_only(folder):
     place = PACKAGE / folder
     for path in [place] if place.suffix else place.glob("*.py"):
         tree = ast.parse(path.read_text())
@@ -91,3 +94,14 @@ def test_importing_sslzoo_and_listing_load_neither_tensorflow_nor_keras():
 def test_files_stay_small_enough_to_read(path):
     limit = 120 if room(path) == "methods" else 300
     assert len(path.read_text("utf-8").splitlines()) <= limit
+
+
+def test_the_readme_names_every_method_encoder_and_command():
+    from sslzoo import catalog
+    from sslzoo.__main__ import COMMANDS
+
+    text = (ROOT / "README.md").read_text("utf-8")
+    for name in (*catalog.methods(), *catalog.encoders()):
+        assert f"`{name}`" in text, name
+    for name in COMMANDS:
+        assert f"sslzoo {name}" in text, name

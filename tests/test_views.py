@@ -426,3 +426,9 @@ def test_the_contact_sheet_shows_originals_and_draws(channels, tmp_path):
         top, left = sheet.HEAD + sheet.GAP + line * cell, sheet.GAP + column * cell
         assert (pixels[top : top + 30, left : left + 30] < 255).any(), (line, column)
     assert [file.name for file in tmp_path.iterdir()] == ["views.png"]
+
+
+def test_a_strength_of_zero_leaves_the_jitter_out():
+    for preset in (presets.simclr, presets.digits, presets.notebook):
+        for view in preset(8, channels=1, strength=0.0):
+            assert "jitter" not in [operation.name for operation in view.operations]

@@ -75,10 +75,12 @@ def _stem(x, channels: int, stem: str):
 
 def _convolution(x, channels: int, kernel: int, stride: int, name: str):
     # Padding on both sides alike, as every reference does: "same" pads a strided convolution on one side only.
-    if kernel > 1:
+    padding = "same" if stride == 1 else "valid"
+    if padding == "valid" and kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     fan_out = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-    return layers.Conv2D(channels, kernel, stride, use_bias=False, kernel_initializer=fan_out, name=f"{name}_conv")(x)
+    options = dict(padding=padding, use_bias=False, kernel_initializer=fan_out)
+    return layers.Conv2D(channels, kernel, stride, name=f"{name}_conv", **options)(x)
 
 
 def _norm(x, name: str, gamma: str = "ones"):

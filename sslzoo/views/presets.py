@@ -54,7 +54,7 @@ def digits(size: int, channels: int = 1, strength: float = 0.5, min_scale: float
 
 
 def notebook(size: int, channels: int = 3, strength: float = 0.25, clean: bool = True) -> list[View]:
-    """The centre, resized, as SimCLR evaluates (arXiv:2002.05709, appendix B.6); fraction 224 / 256 on ImageNet.
+    """The founding notebook's chain, for autoencoders: two views and, third, the clean image; no paper's.
 
     A square of 24 of 32 pixels anywhere in the image, resized; flip with probability 0.8; jitter always.
 
@@ -72,7 +72,7 @@ def notebook(size: int, channels: int = 3, strength: float = 0.25, clean: bool =
 
 
 def evaluation(size: int, fraction: float = 1.0) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """The centre, resized, as SimCLR evaluates (arXiv:2002.05709, appendix B.6); fraction 224 / 256 = 0.875 on ImageNet.
+    """The centre, resized, as SimCLR evaluates (arXiv:2002.05709, appendix B.6); fraction 224 / 256 on ImageNet.
 
     An image that has the size already stays as it is.
 
@@ -86,5 +86,6 @@ def _colours(brightness: float, contrast: float, saturation: float, hue: float, 
     """Jitter with probability 0.8 and grayscale with 0.2, or what of it the channels allow."""
     if channels != 3:
         saturation = hue = 0.0
-    jitter = [Jitter(brightness, contrast, saturation, hue)] * (max(brightness, contrast, saturation, hue) > 0)
+    strengths = (brightness, contrast, saturation, hue)
+    jitter = [Jitter(*strengths)] if any(strengths) else []
     return jitter + [Grayscale()] * (channels == 3)

@@ -1,0 +1,92 @@
+"""Parallel autoencoder: reconstruct two views of an image from embeddings that are drawn together."""
+
+from keras import layers, ops
+
+from sslzoo import decoders, losses
+from sslzoo.knobs import nearest
+from sslzoo.model import SSLModel
+from sslzoo.replicas import gather
+
+# Of order one at any latent_dim: a sum over the dimensions is divided by it.
+EMBEDDING_LOSSES = {
+    "mse": lambda z_a, z_b, _: losses.mse(z_a, z_b),
+    "l1": lambda z_a, z_b, _: losses.l1(z_a, z_b),
+    "cosine": lambda z_a, z_b, _: losses.cosine(z_a, z_b),
+    "nt_xent": lambda z_a, z_b, method: losses.nt_xent(z_a, z_b, method.temperature),
+    "barlow_twins": lambda z_a, z_b, method: losses.barlow_twins(z_a, z_b) / method.latent_dim,
+}
+
+
+class ParallelAutoencoder(SSLModel):
+    """Minimizes MSE(target_a, d(z_a)) + MSE(target_b, d(z_b)) + alpha E(z_a, z_b), d the decoder, z the latent vectors.
+
+    The founding notebook's architecture, on the net of Tang, Yang and Amit. A view is its own target; denoising, the
+    clean image, the third of the views, is the target of both. E is a mean over images, and over dimensions for mse, l1
+    and barlow_twins (a sum in its paper); cosine and nt_xent do not grow with latent_dim and stay as they are. Equal
+    views have an E of 0 by mse, l1 and cosine; nt_xent and barlow_twins go on comparing images or features.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features).
+        alpha: weight of the embedding term, 0 or more.
+        embedding_loss: "mse", "l1", "cosine", "nt_xent" or "barlow_twins".
+        denoising: the target of both views is the clean image.
+        latent_dim: width of the latent vector, which training alone uses.
+        decoder: "simple", or "symmetric" to the encoder, as layer-wise training wants it.
+        temperature: of nt_xent.
+        input_shape: (height, width, channels) of the views, where the encoder takes any size.
+
+    Raises:
+        ValueError: a negative alpha, an unknown embedding loss or decoder; denoising without a clean image.
+    """
+
+    paper = "https://arxiv.org/abs/2109.15089"
+    views = "notebook"
+
+    def __init__(
+        self,
+        encoder,
+        alpha: float = 0.1,
+        embedding_loss: str = "mse",
+        denoising: bool = False,
+        latent_dim: int = 64,
+        decoder: str = "simple",
+        temperature: float = 0.5,
+        input_shape: tuple | None = None,
+        **kwargs,
+    ):
+        super().__init__(encoder, **kwargs)
+        if not alpha >= 0:
+            raise ValueError(f"alpha must be 0 or more, got {alpha!r}: it weighs the embedding term")
+        if embedding_loss not in EMBEDDING_LOSSES:
+            raise ValueError(nearest("embedding_loss", embedding_loss, EMBEDDING_LOSSES))
+        self.alpha = alpha
+        self.embedding_loss = embedding_loss
+        self.denoising = denoising
+        self.latent_dim = latent_dim
+        self.decoder = decoder
+        self.temperature = temperature
+        self.input_shape = input_shape
+        self.bottleneck = layers.Dense(latent_dim, "linear", True, "glorot_normal", dtype="float32", name="bottleneck")
+        self.bottleneck.build(encoder.output_shape)
+        self.decoder_network = decoders.make(decoder, encoder, latent_dim, input_shape)
+
+    def call(self, batch):
+        views, clean = batch["views"][:2], batch["views"][2:]
+        if self.denoising and not clean:
+            raise ValueError("denoising needs the clean image as third view: take the preset notebook")
+        z_a, z_b = self.together(views, lambda images: self.bottleneck(self.encoder(images)))
+        reconstruction_a, reconstruction_b = self.together((z_a, z_b), self.decoder_network)
+        target_a, target_b = 2 * clean if self.denoising else views
+        return dict(
+            z_a=z_a,
+            z_b=z_b,
+            reconstruction_a=reconstruction_a,
+            reconstruction_b=reconstruction_b,
+            target_a=target_a,
+            target_b=target_b,
+        )
+
+    def objective(self, z_a, z_b, reconstruction_a, reconstruction_b, target_a, target_b):
+        errors = losses.mse(target_a, reconstruction_a) + losses.mse(target_b, reconstruction_b)
+        apart = EMBEDDING_LOSSES[self.embedding_loss](gather(z_a), gather(z_b), self)
+        return ops.mean(gather(errors)) + self.alpha * ops.mean(apart)

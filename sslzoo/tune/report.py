@@ -1,0 +1,91 @@
+"""The table and the plot of a search."""
+
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.trial import Trial
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from sslzoo.files import replacing
+from sslzoo.tune.hypermodel import OBJECTIVES, HyperModel
+from sslzoo.tune.space import spelt
+
+BLUE, ORANGE, GRAY = "#0072B2", "#E69F00", "#777777"  # Okabe and Ito: apart for every kind of colour blindness
+
+
+def rows(oracle: keras_tuner.Oracle, model: HyperModel) -> list[dict[str, Any]]:
+    """A dict for each trial that has begun, in order: trial, status, the objective, seconds, knobs, run and message."""
+    return [_row(oracle.trials[trial], model) for trial in sorted(oracle.trials, key=int)]
+
+
+def _row(trial: Trial, model: HyperModel) -> dict[str, Any]:
+    timed = trial.metrics.exists("seconds")
+    return {
+        "trial": int(trial.trial_id),
+        "status": trial.status.lower(),
+        model.objective: None if trial.score is None else float(trial.score),
+        "seconds": trial.metrics.get_best_value("seconds") if timed else None,
+        **model.values(trial.hyperparameters),
+        "run": model.run_name(trial.trial_id),
+        "message": reason(trial.message),
+    }
+
+
+def reason(message: str | None) -> str:
+    """Why a trial failed, of the traceback that KerasTuner keeps."""
+    lines = (message or "").strip().split("\n")
+    return lines[-1].split("FailedTrialError: ")[-1]
+
+
+def write_table(table: list[dict[str, Any]], path: Path) -> None:
+    """trials.csv: a line for each trial."""
+    with replacing(path) as beside, open(beside, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(table[0]))
+        writer.writeheader()
+        writer.writerows(table)
+
+
+def draw(table: list[dict[str, Any]], model: HyperModel, command: str, path: Path) -> None:
+    """trials.png: the objective over each knob, every dot a trial with its number."""
+    knobs = [knob for knob in table[0] if knob in model.space or knob == "epochs"]
+    columns = min(3, len(knobs))
+    lines = math.ceil(len(knobs) / columns)
+    figure = Figure(figsize=(max(6, 4 * columns), 3.5 * lines + 0.8), layout="constrained")
+    panels = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
+    for knob, axes in zip(knobs, panels, strict=False):
+        _panel(axes, table, knob, model)
+    for axes in panels[len(knobs) :]:
+        axes.set_visible(False)
+    failed = sum(row["status"] == "failed" for row in table)
+    figure.suptitle(f"{len(table)} trials" + (f", {failed} failed" if failed else ""))
+    figure.supylabel(OBJECTIVES[model.objective], fontsize=9)
+    if model.objective != "rank":
+        panels[0].yaxis.set_major_formatter(PercentFormatter(1))
+    figure.supxlabel(command, fontsize=7, color=GRAY, wrap=True)
+    with replacing(path) as beside:
+        figure.savefig(beside, format="png", dpi=120)
+
+
+def _panel(axes, table: list[dict[str, Any]], knob: str, model: HyperModel) -> None:
+    good = [row for row in table if row["status"] == "completed"]
+    best = max(good, key=lambda row: row[model.objective])
+    choices = model.space.get(knob)
+    ticks = {str(value): place for place, value in enumerate(choices)} if isinstance(choices, list) else None
+    for row in good:
+        x, y = ticks[str(row[knob])] if ticks else row[knob], row[model.objective]
+        mark = dict(marker="*", s=160, color=ORANGE) if row is best else dict(marker="o", s=30, color=BLUE)
+        axes.scatter(x, y, edgecolor="black", linewidth=0.5, **mark)
+        axes.annotate(row["trial"], (x, y), textcoords="offset points", xytext=(5, 5), fontsize=7)
+    if ticks:
+        axes.set_xticks(list(ticks.values()), list(ticks))
+        axes.set_xlim(-0.5, len(ticks) - 0.5)
+    elif choices:
+        axes.set_xscale("log" if choices[2:] else "linear")
+        axes.set_xlim(*choices[:2])
+    axes.set_xlabel(knob)
+    axes.grid(alpha=0.3)
+    axes.set_title(f"best (star): {spelt({knob: best[knob]})}", fontsize=9)

@@ -1,0 +1,183 @@
+"""MLflow: what a run leaves there, how runs nest, resume and fail; and the one line where MLflow is missing."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sslzoo
+from sslzoo import tracking
+from sslzoo.tracking import MLflow
+from sslzoo.tune.search import tune
+
+TINY = dict(encoder="mlp", units=16, hidden_dim=16, epochs=2, preset="digits", optimizer="adam")
+
+needs_mlflow = pytest.mark.skipif(
+    importlib.util.find_spec("mlflow") is None, reason="MLflow is not installed: pip install -e '.[mlflow]'"
+)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mine.db")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    return tmp_path
+
+
+def runs():
+    """All runs of the store, the oldest first."""
+    import mlflow
+
+    found = mlflow.search_runs(search_all_experiments=True, output_format="list")
+    return sorted(found, key=lambda run: run.info.start_time)
+
+
+def artefacts(run, folder=None):
+    import mlflow
+
+    return {file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id, folder)}
+
+
+def history(run, metric):
+    import mlflow
+
+    return [(m.step, m.value) for m in mlflow.MlflowClient().get_metric_history(run.info.run_id, metric)]
+
+
+@needs_mlflow
+def test_a_pretraining_leaves_its_settings_figures_and_files(place):
+    result = sslzoo.pretrain("simclr", "digits", name="mine", mlflow=True, **TINY)
+    (run,) = runs()
+    assert run.info.run_name == "mine" and run.info.status == "FINISHED"
+    settings = json.loads((result.run / "settings.json").read_text())
+    assert {name: str(value) for name, value in settings.items()} == run.data.params
+    lines = [json.loads(line) for line in (result.run / "metrics.jsonl").read_text().splitlines()]
+    for figure in set(lines[0]) - {"epoch", "step"}:
+        assert history(run, figure) == [(line["epoch"], pytest.approx(line[figure])) for line in lines]
+    assert run.data.metrics["trained/linear probe 100 percent of the labels"] > 0.1
+    assert {"views.png", "settings.json", "metrics.jsonl", "encoder"} <= artefacts(run)
+    assert {"encoder/README.md", "encoder/saved_model.pb", "encoder/recipe.json"} <= artefacts(run, "encoder")
+
+
+@needs_mlflow
+def test_the_runs_of_a_sweep_are_nested_under_it(place):
+    with MLflow(place / "sweep", "alpha sweep", {"alpha": [0, 1]}):
+        for alpha in (0, 1):
+            with MLflow(place / f"alpha-{alpha}", f"alpha {alpha}", {"alpha": alpha}) as child:
+                child.log({"ari": alpha / 2, "rank": float("nan"), "k-means, NMI (%)": None})
+    parent, *children = runs()
+    assert [run.info.run_name for run in children] == ["alpha 0", "alpha 1"]
+    for run in children:
+        assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert run.data.tags["parent"] == "alpha sweep" and set(run.data.metrics) == {"ari"}
+    assert "mlflow.parentRunId" not in parent.data.tags and parent.data.params == {"alpha": "[0, 1]"}
+    assert {run.info.status for run in (parent, *children)} == {"FINISHED"}
+
+
+@needs_mlflow
+@pytest.mark.parametrize("error, status", [(KeyboardInterrupt("stop"), "KILLED"), (ValueError("nan"), "FAILED")])
+def test_a_run_that_does_not_finish_says_so_and_a_resumed_one_goes_on_with_it(place, error, status):
+    with pytest.raises(type(error)), MLflow(place / "run", "mine", {"seed": 0}, place / "exported") as tracker:
+        (place / "exported").mkdir()
+        (place / "run" / "views.png").touch()
+        tracker.on_epoch_end(0, {"loss": 2.0})
+        raise error
+    (run,) = runs()
+    assert run.info.status == status and run.data.tags["error"] == f"{type(error).__name__}: {error}"
+    assert artefacts(run) == {"views.png", "mlflow.json"}
+    with MLflow(place / "run", "mine", {"seed": 0}) as tracker:
+        assert runs()[0].info.status == "RUNNING"
+        tracker.on_epoch_end(1, {"loss": 1.0})
+    (run,) = runs()
+    assert run.info.status == "FINISHED" and history(run, "loss") == [(1, 2.0), (2, 1.0)]
+    assert "error" not in run.data.tags
+
+
+@needs_mlflow
+def test_other_settings_for_a_run_that_was_begun_are_one_line_and_leave_no_run_open(place):
+    import mlflow
+
+    with MLflow(place / "run", "mine", {"seed": 0}):
+        pass
+    with (
+        pytest.raises(ValueError, match="Changing param values") as refusal,
+        MLflow(place / "run", "mine", {"seed": 1}),
+    ):
+        pass
+    assert "\n" not in str(refusal.value) and mlflow.active_run() is None
+    assert [run.info.status for run in runs()] == ["FAILED"]
+
+
+@needs_mlflow
+def test_a_run_folder_whose_mlflow_run_is_gone_begins_another(place, monkeypatch):
+    import mlflow
+
+    with MLflow(place / "run", "mine", {}):
+        pass
+    mlflow.delete_run(runs()[0].info.run_id)
+    with MLflow(place / "run", "mine", {}):
+        pass
+    assert [run.info.status for run in runs()] == ["FINISHED"]
+
+
+@needs_mlflow
+def test_a_diverging_pretraining_is_failed(place):
+    with pytest.raises(ValueError, match="the loss is"):
+        sslzoo.pretrain("simclr", "digits", name="mine", mlflow=True, **TINY | {"learning_rate": 1e30})
+    (run,) = runs()
+    assert run.info.status == "FAILED" and "Diverged" in run.data.tags["error"]
+
+
+@needs_mlflow
+def test_trials_of_a_search_are_nested_under_it_and_the_best_has_scores_and_encoder(place):
+    search = tune("simclr_digits", 2, "rank", mlflow=True, encoder="mlp", units=16, hidden_dim=16, epochs=1)
+    parent, *trials = runs()
+    assert [run.info.run_name for run in trials] == ["simclr_digits-trial-000", "simclr_digits-trial-001"]
+    assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {parent.info.run_id}
+    assert parent.data.params["space.temperature"] == "[0.1, 0.2, 0.5]" and parent.data.params["epochs"] == "1"
+    assert parent.data.metrics == {"best rank": pytest.approx(search.score)}
+    assert {"trials.csv", "trials.png"} <= artefacts(parent)
+    best = [run for run in trials if run.data.metrics["rank"] == pytest.approx(search.score)]
+    assert "encoder" in artefacts(best[0]) and "trained/k-NN 20 neighbours" in best[0].data.metrics
+    assert {run.info.status for run in (parent, *trials)} == {"FINISHED"}
+
+
+@needs_mlflow
+def test_a_store_that_is_of_no_use_is_one_line(place, monkeypatch):
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file:{place}/mlruns")
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
+    mlflow.set_tracking_uri(None)
+    with pytest.raises(ValueError, match="MLflow cannot use file:") as refusal, MLflow(place / "run", "mine", {}):
+        pass
+    assert "\n" not in str(refusal.value) and not (place / "run").exists()
+
+
+@needs_mlflow
+def test_the_store_is_a_sqlite_file_where_none_is_named(tmp_path):
+    code = "from sslzoo.tracking import MLflow\nwith MLflow('run', 'mine', {}): pass"
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
+    bare["PYTHONPATH"] = str(Path(sslzoo.__file__).parents[1])
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=bare, check=True, capture_output=True)
+    assert (tmp_path / "mlflow.db").exists()
+    assert json.loads((tmp_path / "run" / "mlflow.json").read_text())["store"] == "sqlite:///mlflow.db"
+
+
+def test_without_mlflow_the_one_line_comes_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    for call in (
+        lambda: sslzoo.pretrain("simclr", "digits", mlflow=True, **TINY),
+        lambda: tune("simclr_digits", mlflow=True),
+        lambda: tracking.MLflow(tmp_path / "run", "mine", {}),
+    ):
+        with pytest.raises(ValueError) as refusal:
+            call()
+        assert str(refusal.value) == "MLflow is not installed: pip install -e '.[mlflow]'"
+    assert list(tmp_path.iterdir()) == []
