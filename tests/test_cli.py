@@ -184,8 +184,9 @@ def test_list_names_everything_in_the_zoo(capsys):
 def test_help_names_every_knob(name, capsys):
     command(["train", name, "--help"])
     said = capsys.readouterr().out
-    for knob in ("--epochs", "--temperature", "--strength", "--width", "--overwrite"):
-        assert knob in said
+    known = catalog.own_knobs(name) if name in catalog.methods() else {}
+    for knob in ("epochs", "overwrite", "strength", "width", *known):
+        assert f"--{knob.replace('_', '-')}" in said
 
 
 @pytest.mark.parametrize(
