@@ -1,6 +1,6 @@
 """The command line: parses, calls, prints. Whatever only lists or parses imports no TensorFlow."""
 
-import importlib.util
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -146,10 +146,7 @@ def _knobs_of(name: str) -> dict[str, Knob]:
 
 def _action(name: str) -> Callable:
     if name in catalog.recipes():
-        spec = importlib.util.spec_from_file_location(name, catalog.recipes()[name])
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return getattr(module, name)
+        return catalog.recipe_function(catalog.recipes()[name])
     from sslzoo import pretrain
 
     return lambda **given: pretrain(name, **given)

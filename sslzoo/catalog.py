@@ -1,6 +1,8 @@
 """What the zoo holds, found by looking into its folders; source is read, nothing is imported."""
 
 import ast
+import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 from sslzoo import knobs
@@ -63,6 +65,14 @@ def recipe_knobs(path: Path) -> dict[str, Knob]:
     everything = pretrain_knobs() | own_knobs()
     pinned = {keyword.arg for keyword in call.keywords} | set(list(pretrain_knobs())[: len(call.args)])
     return own | {name: knob for name, knob in everything.items() if name not in pinned | set(own)}
+
+
+def recipe_function(path: Path) -> Callable:
+    """The recipe of a file, ready to be called: the one thing here that does import."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, path.stem)
 
 
 def _called(call: ast.Call) -> str:

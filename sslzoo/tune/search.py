@@ -1,9 +1,7 @@
 """The search: says how much it will be, runs the trials, and exports the best encoder."""
 
 import contextlib
-import importlib.util
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +76,7 @@ def tune(
     settings = {"recipe": path.stem, "objective": objective, "tuner": tuner, "seed": seed} | knobs
     settings |= {f"space.{knob}": repr(choice) for knob, choice in space.items()}
     fixed = knobs | {"seed": seed} | ({"mlflow": True} if mlflow else {})
-    model = HyperModel(_function(path), space, objective, path.stem, str(folder), **fixed)
+    model = HyperModel(catalog.recipe_function(path), space, objective, path.stem, str(folder), **fixed)
     tracker = MLflow(folder, name, settings) if mlflow else contextlib.nullcontext()
     with Run(folder, settings, resume, overwrite), tracker:
         searcher = Searcher(model, tuner, trials, seed, _epochs(path, knobs, space), _command(path, trials, settings))
@@ -96,13 +94,6 @@ def _file(recipe: str) -> Path:
     if path.suffix != ".py" or not path.is_file():
         raise ValueError(nearest("recipe", recipe, catalog.recipes()))
     return path
-
-
-def _function(path: Path) -> Callable:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return getattr(module, path.stem)
 
 
 def _space(path: Path, trials: int, objective: str, tuner: str, knobs: dict) -> spaces.Space:
