@@ -3,6 +3,7 @@
 import argparse
 import ast
 import difflib
+import gc
 import os
 import re
 import sys
@@ -128,21 +129,28 @@ class Parser(argparse.ArgumentParser):
 
 def run(action: Callable[[], Any]) -> None:
     """Calls `action` as a command: bad input, faults and Ctrl-C end in one line on stderr and a status other than 0."""
+    status = _status(action)
+    if status:
+        # Only now that the error and its frames are gone: data threads that they hold could block the exit.
+        gc.collect()
+        sys.exit(status)
+
+
+def _status(action: Callable[[], Any]) -> int:
     try:
         action()
+        return 0
     except KeyboardInterrupt as interrupt:
-        sys.exit(_last_words(str(interrupt) or "interrupted", 130))
+        return _last_words(str(interrupt) or "interrupted", 130)
     except BrokenPipeError:
-        sys.exit(141)
-    except (ValueError, OSError) as error:
-        if os.environ.get("SSLZOO_TRACEBACK"):
-            raise
-        sys.exit(_last_words(str(error) or repr(error), 1 if isinstance(error, OSError) else 2))
+        return 141
     except Exception as error:
         # TensorFlow's errors, a full disk among them, are no OSError; they are told apart without importing it.
-        if os.environ.get("SSLZOO_TRACEBACK") or ".framework.errors" not in type(error).__module__:
+        foreseen = isinstance(error, ValueError | OSError) or ".framework.errors" in type(error).__module__
+        if os.environ.get("SSLZOO_TRACEBACK") or not foreseen:
             raise
-        sys.exit(_last_words(str(error).split("\n")[0], 1))
+        line = str(error) if isinstance(error, ValueError | OSError) else str(error).split("\n")[0]
+        return _last_words(line or repr(error), 2 if isinstance(error, ValueError) else 1)
 
 
 def _last_words(message: str, status: int) -> int:

@@ -1,6 +1,9 @@
 """The training loop around Keras' fit: steps, checkpoints, and an end that loses nothing."""
 
+import gc
 import math
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +68,32 @@ class NaNGuard(keras.callbacks.Callback):
             )
 
 
+class Interrupts(keras.callbacks.Callback):
+    """Turns Ctrl-C into a KeyboardInterrupt between two steps: inside TensorFlow's own code it can be lost.
+
+    A second Ctrl-C acts at once.
+    """
+
+    def __enter__(self) -> "Interrupts":
+        self.asked = False
+        self.before = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *error) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self.before)
+
+    def _ask(self, number: int, frame) -> None:
+        self.asked = True
+        signal.signal(signal.SIGINT, self.before)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+
+
 class EpochLine(keras.callbacks.Callback):
     """One line an epoch for whoever watches, or reads the log afterwards."""
 
@@ -106,23 +135,30 @@ def train(
         Diverged: the loss is not finite; names the step.
         KeyboardInterrupt: after saving a checkpoint; its text says where and how to go on.
     """
-    step = checkpoints.restore()
     callbacks = [NaNGuard(), *callbacks, EpochLine(epochs), checkpoints]
     try:
-        while step < epochs * steps_per_epoch:
-            epoch, done = divmod(step, steps_per_epoch)
-            # A run that was stopped in mid-epoch first finishes that epoch: Keras has one length for all of a fit.
-            last = epoch + 1 if done else epochs
-            model.fit(
-                batches(step, last * steps_per_epoch),
-                initial_epoch=epoch,
-                epochs=last,
-                steps_per_epoch=steps_per_epoch - done,
-                callbacks=callbacks,
-                verbose=0,
-                shuffle=False,
-            )
-            step = last * steps_per_epoch
+        with Interrupts() as interrupts:
+            _fit(model, batches, epochs, steps_per_epoch, checkpoints.restore(), [*callbacks, interrupts])
+            return
     except KeyboardInterrupt:
-        step = checkpoints.save()
-        raise KeyboardInterrupt(f"interrupted at step {step}, which is saved: --resume goes on from there") from None
+        pass  # and let go of the frames of the training, whose data threads would outlive it
+    gc.collect()
+    step = checkpoints.save()
+    raise KeyboardInterrupt(f"interrupted at step {step}, which is saved: --resume goes on from there")
+
+
+def _fit(model: keras.Model, batches: Callable, epochs: int, steps_per_epoch: int, step: int, callbacks: list) -> None:
+    while step < epochs * steps_per_epoch:
+        epoch, done = divmod(step, steps_per_epoch)
+        # A run that was stopped in mid-epoch first finishes that epoch: Keras has one length for all of a fit.
+        last = epoch + 1 if done else epochs
+        model.fit(
+            batches(step, last * steps_per_epoch),
+            initial_epoch=epoch,
+            epochs=last,
+            steps_per_epoch=steps_per_epoch - done,
+            callbacks=callbacks,
+            verbose=0,
+            shuffle=False,
+        )
+        step = last * steps_per_epoch
