@@ -9,7 +9,7 @@ from sslzoo.evaluators import linear
 from sslzoo.evaluators.clustering import clustering, scores
 from sslzoo.evaluators.knn import CHUNK, knn, vote
 from sslzoo.evaluators.linear import label_subset, linear_probe, linear_probes, standardize
-from sslzoo.evaluators.report import Row, features, judge, markdown, table
+from sslzoo.evaluators.report import Row, judge, markdown, table
 
 
 def blobs(images, classes=3, width=6, spread=0.3, seed=0):
@@ -230,14 +230,6 @@ def test_too_few_or_too_many_clusters_are_refused(clusters):
 def test_clustering_without_labels_must_know_how_many():
     with pytest.raises(ValueError, match="give clusters"):
         clustering(TRAIN_X)
-
-
-def test_features_are_gathered_over_batches():
-    images = np.random.default_rng(0).random((10, 2, 2, 1), dtype="float32")
-    found = features(lambda batch: batch.reshape(len(batch), -1), (images[:4], images[4:8], images[8:]))
-    np.testing.assert_array_equal(found, images.reshape(10, 4))
-    with pytest.raises(ValueError, match="no batch"):
-        features(lambda batch: batch, [])
 
 
 SETS = {"trained": (TRAIN_X, TEST_X), "raw pixels": (NOISY_X, blobs(90, spread=2.5, seed=1)[0])}

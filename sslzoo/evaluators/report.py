@@ -1,7 +1,7 @@
 """Report: every score of every set of features, so that the trained encoder never stands without its baselines."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -47,18 +47,6 @@ class Row:
         numbers = [number for number in (self.mean, self.std) if number is not None]
         shown = [f"{100 * number:.1f}" if self.percent else f"{number:.3f}" for number in numbers]
         return " +- ".join(shown) + (" %" if self.percent else "")
-
-
-def features(encode: Callable, batches: Iterable) -> np.ndarray:
-    """float32 features (images, features): what `encode` makes of each batch of images (n, height, width, channels).
-
-    Raises:
-        ValueError: if there is no batch.
-    """
-    parts = [np.asarray(encode(batch), dtype="float32") for batch in batches]
-    if not parts:
-        raise ValueError("there is no batch to encode; is the dataset empty or already consumed?")
-    return np.concatenate(parts)
 
 
 def judge(
