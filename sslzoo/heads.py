@@ -22,3 +22,10 @@ def mlp(
         stack += [layers.Dense(hidden_dim, **dense), normalization(), layers.ReLU()]
     stack += [layers.Dense(output_dim, **dense), normalization(center=False)]
     return keras.Sequential([*stack, layers.Activation("linear", dtype="float32")], name=name)
+
+
+def linear(input_dim: int, output_dim: int, name: str | None = None) -> layers.Dense:
+    """One dense layer with bias, from (batch, input_dim) to (batch, output_dim) in float32."""
+    layer = layers.Dense(output_dim, kernel_initializer="glorot_normal", dtype="float32", name=name)
+    layer.build((None, input_dim))
+    return layer

@@ -1,4 +1,4 @@
-"""Layer-wise training: one block of the encoder and its its mirror image after the other, all else bitwise frozen.
+"""Layer-wise training: one block of the encoder and its mirror image after the other, all else bitwise frozen.
 
 for block in layerwise.each(model, lambda: keras.optimizers.Adam(1e-4)):
     model.fit(batches)

@@ -43,7 +43,8 @@ class Plan:
         self.chain = getattr(presets, preset)(self.size, channels=self.image_shape[-1], **self.knobs["views"])
         self.augment = Views(self.chain, batch_size=settings["batch_size"], seed=settings["seed"])
         self.steps = len(self.train_set) // settings["batch_size"]
-        data = f"{self.train_set.name}, fingerprint {self.train_set.fingerprint()}"
+        self.fingerprint = self.train_set.fingerprint()
+        data = f"{self.train_set.name}, fingerprint {self.fingerprint}"
         self.settings = settings | {"data": data, "image_size": self.size}
 
     def _check(self, settings: dict) -> None:

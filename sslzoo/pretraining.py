@@ -155,7 +155,7 @@ def _facts(plan: Plan, result: Result) -> dict:
         "name": plan.name,
         "method": plan.settings["method"],
         "paper": result.model.paper,
-        "data": f"{describe(plan.train_set)}; fingerprint {plan.train_set.fingerprint()}",
+        "data": f"{describe(plan.train_set)}; fingerprint {plan.fingerprint}",
         "verdict": result.verdict,
         "seed": plan.settings["seed"],
         "knobs": plan.settings,

@@ -1,8 +1,9 @@
 """Autoencoder: give an image back from a few numbers, or the clean image from a distorted one."""
 
-from keras import layers, ops
+from keras import ops
 
 from sslzoo import decoders
+from sslzoo.heads import linear
 from sslzoo.losses import mse
 from sslzoo.model import SSLModel
 from sslzoo.replicas import gather
@@ -42,8 +43,7 @@ class Autoencoder(SSLModel):
         self.denoising = denoising
         self.decoder = decoder
         self.input_shape = input_shape
-        self.bottleneck = layers.Dense(latent_dim, "linear", True, "glorot_normal", dtype="float32", name="bottleneck")
-        self.bottleneck.build(encoder.output_shape)
+        self.bottleneck = linear(encoder.output_shape[-1], latent_dim, name="bottleneck")
         self.decoder_network = decoders.make(decoder, encoder, latent_dim, input_shape)
 
     def call(self, batch):

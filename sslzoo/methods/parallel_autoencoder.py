@@ -1,8 +1,9 @@
 """Parallel autoencoder: reconstruct two views of an image from embeddings that are drawn together."""
 
-from keras import layers, ops
+from keras import ops
 
 from sslzoo import decoders, losses
+from sslzoo.heads import linear
 from sslzoo.knobs import nearest
 from sslzoo.model import SSLModel
 from sslzoo.replicas import gather
@@ -66,8 +67,7 @@ class ParallelAutoencoder(SSLModel):
         self.decoder = decoder
         self.temperature = temperature
         self.input_shape = input_shape
-        self.bottleneck = layers.Dense(latent_dim, "linear", True, "glorot_normal", dtype="float32", name="bottleneck")
-        self.bottleneck.build(encoder.output_shape)
+        self.bottleneck = linear(encoder.output_shape[-1], latent_dim, name="bottleneck")
         self.decoder_network = decoders.make(decoder, encoder, latent_dim, input_shape)
 
     def call(self, batch):
