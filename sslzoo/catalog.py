@@ -10,7 +10,8 @@ from sslzoo.knobs import Knob
 
 ROOT = Path(__file__).parent
 RECIPES = ROOT.parent / "recipes"
-GIVEN = {"encoder", "input_shape", "size", "channels"}  # arguments that pretraining fills in
+# Arguments that pretraining fills in.
+GIVEN = {"encoder", "input_shape", "size", "channels", "dataset_size", "num_classes"}
 
 
 def methods() -> dict[str, Path]:

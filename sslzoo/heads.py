@@ -24,6 +24,16 @@ def mlp(
     return keras.Sequential([*stack, layers.Activation("linear", dtype="float32")], name=name)
 
 
+def byol_mlp(input_dim: int, hidden_dim: int, output_dim: int, name: str | None = None) -> keras.Sequential:
+    """BYOL's projector and predictor (arXiv 2006.07733, section 3.2): Dense with bias, BatchNorm, ReLU, Dense without.
+
+    Maps (batch, input_dim) to (batch, output_dim) in float32.
+    """
+    stack = [keras.Input((input_dim,)), layers.Dense(hidden_dim), normalization(), layers.ReLU()]
+    stack += [layers.Dense(output_dim, use_bias=False), layers.Activation("linear", dtype="float32")]
+    return keras.Sequential(stack, name=name)
+
+
 def linear(input_dim: int, output_dim: int, name: str | None = None) -> layers.Dense:
     """One dense layer with bias, from (batch, input_dim) to (batch, output_dim) in float32."""
     layer = layers.Dense(output_dim, kernel_initializer="glorot_normal", dtype="float32", name=name)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from itertools import groupby
 
 import keras
 import tensorflow as tf
@@ -13,7 +14,8 @@ from sslzoo import replicas
 class SSLModel(keras.Model):
     """What every method shares. A method says what is computed, minimized and moved; this class does the step.
 
-    A batch is a dict of named tensors; its `views` are images (batch, height, width, channels) in [0, 1].
+    A batch is a dict of named tensors: `views`, images (batch, height, width, channels) in [0, 1]; `index` (batch,),
+    which images of the data they are; `label` (batch,), where there are labels.
 
     Args:
         encoder: images -> features (batch, features), already built.
@@ -21,11 +23,13 @@ class SSLModel(keras.Model):
 
     paper: str = ""  # its address
     views: str = "simclr"  # the function of views/presets.py that makes the paper's views
+    supervised: bool = False  # whether a batch must have `label`
 
     def __init__(self, encoder: keras.Model, **kwargs):
         super().__init__(**kwargs)
         self.encoder = encoder
         self.augment: Callable[[dict], dict] | None = None
+        self.total_steps = self.steps_per_epoch = 0  # of the training, where they are known: what schedules run over
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.built = True
 
@@ -45,8 +49,19 @@ class SSLModel(keras.Model):
         """Moves what moves without a gradient: teachers, queues, centres."""
 
     def together(self, views: tuple, function: Callable) -> list:
-        """One pass over all views, so that BatchNorm cannot tell them apart; returns one output a view."""
-        return ops.split(function(ops.concatenate(views)), len(views))
+        """One pass over all views of a size, so that BatchNorm cannot tell them apart; returns one output a view."""
+        outputs = []
+        for _, same in groupby(views, key=lambda view: tuple(view.shape[1:])):
+            same = tuple(same)
+            outputs += ops.split(function(ops.concatenate(same)), len(same))
+        return outputs
+
+    @property
+    def progress(self):
+        """The share of the training that is done, a float32 scalar; 0 throughout where its length is not known."""
+        if not self.total_steps:
+            return ops.zeros(())
+        return ops.minimum(ops.cast(self.optimizer.iterations, "float32") / self.total_steps, 1.0)
 
     def compile(self, optimizer="rmsprop", **kwargs) -> None:
         """As in Keras; on several replicas BatchNorm sees the global batch, and XLA serves a single GPU only."""

@@ -76,10 +76,9 @@ def _unit(z: np.ndarray) -> np.ndarray:
     return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
 
 
-def _in_parts(function: Callable, arrays: tuple, rows: int = 256) -> list[np.ndarray]:
-    """The outputs of `function(*arrays)`, computed some rows at a time: a thousand images at once take gigabytes."""
-    starts = range(0, len(arrays[0]), rows)
-    parts = [function(*(array[start : start + rows] for array in arrays)) for start in starts]
+def _in_parts(function: Callable, arrays, rows: int = 256) -> list[np.ndarray]:
+    """The outputs of `function(arrays)`, computed some rows at a time: a thousand images at once take gigabytes."""
+    parts = map(function, tf.data.Dataset.from_tensor_slices(arrays).batch(rows))
     return [np.concatenate([ops.convert_to_numpy(x) for x in column]) for column in zip(*parts, strict=True)]
 
 
@@ -87,19 +86,19 @@ class Health(keras.callbacks.Callback):
     """Adds the figures of `health` to each epoch's logs.
 
     Args:
-        views: fixed views of some images, each (n, height, width, channels), as the model is trained with.
+        batch: fixed `views` of some images, each (n, height, width, channels), and the other columns of a batch.
         model: gives `z_a` and `z_b` for a batch; the contrastive figures take its `temperature`, 0.5 without one.
     """
 
-    def __init__(self, views: tuple, model: keras.Model):
+    def __init__(self, batch: dict, model: keras.Model):
         super().__init__()
-        self.views = views
+        self.batch = batch
         self.temperature = getattr(model, "temperature", 0.5)
-        self.outputs = tf.function(lambda *views: model({"views": views}, training=False))
+        self.outputs = tf.function(lambda batch: [model(batch, training=False)[name] for name in ("z_a", "z_b")])
 
     def embeddings(self) -> list[np.ndarray]:
         """Of the first two views, each (n, dim), with BatchNorm in inference mode."""
-        return _in_parts(lambda *views: [self.outputs(*views)[name] for name in ("z_a", "z_b")], self.views)
+        return _in_parts(self.outputs, self.batch)
 
     def judge(self) -> str:
         """The verdict in words, now."""
@@ -126,7 +125,7 @@ class OnlineKNN(keras.callbacks.Callback):
         self.features = tf.function(lambda images: [encoder(images, training=False)])
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        logs["knn"] = self.score(*_in_parts(self.features, (self.images,)))
+        logs["knn"] = self.score(*_in_parts(self.features, self.images))
 
 
 class Throughput(keras.callbacks.Callback):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo import catalog, encoders, evaluation, methods, optimizers, replicas
-from sslzoo.data import Dataset, load
+from sslzoo.data import Dataset, load, restrict
 from sslzoo.evaluators.knn import knn
 from sslzoo.knobs import nearest, read
 from sslzoo.model import SSLModel
@@ -36,7 +36,7 @@ class Plan:
     def __init__(self, settings: dict, knobs: dict):
         preset = _preset(settings["method"], settings["preset"])
         self.knobs = _route(knobs, settings["method"], settings["encoder"], preset)
-        self.train_set, self.test_set = load(settings["data"])
+        self.train_set, self.test_set = restrict(load(settings["data"]), settings["classes"], settings["max_images"])
         self._check(settings)
         self.size = settings["image_size"] or choose_size(self.train_set)
         self.image_shape = (self.size, self.size, self.train_set.shape[-1])
@@ -55,6 +55,10 @@ class Plan:
             raise ValueError(
                 f"a batch of {settings['batch_size']} is larger than the data, {len(self.train_set)} images: "
                 f"--batch-size {max(2, len(self.train_set) // 4)} leaves a few steps an epoch"
+            )
+        if methods.find(settings["method"]).supervised and self.train_set.labels is None:
+            raise ValueError(
+                f"{settings['method']} learns from labels, {self.train_set.name} has none: give one folder a class"
             )
         for knob, known in (("augment_on", ("host", "device")), ("precision", PRECISIONS)):
             if settings[knob] not in known:
@@ -90,18 +94,25 @@ class Plan:
         keras.config.set_dtype_policy(s["precision"])
         try:
             method = methods.find(s["method"])
-            shape = {"input_shape": self.image_shape} if "input_shape" in signature(method).parameters else {}
-            model = method(self.build_encoder(), **shape, **self.knobs["method"])
+            given = {name: value for name, value in self._given().items() if name in signature(method).parameters}
+            model = method(self.build_encoder(), **given, **self.knobs["method"])
         finally:
             keras.config.set_dtype_policy("float32")
         peak, line = optimizers.scaled_learning_rate(s["learning_rate"], s["batch_size"], s["learning_rate_rule"])
         total = s["epochs"] * self.steps
         schedule = optimizers.WarmupCosine(peak, total, warmup_steps=round(s["warmup"] * total))
         model.augment = self.augment if s["augment_on"] == "device" else None
+        model.total_steps, model.steps_per_epoch = total, self.steps
         model.compile(optimizers.make(s["optimizer"], schedule, weight_decay=s["weight_decay"]))
         print(f"{model.encoder.name}: {model.encoder.count_params():,} parameters, input {self.image_shape}")
         print(f"{line}; {s['optimizer']}, {total} steps")
         return model
+
+    def _given(self) -> dict:
+        """What a method may ask for by these names and no user has to say."""
+        labels = self.train_set.labels
+        classes = 0 if labels is None else int(labels.max()) + 1
+        return {"input_shape": self.image_shape, "dataset_size": len(self.train_set), "num_classes": classes}
 
     def batches(self, start: int, stop: int) -> tf.data.Dataset:
         """The training batches of the steps start..stop - 1."""
@@ -116,7 +127,7 @@ class Plan:
         count = min(len(self.train_set), max(128, 1024 * 32**2 // self.size**2), 1024)
         batch = next(iter(self.train_set.take(np.arange(count)).batches(count)))
         views = Views(self.chain, batch_size=count, seed=self.settings["seed"] + 1)
-        return Health(views(batch)["views"], model)
+        return Health(views(batch), model)
 
     def online_knn(self, model: SSLModel) -> list[OnlineKNN]:
         """The monitor of features where labels are at hand: a fifth of some training images asks the others."""

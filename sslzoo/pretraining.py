@@ -43,6 +43,8 @@ def pretrain(
     weight_decay: float = 5e-4,
     warmup: float = 0.1,
     image_size: int | None = None,
+    classes: int | None = None,
+    max_images: int | None = None,
     preset: str | None = None,
     augment_on: str = "host",
     strategy: str = "auto",
@@ -73,6 +75,8 @@ def pretrain(
         weight_decay: of all weights but biases and norms.
         warmup: share of the steps in which the learning rate rises; it falls by a cosine after them.
         image_size: side of the square that the encoder sees, in pixels; chosen from the data if not given.
+        classes: only the first so many classes of the data.
+        max_images: train on at most so many images, drawn with a fixed seed.
         preset: views as another method makes them, a function of views/presets.py.
         augment_on: "host" makes the views in tf.data, "device" inside the training step; they are the same.
         strategy: "auto", "one" or "mirrored".

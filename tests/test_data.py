@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo.data import DataError, Dataset, Splits, from_array, load
+from sslzoo.data import DataError, Dataset, Splits, from_array, load, restrict
 
 RNG = np.random.default_rng(0)
 
@@ -219,3 +219,20 @@ def test_datasets_splits_and_pairs_of_pairs_are_taken_as_they_are():
         ((np.zeros((6, 2, 2), np.uint8), np.zeros((6, 1), int)), (np.zeros((3, 2, 2), np.uint8), np.ones(3, int)))
     )
     assert (len(train), len(test)) == (6, 3) and train.labels.shape == (6,)
+
+
+def test_some_classes_and_some_images_are_a_fixed_choice():
+    whole = Splits(numbered(70), numbered(35))
+    few = restrict(whole, classes=3, max_images=20)
+    assert set(few.train.labels) == {0, 1, 2} and len(few.train) == 20
+    assert len(few.test) == 15, "the test part keeps all images of those classes"
+    assert np.array_equal(few.train.arrays()[0][:, 0, 0, 0] % 7, few.train.labels)
+    assert few.train.fingerprint() == restrict(whole, 3, 20).train.fingerprint() != whole.train.fingerprint()
+
+
+@pytest.mark.parametrize(
+    "choice, line", [((8, None), "7 classes: choose 2 to 7"), ((1, None), "choose 2 to 7"), ((None, 1), "at least 2")]
+)
+def test_a_choice_that_the_data_has_not_gets_one_line(choice, line):
+    with pytest.raises(DataError, match=line):
+        restrict(Splits(numbered(70)), *choice)

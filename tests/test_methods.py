@@ -6,41 +6,60 @@ import pytest
 import tensorflow as tf
 
 from sslzoo import catalog, encoders, methods
+from sslzoo.encoders.resnet import resnet
 from sslzoo.views import presets
 
 SIZE, COUNT = 16, 32
 EVERY_METHOD = pytest.mark.parametrize("name", catalog.methods())
-SMALL = {"hidden_dim": 32, "projection_dim": 16, "input_shape": (SIZE, SIZE, 3)}
+SMALL = {
+    "hidden_dim": 32,
+    "projection_dim": 16,
+    "queue_size": 48,  # which the batch does not divide
+    "input_shape": (SIZE, SIZE, 3),
+    "dataset_size": COUNT,
+    "num_classes": 4,
+}
 
 
-def images(seed=0):
-    """Two noisy views and the clean one of images that differ in colour and bright half: easy to tell apart."""
+def images(count, seed=0):
+    """`count` noisy views of images that differ in colour and bright half: easy to tell apart."""
     rng = np.random.default_rng(seed)
     colour = rng.uniform(size=(COUNT, 1, 1, 3))
     half = (np.arange(SIZE) < SIZE // 2)[None, :, None, None] * rng.uniform(size=(COUNT, 1, 1, 1))
     clean = np.clip(0.5 * colour + 0.5 * half + np.zeros((COUNT, SIZE, SIZE, 3)), 0, 1)
-    noisy = [np.clip(clean + rng.normal(scale=0.05, size=clean.shape), 0, 1) for _ in range(2)]
-    return tuple(view.astype("float32") for view in (*noisy, clean))
+    noisy = [np.clip(clean + rng.normal(scale=0.05, size=clean.shape), 0, 1) for _ in range(count)]
+    return [view.astype("float32") for view in noisy]
 
 
 def views(model, seed=0):
-    """As many of them as the method's preset makes."""
-    return images(seed)[: len(getattr(presets, model.views)(SIZE))]
+    """As many of them, and as large, as the method's preset makes."""
+    sides = [view.size for view in getattr(presets, model.views)(SIZE)]
+    small = [np.arange(side) * SIZE // side for side in sides]
+    return tuple(view[:, some][:, :, some] for view, some in zip(images(len(sides), seed), small, strict=True))
 
 
-def build(name, encoder="resnet18", optimizer=None):
+def batch(model, seed=0):
+    """One batch as training gives it."""
+    index = np.arange(COUNT)
+    return {"views": views(model, seed), "index": index, "label": (index % 4).astype("int32")}
+
+
+def residual(blocks=(1, 1)):
+    """A small encoder with all that large ones have: convolutions, BatchNorm, shortcuts."""
+    return resnet((SIZE, SIZE, 3), blocks, bottleneck=False, width=0.125)
+
+
+def build(name, encoder=residual, optimizer=None):
     keras.utils.set_random_seed(0)
     known = catalog.knobs.read(*_place(name))
     small = {key: value for key, value in SMALL.items() if key in known}
-    narrow = {"width": 0.125} if encoder == "resnet18" else {}
-    model = methods.find(name)(encoders.make(encoder, (SIZE, SIZE, 3), **narrow), **small)
+    model = methods.find(name)(encoder(), **small)
     model.compile(optimizer or keras.optimizers.SGD(0.05, momentum=0.9))
     return model
 
 
 def batches(model, steps, seed=0):
-    index = np.arange(COUNT)
-    return tf.data.Dataset.from_tensors({"views": views(model, seed), "index": index}).repeat(steps)
+    return tf.data.Dataset.from_tensors(batch(model, seed)).repeat(steps)
 
 
 def losses_of(model, steps):
@@ -63,7 +82,7 @@ def test_learns_to_tell_images_apart(name):
     model = build(name, optimizer=keras.optimizers.Adam(1e-3))
     losses = losses_of(model, 30)
     assert losses[-1] < 0.8 * losses[0]
-    outputs = model({"views": views(model)}, training=False)
+    outputs = model(batch(model), training=False)
     z_a, z_b = (keras.ops.normalize(outputs[key]) for key in ("z_a", "z_b"))
     found = np.argmax(np.array(z_a) @ np.array(z_b).T, axis=1)
     assert np.mean(found == np.arange(COUNT)) > 0.25, "chance is 1/32"
@@ -116,7 +135,7 @@ def test_stays_finite_in_mixed_precision(name, policy):
     finally:
         keras.config.set_dtype_policy("float32")
     assert np.isfinite(losses_of(model, 5)).all()
-    outputs = model({"views": views(model)}, training=False)
+    outputs = model(batch(model), training=False)
     assert all(value.dtype == "float32" for key, value in outputs.items() if key.startswith(("z", "p")))
 
 
@@ -147,7 +166,7 @@ def test_a_misspelt_method_gets_the_nearest():
 def test_simclr_compares_with_the_whole_global_batch(mirrored):
     """Collapsed embeddings show how many images were compared: log(2N - 1) with the global N."""
     with mirrored.scope():
-        model = build("simclr", encoder="mlp")
+        model = build("simclr", encoder=lambda: encoders.make("mlp", (SIZE, SIZE, 3)))
         for weight in model.projector.trainable_weights:
             weight.assign(weight * 0)
     assert losses_of(model, 1)[0] == pytest.approx(np.log(2 * COUNT - 1), rel=1e-5)

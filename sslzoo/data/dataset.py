@@ -200,6 +200,32 @@ def hold_out(dataset: Dataset) -> Splits:
     return Splits(*(dataset.take(np.sort(part)) for part in parts))
 
 
+def restrict(splits: Splits, classes: int | None = None, max_images: int | None = None) -> Splits:
+    """The first `classes` classes alone, and of the images to train on at most `max_images`, drawn with a fixed seed.
+
+    Raises:
+        DataError: fewer than two classes, more than there are, no labels, or no images.
+    """
+    if classes is not None:
+        splits = Splits(*(part and _first_classes(part, classes) for part in splits))
+    if max_images is not None and max_images < 2:
+        raise DataError(f"max_images is {max_images}: at least 2 are needed to train on")
+    if max_images is not None and max_images < len(splits.train):
+        chosen = np.random.default_rng(0).permutation(len(splits.train))[:max_images]
+        splits = splits._replace(train=splits.train.take(np.sort(chosen)))
+    return splits
+
+
+def _first_classes(dataset: Dataset, classes: int) -> Dataset:
+    if dataset.labels is None:
+        raise DataError(f"{dataset.name} has no labels, so no {classes} classes of it can be chosen")
+    known = len(dataset.class_names) if dataset.class_names else int(dataset.labels.max()) + 1
+    if not 2 <= classes <= known:
+        raise DataError(f"{dataset.name} has {known} classes: choose 2 to {known} of them, not {classes}")
+    some = dataset.take(dataset.labels < classes)
+    return dataclasses.replace(some, class_names=dataset.class_names and dataset.class_names[:classes])
+
+
 def describe(dataset: Dataset) -> str:
     """One line: name, number of images, canvas, dtype and classes."""
     shape = "x".join(map(str, dataset.shape))

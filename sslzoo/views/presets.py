@@ -41,6 +41,24 @@ def simclr(
     return [View(chain, size), View(chain, size)]
 
 
+def byol(size: int, channels: int = 3, strength: float = 1.0, min_scale: float = 0.08, flip: bool = True) -> list[View]:
+    """BYOL, appendix B (arXiv:2006.07733): the first view is always blurred, the second seldom, but solarized.
+
+    Args:
+        size: side of the views in pixels; up to 64 nothing is blurred.
+        channels: where it is not 3, saturation, hue and grayscale are left out.
+        strength: multiplies the colour jitter; 0 leaves it out.
+        min_scale: the smallest share of the area that a crop keeps.
+        flip: swap left and right half of the time.
+    """
+    check_number("byol", "strength", strength, 0)
+    check_number("byol", "min_scale", min_scale, 1e-6, 1)
+    chain = [Crop(scale=(min_scale, 1.0))] + [Flip()] * flip
+    chain += _colours(0.4 * strength, 0.4 * strength, 0.2 * strength, 0.1 * strength, channels)
+    blurs = [Blur(p=p) for p in (1.0, 0.1)] if size > 64 else []
+    return [View([*chain, *blurs[:1]], size), View([*chain, *blurs[1:], Solarize(p=0.2)], size)]
+
+
 def digits(size: int, channels: int = 1, strength: float = 0.5, min_scale: float = 0.35) -> list[View]:
     """SimCLR's chain (arXiv:2002.05709) without flip and blur, with larger crops: digits read one way only; no paper's.
 

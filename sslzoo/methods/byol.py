@@ -1,0 +1,54 @@
+"""BYOL: predict what a slowly following copy of oneself sees in the other view."""
+
+from keras import ops
+
+from sslzoo.heads import byol_mlp
+from sslzoo.losses import negative_cosine
+from sslzoo.model import SSLModel
+from sslzoo.replicas import gather
+from sslzoo.targets import cosine_to_zero, ema_update, target_of
+
+
+class BYOL(SSLModel):
+    """Minimizes |n(p) - n(z)|^2 of both directions, p the prediction from one view, z the target's from the other.
+
+    The views pass one by one: BatchNorm knows each apart.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: width of the embedding, which training alone uses.
+        hidden_dim: width of the hidden layers of projector and predictor.
+        ema_rate: the fraction that the target moves in a step at the start; falls to 0 along a cosine.
+    """
+
+    paper = "https://arxiv.org/abs/2006.07733"
+    views = "byol"
+
+    def __init__(self, encoder, projection_dim: int = 256, hidden_dim: int = 4096, ema_rate: float = 0.004, **kwargs):
+        super().__init__(encoder, **kwargs)
+        self.projection_dim = projection_dim
+        self.hidden_dim = hidden_dim
+        self.ema_rate = ema_rate
+        self.projector = byol_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
+        self.predictor = byol_mlp(projection_dim, hidden_dim, projection_dim, name="predictor")
+        self.target_encoder = target_of(encoder)
+        self.target_projector = target_of(self.projector)
+
+    def call(self, batch):
+        view_a, view_b = batch["views"]
+        z_a, z_b = (self.projector(self.encoder(view)) for view in (view_a, view_b))
+        target_a, target_b = (self.target_projector(self.target_encoder(view)) for view in (view_a, view_b))
+        return dict(
+            z_a=z_a, z_b=z_b, p_a=self.predictor(z_a), p_b=self.predictor(z_b), target_a=target_a, target_b=target_b
+        )
+
+    def objective(self, p_a, p_b, target_a, target_b, **embeddings):
+        target_a, target_b = ops.stop_gradient(target_a), ops.stop_gradient(target_b)
+        a_sees_b = negative_cosine(gather(p_a), gather(target_b))
+        b_sees_a = negative_cosine(gather(p_b), gather(target_a))
+        return 4 + 2 * (a_sees_b + b_sees_a)
+
+    def after_step(self, **outputs):
+        rate = cosine_to_zero(self.ema_rate, self.progress)
+        ema_update(self.target_encoder, self.encoder, rate)
+        ema_update(self.target_projector, self.projector, rate)
