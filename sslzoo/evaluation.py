@@ -1,6 +1,6 @@
 """Encoders over whole datasets: their features, and how good those are beside raw pixels and an untrained encoder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -66,13 +66,26 @@ def evaluate(
     if not size:
         raise ValueError("this encoder takes images of any size: say which with image_size")
     _same_channels(encoder, train_set)
-    untrained = untrained or _fresh(encoder)
-    features = {
-        "trained": tuple(encode(encoder, part, size) for part in (train_set, test_set)),
-        "untrained": tuple(encode(untrained, part, size) for part in (train_set, test_set)),
-        "raw pixels": tuple(_pixels(part, min(size, RAW_SIZE)) for part in (train_set, test_set)),
-    }
-    found = judge(features, train_set.labels, test_set.labels, fractions=fractions, seeds=seeds)
+    encoders = {"trained": encoder, "untrained": untrained or _fresh(encoder)}
+    return score(encoders, Splits(train_set, test_set), size, fractions=fractions, seeds=seeds)
+
+
+def score(
+    encoders: Mapping[str, keras.Model], data: Splits, size: int, raw_pixels: bool = True, **options
+) -> list[Row]:
+    """Every score of each encoder, by its name, and of raw pixels; prints them as a table.
+
+    Args:
+        encoders: over images (n, size, size, channels).
+        data: labelled, with a test part.
+        size: side in pixels.
+        raw_pixels: judge the pixels too.
+        options: of `evaluators.report.judge`.
+    """
+    features = {name: tuple(encode(encoder, part, size) for part in data) for name, encoder in encoders.items()}
+    if raw_pixels:
+        features["raw pixels"] = tuple(_pixels(part, min(size, RAW_SIZE)) for part in data)
+    found = judge(features, data.train.labels, data.test.labels, **options)
     rows = list(tqdm(found, desc="scores", unit="score", leave=False, disable=None))
     print(table(rows))
     return rows

@@ -1,11 +1,19 @@
-"""Layer-wise training: one block of the encoder and its mirror image after the other, all else bitwise frozen.
+"""Layer-wise training: the encoder grows block by block, and what is below stays bitwise as it was.
 
-for block in layerwise.each(model, lambda: keras.optimizers.Adam(1e-4)):
-    model.fit(batches)
+before = None
+for name, grown in layerwise.grow(encoder):
+    model = methods.Autoencoder(grown, decoder="symmetric")
+    if before:
+        layerwise.inherit(model, before)
+    with layerwise.train_only(model, layerwise.stages(model)[name]):
+        model.compile(keras.optimizers.Adam(1e-4))
+        model.fit(batches)
+    before = model
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 import keras
 
@@ -87,16 +95,37 @@ def train_only(model: keras.Model, weights: Sequence[keras.Variable]) -> Iterato
             norm.momentum = momentum
 
 
-def each(model: keras.Model, optimizer: Callable[[], keras.optimizers.Optimizer]) -> Iterator[str]:
-    """Compiles the model for one stage after the other and gives the name of its block; the caller trains and judges.
+def grow(encoder: keras.Model) -> Iterator[tuple[str, keras.Model]]:
+    """The encoder up to the end of each block, flattened, the first block first; the last one is the encoder itself.
 
-    All weights are trainable again afterwards: compile once more to train them together.
+    All of them share their layers: what one trains the next one has.
 
     Args:
-        model: a method, whose `encoder` is a chain of layers.
-        optimizer: makes a new one, for each stage.
+        encoder: a chain of layers, such as conv6.
     """
-    for name, weights in stages(model).items():
-        with train_only(model, weights):
-            model.compile(optimizer())
-            yield name
+    names = list(blocks(encoder))
+    links = dict(pairwise(reversed(chain(encoder))))  # layer -> the one before it
+    for name, following in pairwise(names):
+        end = links[encoder.get_layer(following)].output
+        flat = keras.layers.Flatten(name=f"flatten_{name}")(end) if len(end.shape) > 2 else end
+        yield name, keras.Model(encoder.input, flat, name=f"{encoder.name}_to_{name}")
+    yield names[-1], encoder
+
+
+def inherit(model: keras.Model, before: keras.Model) -> None:
+    """Copies into the mirrored blocks of a model those of the model of the stage before, by their names."""
+    named = {layer.name: layer for layer in before._flatten_layers()}
+    for layer in model._flatten_layers():
+        if layer.name.startswith("mirror_") and layer.weights and layer.name in named:
+            layer.set_weights(named[layer.name].get_weights())
+
+
+def pooled(encoder: keras.Model, dim: int) -> keras.Model:
+    """A flattened encoder with its last map averaged over squares of pixels until it has at most `dim` features."""
+    maps = chain(encoder)[-1].input
+    if encoder.output_shape[-1] <= dim or len(maps.shape) != 4:
+        return encoder
+    _, height, width, channels = maps.shape
+    side = next(s for s in range(2, height + 1) if -(-height // s) * -(-width // s) * channels <= max(dim, channels))
+    small = keras.layers.AveragePooling2D(side, padding="same", name=f"average{side}")(maps)
+    return keras.Model(encoder.input, keras.layers.Flatten()(small), name=f"{encoder.name}_pooled")

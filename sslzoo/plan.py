@@ -1,5 +1,6 @@
 """What a pretraining is made of: names turned into objects, before anything runs."""
 
+from collections.abc import Iterator
 from inspect import signature
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sslzoo import catalog, encoders, evaluation, methods, optimizers, replicas
+from sslzoo import catalog, encoders, evaluation, layerwise, methods, optimizers, replicas
 from sslzoo.data import Dataset, load, restrict
 from sslzoo.evaluators.knn import knn
 from sslzoo.knobs import nearest, read
@@ -36,7 +37,10 @@ class Plan:
     def __init__(self, settings: dict, knobs: dict):
         preset = _preset(settings["method"], settings["preset"])
         self.knobs = _route(knobs, settings["method"], settings["encoder"], preset)
-        self.train_set, self.test_set = restrict(load(settings["data"]), settings["classes"], settings["max_images"])
+        if settings["layerwise"] and "decoder" in signature(methods.find(settings["method"])).parameters:
+            self.knobs["method"].setdefault("decoder", "symmetric")
+        self.splits = restrict(load(settings["data"]), settings["classes"], settings["max_images"])
+        self.train_set, self.test_set = self.splits
         self._check(settings)
         self.size = settings["image_size"] or choose_size(self.train_set)
         self.image_shape = (self.size, self.size, self.train_set.shape[-1])
@@ -78,26 +82,47 @@ class Plan:
     def encoder(self, model: SSLModel) -> keras.Model:
         """The model's encoder in float32, outside of any strategy."""
         encoder = self.build_encoder()
+        if encoder.name != model.encoder.name:  # that one is still growing
+            encoder = next(grown for _, grown in layerwise.grow(encoder) if grown.name == model.encoder.name)
         encoder.set_weights(model.encoder.get_weights())
         return encoder
 
     def build(self) -> SSLModel:
         """The compiled method around a new encoder, within the strategy; `untrained` keeps the encoder as it starts."""
-        with replicas.strategy(self.settings["strategy"]).scope():
-            model = self._build()
+        with self._scope():
+            keras.utils.set_random_seed(self.settings["seed"])
+            model = self._compiled(self._method())
         self.untrained = self.encoder(model)
         return model
 
-    def _build(self) -> SSLModel:
-        s = self.settings
-        keras.utils.set_random_seed(s["seed"])
-        keras.config.set_dtype_policy(s["precision"])
+    def stages(self, model: SSLModel) -> Iterator[tuple[str, SSLModel]]:
+        """The compiled method around the model's encoder as it grows block by block; the newest block alone trains."""
+        before = None
+        for block, grown in layerwise.grow(model.encoder):
+            with self._scope():
+                model = self._method(grown)
+            if before:
+                layerwise.inherit(model, before)
+            with layerwise.train_only(model, layerwise.stages(model)[block]):
+                with self._scope():
+                    self._compiled(model)
+                yield block, model
+            before = model
+
+    def _scope(self):
+        return replicas.strategy(self.settings["strategy"]).scope()
+
+    def _method(self, encoder: keras.Model | None = None) -> SSLModel:
+        keras.config.set_dtype_policy(self.settings["precision"])
         try:
-            method = methods.find(s["method"])
+            method = methods.find(self.settings["method"])
             given = {name: value for name, value in self._given().items() if name in signature(method).parameters}
-            model = method(self.build_encoder(), **given, **self.knobs["method"])
+            return method(encoder or self.build_encoder(), **given, **self.knobs["method"])
         finally:
             keras.config.set_dtype_policy("float32")
+
+    def _compiled(self, model: SSLModel) -> SSLModel:
+        s = self.settings
         peak, line = optimizers.scaled_learning_rate(s["learning_rate"], s["batch_size"], s["learning_rate_rule"])
         total = s["epochs"] * self.steps
         schedule = optimizers.WarmupCosine(peak, total, warmup_steps=round(s["warmup"] * total))

@@ -1,19 +1,21 @@
 """The one call: train, export, evaluate and report."""
 
 import contextlib
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sslzoo import evaluation, provenance
-from sslzoo.data import Splits, describe
-from sslzoo.evaluators.report import Row, markdown
+from sslzoo import evaluation, layerwise, provenance
+from sslzoo.data import describe
+from sslzoo.evaluators.report import Row, markdown, table
 from sslzoo.export import export, refuse_existing, write_card
+from sslzoo.files import replacing
 from sslzoo.model import SSLModel
 from sslzoo.monitors import Throughput
 from sslzoo.plan import Plan
 from sslzoo.runs import Run
 from sslzoo.tracking import JsonLines, MLflow, TensorBoard
-from sslzoo.train import Checkpoints, train
+from sslzoo.train import Checkpoints, EpochLine, train
 
 PLACES = ("resume", "overwrite", "preview", "runs", "export_to", "evaluate", "name", "mlflow")  # where, not what
 
@@ -45,6 +47,7 @@ def pretrain(
     image_size: int | None = None,
     classes: int | None = None,
     max_images: int | None = None,
+    layerwise: bool = False,
     preset: str | None = None,
     augment_on: str = "host",
     strategy: str = "auto",
@@ -77,6 +80,8 @@ def pretrain(
         image_size: side of the square that the encoder sees, in pixels; chosen from the data if not given.
         classes: only the first so many classes of the data.
         max_images: train on at most so many images, drawn with a fixed seed.
+        layerwise: train one block of the encoder after the other, each for `epochs`, and judge after each; the encoder
+            is a chain of layers such as conv6.
         preset: views as another method makes them, a function of views/presets.py.
         augment_on: "host" makes the views in tf.data, "device" inside the training step; they are the same.
         strategy: "auto", "one" or "mirrored".
@@ -112,12 +117,9 @@ def pretrain(
     with Run(folder, plan.settings, resume, overwrite) as run, tracker:
         print(f"run folder {run.path}")
         plan.draw_views(run.path / "views.png")
-        result = _train(plan, model, run.path, [tracker] if mlflow else [])
-        print(f"verdict: {result.verdict}")
+        train_all = _train_blocks if layerwise else _train_whole
+        result = train_all(plan, model, run.path, [tracker] if mlflow else [], evaluate and plan.test_set is not None)
         facts = _export(plan, result, exported, overwrite or resume) if exported else None
-        if evaluate and plan.test_set is not None:
-            parts = Splits(plan.train_set, plan.test_set)
-            result.scores = evaluation.evaluate(plan.encoder(model), parts, plan.untrained, plan.size)
         if facts and result.scores:
             scores = {"scores": [row.as_dict() for row in result.scores], "scores_markdown": markdown(result.scores)}
             write_card(exported, facts | scores)
@@ -126,20 +128,58 @@ def pretrain(
     return result
 
 
-def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list) -> Result:
-    """Trains in the run folder, from its newest checkpoint if there is one."""
+def _train_whole(plan: Plan, model: SSLModel, folder: Path, trackers: list, judge: bool) -> Result:
+    result = _train(plan, model, folder, trackers)
+    if judge:
+        encoders = {"trained": plan.encoder(model), "untrained": plan.untrained}
+        result.scores = evaluation.score(encoders, plan.splits, plan.size)
+    return result
+
+
+def _train_blocks(plan: Plan, model: SSLModel, folder: Path, trackers: list, judge: bool) -> Result:
+    """Block after block; the scores of each stay in stages.json, so that a resumed run need not judge again."""
+    kept = folder / "stages.json"
+    scores = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    for stage, (block, grown) in enumerate(plan.stages(model)):
+        print(f"stage {stage + 1}: {block}")
+        result = _train(plan, grown, folder, trackers, stage)
+        if judge and block not in scores:
+            features = layerwise.pooled(plan.encoder(grown), plan.untrained.output_shape[-1])
+            rows = evaluation.score({f"up to {block}": features}, plan.splits, plan.size, raw_pixels=False)
+            scores[block] = [row.as_dict() for row in rows]
+            with replacing(kept) as beside:
+                beside.write_text(json.dumps(scores, indent=2) + "\n", "utf-8")
+    if judge:
+        baselines = evaluation.score({"untrained": plan.untrained}, plan.splits, plan.size)
+        result.scores = [Row(**row) for rows in scores.values() for row in rows] + baselines
+        print(table(result.scores))
+    return result
+
+
+def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int = 0) -> Result:
+    """Trains in the run folder, from its newest checkpoint if there is one, and says whether it learned."""
     epochs, steps = plan.settings["epochs"], plan.steps
-    health, throughput = plan.health(model), Throughput(plan.settings["batch_size"], epochs, steps)
-    trackers = [*trackers, JsonLines(folder / "metrics.jsonl"), TensorBoard(folder / "events", folder / "views.png")]
+    stages = len(layerwise.blocks(plan.untrained)) if plan.settings["layerwise"] else 1
+    health, throughput = plan.health(model), Throughput(plan.settings["batch_size"], stages * epochs, steps)
+    before = stage * epochs * steps
+    trackers = [
+        *trackers,
+        EpochLine(stages * epochs),
+        JsonLines(folder / "metrics.jsonl", before),
+        TensorBoard(folder / "events", folder / "views.png", before),
+    ]
     train(
         model,
         lambda start, stop: throughput.watch(plan.batches(start, stop)),
         epochs,
         steps,
-        Checkpoints(model, folder / "checkpoints"),
+        Checkpoints(model, folder / "checkpoints" / (f"stage{stage + 1}" if stages > 1 else "")),
         [throughput, health, *plan.online_knn(model), *trackers],
+        epochs_before=stage * epochs,
     )
-    return Result(model, folder, plan, verdict=health.judge())
+    verdict = health.judge()
+    print(f"verdict: {verdict}")
+    return Result(model, folder, plan, verdict=verdict)
 
 
 def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:

@@ -18,11 +18,15 @@ class JsonLines(keras.callbacks.Callback):
     """One line an epoch in a JSON Lines file: epoch, step and every figure of the logs.
 
     Lines of epochs that a resumed run does again are dropped first.
+
+    Args:
+        path: of the file.
+        steps_before: steps of earlier stages of the run.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, steps_before: int = 0):
         super().__init__()
-        self.path = Path(path)
+        self.path, self.steps_before = Path(path), steps_before
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         lines = self.path.read_text("utf-8").splitlines() if self.path.exists() else []
@@ -33,7 +37,7 @@ class JsonLines(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         figures = {name: _plain(value) for name, value in logs.items()}
-        record = {"epoch": epoch + 1, "step": int(self.model.optimizer.iterations), **figures}
+        record = {"epoch": epoch + 1, "step": self.steps_before + int(self.model.optimizer.iterations), **figures}
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
@@ -44,17 +48,19 @@ class TensorBoard(keras.callbacks.Callback):
     Args:
         folder: of the event files.
         sheet: a PNG, if there is one.
+        steps_before: steps of earlier stages of the run.
     """
 
-    def __init__(self, folder: Path, sheet: Path | None = None):
+    def __init__(self, folder: Path, sheet: Path | None = None, steps_before: int = 0):
         super().__init__()
+        self.steps_before = steps_before
         self.writer = tf.summary.create_file_writer(str(folder))
         if sheet and sheet.exists():
             with self.writer.as_default(0):
                 tf.summary.image("views", tf.io.decode_png(sheet.read_bytes(), channels=3)[None])
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        with self.writer.as_default(int(self.model.optimizer.iterations)):
+        with self.writer.as_default(self.steps_before + int(self.model.optimizer.iterations)):
             for name, value in logs.items():
                 tf.summary.scalar(name, value)
         self.writer.flush()

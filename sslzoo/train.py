@@ -90,7 +90,11 @@ class Interrupts(keras.callbacks.Callback):
         signal.signal(signal.SIGINT, self.before)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        if self.asked:
+        if self.asked and batch + 1 < self.params["steps"]:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if self.asked:  # at the last step: only now has the epoch left its line in the records
             raise KeyboardInterrupt
 
 
@@ -122,6 +126,7 @@ def train(
     steps_per_epoch: int,
     checkpoints: Checkpoints,
     callbacks: list[keras.callbacks.Callback],
+    epochs_before: int = 0,
 ) -> None:
     """Trains from the newest checkpoint to the end of the last epoch.
 
@@ -130,15 +135,17 @@ def train(
         batches: (start, stop) -> the batches of the steps start..stop - 1; a function of the step alone, so that a
             resumed run sees what an uninterrupted one sees.
         callbacks: called before the checkpoint of an epoch is written.
+        epochs_before: done by earlier stages of the run; epochs and batches count on from there.
 
     Raises:
         Diverged: the loss is not finite; names the step.
         KeyboardInterrupt: after saving a checkpoint; its text says where and how to go on.
     """
-    callbacks = [NaNGuard(), *callbacks, EpochLine(epochs), checkpoints]
+    callbacks = [NaNGuard(), *callbacks, checkpoints]
     try:
         with Interrupts() as interrupts:
-            _fit(model, batches, epochs, steps_per_epoch, checkpoints.restore(), [*callbacks, interrupts])
+            callbacks.append(interrupts)
+            _fit(model, batches, epochs, steps_per_epoch, checkpoints.restore(), callbacks, epochs_before)
             return
     except KeyboardInterrupt:
         pass  # and let go of the frames of the training, whose data threads would outlive it
@@ -147,15 +154,24 @@ def train(
     raise KeyboardInterrupt(f"interrupted at step {step}, which is saved: --resume goes on from there")
 
 
-def _fit(model: keras.Model, batches: Callable, epochs: int, steps_per_epoch: int, step: int, callbacks: list) -> None:
+def _fit(
+    model: keras.Model,
+    batches: Callable,
+    epochs: int,
+    steps_per_epoch: int,
+    step: int,
+    callbacks: list,
+    epochs_before: int,
+) -> None:
+    steps_before = epochs_before * steps_per_epoch
     while step < epochs * steps_per_epoch:
         epoch, done = divmod(step, steps_per_epoch)
         # A run that was stopped in mid-epoch first finishes that epoch: Keras has one length for all of a fit.
         last = epoch + 1 if done else epochs
         model.fit(
-            batches(step, last * steps_per_epoch),
-            initial_epoch=epoch,
-            epochs=last,
+            batches(steps_before + step, steps_before + last * steps_per_epoch),
+            initial_epoch=epochs_before + epoch,
+            epochs=epochs_before + last,
             steps_per_epoch=steps_per_epoch - done,
             callbacks=callbacks,
             verbose=0,

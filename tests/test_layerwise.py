@@ -1,11 +1,16 @@
 """Layer-wise training: what trains in a stage, and that nothing else moves by a bit."""
 
+import json
+import os
+import signal
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo import encoders, layerwise, methods
+import sslzoo
+from sslzoo import encoders, layerwise, methods, pretraining
 
 SIZE = 16
 IMAGES = np.random.default_rng(0).uniform(size=(3, 8, SIZE, SIZE, 3)).astype("float32")
@@ -13,20 +18,35 @@ CONVOLUTIONS = [f"conv{k}" for k in range(1, 6)]
 ENCODERS = {"conv6": dict(width=0.25), "mlp": dict(units=16)}
 
 
-def build(name, encoder="conv6", **knobs):
+def encoder_of(case):
     keras.utils.set_random_seed(0)
-    return methods.find(name)(encoders.make(encoder, (SIZE, SIZE, 3), **ENCODERS[encoder]), **knobs)
+    name = "mlp" if "mlp" in case else "conv6"
+    return encoders.make(name, (SIZE, SIZE, 3), **ENCODERS[name])
+
+
+def method_of(case):
+    """A function from an encoder to the method."""
+    if "simclr" in case:
+        return lambda encoder: methods.SimCLR(encoder, projection_dim=8, hidden_dim=16)
+    method = methods.find("autoencoder" if "mlp" in case else case)
+    return lambda encoder: method(encoder, decoder="symmetric", latent_dim=8)
 
 
 def make(case):
-    match case:
-        case "simclr":
-            return build("simclr", projection_dim=8, hidden_dim=16)
-        case "simclr of an mlp":
-            return build("simclr", "mlp", projection_dim=8, hidden_dim=16)
-        case "mlp and its mirror":
-            return build("autoencoder", "mlp", decoder="symmetric", latent_dim=8)
-    return build(case, decoder="symmetric", latent_dim=8)
+    return method_of(case)(encoder_of(case))
+
+
+def grown(case):
+    """Name and compiled model of each stage."""
+    before = None
+    for name, encoder in layerwise.grow(encoder_of(case)):
+        model = method_of(case)(encoder)
+        if before:
+            layerwise.inherit(model, before)
+        with layerwise.train_only(model, layerwise.stages(model)[name]):
+            model.compile(sgd())
+            yield name, model
+        before = model
 
 
 EVERY_CASE = pytest.mark.parametrize(
@@ -54,38 +74,52 @@ def moved(model, before):
 
 @EVERY_CASE
 def test_a_stage_moves_all_of_its_own_weights_and_no_bit_of_any_other(case):
-    model = make(case)
-    stages = layerwise.stages(model)
-    for name in layerwise.each(model, sgd):
+    for name, model in grown(case):
+        own = {id(weight) for weight in layerwise.stages(model)[name]}
         before = values(model)
         train(model)
-        assert moved(model, before) == {id(weight) for weight in stages[name]}, name
+        assert moved(model, before) == own, name
 
 
 @EVERY_CASE
-def test_all_stages_together_train_every_weight(case):
-    model = make(case)
-    before = values(model)
-    for _ in layerwise.each(model, sgd):
+def test_a_stage_goes_on_with_what_the_stages_before_have_trained(case):
+    kept = {}
+    for _, model in grown(case):
+        own = [layer for block in layerwise.blocks(model.encoder).values() for layer in block]
+        own += [layer for layer in model._flatten_layers() if layer.name.startswith("mirror_") and layer.weights]
+        assert kept.keys() < {layer.name for layer in own}
+        for layer in own:
+            assert all(map(np.array_equal, kept.get(layer.name, []), layer.get_weights())), layer.name
         train(model)
-    assert moved(model, before) == set(before)
+        kept = {layer.name: layer.get_weights() for layer in own}
 
 
 @EVERY_CASE
-def test_afterwards_everything_is_trainable_and_norms_move_again(case):
-    model = make(case)
-    trainable = [weight.path for weight in model.trainable_weights]
-    for _ in layerwise.each(model, sgd):
-        pass
-    assert [weight.path for weight in model.trainable_weights] == trainable
-    model.compile(sgd())
-    before = values(model)
-    train(model)
-    assert moved(model, before) == set(before)
+def test_the_last_stage_has_the_whole_encoder_and_afterwards_everything_trains_again(case):
+    for _, last in grown(case):
+        train(last)
+    assert last.encoder.name == encoder_of(case).name
+    last.compile(sgd())
+    before = values(last)
+    train(last)
+    assert moved(last, before) == set(before)
+
+
+def test_wide_maps_are_averaged_until_they_are_no_wider_than_the_encoder():
+    encoder = encoder_of("simclr")
+    dim = encoder.output_shape[-1]
+    for name, part in layerwise.grow(encoder):
+        small = layerwise.pooled(part, dim)
+        assert small.output_shape[-1] <= dim, name
+    first = next(part for _, part in layerwise.grow(encoder))
+    maps = first.layers[-1].input
+    whole = np.array(keras.Model(first.input, maps)(IMAGES[0])).mean((1, 2))
+    by_channel = np.array(layerwise.pooled(first, dim)(IMAGES[0])).reshape(8, -1, maps.shape[-1]).mean(1)
+    np.testing.assert_allclose(by_channel, whole, atol=1e-5)
 
 
 def test_a_stage_is_a_block_with_its_mirror_and_the_bottleneck():
-    model = build("autoencoder", decoder="symmetric", latent_dim=8)
+    model = make("autoencoder")
     stages = layerwise.stages(model)
     assert list(stages) == CONVOLUTIONS
     layer = {layer.name: layer for layer in model._flatten_layers()}
@@ -107,8 +141,7 @@ def test_a_norm_belongs_to_the_block_before_it():
 
 
 def test_an_optimizer_has_slots_for_the_weights_of_its_stage_alone():
-    model = make("simclr")
-    for name in layerwise.each(model, sgd):
+    for name, model in grown("simclr"):
         trained = {id(weight) for weight in model.optimizer._trainable_variables}
         assert trained == {id(weight) for weight in layerwise.stages(model)[name] if weight.trainable}
 
@@ -132,7 +165,8 @@ def test_a_weight_frozen_before_stays_frozen():
     first = model.encoder.get_layer("conv1").kernel
     first.trainable = False
     before = np.array(first)
-    for _ in layerwise.each(model, sgd):
+    with layerwise.train_only(model, layerwise.stages(model)["conv1"]):
+        model.compile(sgd())
         train(model, 1)
     assert not first.trainable and np.array_equal(first, before)
 
@@ -148,8 +182,42 @@ def test_what_is_no_chain_is_refused_in_one_line():
 
 def test_stages_of_two_replicas_freeze_like_those_of_one(mirrored):
     with mirrored.scope():
-        model = make("autoencoder")
-        for name in layerwise.each(model, sgd):
+        for name, model in grown("autoencoder"):
             before = values(model)
             train(model)
             assert moved(model, before) == {id(weight) for weight in layerwise.stages(model)[name]}, name
+
+
+class Stop(keras.callbacks.Callback):
+    """Ctrl-C after so many steps of all stages together."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.left = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("steps", [2, 5, 8])
+def test_a_run_stopped_in_any_stage_ends_as_if_it_had_not_been(tmp_path, monkeypatch, steps):
+    data = (np.random.default_rng(0).uniform(size=(48, 12, 12, 1)).astype("float32"), np.arange(48) % 3)
+    knobs = dict(encoder="conv6", width=0.25, epochs=2, batch_size=19, optimizer="adam", learning_rate=1e-2)
+    knobs |= dict(layerwise=True, export_to=None, evaluate=False, latent_dim=4, preset="notebook")
+    straight = sslzoo.pretrain("autoencoder", data, runs=str(tmp_path), name="straight", **knobs)
+    with monkeypatch.context() as patched:
+        patched.setattr(pretraining, "Throughput", lambda *a: stopping(Stop(steps)))
+        with pytest.raises(KeyboardInterrupt):
+            sslzoo.pretrain("autoencoder", data, runs=str(tmp_path), name="stopped", **knobs)
+    resumed = sslzoo.pretrain("autoencoder", data, runs=str(tmp_path), name="stopped", resume=True, **knobs)
+    for one, two in zip(straight.model.weights, resumed.model.weights, strict=True):
+        assert np.array_equal(one, two), one.path
+    epochs = [json.loads(line)["epoch"] for line in (tmp_path / "stopped" / "metrics.jsonl").read_text().splitlines()]
+    assert epochs == list(range(1, 11)), "five blocks of two epochs each, every one of them once"
+
+
+def stopping(stop):
+    stop.watch = lambda batches: batches
+    return stop
