@@ -195,20 +195,24 @@ class Stop(keras.callbacks.Callback):
         super().__init__()
         self.left = steps
 
+    def watch(self, batches):
+        return batches
+
     def on_train_batch_end(self, batch, logs=None):
         self.left -= 1
         if not self.left:
             os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.parametrize("steps", [2, 5, 8])
+@pytest.mark.parametrize("steps", [2, 7])
 def test_a_run_stopped_in_any_stage_ends_as_if_it_had_not_been(tmp_path, monkeypatch, steps):
     data = (np.random.default_rng(0).uniform(size=(48, 12, 12, 1)).astype("float32"), np.arange(48) % 3)
     knobs = dict(encoder="conv6", width=0.25, epochs=2, batch_size=19, optimizer="adam", learning_rate=1e-2)
     knobs |= dict(layerwise=True, export_to=None, evaluate=False, latent_dim=4, preset="notebook")
     straight = sslzoo.pretrain("autoencoder", data, runs=str(tmp_path), name="straight", **knobs)
+    stop = Stop(steps)
     with monkeypatch.context() as patched:
-        patched.setattr(pretraining, "Throughput", lambda *a: stopping(Stop(steps)))
+        patched.setattr(pretraining, "Throughput", lambda *_: stop)
         with pytest.raises(KeyboardInterrupt):
             sslzoo.pretrain("autoencoder", data, runs=str(tmp_path), name="stopped", **knobs)
     resumed = sslzoo.pretrain("autoencoder", data, runs=str(tmp_path), name="stopped", resume=True, **knobs)
@@ -216,8 +220,3 @@ def test_a_run_stopped_in_any_stage_ends_as_if_it_had_not_been(tmp_path, monkeyp
         assert np.array_equal(one, two), one.path
     epochs = [json.loads(line)["epoch"] for line in (tmp_path / "stopped" / "metrics.jsonl").read_text().splitlines()]
     assert epochs == list(range(1, 11)), "five blocks of two epochs each, every one of them once"
-
-
-def stopping(stop):
-    stop.watch = lambda batches: batches
-    return stop
