@@ -84,7 +84,7 @@ def score(
     """
     features = {name: tuple(encode(encoder, part, size) for part in data) for name, encoder in encoders.items()}
     if raw_pixels:
-        features["raw pixels"] = tuple(_pixels(part, min(size, RAW_SIZE)) for part in data)
+        features["raw pixels"] = tuple(pixels(part, min(size, RAW_SIZE)) for part in data)
     found = judge(features, data.train.labels, data.test.labels, **options)
     rows = list(tqdm(found, desc="scores", unit="score", leave=False, disable=None))
     print(table(rows))
@@ -141,5 +141,6 @@ def _same_channels(encoder: keras.Model, dataset: Dataset) -> None:
         raise ValueError(f"the encoder takes images of {wanted} channels, {dataset.name} has {found}")
 
 
-def _pixels(dataset: Dataset, size: int) -> np.ndarray:
+def pixels(dataset: Dataset, size: int) -> np.ndarray:
+    """Raw pixels (n, size x size x channels) of all images in order, in [0, 1]: the baseline of every encoder."""
     return np.concatenate([batch.reshape(len(batch), -1) for batch in images(dataset, size)])

@@ -79,6 +79,9 @@ def convert(knob: Knob, text: str) -> Any:
     if optional and text.lower() == "none":
         return None
     name = knob.type.replace("| None", "").strip()
+    if listed := re.fullmatch(r"tuple\[(\w+), \.\.\.\]", name):
+        one = Knob(knob.name, knob.default, listed[1], knob.help)
+        return tuple(convert(one, word.strip()) for word in text.split(",") if word.strip())
     if name == "bool":
         words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
         if text.lower() not in words:
@@ -110,7 +113,7 @@ class Parser(argparse.ArgumentParser):
             type=lambda word: convert(knob, word),
             default=argparse.SUPPRESS,
             required=knob.default is REQUIRED,
-            metavar=knob.type.replace(" | None", "").upper() if knob.type != "bool" else "BOOL",
+            metavar=_metavar(knob.type),
             help=text.strip(),
             **alone,
         )
@@ -125,6 +128,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str):
         self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _metavar(written: str) -> str:
+    """FLOAT of "float | None", and FLOAT,FLOAT of "tuple[float, ...]"."""
+    name = written.replace(" | None", "").upper()
+    return re.sub(r"TUPLE\[(\w+), \.\.\.\]", r"\1,\1,...", name)
 
 
 def run(action: Callable[[], Any]) -> None:

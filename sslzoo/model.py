@@ -14,8 +14,9 @@ from sslzoo import replicas
 class SSLModel(keras.Model):
     """What every method shares. A method says what is computed, minimized and moved; this class does the step.
 
-    A batch is a dict of named tensors: `views`, images (batch, height, width, channels) in [0, 1]; `index` (batch,),
-    which images of the data they are; `label` (batch,), where there are labels.
+    A batch is a dict of named tensors: `views`, images (batch, height, width, channels) in [0, 1]; `boxes`, where each
+    of them looked, (batch, 5); `index` (batch,), which images of the data they are; `label` (batch,), where there are
+    labels.
 
     Args:
         encoder: images -> features (batch, features), already built.
@@ -47,6 +48,9 @@ class SSLModel(keras.Model):
 
     def after_step(self, **outputs) -> None:
         """Moves what moves without a gradient: teachers, queues, centres."""
+
+    def baseline(self, batch_size: int) -> float | None:
+        """The objective for embeddings of random directions, where it is known: what the loss must fall below."""
 
     def together(self, views: tuple, function: Callable) -> list:
         """One pass over all views of a size, so that BatchNorm cannot tell them apart; returns one output a view."""

@@ -109,6 +109,22 @@ class Health(keras.callbacks.Callback):
         logs.update(health(*self.embeddings(), self.temperature))
 
 
+class Excess(keras.callbacks.Callback):
+    """Adds `loss_excess`, the loss minus its value for random embeddings, where the method knows that.
+
+    Losses of other widths, temperatures and batch sizes compare only so.
+    """
+
+    def __init__(self, batch_size: int):
+        super().__init__()
+        self.batch_size = batch_size
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        baseline = self.model.baseline(self.batch_size)
+        if baseline is not None:
+            logs["loss_excess"] = logs["loss"] - baseline
+
+
 class OnlineKNN(keras.callbacks.Callback):
     """Adds `knn`, the accuracy of nearest neighbours of features, to each epoch's logs.
 

@@ -11,7 +11,7 @@ from sslzoo.evaluators.report import Row, markdown, table
 from sslzoo.export import export, refuse_existing, write_card
 from sslzoo.files import replacing
 from sslzoo.model import SSLModel
-from sslzoo.monitors import Throughput
+from sslzoo.monitors import Excess, Throughput
 from sslzoo.plan import Plan
 from sslzoo.runs import Run
 from sslzoo.tracking import JsonLines, MLflow, TensorBoard
@@ -174,7 +174,7 @@ def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int
         epochs,
         steps,
         Checkpoints(model, folder / "checkpoints" / (f"stage{stage + 1}" if stages > 1 else "")),
-        [throughput, health, *plan.online_knn(model), *trackers],
+        [throughput, health, Excess(plan.settings["batch_size"]), *plan.online_knn(model), *trackers],
         epochs_before=stage * epochs,
     )
     verdict = health.judge()

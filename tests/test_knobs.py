@@ -1,9 +1,11 @@
 """Knobs read from source, and the command lines made of them."""
 
+import argparse
+
 import pytest
 
 from sslzoo import catalog, knobs
-from sslzoo.knobs import Knob, Parser
+from sslzoo.knobs import Knob, Parser, convert
 
 SOURCE = '''
 """What it is about."""
@@ -112,3 +114,10 @@ def test_a_knob_means_one_thing_throughout_the_zoo():
 def test_every_knob_has_help():
     everything = catalog.pretrain_knobs() | catalog.own_knobs()
     assert [name for name, knob in everything.items() if not knob.help] == []
+
+
+def test_a_list_is_numbers_with_commas_between():
+    knob = Knob("sizes", (1, 2), "tuple[int, ...]", "")
+    assert convert(knob, "128, 32,8") == (128, 32, 8)
+    with pytest.raises(argparse.ArgumentTypeError, match="'x' is not a whole number"):
+        convert(knob, "128,x")

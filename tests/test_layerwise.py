@@ -204,10 +204,10 @@ class Stop(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.parametrize("steps", [2, 7])
+@pytest.mark.parametrize("steps", [2, 5])
 def test_a_run_stopped_in_any_stage_ends_as_if_it_had_not_been(tmp_path, monkeypatch, steps):
     data = (np.random.default_rng(0).uniform(size=(48, 12, 12, 1)).astype("float32"), np.arange(48) % 3)
-    knobs = dict(encoder="conv6", width=0.25, epochs=2, batch_size=19, optimizer="adam", learning_rate=1e-2)
+    knobs = dict(encoder="mlp", units=8, epochs=2, batch_size=19, optimizer="adam", learning_rate=1e-2)
     knobs |= dict(layerwise=True, export_to=None, evaluate=False, latent_dim=4, preset="notebook")
     straight = sslzoo.pretrain("autoencoder", data, runs=str(tmp_path), name="straight", **knobs)
     stop = Stop(steps)
@@ -219,4 +219,4 @@ def test_a_run_stopped_in_any_stage_ends_as_if_it_had_not_been(tmp_path, monkeyp
     for one, two in zip(straight.model.weights, resumed.model.weights, strict=True):
         assert np.array_equal(one, two), one.path
     epochs = [json.loads(line)["epoch"] for line in (tmp_path / "stopped" / "metrics.jsonl").read_text().splitlines()]
-    assert epochs == list(range(1, 11)), "five blocks of two epochs each, every one of them once"
+    assert epochs == [1, 2, 3, 4], "two blocks of two epochs each, every one of them once"

@@ -1,7 +1,9 @@
 """SimCLR: agree on two views of an image, differ from the rest of the batch."""
 
+import keras
+
 from sslzoo.heads import mlp
-from sslzoo.losses import nt_xent
+from sslzoo.losses import nt_xent, nt_xent_baseline
 from sslzoo.model import SSLModel
 from sslzoo.replicas import gather
 
@@ -9,26 +11,56 @@ from sslzoo.replicas import gather
 class SimCLR(SSLModel):
     """Contrasts each image with all others of the global batch.
 
+    SimCLR v2 has two hidden layers and is fine-tuned from the first of them on: `encoder_with_first_layer`.
+
     Args:
         encoder: images (batch, height, width, channels) -> features (batch, features).
         projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's hidden layer.
+        hidden_dim: width of the projector's hidden layers.
+        hidden_layers: of the projector: 1, in SimCLR v2 (arXiv 2006.10029) 2; 0 leaves a linear one.
         temperature: 0.1 in the paper for ImageNet, 0.5 for CIFAR-10.
     """
 
     paper = "https://arxiv.org/abs/2002.05709"
     views = "simclr"
 
-    def __init__(self, encoder, projection_dim: int = 128, hidden_dim: int = 2048, temperature: float = 0.1, **kwargs):
+    def __init__(
+        self,
+        encoder,
+        projection_dim: int = 128,
+        hidden_dim: int = 2048,
+        temperature: float = 0.1,
+        hidden_layers: int = 1,
+        **kwargs,
+    ):
         super().__init__(encoder, **kwargs)
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.temperature = temperature
-        self.projector = mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
+        self.hidden_layers = hidden_layers
+        self.projector = mlp(encoder.output_shape[-1], hidden_dim, projection_dim, hidden_layers, name="projector")
 
     def call(self, batch):
         z_a, z_b = self.together(batch["views"], lambda images: self.projector(self.encoder(images)))
         return dict(z_a=z_a, z_b=z_b)
 
+    def baseline(self, batch_size):
+        return nt_xent_baseline(batch_size, self.projection_dim, self.temperature)
+
     def objective(self, z_a, z_b):
         return nt_xent(gather(z_a), gather(z_b), self.temperature)
+
+    def encoder_with_first_layer(self) -> keras.Model:
+        """Encoder and first hidden layer of the projector, images -> (batch, hidden_dim), sharing their weights.
+
+        What SimCLR v2 fine-tunes (arXiv 2006.10029, section 3.2).
+
+        Raises:
+            ValueError: a projector without hidden layers.
+        """
+        if not self.hidden_layers:
+            raise ValueError("a linear projector has no first hidden layer: give hidden_layers 1 or more")
+        features = self.encoder.output
+        for layer in self.projector.layers[:3]:  # Dense, BatchNorm, ReLU
+            features = layer(features)
+        return keras.Model(self.encoder.input, features, name=f"{self.encoder.name}_first_layer")

@@ -10,11 +10,10 @@ from keras_tuner.engine.trial import Trial
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from sslzoo import plots
 from sslzoo.files import replacing
 from sslzoo.tune.hypermodel import OBJECTIVES, HyperModel
 from sslzoo.tune.space import spelt
-
-BLUE, ORANGE, GRAY = "#0072B2", "#E69F00", "#777777"  # Okabe and Ito: apart for every kind of colour blindness
 
 
 def rows(oracle: keras_tuner.Oracle, model: HyperModel) -> list[dict[str, Any]]:
@@ -65,9 +64,7 @@ def draw(table: list[dict[str, Any]], model: HyperModel, command: str, path: Pat
     figure.supylabel(OBJECTIVES[model.objective], fontsize=9)
     if model.objective != "rank":
         panels[0].yaxis.set_major_formatter(PercentFormatter(1))
-    figure.supxlabel(command, fontsize=7, color=GRAY, wrap=True)
-    with replacing(path) as beside:
-        figure.savefig(beside, format="png", dpi=120)
+    plots.save(figure, path, command)
 
 
 def _panel(axes, table: list[dict[str, Any]], knob: str, model: HyperModel) -> None:
@@ -77,7 +74,7 @@ def _panel(axes, table: list[dict[str, Any]], knob: str, model: HyperModel) -> N
     ticks = {str(value): place for place, value in enumerate(choices)} if isinstance(choices, list) else None
     for row in good:
         x, y = ticks[str(row[knob])] if ticks else row[knob], row[model.objective]
-        mark = dict(marker="*", s=160, color=ORANGE) if row is best else dict(marker="o", s=30, color=BLUE)
+        mark = dict(marker="*", s=160, color=plots.ORANGE) if row is best else dict(marker="o", s=30, color=plots.BLUE)
         axes.scatter(x, y, edgecolor="black", linewidth=0.5, **mark)
         axes.annotate(row["trial"], (x, y), textcoords="offset points", xytext=(5, 5), fontsize=7)
     if ticks:

@@ -1,0 +1,272 @@
+"""The founding journal: SimCLR over embedding sizes, numbers of classes and principal components, in MLflow."""
+
+import json
+from pathlib import Path
+
+import sslzoo
+from sslzoo.__main__ import recipe
+
+FIGURES = ("loss", "loss_excess", "accuracy", "ari", "nmi", "silhouette", "davies_bouldin", "explained_variance")
+
+
+def embedding_size(
+    embedding_sizes: tuple[int, ...] = (128, 32, 16, 8),
+    num_classes: tuple[int, ...] = (3, 5, 10),
+    pca_components: tuple[int, ...] = (50, 20, 7, 3),
+    clustered: str = "features",
+    full_grid: bool = False,
+    data: str = "fashion_mnist",
+    width: float = 0.25,
+    epochs: int = 5,
+    batch_size: int = 256,
+    learning_rate: float = 1e-3,
+    temperature: float = 0.5,
+    max_images: int | None = 6000,
+    seeds: int = 3,
+    name: str = "embedding_size",
+    runs: str = "runs",
+    export_to: str = "exported_models",
+    resume: bool = False,
+    overwrite: bool = False,
+    mlflow: bool = False,
+):
+    """Trains SimCLR on Conv6 for each setting, clusters what it gives, and writes a journal of all runs side by side.
+
+    The first value of each list is its default; the others are tried one list at a time, or all with all (full_grid).
+
+    Args:
+        embedding_sizes: widths of the embedding.
+        num_classes: how many classes of the data to train and judge on.
+        pca_components: principal components before k-means; every run is judged with each of them.
+        clustered: "features" of the encoder, or the "embedding" that training compares.
+        full_grid: every embedding size with every number of classes.
+        data: labelled images.
+        width: multiplies the channels of Conv6.
+        epochs: passes over the data.
+        batch_size: images of a step.
+        learning_rate: of Adam.
+        temperature: of NT-Xent.
+        max_images: to train on at most, drawn with a fixed seed.
+        seeds: runs of every setting.
+        name: of the sweep's folder.
+        runs: folder of the sweep's folder.
+        export_to: folder of the sweep's exported encoders.
+        resume: go on with the sweep where it was stopped.
+        overwrite: replace the sweep of that name.
+        mlflow: log to MLflow, the runs nested under the sweep.
+    """
+    given = dict(locals())
+    from sslzoo import sweep
+    from sslzoo.data import load, restrict
+    from sslzoo.knobs import nearest
+
+    if clustered not in ("features", "embedding"):
+        raise ValueError(nearest("clustered", clustered, ("features", "embedding")))
+    if clustered == "embedding" and max(pca_components) > min(embedding_sizes):
+        raise ValueError(
+            f"{max(pca_components)} principal components of an embedding of {min(embedding_sizes)} dimensions: "
+            "leave out the larger --pca_components, or take --clustered features"
+        )
+    splits = {count: restrict(load(data), count, max_images) for count in num_classes}
+    places = ("name", "runs", "export_to", "resume", "overwrite", "mlflow")
+    settings = {knob: value for knob, value in given.items() if knob not in places}
+    with sweep.Sweep(name, settings, runs, resume, overwrite, mlflow) as experiment:
+        exports = str(Path(export_to) / name)
+        judge = Judge(pca_components, experiment, sweep.command(embedding_size, settings))
+
+        def train(knobs: dict, run: str, again: bool) -> dict:
+            result = _pretrain(given | knobs, run, again, exports, experiment)
+            parts = splits[knobs["num_classes"]]
+            return judge.run(
+                result, parts, result.plan.encoder(result.model), clustered, judge.baselines[knobs["num_classes"]]
+            )
+
+        for size, count in _settings(embedding_sizes, num_classes, full_grid):
+            if count not in judge.baselines:
+                judge.measure_baselines(splits[count], count, width)
+            for seed in range(seeds):
+                experiment.run({"embedding_size": size, "num_classes": count, "seed": seed}, train)
+        _report(experiment, given, sweep.command(embedding_size, settings))
+    return experiment.rows
+
+
+def _settings(sizes: tuple[int, ...], counts: tuple[int, ...], full_grid: bool) -> list[tuple[int, int]]:
+    if full_grid:
+        return [(size, count) for size in sizes for count in counts]
+    return [(size, counts[0]) for size in sizes] + [(sizes[0], count) for count in counts[1:]]
+
+
+def _pretrain(knobs: dict, name: str, resume: bool, exports: str, experiment):
+    return sslzoo.pretrain(
+        "simclr",
+        knobs["data"],
+        "conv6",
+        width=knobs["width"],
+        projection_dim=knobs["embedding_size"],
+        hidden_dim=256,
+        temperature=knobs["temperature"],
+        epochs=knobs["epochs"],
+        batch_size=knobs["batch_size"],
+        optimizer="adam",
+        learning_rate=knobs["learning_rate"],
+        learning_rate_rule="none",
+        min_scale=0.3,
+        strength=0.5,
+        classes=knobs["num_classes"],
+        max_images=knobs["max_images"],
+        seed=knobs["seed"],
+        name=name,
+        runs=str(experiment.folder),
+        export_to=exports,
+        evaluate=False,
+        resume=resume,
+        overwrite=not resume,
+        mlflow=experiment.mlflow,
+    )
+
+
+class Judge:
+    """Clusters the test images by their first principal components, and draws them.
+
+    Args:
+        components: numbers of principal components to try.
+        experiment: the sweep.
+        command: that stands under the pictures.
+    """
+
+    def __init__(self, components: tuple[int, ...], experiment, command: str):
+        self.components, self.experiment, self.command = components, experiment, command
+        self.baselines: dict[int, dict] = {}
+
+    def figures(self, features, labels) -> dict[str, float]:
+        """Figures with the first of the components under their own names, those with others as "ari, pca 20"."""
+        from sslzoo.evaluators.clustering import clustering
+        from sslzoo.evaluators.projection import pca
+
+        found = {}
+        for count in self.components:
+            reduced = pca(features, count)
+            scores = clustering(reduced.points, labels) | {"explained_variance": float(reduced.explained.sum())}
+            found |= {key if count == self.components[0] else f"{key}, pca {count}": v for key, v in scores.items()}
+        return found
+
+    def measure_baselines(self, parts, count: int, width: float) -> None:
+        """Of raw pixels and of an untrained encoder."""
+        import keras
+
+        from sslzoo import evaluation
+
+        height, side, channels = parts.test.shape
+
+        def untrained(*_):
+            keras.utils.set_random_seed(0)
+            encoder = sslzoo.encoders.make("conv6", (height, side, channels), width=width)
+            return self.figures(evaluation.encode(encoder, parts.test, height), parts.test.labels)
+
+        def pixels(*_):
+            return self.figures(evaluation.pixels(parts.test, height), parts.test.labels)
+
+        measured = {"untrained": untrained, "raw pixels": pixels}
+        self.baselines[count] = {
+            name: self.experiment.run({"encoder": name, "num_classes": count}, measure)
+            for name, measure in measured.items()
+        }
+
+    def run(self, result, parts, encoder, clustered: str, baselines: dict) -> dict:
+        """Figures of one run, which its card, its folder's pictures and MLflow get too."""
+        import keras
+
+        from sslzoo import evaluation
+
+        if clustered == "embedding":
+            encoder = keras.Sequential([encoder, result.model.projector])
+        features = evaluation.encode(encoder, parts.test, result.plan.size)
+        last = json.loads((result.run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
+        figures = {name: last[name] for name in ("loss", "loss_excess")} | self.figures(features, parts.test.labels)
+        explained = self._draw(features, parts.test, result.run)
+        self.experiment.add(result, figures, baselines, series={"explained_variance_ratio": explained})
+        return figures | {"verdict": result.verdict}
+
+    def _draw(self, features, test, folder: Path) -> list[float]:
+        """pca.png and tsne.png; returns the share of the variance along each principal component."""
+        from sslzoo import plots
+        from sslzoo.evaluators.projection import pca, tsne
+
+        names, reduced = test.class_names, pca(features, self.components[0])
+        shares = [
+            f"principal component {k + 1} ({share:.0%} of the variance)"
+            for k, share in enumerate(reduced.explained[:2])
+        ]
+        title = f"{folder.name}: test images of {test.name}"
+        some = slice(0, 2000)
+        plots.scatter(
+            reduced.points[some, :2], test.labels[some], names, shares, title, folder / "pca.png", self.command
+        )
+        points, rows = tsne(features, images=1000)
+        axes = ("t-SNE 1 (no unit)", "t-SNE 2 (no unit)")
+        plots.scatter(points, test.labels[rows], names, axes, title, folder / "tsne.png", self.command)
+        return [float(share) for share in reduced.explained]
+
+
+def _report(experiment, given: dict, command: str) -> None:
+    """The journal: what was learned, the table of all settings, the loss over the embedding size."""
+    from sslzoo import sweep
+
+    rows = [{"encoder": "trained", "embedding_size": "", **row} for row in experiment.rows]
+    by = ("encoder", "num_classes", "embedding_size")
+    table = sweep.markdown([*by, *FIGURES], [[*key, *cells] for key, cells in sweep.means(rows, by, FIGURES)])
+    trained = [row for row in rows if row["encoder"] == "trained"]
+    _draw_loss(trained, given, experiment.folder / "loss.png", command)
+    scores = [f"ari{f', pca {count}' * (k > 0)}" for k, count in enumerate(given["pca_components"])]
+    others = sweep.markdown([*by, *scores], [[*key, *cells] for key, cells in sweep.means(rows, by, tuple(scores))])
+    points = "\n".join(f"- {line}" for line in _key_points(trained, given))
+    experiment.write_journal(
+        f"# {experiment.folder.name}\n\n    {command}\n\n{points}\n\n"
+        f"Mean and deviation over {given['seeds']} seeds, with {given['pca_components'][0]} principal components:\n\n"
+        f"{table}\n\nAdjusted Rand index with fewer components:\n\n{others}\n\n![loss](loss.png)\n"
+    )
+
+
+def _draw_loss(trained: list[dict], given: dict, path: Path, command: str) -> None:
+    from sslzoo import plots
+    from sslzoo.losses import nt_xent_baseline
+
+    some = [row for row in trained if row["num_classes"] == given["num_classes"][0]]
+    random = {
+        size: nt_xent_baseline(given["batch_size"], size, given["temperature"]) for size in given["embedding_sizes"]
+    }
+    panels = {
+        "NT-Xent (nats)": {
+            "trained": [(row["embedding_size"], row["loss"]) for row in some],
+            "random directions, theory": list(random.items()),
+        },
+        "NT-Xent minus that of random directions (nats)": {
+            "trained": [(row["embedding_size"], row["loss_excess"]) for row in some]
+        },
+        "k-means, adjusted Rand index": {"trained": [(row["embedding_size"], row["ari"]) for row in some]},
+    }
+    plots.curves(panels, "embedding size (dimensions)", path, command, log=True)
+
+
+def _key_points(trained: list[dict], given: dict) -> list[str]:
+    """What the figures say, in words."""
+    count = given["num_classes"][0]
+    some = [row for row in trained if row["num_classes"] == count]
+
+    def mean(size: int, figure: str) -> float:
+        values = [row[figure] for row in some if row["embedding_size"] == size]
+        return sum(values) / len(values)
+
+    sizes = sorted({row["embedding_size"] for row in some})
+    best = max(sizes, key=lambda size: mean(size, "ari"))
+    small, large = sizes[0], sizes[-1]
+    return [
+        f"the loss is {mean(small, 'loss'):.2f} nats at {small} dimensions and {mean(large, 'loss'):.2f} at {large}; less "
+        f"that of random directions it is {mean(small, 'loss_excess'):.2f} and {mean(large, 'loss_excess'):.2f}",
+        f"with {count} classes the clusters match them best at {best} dimensions: adjusted Rand index "
+        f"{mean(best, 'ari'):.2f}",
+    ]
+
+
+if __name__ == "__main__":
+    recipe(embedding_size)

@@ -1,0 +1,214 @@
+"""The founding notebook: autoencoders and SimCLR on Conv6, single, or over alpha or the strength of the views."""
+
+from pathlib import Path
+
+import sslzoo
+from sslzoo.__main__ import recipe
+
+ALPHAS = tuple(10.0**power for power in range(-5, 2))
+STRENGTHS = (0.0, 0.1, 0.25, 0.5, 1.0)
+METHODS = {"ae_single": "autoencoder", "ae_parallel": "parallel_autoencoder", "simclr": "simclr"}
+FIGURES = {"linear": "linear probe accuracy", "knn": "k-NN accuracy", "accuracy": "k-means accuracy"}
+
+
+def notebook(
+    usl_type: str = "ae_single",
+    denoising: bool = False,
+    alpha: float = 0.1,
+    exp_type: str = "single",
+    usl_epochs: int = 400,
+    le_epochs: int = 300,
+    usl_lr: float = 1e-4,
+    le_lr: float = 1e-3,
+    layerwise: bool = False,
+    usl_data: str = "cifar100",
+    le_data: str = "cifar10",
+    embedding_loss: str = "mse",
+    strength: float = 0.25,
+    latent_dim: int = 64,
+    width: float = 1.0,
+    batch_size: int = 512,
+    max_images: int | None = None,
+    seeds: int = 1,
+    name: str | None = None,
+    runs: str = "runs",
+    export_to: str = "exported_models",
+    resume: bool = False,
+    overwrite: bool = False,
+    mlflow: bool = False,
+):
+    """Pretrains Conv6 on one dataset, judges it on another: table, plot, journal and encoders of one run or a sweep.
+
+    A linear probe is trained for le_epochs on frozen features; k-NN takes 10 neighbours, k-means as many clusters as
+    there are classes. The untrained encoder and raw pixels stand beside.
+
+    Args:
+        usl_type: "ae_single", "ae_parallel" or "simclr".
+        denoising: autoencoders give back the clean image.
+        alpha: weight of the embedding term of ae_parallel.
+        exp_type: "single" run, or a sweep over "alpha" (1e-5 to 10) or "strength" (0 to 1).
+        usl_epochs: of the pretraining, of each stage if layer-wise.
+        le_epochs: of the linear probe.
+        usl_lr: learning rate of the pretraining, by Adam.
+        le_lr: learning rate of the linear probe, by Adam.
+        layerwise: train block after block.
+        usl_data: what to pretrain on.
+        le_data: what to judge on.
+        embedding_loss: of ae_parallel: "mse", "l1", "cosine", "nt_xent" or "barlow_twins".
+        strength: of the colour jitter.
+        latent_dim: width of the sixth layer.
+        width: multiplies the channels of Conv6.
+        batch_size: images of a step.
+        max_images: of each dataset's training part at most, drawn with a fixed seed.
+        seeds: runs of every setting.
+        name: of the experiment's folder; notebook_USL-TYPE_EXP-TYPE if not given.
+        runs: folder of the experiment's folder.
+        export_to: folder of the experiment's exported encoders.
+        resume: go on with the experiment where it was stopped.
+        overwrite: replace the experiment of that name.
+        mlflow: log to MLflow, the runs nested under the experiment.
+    """
+    given = dict(locals())
+    from sslzoo import sweep
+    from sslzoo.knobs import nearest
+
+    swept = {"single": {}, "alpha": {"alpha": ALPHAS}, "strength": {"strength": STRENGTHS}}
+    for knob, known in (("usl_type", METHODS), ("exp_type", swept)):
+        if given[knob] not in known:
+            raise ValueError(nearest(knob, given[knob], known))
+    if exp_type == "alpha" and usl_type != "ae_parallel":
+        raise ValueError(f"alpha weighs the embedding term of ae_parallel, {usl_type} has none: --usl_type ae_parallel")
+    name = name or f"notebook_{usl_type}_{exp_type}"
+    places = ("name", "runs", "export_to", "resume", "overwrite", "mlflow")
+    settings = {knob: value for knob, value in given.items() if knob not in places}
+    knob, values = next(iter(swept[exp_type].items()), ("alpha", (alpha,)))
+    with sweep.Sweep(name, settings, runs, resume, overwrite, mlflow) as experiment:
+        exports = str(Path(export_to) / name)
+        probe = Probe(le_data, max_images, le_epochs, le_lr)
+
+        def train(knobs: dict, run: str, again: bool) -> dict:
+            result = _pretrain(given | knobs, run, again, exports, experiment)
+            figures = probe.encoder(result.plan.encoder(result.model))
+            experiment.add(result, figures, baselines)
+            return figures | {"verdict": result.verdict}
+
+        pixels = experiment.run({"encoder": "raw pixels"}, lambda *_: probe.raw_pixels())
+        for seed in range(seeds):
+            untrained = experiment.run(
+                {"encoder": "untrained", "seed": seed}, lambda knobs, *_: probe.untrained(width, knobs["seed"])
+            )
+            baselines = {"untrained": untrained, "raw pixels": pixels}
+            for value in values:
+                experiment.run({knob: value, "seed": seed}, train)
+        _report(experiment, knob, len(values) > 1, sweep.command(notebook, settings), probe.name)
+    return experiment.rows
+
+
+class Probe:
+    """Judges encoders on one dataset.
+
+    Args:
+        data, max_images: what to judge on.
+        epochs, learning_rate: of the linear probe.
+    """
+
+    def __init__(self, data: str, max_images: int | None, epochs: int, learning_rate: float):
+        from sslzoo.data import restrict
+        from sslzoo.plan import choose_size
+
+        self.splits = restrict(sslzoo.data.load(data), None, max_images)
+        self.name, self.size = self.splits.train.name, choose_size(self.splits.train)
+        self.options = dict(epochs=epochs, learning_rate=learning_rate)
+        if self.splits.test is None:
+            raise ValueError(f"{self.name} has no labels: --le_data is what encoders are judged on")
+
+    def encoder(self, encoder) -> dict[str, float]:
+        from sslzoo import evaluation
+
+        return self.features(*(evaluation.encode(encoder, part, self.size) for part in self.splits))
+
+    def untrained(self, width: float, seed: int) -> dict[str, float]:
+        import keras
+
+        keras.utils.set_random_seed(seed)
+        return self.encoder(
+            sslzoo.encoders.make("conv6", (self.size, self.size, self.splits.train.shape[-1]), width=width)
+        )
+
+    def raw_pixels(self) -> dict[str, float]:
+        from sslzoo import evaluation
+
+        return self.features(*(evaluation.pixels(part, self.size) for part in self.splits))
+
+    def features(self, train_x, test_x) -> dict[str, float]:
+        from sslzoo.evaluators.clustering import clustering
+        from sslzoo.evaluators.knn import knn
+        from sslzoo.evaluators.softmax import trained_probe
+
+        data = train_x, self.splits.train.labels, test_x, self.splits.test.labels
+        found = clustering(test_x, self.splits.test.labels)
+        return {"linear": trained_probe(*data, **self.options), "knn": knn(*data, k=10), **found}
+
+
+def _pretrain(knobs: dict, name: str, resume: bool, exports: str, experiment):
+    """Pretrains and exports one encoder of the experiment."""
+    own = {
+        "ae_single": ("latent_dim", "denoising"),
+        "ae_parallel": ("latent_dim", "denoising", "alpha", "embedding_loss"),
+    }
+    chosen = {knob: knobs[knob] for knob in own.get(knobs["usl_type"], ())}
+    if knobs["usl_type"] == "simclr":
+        chosen = {"projection_dim": knobs["latent_dim"], "hidden_layers": 0, "temperature": 0.5}
+    return sslzoo.pretrain(
+        METHODS[knobs["usl_type"]],
+        knobs["usl_data"],
+        "conv6",
+        width=knobs["width"],
+        epochs=knobs["usl_epochs"],
+        batch_size=knobs["batch_size"],
+        optimizer="adam",
+        learning_rate=knobs["usl_lr"],
+        learning_rate_rule="none",
+        weight_decay=0.0,
+        max_images=knobs["max_images"],
+        layerwise=knobs["layerwise"],
+        preset="notebook",
+        strength=knobs["strength"],
+        clean=knobs["denoising"],
+        seed=knobs["seed"],
+        name=name,
+        runs=str(experiment.folder),
+        export_to=exports,
+        evaluate=knobs["layerwise"],
+        resume=resume,
+        overwrite=not resume,
+        mlflow=experiment.mlflow,
+        **chosen,
+    )
+
+
+def _report(experiment, knob: str, swept: bool, command: str, judged_on: str) -> None:
+    """The journal with its table and, of a sweep, its plot."""
+    from sslzoo import plots, sweep
+
+    figures = (*FIGURES, "ari", "nmi")
+    rows = [{"encoder": "trained", knob: "", **row} for row in experiment.rows]
+    lines = [[*key, *cells] for key, cells in sweep.means(rows, ("encoder", knob), figures)]
+    text = f"# {experiment.folder.name}\n\n    {command}\n\njudged on {judged_on}; mean and deviation over seeds\n\n"
+    text += sweep.markdown(["encoder", knob, *figures], lines) + "\n"
+    if swept:
+        trained = [row for row in rows if row["encoder"] == "trained"]
+        levels = {name: [row for row in rows if row["encoder"] == name] for name in ("untrained", "raw pixels")}
+        panels = {label: {"trained": [(row[knob], row[f]) for row in trained]} for f, label in FIGURES.items()}
+        lines = {
+            label: {name: sum(row[f] for row in some) / len(some) for name, some in levels.items()}
+            for f, label in FIGURES.items()
+        }
+        label = {"alpha": "alpha, weight of the embedding term", "strength": "strength of the colour jitter"}[knob]
+        plots.curves(panels, label, experiment.folder / "plot.png", command, log=knob == "alpha", lines=lines)
+        text += f"\n![{knob}](plot.png)\n"
+    experiment.write_journal(text)
+
+
+if __name__ == "__main__":
+    recipe(notebook)

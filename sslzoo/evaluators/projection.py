@@ -1,0 +1,49 @@
+"""Projections: features in fewer dimensions, to cluster them or to look at them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
+
+from sslzoo.evaluators import as_features
+
+
+class Projection(NamedTuple):
+    """Features in the directions of most variance, and the share of the variance along each of them."""
+
+    points: np.ndarray  # (images, components)
+    explained: np.ndarray  # (components,)
+
+
+def pca(features, components: int = 2, seed: int = 0) -> Projection:
+    """Principal components of features (images, features), the one with most variance first.
+
+    Raises:
+        ValueError: more components than features or images, or fewer than one.
+    """
+    features = as_features(features)
+    if not 1 <= components <= min(features.shape):
+        raise ValueError(
+            f"{components} principal components of {features.shape[1]} features of {len(features)} images: "
+            f"take 1 to {min(features.shape)}"
+        )
+    with threadpool_limits(1):
+        found = PCA(components, random_state=seed)
+        points = found.fit_transform(features)
+    return Projection(points, found.explained_variance_ratio_)
+
+
+def tsne(features, images: int = 2000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """t-SNE to two dimensions of some images, over their first 50 principal components.
+
+    Returns:
+        Points (some, 2), and which rows of features (images, features) they are.
+    """
+    features = as_features(features)
+    rows = np.sort(np.random.default_rng(seed).permutation(len(features))[:images])
+    reduced = pca(features[rows], min(50, *features[rows].shape), seed).points
+    perplexity = min(30.0, (len(rows) - 1) / 3)
+    with threadpool_limits(1):
+        return TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced), rows

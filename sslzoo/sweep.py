@@ -1,0 +1,142 @@
+"""A sweep: one run after the other over a grid of knobs, a line of figures for each, going on where it was stopped."""
+
+import csv
+import inspect
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sslzoo.export import read_facts, write_card
+from sslzoo.files import replacing
+from sslzoo.pretraining import Result
+from sslzoo.runs import Run
+from sslzoo.tracking import MLflow
+
+
+class Sweep:
+    """The folder of a sweep: settings.json, results.csv, and a run folder for each of its runs.
+
+    A context manager; with `mlflow`, the runs within are nested under it.
+
+    Args:
+        name: of the sweep and its folder.
+        settings: what the sweep is; resuming with other ones is refused.
+        runs: folder of the sweep's folder.
+        resume, overwrite, mlflow: as for `sslzoo.pretrain`.
+
+    Raises:
+        ValueError: the folder holds another sweep, or is in use.
+    """
+
+    def __init__(self, name: str, settings: dict, runs: str, resume: bool, overwrite: bool, mlflow: bool = False):
+        self.folder, self.mlflow = Path(runs) / name, mlflow
+        self._run = Run(self.folder, settings, resume, overwrite)
+        self._tracker = MLflow(self.folder, name, settings) if mlflow else None
+        self.rows: list[dict[str, Any]] = []
+
+    def __enter__(self) -> "Sweep":
+        self._stack = ExitStack()
+        self._stack.enter_context(self._run)
+        if self._tracker:
+            self._stack.enter_context(self._tracker)
+        kept = self.folder / "results.json"
+        self.rows = json.loads(kept.read_text("utf-8")) if kept.exists() else []
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._stack.__exit__(*error)
+
+    def run(self, knobs: dict[str, Any], measure: Callable[..., dict[str, float]]) -> dict[str, Any]:
+        """The line of one run: kept from before, or knobs and what `measure(knobs, name, resume)` gives, called now.
+
+        Args:
+            knobs: name -> value; what tells this run from the others.
+            measure: trains and judges, as run `name` in this folder; resumes what it left there where `resume` is true.
+        """
+        done = next((row for row in self.rows if knobs.items() <= row.items()), None)
+        if done is not None:
+            return done
+        name = "_".join(f"{key}-{value}" for key, value in knobs.items()).replace("/", "-")
+        print(f"--- {self.folder.name}: {', '.join(f'{key} {value}' for key, value in knobs.items())}", flush=True)
+        self.rows.append(knobs | measure(knobs, name, (self.folder / name).exists()))
+        with replacing(self.folder / "results.json") as beside:
+            beside.write_text(json.dumps(self.rows, indent=2) + "\n", "utf-8")
+        self._write_table()
+        return self.rows[-1]
+
+    def add(
+        self,
+        result: Result,
+        figures: dict[str, float],
+        baselines: dict[str, dict[str, float]],
+        series: dict[str, list[float]] | None = None,
+    ) -> None:
+        """Adds to a run what was measured after it: to its card, and with the pictures in its folder to MLflow.
+
+        Args:
+            result: of `sslzoo.pretrain`.
+            figures: of the trained encoder, by their names.
+            baselines: name of a baseline, such as "untrained" -> the same figures of it.
+            series: name -> values that MLflow gets as the steps 1, 2, ... of a metric.
+        """
+        if result.exported:
+            scores = {"trained": figures} | baselines
+            lines = [[name, *(spread([column.get(name)]) for column in scores.values())] for name in figures]
+            added = {"scores": scores, "scores_markdown": markdown(["figure", *scores], lines)}
+            write_card(result.exported, read_facts(result.exported) | added)
+        if self.mlflow:
+            with MLflow(result.run, result.run.name, {}, result.exported) as tracker:
+                tracker.log(figures)
+                for name, values in (series or {}).items():
+                    for step, value in enumerate(values, start=1):
+                        tracker.log({name: value}, step)
+
+    def write_journal(self, text: str) -> None:
+        """journal.md, and on the screen."""
+        with replacing(self.folder / "journal.md") as beside:
+            beside.write_text(text, "utf-8")
+        print(text, f"\nwritten to {self.folder / 'journal.md'}", sep="")
+
+    def _write_table(self) -> None:
+        columns = list(dict.fromkeys(key for row in self.rows for key in row))
+        with replacing(self.folder / "results.csv") as beside, open(beside, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+
+def command(recipe: Callable, given: dict[str, Any]) -> str:
+    """The command line of a recipe with the knobs `given`, without those that stand at their defaults."""
+    words = ["python", f"recipes/{recipe.__name__}.py"]
+    for name, parameter in inspect.signature(recipe).parameters.items():
+        if given.get(name, parameter.default) != parameter.default:
+            value = ",".join(map(str, given[name])) if isinstance(given[name], tuple) else str(given[name])
+            words += [f"--{name}", value]
+    return shlex.join(words)
+
+
+def means(rows: list[dict], by: tuple[str, ...], figures: tuple[str, ...]) -> Iterator[tuple[tuple, list[str]]]:
+    """Values of the knobs `by`, and mean and deviation over all rows that have them of each figure, as text."""
+    for key in dict.fromkeys(tuple(row[name] for name in by) for row in rows):
+        some = [row for row in rows if tuple(row[name] for name in by) == key]
+        yield key, [spread([row.get(figure) for row in some]) for figure in figures]
+
+
+def spread(values: list[float]) -> str:
+    """Mean and, from two values on, sample deviation, to three digits."""
+    values = [value for value in values if value is not None]
+    if not values:
+        return "-"
+    deviation = f" +- {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.3f}{deviation}"
+
+
+def markdown(head: list[str], lines: list[list[str]]) -> str:
+    """A table in Markdown."""
+    cells = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in cells)
