@@ -261,8 +261,8 @@ def _key_points(trained: list[dict], given: dict) -> list[str]:
     best = max(sizes, key=lambda size: mean(size, "ari"))
     small, large = sizes[0], sizes[-1]
     return [
-        f"the loss is {mean(small, 'loss'):.2f} nats at {small} dimensions and {mean(large, 'loss'):.2f} at {large}; less "
-        f"that of random directions it is {mean(small, 'loss_excess'):.2f} and {mean(large, 'loss_excess'):.2f}",
+        f"the loss is {mean(small, 'loss'):.2f} nats at {small} dimensions and {mean(large, 'loss'):.2f} at {large}; "
+        f"less that of random directions it is {mean(small, 'loss_excess'):.2f} and {mean(large, 'loss_excess'):.2f}",
         f"with {count} classes the clusters match them best at {best} dimensions: adjusted Rand index "
         f"{mean(best, 'ari'):.2f}",
     ]
