@@ -41,7 +41,7 @@ def _import_tensorflow() -> None:
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
-        importlib.import_module("tensorflow")
+        importlib.import_module("tensorflow").get_logger().setLevel("ERROR")  # it warns of every model after the fifth
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)

@@ -150,7 +150,7 @@ def _status(action: Callable[[], Any]) -> int:
         action()
         return 0
     except KeyboardInterrupt as interrupt:
-        return _last_words(str(interrupt) or "interrupted", 130)
+        return _last_words(str(interrupt) or "interrupted", getattr(interrupt, "status", 130))
     except BrokenPipeError:
         return 141
     except Exception as error:

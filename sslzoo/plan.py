@@ -33,6 +33,7 @@ class Plan:
     """
 
     name = ""
+    checkpoints: dict  # arguments of Checkpoints
 
     def __init__(self, settings: dict, knobs: dict):
         preset = _preset(settings["method"], settings["preset"])

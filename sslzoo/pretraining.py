@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sslzoo import evaluation, layerwise, provenance
+from sslzoo.checkpoints import Checkpoints
 from sslzoo.data import describe
 from sslzoo.evaluators.report import Row, markdown, table
 from sslzoo.export import export, refuse_existing, write_card
@@ -15,9 +16,11 @@ from sslzoo.monitors import Excess, Throughput
 from sslzoo.plan import Plan
 from sslzoo.runs import Run
 from sslzoo.tracking import JsonLines, MLflow, TensorBoard
-from sslzoo.train import Checkpoints, EpochLine, train
+from sslzoo.train import EpochLine, train
 
-PLACES = ("resume", "overwrite", "preview", "runs", "export_to", "evaluate", "name", "mlflow")  # where, not what
+# Where and how a run goes, not what it is.
+PLACES = ("resume", "extend", "change", "overwrite", "preview", "runs", "export_to", "evaluate", "name", "mlflow")
+PLACES += ("checkpoint_steps", "checkpoint_minutes", "keep_checkpoints")
 
 
 @dataclass
@@ -58,6 +61,11 @@ def pretrain(
     export_to: str | None = "exported_models",
     evaluate: bool = True,
     resume: bool = False,
+    extend: bool = False,
+    change: bool = False,
+    checkpoint_steps: int | None = None,
+    checkpoint_minutes: float | None = None,
+    keep_checkpoints: int = 2,
     overwrite: bool = False,
     preview: bool = False,
     mlflow: bool = False,
@@ -91,7 +99,12 @@ def pretrain(
         runs: folder of the run folders.
         export_to: folder of the exported encoders; "none" exports nothing.
         evaluate: linear probe, k-NN and clustering at the end, where the data has labels.
-        resume: go on with the run of that name.
+        resume: go on with the run of that name, on as many devices as there are now.
+        extend: go on with the run of that name to a larger number of epochs, over which the learning rate then falls.
+        change: with resume, settings may be others than before.
+        checkpoint_steps: save after every so many steps, and not only after each epoch.
+        checkpoint_minutes: save after every so many minutes, and not only after each epoch.
+        keep_checkpoints: the last so many stay.
         overwrite: replace the run and the export of that name.
         mlflow: log the run to MLflow too; MLFLOW_TRACKING_URI, or else sqlite:///mlflow.db.
         preview: only draw the contact sheet of the views and count what they do.
@@ -103,6 +116,8 @@ def pretrain(
     """
     given = dict(locals())
     settings = {k: v for k, v in given.items() if k not in (*PLACES, "knobs")} | knobs
+    resume = resume or extend
+    free = None if change else {"strategy", "epochs"} if extend else {"strategy"}
     plan = Plan(settings, knobs)
     plan.name = name or f"{method}_{plan.train_set.name}"
     if preview:
@@ -114,10 +129,11 @@ def pretrain(
     folder = Path(runs) / plan.name
     tracker = MLflow(folder, plan.name, plan.settings, exported) if mlflow else contextlib.nullcontext()
     model = plan.build()
-    with Run(folder, plan.settings, resume, overwrite) as run, tracker:
+    with Run(folder, plan.settings, resume, overwrite, free) as run, tracker:
         print(f"run folder {run.path}")
         plan.draw_views(run.path / "views.png")
         train_all = _train_blocks if layerwise else _train_whole
+        plan.checkpoints = dict(steps=checkpoint_steps, minutes=checkpoint_minutes, keep=keep_checkpoints)
         result = train_all(plan, model, run.path, [tracker] if mlflow else [], evaluate and plan.test_set is not None)
         facts = _export(plan, result, exported, overwrite or resume) if exported else None
         if facts and result.scores:
@@ -173,7 +189,7 @@ def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int
         lambda start, stop: throughput.watch(plan.batches(start, stop)),
         epochs,
         steps,
-        Checkpoints(model, folder / "checkpoints" / (f"stage{stage + 1}" if stages > 1 else "")),
+        Checkpoints(model, folder / "checkpoints" / (f"stage{stage + 1}" if stages > 1 else ""), **plan.checkpoints),
         [throughput, health, Excess(plan.settings["batch_size"]), *plan.online_knn(model), *trackers],
         epochs_before=stage * epochs,
     )

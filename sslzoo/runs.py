@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from sslzoo.files import remove, replacing
@@ -17,16 +18,25 @@ class Run:
         settings: what the run is; JSON. Resuming with other settings is refused.
         resume: go on with the run that the folder holds.
         overwrite: remove what the folder holds.
+        free: settings that may be others than before in a resumed run; None for all.
 
     Raises:
         ValueError: the folder is in use, or holds a run already, or one with other settings.
     """
 
-    def __init__(self, path: str | Path, settings: dict, resume: bool = False, overwrite: bool = False):
+    def __init__(
+        self,
+        path: str | Path,
+        settings: dict,
+        resume: bool = False,
+        overwrite: bool = False,
+        free: Collection[str] | None = (),
+    ):
         self.path = Path(path)
         self.settings = json.loads(json.dumps(settings, default=str))
         self.resume = resume
         self.overwrite = overwrite
+        self.free = free
 
     def __enter__(self) -> "Run":
         self.path.mkdir(parents=True, exist_ok=True)
@@ -65,7 +75,9 @@ class Run:
         changed = [
             f"{n} was {before.get(n)!r}, is {self.settings.get(n)!r}"
             for n in names
-            if before.get(n) != self.settings.get(n)
+            if before.get(n) != self.settings.get(n) and n not in (names if self.free is None else self.free)
         ]
         if changed:
-            raise ValueError(f"{self.path} cannot be resumed with other settings: {'; '.join(changed)}")
+            raise ValueError(
+                f"{self.path} cannot be resumed with other settings: {'; '.join(changed)}; --change goes on anyway"
+            )

@@ -5,55 +5,21 @@ import math
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from sslzoo.files import remove
+from sslzoo.checkpoints import Checkpoints
+from sslzoo.diagnosis import diagnose
 
 
 class Diverged(ValueError):
-    """The loss is not finite."""
+    """The loss is not finite, after `step` steps."""
 
-
-class Checkpoints(keras.callbacks.Callback):
-    """Weights, optimizer and counters of a model on disk, after each epoch; the last two are kept.
-
-    Args:
-        model: built and compiled.
-        folder: of the checkpoints.
-    """
-
-    def __init__(self, model: keras.Model, folder: Path):
-        super().__init__()
-        self.iterations = model.optimizer.iterations
-        self.manager = tf.train.CheckpointManager(tf.train.Checkpoint(model=model), str(folder), max_to_keep=2)
-
-    def restore(self) -> int:
-        """Loads the newest checkpoint, if there is one; returns the number of steps done."""
-        if self.manager.latest_checkpoint:
-            self.manager.checkpoint.restore(self.manager.latest_checkpoint).assert_existing_objects_matched()
-        return int(self.iterations)
-
-    def save(self) -> int:
-        """Writes a checkpoint and returns its step; OSError where it cannot, with nothing of it left."""
-        step = int(self.iterations)
-        try:
-            self.manager.save(checkpoint_number=step)
-        except tf.errors.OpError as error:
-            for half in Path(self.manager.directory).glob(f"*-{step}*"):
-                remove(half)
-            reason = error.message.split(";")[-1].split(" [Op:")[0].strip()
-            raise OSError(
-                f"no checkpoint of step {step} in {self.manager.directory}: {reason}; the ones before are kept: "
-                "make room, then --resume"
-            ) from None
-        return step
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self.save()
+    def __init__(self, line: str, step: int):
+        super().__init__(line)
+        self.step = step
 
 
 class NaNGuard(keras.callbacks.Callback):
@@ -62,32 +28,34 @@ class NaNGuard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if not math.isfinite(float(logs["loss"])):
             step = int(self.model.optimizer.iterations)
-            raise Diverged(
-                f"the loss is {float(logs['loss'])} at step {step}: lower --learning-rate or lengthen --warmup; "
-                "the last good checkpoint is kept, --overwrite starts over"
-            )
+            line = f"the loss is {float(logs['loss'])} at step {step}: lower --learning-rate or lengthen --warmup; "
+            raise Diverged(line + "the last good checkpoint is kept, --overwrite starts over", step)
 
 
 class Interrupts(keras.callbacks.Callback):
-    """Turns Ctrl-C into a KeyboardInterrupt between two steps: inside TensorFlow's own code it can be lost.
+    """Turns Ctrl-C and SIGTERM into a KeyboardInterrupt between two steps: inside TensorFlow they can be lost.
 
-    A second Ctrl-C acts at once.
+    A second one acts at once.
     """
 
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
     def __enter__(self) -> "Interrupts":
-        self.asked = False
-        self.before = signal.getsignal(signal.SIGINT)
+        self.asked = 0  # the signal's number
+        self.before = {number: signal.getsignal(number) for number in self.SIGNALS}
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self._ask)
+            for number in self.SIGNALS:
+                signal.signal(number, self._ask)
         return self
 
     def __exit__(self, *error) -> None:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self.before)
+            for number, handler in self.before.items():
+                signal.signal(number, handler)
 
     def _ask(self, number: int, frame) -> None:
-        self.asked = True
-        signal.signal(signal.SIGINT, self.before)
+        self.asked = number
+        signal.signal(number, self.before[number])
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if self.asked and batch + 1 < self.params["steps"]:
@@ -138,7 +106,7 @@ def train(
         epochs_before: done by earlier stages of the run; epochs and batches count on from there.
 
     Raises:
-        Diverged: the loss is not finite; names the step.
+        Diverged: the loss is not finite; names the step and what was the first not to be finite.
         KeyboardInterrupt: after saving a checkpoint; its text says where and how to go on.
     """
     callbacks = [NaNGuard(), *callbacks, checkpoints]
@@ -149,9 +117,15 @@ def train(
             return
     except KeyboardInterrupt:
         pass  # and let go of the frames of the training, whose data threads would outlive it
+    except Diverged as error:
+        steps_before = epochs_before * steps_per_epoch
+        where = diagnose(model, lambda a, b: batches(steps_before + a, steps_before + b), checkpoints, error.step)
+        raise Diverged(f"{error}; {where}", error.step) from None
     gc.collect()
     step = checkpoints.save()
-    raise KeyboardInterrupt(f"interrupted at step {step}, which is saved: --resume goes on from there")
+    stopped = KeyboardInterrupt(f"interrupted at step {step}, which is saved: --resume goes on from there")
+    stopped.status = 128 + (interrupts.asked or signal.SIGINT)
+    raise stopped
 
 
 def _fit(

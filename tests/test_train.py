@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
 
@@ -11,10 +13,11 @@ import pytest
 import tensorflow as tf
 
 from sslzoo import encoders
+from sslzoo.checkpoints import Checkpoints, saved
 from sslzoo.methods import SimCLR
 from sslzoo.runs import Run
 from sslzoo.tracking import JsonLines
-from sslzoo.train import Checkpoints, Diverged, train
+from sslzoo.train import Diverged, train
 
 STEPS = 4
 
@@ -72,26 +75,81 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
 
 def test_two_checkpoints_are_kept(tmp_path):
     run(tmp_path, 4)
-    assert sorted(file.name for file in (tmp_path / "checkpoints").glob("*.index")) == [
-        "ckpt-12.index",
-        "ckpt-16.index",
-    ]
+    assert [path.name for path in saved(tmp_path / "checkpoints")] == ["step-12", "step-16"]
 
 
-def test_a_loss_that_is_not_finite_stops_at_its_step_and_keeps_the_good_checkpoint(tmp_path):
-    def poisoned(start, stop):
-        def poison(step, batch):
-            scale = tf.where(step == 6, math.nan, 1.0)
-            return {"views": tuple(view * scale for view in batch["views"])}
+def test_checkpoints_come_every_few_steps_and_as_many_are_kept_as_asked(tmp_path):
+    model = build()
+    train(model, batches, 2, STEPS, Checkpoints(model, tmp_path / "c", steps=3, keep=9), [])
+    assert [path.name for path in saved(tmp_path / "c")] == ["step-3", "step-4", "step-6", "step-8"]
+
+
+def test_checkpoints_come_after_minutes_whatever_the_clock_on_the_wall_says(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 0.0)  # a clock set back
+    monkeypatch.setattr("time.monotonic", iter(range(0, 10**6, 25)).__next__)  # 25 s go by whenever it is read
+    model = build()
+    train(model, batches, 1, 8, Checkpoints(model, tmp_path / "c", minutes=1.0, keep=9), [])
+    assert [path.name for path in saved(tmp_path / "c")] == ["step-3", "step-6", "step-8"]
+
+
+@pytest.mark.parametrize("harm", ["cut", "missing", "changed", "no sums"])
+def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path, harm, capsys):
+    whole = run(tmp_path / "whole", 3)
+    run(tmp_path / "cut", 2)
+    newest = saved(tmp_path / "cut" / "checkpoints")[-1]
+    data = next(newest.glob("state.data*"))
+    match harm:
+        case "cut":
+            data.write_bytes(data.read_bytes()[:-100])
+        case "missing":
+            data.unlink()
+        case "changed":
+            data.write_bytes(data.read_bytes()[:-1] + b"!")
+        case "no sums":
+            (newest / "sums.json").unlink()
+    resumed = run(tmp_path / "cut", 3)
+    assert "step-8 is skipped, the one before it is taken" in capsys.readouterr().out
+    assert all(np.array_equal(one, two) for one, two in zip(whole, resumed, strict=True))
+
+
+def poisoned(step, where):
+    """Batches of which the views, or a row of one, are spoilt at a step."""
+
+    def of(start, stop):
+        def poison(number, batch):
+            a, b = batch["views"]
+            return {"views": (a, tf.where(number == step, where(b), b))}
 
         return tf.data.Dataset.zip(tf.data.Dataset.range(start, stop), batches(start, stop)).map(poison)
 
-    with pytest.raises(Diverged, match="loss is nan at step 7") as caught:
-        run(tmp_path, 3, batches=poisoned)
+    return of
+
+
+def test_a_loss_that_is_not_finite_names_step_and_tensor_and_keeps_batch_and_checkpoint(tmp_path):
+    with pytest.raises(Diverged, match="loss is nan at step 7: .*not finite is view 2, .*bad-batch.npz") as caught:
+        run(tmp_path, 3, batches=poisoned(6, lambda b: b * math.nan))
     assert "\n" not in str(caught.value)
+    assert np.isnan(np.load(tmp_path / "bad-batch.npz")["views1"]).all()
     model = build()
     assert Checkpoints(model, tmp_path / "checkpoints").restore() == STEPS
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+def test_a_layer_whose_output_is_not_finite_is_named(tmp_path):
+    with pytest.raises(Diverged, match="is the output of normalize of mlp for view 2"):
+        run(tmp_path, 3, batches=poisoned(6, lambda b: b * 0 + 3e38))
+
+
+def test_sigterm_saves_and_says_so_with_its_own_status(tmp_path):
+    class Terminate(Stop):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.optimizer.iterations) == self.step:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt, match="interrupted at step 6, which is saved") as caught:
+        run(tmp_path, 3, [Terminate(6)])
+    assert caught.value.status == 128 + signal.SIGTERM
+    assert saved(tmp_path / "checkpoints")[-1].name == "step-6"
 
 
 def test_metrics_of_epochs_that_are_done_again_are_written_once(tmp_path):
@@ -120,6 +178,10 @@ def test_resuming_with_other_settings_is_refused_with_the_differences(tmp_path):
         pass
     with Run(tmp_path / "run", {"epochs": 1, "seed": 0}, resume=True) as run:
         assert run.settings == {"epochs": 1, "seed": 0}
+    with Run(tmp_path / "run", {"epochs": 2, "seed": 0}, resume=True, free={"epochs"}):
+        pass
+    with Run(tmp_path / "run", {"epochs": 3, "seed": 1}, resume=True, free=None):
+        pass
 
 
 def test_overwriting_empties_the_folder(tmp_path):

@@ -11,6 +11,7 @@ from PIL import Image
 
 import sslzoo
 from sslzoo import catalog
+from sslzoo.checkpoints import saved
 from sslzoo.tune import HyperModel, space
 from sslzoo.tune.search import tune
 
@@ -89,7 +90,7 @@ def test_the_export_has_the_weights_of_the_best_trial(searched):
     place, search = searched
     rows = table(place / search.folder)
     best = max(rows, key=lambda row: float(row["knn"]))
-    reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(place / search.folder / best["run"] / "checkpoints"))
+    reader = tf.train.load_checkpoint(str(saved(place / search.folder / best["run"] / "checkpoints")[-1] / "state"))
     stored = [reader.get_tensor(n) for n in reader.get_variable_to_shape_map() if n.startswith("model/")]
     kernels = [weight for weight in sslzoo.load_encoder(place / search.exported).get_weights() if weight.ndim == 2]
     for kernel in kernels:

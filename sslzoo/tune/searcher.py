@@ -125,7 +125,7 @@ class Searcher:
             with contextlib.suppress(FailedTrialError):  # it will show in the trials
                 self.model.score("probe", folder, quick)
             whole = time.time() - began
-            written = sorted(file.stat().st_mtime for file in Path(folder).glob("probe/checkpoints/*.index"))
+            written = sorted(file.stat().st_mtime for file in Path(folder).glob("probe/checkpoints/step-*"))
         pace = written[-1] - written[-2] if len(written) > 1 else whole / 2
         return max(0.0, whole - 2 * pace), pace
 
