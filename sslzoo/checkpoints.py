@@ -29,7 +29,7 @@ class Checkpoints(keras.callbacks.Callback):
         self, model: keras.Model, folder: Path, steps: int | None = None, minutes: float | None = None, keep: int = 2
     ):
         super().__init__()
-        self.iterations = model.optimizer.iterations
+        self.trained = model
         self.checkpoint = tf.train.Checkpoint(model=model)
         self.folder, self.steps, self.minutes, self.keep = Path(folder), steps, minutes, keep
         self.saved_at = time.monotonic()
@@ -42,11 +42,11 @@ class Checkpoints(keras.callbacks.Callback):
                 continue
             self.checkpoint.read(str(path / "state")).assert_existing_objects_matched()
             break
-        return int(self.iterations)
+        return self.trained.steps_done
 
     def save(self) -> int:
         """Writes a checkpoint and returns its step; OSError where it cannot, with nothing of it left."""
-        step = int(self.iterations)
+        step = self.trained.steps_done
         try:
             with replacing(self.folder / f"step-{step}") as beside:
                 beside.mkdir()
@@ -65,7 +65,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         late = self.minutes is not None and time.monotonic() - self.saved_at > 60 * self.minutes
-        if late or (self.steps and int(self.iterations) % self.steps == 0):
+        if late or (self.steps and self.trained.steps_done % self.steps == 0):
             self.save()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

@@ -61,6 +61,11 @@ class SSLModel(keras.Model):
         return outputs
 
     @property
+    def steps_done(self) -> int:
+        """Steps of the training so far; unlike int(optimizer.iterations) on any number of devices."""
+        return int(self.optimizer.iterations.numpy())
+
+    @property
     def progress(self):
         """The share of the training that is done, a float32 scalar; 0 throughout where its length is not known."""
         if not self.total_steps:

@@ -2,8 +2,11 @@
 
 import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import tensorflow as tf
 
 from sslzoo import evaluation, layerwise, provenance
 from sslzoo.checkpoints import Checkpoints
@@ -56,6 +59,7 @@ def pretrain(
     strategy: str = "auto",
     precision: str = "float32",
     seed: int = 0,
+    deterministic: bool = False,
     name: str | None = None,
     runs: str = "runs",
     export_to: str | None = "exported_models",
@@ -95,6 +99,7 @@ def pretrain(
         strategy: "auto", "one" or "mirrored".
         precision: "float32", "mixed_float16" or "mixed_bfloat16".
         seed: of weights, data order and views.
+        deterministic: equal runs give equal bits on a GPU too, more slowly; on CPUs they do anyway.
         name: of the run and the export; METHOD_DATA if not given.
         runs: folder of the run folders.
         export_to: folder of the exported encoders; "none" exports nothing.
@@ -118,6 +123,8 @@ def pretrain(
     settings = {k: v for k, v in given.items() if k not in (*PLACES, "knobs")} | knobs
     resume = resume or extend
     free = None if change else {"strategy", "epochs"} if extend else {"strategy"}
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     plan = Plan(settings, knobs)
     plan.name = name or f"{method}_{plan.train_set.name}"
     if preview:
@@ -134,7 +141,8 @@ def pretrain(
         plan.draw_views(run.path / "views.png")
         train_all = _train_blocks if layerwise else _train_whole
         plan.checkpoints = dict(steps=checkpoint_steps, minutes=checkpoint_minutes, keep=keep_checkpoints)
-        result = train_all(plan, model, run.path, [tracker] if mlflow else [], evaluate and plan.test_set is not None)
+        with _naming_memory(batch_size):
+            result = train_all(plan, model, run.path, [tracker] * mlflow, evaluate and plan.test_set is not None)
         facts = _export(plan, result, exported, overwrite or resume) if exported else None
         if facts and result.scores:
             scores = {"scores": [row.as_dict() for row in result.scores], "scores_markdown": markdown(result.scores)}
@@ -142,6 +150,18 @@ def pretrain(
         if mlflow:
             tracker.log({f"{row.features}/{row.metric}": row.mean for row in result.scores})
     return result
+
+
+@contextlib.contextmanager
+def _naming_memory(batch_size: int) -> Iterator[None]:
+    """Turns what TensorFlow and Python say where memory runs out into a line that says what to do."""
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        line = (getattr(error, "message", "") or str(error)).split("\n")[0][:200]
+        raise ValueError(
+            f"out of memory with a batch of {batch_size}: try --batch-size {max(2, batch_size // 2)} ({line})"
+        ) from error
 
 
 def _train_whole(plan: Plan, model: SSLModel, folder: Path, trackers: list, judge: bool) -> Result:

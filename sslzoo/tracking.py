@@ -37,7 +37,7 @@ class JsonLines(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         figures = {name: _plain(value) for name, value in logs.items()}
-        record = {"epoch": epoch + 1, "step": self.steps_before + int(self.model.optimizer.iterations), **figures}
+        record = {"epoch": epoch + 1, "step": self.steps_before + self.model.steps_done, **figures}
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
@@ -60,7 +60,7 @@ class TensorBoard(keras.callbacks.Callback):
                 tf.summary.image("views", tf.io.decode_png(sheet.read_bytes(), channels=3)[None])
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        with self.writer.as_default(self.steps_before + int(self.model.optimizer.iterations)):
+        with self.writer.as_default(self.steps_before + self.model.steps_done):
             for name, value in logs.items():
                 tf.summary.scalar(name, value)
         self.writer.flush()

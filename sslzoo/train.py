@@ -27,7 +27,7 @@ class NaNGuard(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if not math.isfinite(float(logs["loss"])):
-            step = int(self.model.optimizer.iterations)
+            step = self.model.steps_done
             line = f"the loss is {float(logs['loss'])} at step {step}: lower --learning-rate or lengthen --warmup; "
             raise Diverged(line + "the last good checkpoint is kept, --overwrite starts over", step)
 

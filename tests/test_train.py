@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import sslzoo
 from sslzoo import encoders
 from sslzoo.checkpoints import Checkpoints, saved
 from sslzoo.methods import SimCLR
@@ -201,3 +202,27 @@ def test_a_folder_in_use_is_refused_even_to_overwrite(tmp_path):
         other.kill()
     with Run(tmp_path / "run", {}, overwrite=True):
         pass
+
+
+@pytest.mark.parametrize("error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM of f32[9]\nmore")])
+def test_out_of_memory_names_the_batch_to_try(tmp_path, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("sslzoo.pretraining.train", fail)
+    with pytest.raises(ValueError, match="out of memory with a batch of 64: try --batch-size 32") as caught:
+        sslzoo.pretrain("simclr", "digits", "mlp", units=8, batch_size=64, runs=str(tmp_path), export_to=None)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_finished_run_is_extended_and_another_number_of_devices_may_go_on(tmp_path, mirrored, monkeypatch):
+    knobs = dict(units=8, hidden_dim=8, projection_dim=4, batch_size=64, max_images=128, runs=str(tmp_path))
+    knobs |= dict(preset="digits", export_to=None, evaluate=False, optimizer="adam", learning_rate=1e-3)
+    sslzoo.pretrain("simclr", "digits", "mlp", epochs=1, **knobs)
+    with pytest.raises(ValueError, match="epochs was 1, is 3; --change"):
+        sslzoo.pretrain("simclr", "digits", "mlp", epochs=3, resume=True, **knobs)
+    monkeypatch.setattr("sslzoo.replicas.strategy", lambda name: mirrored)
+    extended = sslzoo.pretrain("simclr", "digits", "mlp", epochs=3, extend=True, strategy="mirrored", **knobs)
+    assert extended.model.steps_done == 6
+    lines = [json.loads(line) for line in (extended.run / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["epoch"], line["step"]) for line in lines] == [(1, 2), (2, 4), (3, 6)]
