@@ -76,10 +76,7 @@ def embedding_size(
 
         def train(knobs: dict, run: str, again: bool) -> dict:
             result = _pretrain(given | knobs, run, again, exports, experiment)
-            parts = splits[knobs["num_classes"]]
-            return judge.run(
-                result, parts, result.plan.encoder(result.model), clustered, judge.baselines[knobs["num_classes"]]
-            )
+            return judge.run(result, splits[knobs["num_classes"]], clustered, knobs)
 
         for size, count in _settings(embedding_sizes, num_classes, full_grid):
             if count not in judge.baselines:
@@ -172,19 +169,26 @@ class Judge:
             for name, measure in measured.items()
         }
 
-    def run(self, result, parts, encoder, clustered: str, baselines: dict) -> dict:
+    def run(self, result, parts, clustered: str, knobs: dict) -> dict:
         """Figures of one run, which its card, its folder's pictures and MLflow get too."""
         import keras
 
         from sslzoo import evaluation
 
+        encoder = result.plan.encoder(result.model)
         if clustered == "embedding":
             encoder = keras.Sequential([encoder, result.model.projector])
         features = evaluation.encode(encoder, parts.test, result.plan.size)
         last = json.loads((result.run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
         figures = {name: last[name] for name in ("loss", "loss_excess")} | self.figures(features, parts.test.labels)
         explained = self._draw(features, parts.test, result.run)
-        self.experiment.add(result, figures, baselines, series={"explained_variance_ratio": explained})
+        self.experiment.add(
+            result,
+            figures,
+            self.baselines[knobs["num_classes"]],
+            series={"explained_variance_ratio": explained},
+            parameters=knobs | {"n_components_PCA": self.components},
+        )
         return figures | {"verdict": result.verdict}
 
     def _draw(self, features, test, folder: Path) -> list[float]:
@@ -216,7 +220,7 @@ def _report(experiment, given: dict, command: str) -> None:
     by = ("encoder", "num_classes", "embedding_size")
     table = sweep.markdown([*by, *FIGURES], [[*key, *cells] for key, cells in sweep.means(rows, by, FIGURES)])
     trained = [row for row in rows if row["encoder"] == "trained"]
-    _draw_loss(trained, given, experiment.folder / "loss.png", command)
+    _draw_loss(rows, given, experiment.folder / "loss.png", command)
     scores = [f"ari{f', pca {count}' * (k > 0)}" for k, count in enumerate(given["pca_components"])]
     others = sweep.markdown([*by, *scores], [[*key, *cells] for key, cells in sweep.means(rows, by, tuple(scores))])
     points = "\n".join(f"- {line}" for line in _key_points(trained, given))
@@ -227,11 +231,11 @@ def _report(experiment, given: dict, command: str) -> None:
     )
 
 
-def _draw_loss(trained: list[dict], given: dict, path: Path, command: str) -> None:
+def _draw_loss(rows: list[dict], given: dict, path: Path, command: str) -> None:
     from sslzoo import plots
     from sslzoo.losses import nt_xent_baseline
 
-    some = [row for row in trained if row["num_classes"] == given["num_classes"][0]]
+    some = [row for row in rows if row["encoder"] == "trained" and row["num_classes"] == given["num_classes"][0]]
     random = {
         size: nt_xent_baseline(given["batch_size"], size, given["temperature"]) for size in given["embedding_sizes"]
     }
@@ -245,7 +249,13 @@ def _draw_loss(trained: list[dict], given: dict, path: Path, command: str) -> No
         },
         "k-means, adjusted Rand index": {"trained": [(row["embedding_size"], row["ari"]) for row in some]},
     }
-    plots.curves(panels, "embedding size (dimensions)", path, command, log=True)
+    levels = {
+        row["encoder"]: row["ari"]
+        for row in rows
+        if row["encoder"] != "trained" and row["num_classes"] == given["num_classes"][0]
+    }
+    lines = {"k-means, adjusted Rand index": levels}
+    plots.curves(panels, "embedding size (dimensions)", path, command, log=True, lines=lines)
 
 
 def _key_points(trained: list[dict], given: dict) -> list[str]:

@@ -25,8 +25,8 @@ def encoders() -> dict[str, Path]:
 
 
 def presets() -> dict[str, Path]:
-    """Every public function of views/presets.py that makes views of a size for a number of channels, with its file."""
-    found = _functions(ROOT / "views", "size", "presets.py")
+    """Every public function of views/*presets.py that makes views of a size for a number of channels, with its file."""
+    found = _functions(ROOT / "views", "size", "*presets.py")
     return {name: path for name, path in found.items() if "channels" in knobs.read(path, name)}
 
 

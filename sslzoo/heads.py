@@ -1,7 +1,7 @@
 """Projectors and predictors: what stands between features and a loss; their outputs are float32."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 
 def normalization(center: bool = True, scale: bool = True, name: str | None = None) -> layers.BatchNormalization:
@@ -34,8 +34,129 @@ def byol_mlp(input_dim: int, hidden_dim: int, output_dim: int, name: str | None 
     return keras.Sequential(stack, name=name)
 
 
+def plain_mlp(input_dim: int, hidden_dim: int, output_dim: int, name: str | None = None) -> keras.Sequential:
+    """MoCo v2's head (arXiv 2003.04297, section 2): Dense, ReLU, Dense with biases, no BatchNorm.
+
+    Maps (batch, input_dim) to (batch, output_dim) in float32; with a hidden_dim of 0 it is one Dense layer, MoCo v1's.
+    """
+    stack = [keras.Input((input_dim,))]
+    if hidden_dim:
+        stack += [layers.Dense(hidden_dim), layers.ReLU()]
+    stack += [layers.Dense(output_dim), layers.Activation("linear", dtype="float32")]
+    return keras.Sequential(stack, name=name)
+
+
+def norm_mlp(
+    input_dim: int,
+    hidden_dim: int,
+    output_dim: int,
+    hidden_layers: int = 1,
+    last_norm: bool = True,
+    affine: bool = True,
+    last_bias: bool = False,
+    name: str | None = None,
+) -> keras.Sequential:
+    """Projector and predictor of most methods: Dense, BatchNorm, ReLU, ..., Dense, and perhaps a last BatchNorm.
+
+    Args:
+        input_dim, hidden_dim, output_dim: widths; maps (batch, input_dim) to (batch, output_dim) in float32.
+        hidden_layers: how many of Dense, BatchNorm, ReLU come before the last Dense.
+        last_norm: BatchNorm after the last Dense.
+        affine: that BatchNorm has scale and offset.
+        last_bias: the last Dense has one; before a BatchNorm it would be idle.
+        name: of the network.
+    """
+    stack = [keras.Input((input_dim,))]
+    for _ in range(hidden_layers):
+        stack += [layers.Dense(hidden_dim, use_bias=False), normalization(), layers.ReLU()]
+    stack += [layers.Dense(output_dim, use_bias=last_bias)]
+    stack += [normalization(center=affine, scale=affine)] * last_norm
+    return keras.Sequential([*stack, layers.Activation("linear", dtype="float32")], name=name)
+
+
 def linear(input_dim: int, output_dim: int, name: str | None = None) -> layers.Dense:
     """One dense layer with bias, from (batch, input_dim) to (batch, output_dim) in float32."""
     layer = layers.Dense(output_dim, kernel_initializer="glorot_normal", dtype="float32", name=name)
     layer.build((None, input_dim))
     return layer
+
+
+def gelu_mlp(
+    input_dim: int, hidden_dim: int, output_dim: int, norm: bool = False, name: str | None = None
+) -> keras.Sequential:
+    """DINO's head up to its last layer (arXiv 2104.14294, appendix C): three Dense with biases, GELU between them.
+
+    Args:
+        input_dim, hidden_dim, output_dim: widths; maps (batch, input_dim) to (batch, output_dim) in float32.
+        norm: BatchNorm before each GELU, as MSN has it (arXiv 2204.07141); DINO only for encoders with BatchNorm.
+        name: of the network.
+    """
+    stack = [keras.Input((input_dim,))]
+    narrow = dict(kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02))
+    for _ in range(2):
+        stack += [layers.Dense(hidden_dim, **narrow), *[normalization()] * norm, layers.Activation("gelu")]
+    stack += [layers.Dense(output_dim, **narrow), layers.Activation("linear", dtype="float32")]
+    return keras.Sequential(stack, name=name)
+
+
+def causal_context(grid: int, input_dim: int, hidden_dim: int, blocks: int, name: str | None = None) -> keras.Model:
+    """CPC's context network (arXiv 1905.09272, appendix A.2): of each place what it and the rows above show.
+
+    Residual blocks of masked convolutions, each reaching one row further up and one column further to both sides; no
+    BatchNorm, by which later rows would leak.
+
+    Args:
+        grid: rows and columns of places.
+        input_dim: width of a place; maps (batch, grid, grid, input_dim) to the same shape.
+        hidden_dim: channels within a block.
+        blocks: how many; after grid - 1 of them the last row knows the first.
+        name: of the network.
+    """
+    places = keras.Input((grid, grid, input_dim))
+    context = places
+    for _ in range(blocks):
+        x = layers.Conv2D(hidden_dim, 1, activation="relu")(context)
+        x = layers.Conv2D(hidden_dim, (1, 3), padding="same")(x)
+        x = layers.ZeroPadding2D(((1, 0), (0, 0)))(x)  # nothing from below
+        x = layers.Conv2D(hidden_dim, (2, 1), activation="relu")(x)
+        context = layers.Add()([context, layers.Conv2D(input_dim, 1)(x)])
+    return keras.Model(places, layers.ReLU()(context), name=name)
+
+
+@keras.saving.register_keras_serializable("sslzoo")
+class Prototypes(layers.Layer):
+    """Directions that embeddings are compared with: (..., dim) -> cosine similarities (..., count), float32, no bias.
+
+    Args:
+        dim: width of the embeddings, which are normalized here.
+        count: number of prototypes.
+        weight_norm: the prototypes are normalized in every pass, and the gradient goes through it, as in DINO and MSN;
+            otherwise they are used as they are, and `normalize` is called after each step, as in SwAV.
+    """
+
+    def __init__(self, dim: int, count: int, weight_norm: bool = False, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        if count < 1:
+            raise ValueError(f"prototypes must be 1 or more, got {count}")
+        self.dim, self.count, self.weight_norm = dim, count, weight_norm
+        self.kernel = self.add_weight((dim, count), initializer=keras.initializers.RandomNormal(), name="kernel")
+        self.normalize()
+        self.built = True
+
+    def call(self, z, frozen=False):
+        """Similarities of z (..., dim); where `frozen`, a scalar, the prototypes get a gradient of zero."""
+        kernel = ops.convert_to_tensor(self.kernel)
+        kernel = ops.where(frozen, ops.stop_gradient(kernel), kernel)
+        kernel = ops.normalize(kernel, axis=0) if self.weight_norm else kernel
+        return ops.matmul(ops.normalize(z), kernel)
+
+    def normalize(self) -> None:
+        """Gives every prototype the norm one."""
+        self.kernel.assign(ops.normalize(self.kernel, axis=0))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.count)
+
+    def get_config(self):
+        return super().get_config() | {"dim": self.dim, "count": self.count, "weight_norm": self.weight_norm}

@@ -50,6 +50,8 @@ def curves(
             axes.axhline(level, color=GRAY, ls=("--", ":", "-.")[number % 3], lw=1.2, label=name)
         if log:
             axes.set_xscale("log")
+            axes.set_xticks(xs, [f"{x:g}" for x in xs], minor=False)
+            axes.set_xticks([], minor=True)
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.grid(alpha=0.3)

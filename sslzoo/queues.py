@@ -22,8 +22,8 @@ class Memory(keras.layers.Layer):
         self.built = True
 
     def _state(self, shape: tuple, name: str, initializer="zeros", dtype: str = "float32") -> keras.Variable:
-        options = dict(initializer=initializer, dtype=dtype, trainable=False, aggregation="only_first_replica")
-        return self.add_weight(shape, name=name, **options)
+        options = dict(dtype=dtype, autocast=False, trainable=False, aggregation="only_first_replica")
+        return self.add_weight(shape, initializer, name=name, **options)
 
 
 class Queue(Memory):

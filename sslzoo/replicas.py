@@ -27,3 +27,16 @@ def gather(x: tf.Tensor) -> tf.Tensor:
     gathered = context.all_gather(x, axis=0)
     gathered.set_shape((None, *x.shape[1:]))  # which all_gather forgets in a graph
     return gathered
+
+
+def uniform(rows: int | tf.Tensor, columns: int, step: int | tf.Tensor, seed: int = 0) -> tf.Tensor:
+    """Random numbers in [0, 1) for this replica's rows of the global batch, (rows, columns) float32.
+
+    A function of the seed, the step and the row of the global batch: the same on any number of replicas, if they have
+    equal shares.
+    """
+    context = tf.distribute.get_replica_context()
+    first = 0 if context is None else context.replica_id_in_sync_group * rows
+    seeds = tf.stack([tf.constant(seed, tf.int32), tf.cast(step, tf.int32)])
+    drawn = tf.random.stateless_uniform((count() * rows, columns), seeds, alg="philox")
+    return drawn[first : first + rows]

@@ -75,6 +75,7 @@ class Sweep:
         figures: dict[str, float],
         baselines: dict[str, dict[str, float]],
         series: dict[str, list[float]] | None = None,
+        parameters: dict[str, Any] | None = None,
     ) -> None:
         """Adds to a run what was measured after it: to its card, and with the pictures in its folder to MLflow.
 
@@ -83,6 +84,7 @@ class Sweep:
             figures: of the trained encoder, by their names.
             baselines: name of a baseline, such as "untrained" -> the same figures of it.
             series: name -> values that MLflow gets as the steps 1, 2, ... of a metric.
+            parameters: of the run, beside those that `sslzoo.pretrain` has logged.
         """
         if result.exported:
             scores = {"trained": figures} | baselines
@@ -90,7 +92,7 @@ class Sweep:
             added = {"scores": scores, "scores_markdown": markdown(["figure", *scores], lines)}
             write_card(result.exported, read_facts(result.exported) | added)
         if self.mlflow:
-            with MLflow(result.run, result.run.name, {}, result.exported) as tracker:
+            with MLflow(result.run, result.run.name, parameters or {}, result.exported) as tracker:
                 tracker.log(figures)
                 for name, values in (series or {}).items():
                     for step, value in enumerate(values, start=1):

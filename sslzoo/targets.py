@@ -35,6 +35,33 @@ def ema_update(target: keras.Model, online: keras.Model, rate) -> None:
             slow.assign(slow + ops.cast(rate, slow.dtype) * (fast - slow))
 
 
+def in_groups(network, images, groups: int):
+    """A network over parts of a batch, one after the other, so that each part has BatchNorm statistics of its own.
+
+    It stands for MoCo's shuffled BatchNorm (arXiv 1911.05722, section 3.3): else a query finds its key by the
+    statistics of the images that both were normalized by. Queries are normalized by the whole batch, a key by a few
+    images of it. Every `groups`-th image makes a group, so that groups are the same on any number of replicas.
+
+    Args:
+        network: images -> outputs (batch, ...), one tensor or several, called with each group.
+        images: (batch, ...), in random order.
+        groups: how many; 1 is one pass. It must divide the batch of each replica.
+
+    Returns:
+        Outputs (batch, ...) in the order of the images, as the network gives them.
+
+    Raises:
+        ValueError: a batch, where its size is known, that the groups do not divide.
+    """
+    if groups == 1:
+        return network(images)
+    if (images.shape[0] or 0) % groups:
+        raise ValueError(f"{groups} groups do not divide a replica's batch of {images.shape[0]} images: choose others")
+    parts = ops.reshape(images, (-1, groups, *images.shape[1:]))
+    outputs = [network(parts[:, group]) for group in range(groups)]
+    return keras.tree.map_structure(lambda *same: ops.reshape(ops.stack(same, 1), (-1, *same[0].shape[1:])), *outputs)
+
+
 def cosine_to_zero(rate: float, progress):
     """BYOL's schedule (arXiv 2006.07733, section 3.1): `rate` at progress 0, 0 at progress 1, along a cosine."""
     return rate * (ops.cos(math.pi * progress) + 1) / 2

@@ -14,6 +14,9 @@ GOLDEN = {
     ("resnet101", 224): (42_500_160, 2048),
     ("resnet18", 32): (11_168_832, 512),
     ("conv6", 32): (360_992, 8192),
+    ("vit_tiny", 224): (5_486_592, 192),
+    ("vit_small", 224): (21_590_016, 384),
+    ("vit_base", 224): (85_647_360, 768),
     ("mlp", 8): (192 * 512 + 512 * 512 + 4 * 512, 512),
 }
 
@@ -35,8 +38,8 @@ def test_every_encoder_has_a_golden_count():
 @pytest.mark.parametrize("name", catalog.encoders())
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_any_channel_count_gives_float32_features(name, channels):
-    if name in ("resnet50", "resnet101", "resnet34") and channels != 3:
-        pytest.skip("the same code as resnet18")
+    if name in ("resnet50", "resnet101", "resnet34", "vit_small", "vit_base") and channels != 3:
+        pytest.skip("the same code as resnet18 and vit_tiny")
     encoder = encoders.make(name, (16, 16, channels))
     features = encoder(np.random.default_rng(0).random((2, 16, 16, channels), "float32"))
     assert features.shape == (2, encoder.output_shape[-1]) and features.dtype == "float32"

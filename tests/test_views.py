@@ -260,9 +260,28 @@ def test_a_training_step_on_two_replicas_gives_the_views_of_the_host(mirrored, x
 def test_the_other_columns_pass_through():
     batch = make_batch()
     made = make_views()(batch)
-    assert set(made) == {"views", "index", "label"}
+    assert set(made) == {"views", "boxes", "index", "label"}
     np.testing.assert_array_equal(made["index"], batch["index"])
     assert [(view.shape, view.dtype) for view in made["views"]] == [((8, 20, 20, 3), tf.float32)] * 2
+
+
+def test_boxes_say_where_each_view_looked():
+    batch = make_batch(6, 24, 32, dtype="float32")
+    chains = [[Centre()], [Flip(1.0)], [Crop((0.2, 0.6)), Flip()]]
+    made = make_views([View(chain, 20) for chain in chains], 6)(batch)
+    centre, flipped, cropped = (box.numpy() for box in made["boxes"])
+    height, width = batch["size"].T / batch["size"].max(1)
+    side = np.minimum(height, width)
+    longer = np.stack([np.round((height - side) / 2, 6), np.round((width - side) / 2, 6)], 1)
+    assert np.abs(centre[:, :2] - longer).max() <= 0.5 / 12 and not centre[:, 4].any()
+    np.testing.assert_allclose(centre[:, 2:4], np.stack([side, side], 1), rtol=1e-6)
+    np.testing.assert_allclose(flipped, np.stack([0 * side, 0 * side, height, width, side**0], 1), rtol=1e-6)
+    assert (cropped[:, 0] + cropped[:, 2] <= height + 1e-6).all()
+    for i in range(6):  # cutting the box out by hand gives the view
+        top, left, tall, wide = np.round(cropped[i, :4] * batch["size"][i].max()).astype(int)
+        part = batch["image"][i, top : top + tall, left : left + wide]
+        part = part[:, ::-1] if cropped[i, 4] else part
+        np.testing.assert_allclose(View([], 20)(part[None], [[tall, wide]])[0], made["views"][2][i], atol=1e-5)
 
 
 def test_views_may_differ_in_size_and_number():
@@ -291,7 +310,7 @@ def test_storage_types_give_the_same_views():
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_presets_make_views_of_any_channels(channels):
-    for preset in (presets.simclr, presets.digits):
+    for preset in (presets.simclr, presets.moco_v1, presets.moco_v2, presets.digits):
         made = make_views(preset(16, channels=channels))(make_batch(channels=channels))["views"]
         assert all(view.shape == (8, 16, 16, channels) for view in made)
         assert all(np.isfinite(view).all() and 0 <= view.numpy().min() and view.numpy().max() <= 1 for view in made)
@@ -429,6 +448,6 @@ def test_the_contact_sheet_shows_originals_and_draws(channels, tmp_path):
 
 
 def test_a_strength_of_zero_leaves_the_jitter_out():
-    for preset in (presets.simclr, presets.digits, presets.notebook):
+    for preset in (presets.simclr, presets.moco_v1, presets.moco_v2, presets.digits, presets.notebook):
         for view in preset(8, channels=1, strength=0.0):
             assert "jitter" not in [operation.name for operation in view.operations]

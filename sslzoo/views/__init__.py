@@ -4,6 +4,20 @@ from sslzoo.views import presets
 from sslzoo.views.colour import Grayscale, Jitter, Solarize
 from sslzoo.views.geometry import Blur, Centre, Crop, Flip
 from sslzoo.views.image import View, Views
+from sslzoo.views.jigsaw import Jigsaw
 from sslzoo.views.operation import Operation
 
-__all__ = ["Blur", "Centre", "Crop", "Flip", "Grayscale", "Jitter", "Operation", "Solarize", "View", "Views", "presets"]
+__all__ = [
+    "Blur",
+    "Centre",
+    "Crop",
+    "Flip",
+    "Grayscale",
+    "Jigsaw",
+    "Jitter",
+    "Operation",
+    "Solarize",
+    "View",
+    "Views",
+    "presets",
+]

@@ -7,7 +7,7 @@ from itertools import pairwise
 import tensorflow as tf
 
 from sslzoo.views.colour import identity, recolour
-from sslzoo.views.operation import Draws, Operation, check_number, fold, whole
+from sslzoo.views.operation import Box, Draws, Operation, check_number, fold, whole
 from sslzoo.views.resample import resample
 
 # What the views use up of a batch; every other column passes through.
@@ -49,6 +49,13 @@ class View:
         """The parameters of each operation: tensors of `count` rows by name, from `seed` (2,) int32."""
         return [operation.draw(fold(seed, k), count) for k, operation in enumerate(self.operations)]
 
+    def place(self, sizes: tf.Tensor, draws: Sequence[Draws]) -> Box:
+        """Where in images of `sizes` (n, 2) the view looks, in pixels."""
+        box = whole(sizes)
+        for operation, drawn in zip(self.operations, draws, strict=True):
+            box = operation.place(box, drawn)
+        return box
+
     def apply(self, images: tf.Tensor, sizes: tf.Tensor, draws: Sequence[Draws]) -> tf.Tensor:
         """Makes the views.
 
@@ -65,10 +72,9 @@ class View:
         """
         _check_type(images.dtype)
         chain, channels = list(zip(self.operations, draws, strict=True)), images.shape[-1]
-        box, sigma = whole(sizes), None
+        box, sigma = self.place(sizes, draws), None
         colour = unchanged = identity(tf.shape(images)[0], channels)
         for operation, drawn in chain:
-            box = operation.place(box, drawn)
             sigma = operation.soften(sigma, drawn)
             colour = operation.mix(colour, drawn)
         pixels, mean = resample(images, box, self.size, sigma)
@@ -101,10 +107,10 @@ class Views:
         check_number("Views", "batch_size", batch_size, 1)
         self.views, self.batch_size, self.seed, self.xla = tuple(views), batch_size, seed, xla
         # Equal views share a function, which halves the time XLA takes to compile.
-        self._apply = {view: tf.function(view.apply, jit_compile=xla, autograph=False) for view in self.views}
+        self._look = {view: tf.function(_looker(view), jit_compile=xla, autograph=False) for view in self.views}
 
     def __call__(self, batch: Mapping[str, tf.Tensor]) -> dict:
-        """Turns `image`, `size`, `row` and `step` of a batch into `views`; every other column passes through.
+        """Turns `image`, `size`, `row` and `step` of a batch into `views` and `boxes`; all other columns pass through.
 
         Args:
             batch: `image` (n, height, width, channels) uint8, uint16 or float; `size` (n, 2) int, height and width of
@@ -112,7 +118,9 @@ class Views:
                 the global training step, the same in each row.
 
         Returns:
-            `views`, a tuple of float32 (n, size, size, channels) in [0, 1], one for each view, and the other columns.
+            `views`, a tuple of float32 (n, size, size, channels) in [0, 1], one for each view; `boxes`, a tuple of
+            float32 (n, 5), where each of them looked: top, left, height, width in units of the longer side of the valid
+            part, and 1 where it is mirrored; and the other columns.
         """
         images, sizes, rows, step = (batch[name] for name in CONSUMED)
         if (images.shape[0] or 0) > self.batch_size:
@@ -120,13 +128,26 @@ class Views:
                 f"Views: batch_size is {self.batch_size}, got {images.shape[0]} images: give the global size"
             )
         draws = tf.nest.map_structure(lambda drawn: tf.gather(drawn, rows), self.sample(tf.reduce_max(step)))
-        views = tuple(self._apply[view](images, sizes, drawn) for view, drawn in zip(self.views, draws, strict=True))
-        return {"views": views, **{name: column for name, column in batch.items() if name not in CONSUMED}}
+        looks = [self._look[view](images, sizes, drawn) for view, drawn in zip(self.views, draws, strict=True)]
+        views, boxes = zip(*looks, strict=True)
+        rest = {name: column for name, column in batch.items() if name not in CONSUMED}
+        return {"views": views, "boxes": boxes, **rest}
 
     def sample(self, step: int | tf.Tensor) -> list[list[Draws]]:
         """The parameters of each operation of each view for the whole global batch at `step`."""
         seed = fold(tf.constant([self.seed, 0], tf.int32), step)
         return [view.sample(fold(seed, k), self.batch_size) for k, view in enumerate(self.views)]
+
+
+def _looker(view: View):
+    """A view and its boxes in one function: the pixels need the boxes anyway."""
+
+    def look(images: tf.Tensor, sizes: tf.Tensor, draws: Sequence[Draws]) -> tuple[tf.Tensor, tf.Tensor]:
+        box = tf.stack([tf.cast(column, tf.float32) for column in view.place(sizes, draws)], axis=1)
+        side = tf.cast(tf.reduce_max(sizes, axis=1, keepdims=True), tf.float32)
+        return view.apply(images, sizes, draws), tf.concat([box[:, :4] / side, box[:, 4:]], axis=1)
+
+    return look
 
 
 def _check_type(dtype: tf.DType) -> None:

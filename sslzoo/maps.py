@@ -1,0 +1,64 @@
+"""Feature maps: what an encoder knows of each place of an image, before it is pooled into features."""
+
+import keras
+from keras import ops
+
+
+def with_map(encoder: keras.Model) -> keras.Model:
+    """The encoder with its last feature map as a further output, in one pass.
+
+    The map is the last tensor (batch, h, w, channels) on the way to the features: of conv6 what Flatten takes, of a
+    ResNet what is averaged over space. Layers and weights are the encoder's own; held as an attribute beside the
+    encoder, the model adds none, neither to `weights` nor to a file.
+
+    Args:
+        encoder: a functional model, images -> features (batch, dim).
+
+    Returns:
+        images -> (map (batch, h, w, channels), features (batch, dim)), in the encoder's types.
+
+    Raises:
+        ValueError: the encoder has no such map before its features.
+    """
+    tensor, after = encoder.output, []
+    while len(tensor.shape) == 2:
+        operation, index, _ = tensor._keras_history
+        sources = operation._inbound_nodes[index].input_tensors
+        if not sources:
+            break
+        if isinstance(operation, keras.Model):  # a model within the model, as those of keras.applications are
+            feature_map, features = with_map(operation)(sources[0])
+            for layer in reversed(after):
+                features = layer(features)
+            return _joined(encoder, feature_map, features)
+        after.append(operation)
+        tensor = sources[0]
+    # Where no weight comes before it, it is not a map of features but the image.
+    if len(tensor.shape) != 4 or not keras.Model(encoder.input, tensor).weights:
+        raise ValueError(
+            f"{encoder.name} has no feature map (batch, h, w, channels) before its features: take an encoder of "
+            "convolutions, such as conv6 or resnet18"
+        )
+    return _joined(encoder, tensor, encoder.output)
+
+
+def _joined(encoder: keras.Model, feature_map, features) -> keras.Model:
+    return keras.Model(encoder.input, [feature_map, features], name=f"{encoder.name}_with_map")
+
+
+def positions(boxes, height: int, width: int):
+    """Where in the image the places of a view's feature map are: their centres.
+
+    Args:
+        boxes: (n, 5), where the view looked, as in a batch: top, left, height, width, mirrored.
+        height, width: of the feature map.
+
+    Returns:
+        float32 (n, height * width, 2), row and column in the units of the boxes; of a mirrored view the first column
+        of the map is the rightmost of the image.
+    """
+    top, left, tall, wide, mirrored = ops.split(ops.cast(boxes, "float32"), 5, axis=1)
+    across = (ops.arange(width, dtype="float32") + 0.5) / width
+    down = top + tall * (ops.arange(height, dtype="float32") + 0.5) / height
+    right = left + wide * ops.where(mirrored > 0, 1 - across, across)
+    return ops.stack([ops.repeat(down, width, axis=1), ops.tile(right, (1, height))], axis=-1)

@@ -1,0 +1,56 @@
+"""Alignment and uniformity: views of an image near each other, all images spread evenly over the sphere."""
+
+from sslzoo.heads import linear
+from sslzoo.losses import align, uniformity
+from sslzoo.model import SSLModel
+from sslzoo.replicas import gather
+
+
+class AlignUniform(SSLModel):
+    """Minimizes the two properties that a contrastive loss has in the limit, as they are, without a softmax.
+
+    The embedding is linear in the features. The authors' views are those of MoCo v1 with crops from 0.08 of the area.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: width of the embedding, which training alone uses.
+        align_weight: of the alignment; 1 on STL-10.
+        uniform_weight: of the uniformity, the mean over both views; 1 on STL-10.
+        align_power: of the distance of two views, 2 in the paper.
+        uniform_t: of the Gaussian potential, 2 in the paper.
+
+    Raises:
+        ValueError: a power or t that is not above 0.
+    """
+
+    paper = "https://arxiv.org/abs/2005.10242"
+    views = "moco_v1"
+
+    def __init__(
+        self,
+        encoder,
+        projection_dim: int = 128,
+        align_weight: float = 1.0,
+        uniform_weight: float = 1.0,
+        align_power: float = 2.0,
+        uniform_t: float = 2.0,
+        **kwargs,
+    ):
+        super().__init__(encoder, **kwargs)
+        if not (align_power > 0 and uniform_t > 0):
+            raise ValueError(f"align_power and uniform_t must be above 0, got {align_power!r} and {uniform_t!r}")
+        self.projection_dim = projection_dim
+        self.align_weight = align_weight
+        self.uniform_weight = uniform_weight
+        self.align_power = align_power
+        self.uniform_t = uniform_t
+        self.projector = linear(encoder.output_shape[-1], projection_dim, name="projector")
+
+    def call(self, batch):
+        z_a, z_b = self.together(batch["views"], lambda images: self.projector(self.encoder(images)))
+        return dict(z_a=z_a, z_b=z_b)
+
+    def objective(self, z_a, z_b):
+        z_a, z_b = gather(z_a), gather(z_b)
+        even = (uniformity(z_a, self.uniform_t) + uniformity(z_b, self.uniform_t)) / 2
+        return self.align_weight * align(z_a, z_b, self.align_power) + self.uniform_weight * even

@@ -1,0 +1,44 @@
+"""Barlow Twins: each feature of the embedding agrees between two views and says what no other feature says."""
+
+from sslzoo.heads import norm_mlp
+from sslzoo.losses import barlow_twins
+from sslzoo.model import SSLModel
+from sslzoo.replicas import gather
+
+
+class BarlowTwins(SSLModel):
+    """Brings the cross-correlation of two views' features over the global batch to the identity.
+
+    The views pass one by one: BatchNorm knows each apart.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: width of the embedding, which training alone uses; the loss grows with it.
+        hidden_dim: width of the projector's two hidden layers.
+        off_diagonal_weight: the paper's lambda, as in the authors' code.
+    """
+
+    paper = "https://arxiv.org/abs/2103.03230"
+    views = "byol"
+
+    def __init__(
+        self,
+        encoder,
+        projection_dim: int = 8192,
+        hidden_dim: int = 8192,
+        off_diagonal_weight: float = 0.0051,
+        **kwargs,
+    ):
+        super().__init__(encoder, **kwargs)
+        self.projection_dim = projection_dim
+        self.hidden_dim = hidden_dim
+        self.off_diagonal_weight = off_diagonal_weight
+        widths = encoder.output_shape[-1], hidden_dim, projection_dim
+        self.projector = norm_mlp(*widths, hidden_layers=2, last_norm=False, name="projector")
+
+    def call(self, batch):
+        z_a, z_b = (self.projector(self.encoder(view)) for view in batch["views"][:2])
+        return dict(z_a=z_a, z_b=z_b)
+
+    def objective(self, z_a, z_b):
+        return barlow_twins(gather(z_a), gather(z_b), self.off_diagonal_weight)

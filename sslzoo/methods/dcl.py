@@ -1,0 +1,51 @@
+"""DCL: SimCLR without the positive among the negatives, so that small batches do."""
+
+from sslzoo.heads import mlp
+from sslzoo.losses import dcl, dclw
+from sslzoo.model import SSLModel
+from sslzoo.replicas import gather
+
+
+class DCL(SSLModel):
+    """Contrasts each image with all others of the global batch, pulling and pushing decoupled.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: width of the embedding, which training alone uses.
+        hidden_dim: width of the projector's hidden layer.
+        temperature: divides the cosine similarities.
+        sigma: 0 for DCL; above 0 it is DCLW, whose far positives count more, 0.5 in the paper.
+
+    Raises:
+        ValueError: a negative sigma.
+    """
+
+    paper = "https://arxiv.org/abs/2110.06848"
+    views = "simclr"
+
+    def __init__(
+        self,
+        encoder,
+        projection_dim: int = 128,
+        hidden_dim: int = 2048,
+        temperature: float = 0.1,
+        sigma: float = 0.0,
+        **kwargs,
+    ):
+        super().__init__(encoder, **kwargs)
+        if not sigma >= 0:
+            raise ValueError(f"sigma must be 0 (DCL) or more (DCLW), got {sigma!r}")
+        self.projection_dim = projection_dim
+        self.hidden_dim = hidden_dim
+        self.temperature = temperature
+        self.sigma = sigma
+        self.projector = mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
+
+    def call(self, batch):
+        z_a, z_b = self.together(batch["views"], lambda images: self.projector(self.encoder(images)))
+        return dict(z_a=z_a, z_b=z_b)
+
+    def objective(self, z_a, z_b):
+        if self.sigma:
+            return dclw(gather(z_a), gather(z_b), self.temperature, self.sigma)
+        return dcl(gather(z_a), gather(z_b), self.temperature)

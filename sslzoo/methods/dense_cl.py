@@ -1,0 +1,107 @@
+"""DenseCL: MoCo for whole views, and for the places of two views whose features are most alike."""
+
+from keras import ops
+
+from sslzoo import maps
+from sslzoo.heads import plain_mlp
+from sslzoo.losses import correspondence, info_nce
+from sslzoo.model import SSLModel
+from sslzoo.queues import Queue
+from sslzoo.replicas import gather
+from sslzoo.targets import ema_update, in_groups, target_of
+
+
+class DenseCL(SSLModel):
+    """(1 - dense_weight) InfoNCE of views + dense_weight InfoNCE of the places of their feature maps.
+
+    A place of view a has as key the place of view b whose feature, before any head, is most alike; its negatives are
+    queued keys of whole images, each the mean over its places. As in MoCo keys have BatchNorm statistics of groups.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features), of convolutions.
+        projection_dim: width of the embeddings of views and of places, which training alone uses.
+        hidden_dim: width of the hidden layer of both projectors.
+        temperature: divides the cosine similarities; 0.2 in the authors' settings.
+        queue_size: number of keys to compare with, in each of two queues.
+        ema_rate: the fraction that the key encoder moves in a step.
+        norm_groups: parts of a replica's batch whose keys are normalized apart.
+        dense_weight: of the places, 0..1; 0 is MoCo v2.
+
+    Raises:
+        ValueError: the encoder has no feature map, dense_weight is not in 0..1, or there is less than one group.
+    """
+
+    paper = "https://arxiv.org/abs/2011.09157"
+    views = "moco_v2"
+
+    def __init__(
+        self,
+        encoder,
+        projection_dim: int = 128,
+        hidden_dim: int = 2048,
+        temperature: float = 0.2,
+        queue_size: int = 65536,
+        ema_rate: float = 0.001,
+        norm_groups: int = 8,
+        dense_weight: float = 0.5,
+        **kwargs,
+    ):
+        super().__init__(encoder, **kwargs)
+        if norm_groups < 1:
+            raise ValueError(f"norm_groups must be 1 or more, got {norm_groups}")
+        if not 0 <= dense_weight <= 1:
+            raise ValueError(f"dense_weight must be in 0..1, got {dense_weight!r}: it weighs places against views")
+        self.projection_dim = projection_dim
+        self.hidden_dim = hidden_dim
+        self.temperature = temperature
+        self.queue_size = queue_size
+        self.ema_rate = ema_rate
+        self.norm_groups = norm_groups
+        self.dense_weight = dense_weight
+        self.encoder_with_map = maps.with_map(encoder)
+        channels = self.encoder_with_map.output_shape[0][-1]
+        self.projector = plain_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
+        self.map_projector = plain_mlp(channels, hidden_dim, projection_dim, name="map_projector")
+        self.target_encoder = target_of(encoder)
+        self.target_with_map = maps.with_map(self.target_encoder)
+        self.target_projector = target_of(self.projector)
+        self.target_map_projector = target_of(self.map_projector)
+        self.queue = Queue(queue_size, projection_dim, name="queue")
+        self.map_queue = Queue(queue_size, projection_dim, name="map_queue")
+
+    def call(self, batch, training=False):
+        view_a, view_b = batch["views"]
+        z_a, places_a, features_a = self.query(view_a)
+        z_b, places_b, features_b = in_groups(self.key, view_b, self.norm_groups if training else 1)
+        partners = correspondence(features_a, features_b)
+        matched = ops.take_along_axis(places_b, partners[:, :, None], axis=1)
+        return dict(z_a=z_a, z_b=z_b, places=places_a, matched=matched, map_key=ops.mean(places_b, axis=1))
+
+    def query(self, images):
+        """Embeddings of views (n, dim), of places (n, places, dim), features of places (n, places, channels)."""
+        return _look(images, self.encoder_with_map, self.projector, self.map_projector)
+
+    def key(self, images):
+        """The same of the slowly following copies."""
+        return _look(images, self.target_with_map, self.target_projector, self.target_map_projector)
+
+    def objective(self, z_a, z_b, places, matched, **outputs):
+        whole = info_nce(gather(z_a), ops.stop_gradient(gather(z_b)), self.queue.rows, self.temperature)
+        places, matched = (ops.reshape(gather(z), (-1, self.projection_dim)) for z in (places, matched))
+        dense = info_nce(places, ops.stop_gradient(matched), self.map_queue.rows, self.temperature)
+        return (1 - self.dense_weight) * whole + self.dense_weight * dense
+
+    def after_step(self, z_b, map_key, **outputs):
+        ema_update(self.target_encoder, self.encoder, self.ema_rate)
+        ema_update(self.target_projector, self.projector, self.ema_rate)
+        ema_update(self.target_map_projector, self.map_projector, self.ema_rate)
+        self.queue.enqueue(ops.normalize(gather(z_b)))
+        self.map_queue.enqueue(ops.normalize(gather(map_key)))
+
+
+def _look(images, encoder, projector, map_projector):
+    feature_map, features = encoder(images)
+    _, height, width, channels = feature_map.shape
+    places = map_projector(ops.reshape(feature_map, (-1, channels)))
+    places = ops.reshape(places, (-1, height * width, places.shape[-1]))
+    return projector(features), places, ops.reshape(feature_map, (-1, height * width, channels))

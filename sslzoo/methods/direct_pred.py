@@ -1,0 +1,91 @@
+"""DirectPred: BYOL whose linear predictor is not trained but set, from the correlation of the embeddings."""
+
+from keras import ops
+
+from sslzoo.heads import byol_mlp
+from sslzoo.losses import negative_cosine
+from sslzoo.model import SSLModel
+from sslzoo.replicas import gather
+from sslzoo.targets import ema_update, target_of
+
+
+def predictor_of(correlation, power: float, epsilon: float):
+    """The symmetric matrix with the eigenvectors of a correlation and eigenvalues (s / max s)^power + epsilon.
+
+    Equations 18 and 19 of the paper; float32 (dim, dim) -> (dim, dim).
+    """
+    s, directions = ops.eigh(correlation)  # in ascending order
+    s = (ops.maximum(s, 0.0) / ops.maximum(s[-1], 1e-12)) ** power + epsilon
+    return ops.matmul(directions * s, ops.transpose(directions))
+
+
+class DirectPred(SSLModel):
+    """Minimizes |n(p) - n(z)|^2 of both directions, p = W z_online with W set after each step, z the target's.
+
+    The views pass one by one: BatchNorm knows each apart.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: width of the embedding, which training alone uses.
+        hidden_dim: width of the projector's hidden layer.
+        ema_rate: the fraction that the target moves in a step.
+        correlation_rate: the fraction that the running correlation moves in a step, one minus the paper's rho.
+        power: 0.5 is DirectPred; 1 is DirectCopy (arXiv 2110.04947), the correlation itself.
+        epsilon: added to the eigenvalues of the predictor, whose largest is 1 + epsilon.
+
+    Raises:
+        ValueError: a power or epsilon below 0.
+    """
+
+    paper = "https://arxiv.org/abs/2102.06810"
+    views = "byol"
+
+    def __init__(
+        self,
+        encoder,
+        projection_dim: int = 128,
+        hidden_dim: int = 512,
+        ema_rate: float = 0.004,
+        correlation_rate: float = 0.7,
+        power: float = 0.5,
+        epsilon: float = 0.01,
+        **kwargs,
+    ):
+        super().__init__(encoder, **kwargs)
+        if power < 0 or epsilon < 0:
+            raise ValueError(f"power and epsilon must be 0 or more, got {power!r} and {epsilon!r}")
+        self.projection_dim = projection_dim
+        self.hidden_dim = hidden_dim
+        self.ema_rate = ema_rate
+        self.correlation_rate = correlation_rate
+        self.power = power
+        self.epsilon = epsilon
+        self.projector = byol_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
+        self.target_encoder = target_of(encoder)
+        self.target_projector = target_of(self.projector)
+        state = dict(shape=(projection_dim,) * 2, trainable=False, aggregation="only_first_replica", dtype="float32")
+        # No correlation yet: all directions alike.
+        self.correlation = self.add_weight(**state, initializer="zeros", name="correlation")
+        self.predictor = self.add_weight(**state, initializer="identity", name="predictor")
+
+    def call(self, batch):
+        views = batch["views"][:2]
+        z_a, z_b = (self.projector(self.encoder(view)) for view in views)
+        target_a, target_b = (self.target_projector(self.target_encoder(view)) for view in views)
+        p_a, p_b = (ops.matmul(z, self.predictor) for z in (z_a, z_b))
+        return dict(z_a=z_a, z_b=z_b, p_a=p_a, p_b=p_b, target_a=target_a, target_b=target_b)
+
+    def objective(self, p_a, p_b, target_a, target_b, **embeddings):
+        target_a, target_b = ops.stop_gradient(target_a), ops.stop_gradient(target_b)
+        a_sees_b = negative_cosine(gather(p_a), gather(target_b))
+        b_sees_a = negative_cosine(gather(p_b), gather(target_a))
+        return 4 + 2 * (a_sees_b + b_sees_a)
+
+    def after_step(self, z_a, z_b, **outputs):
+        z = ops.concatenate([gather(z_a), gather(z_b)])
+        correlation = ops.matmul(ops.transpose(z), z) / ops.cast(ops.shape(z)[0], "float32")
+        moved = self.correlation + self.correlation_rate * (correlation - self.correlation)
+        self.correlation.assign(moved)
+        self.predictor.assign(predictor_of(moved, self.power, self.epsilon))
+        ema_update(self.target_encoder, self.encoder, self.ema_rate)
+        ema_update(self.target_projector, self.projector, self.ema_rate)

@@ -1,0 +1,101 @@
+"""Distillation as in SimCLR v2: a smaller encoder learns the outputs of a larger one, without labels."""
+
+from pathlib import Path
+
+from keras import ops
+
+from sslzoo import catalog, losses
+from sslzoo.export import load_encoder
+from sslzoo.heads import linear
+from sslzoo.model import SSLModel
+from sslzoo.replicas import gather
+from sslzoo.targets import target_of
+
+
+class Distill(SSLModel):
+    """(1 - label_weight) temperature^2 CE(teacher, student) + label_weight CE(labels, student), of softened outputs.
+
+    The teacher sees what the student sees, in inference mode, and stays as it is. The student is the encoder and a
+    linear layer as wide as the teacher's output. In the paper that is a fine-tuned network's logits; of an encoder
+    without labels the features are taken as logits.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features), the student.
+        teacher: folder of an exported encoder; in Python also a functional or sequential Keras model, which is copied.
+        temperature: divides the outputs of both; the paper's are 0.1 for 1% of the labels and 1 for 10%.
+        label_weight: of the labels, 0..1; above 0 the teacher's outputs are the classes and every image has a label.
+        input_shape: (height, width, channels) of the views, where the encoder takes any size.
+        num_classes: of the labels.
+
+    Raises:
+        ValueError: no teacher, one for other images; a temperature of 0 or less, a label_weight outside of 0..1 or
+            without labels.
+    """
+
+    paper = "https://arxiv.org/abs/2006.10029"
+    views = "crop_flip"
+
+    def __init__(
+        self,
+        encoder,
+        teacher: str | None = None,
+        temperature: float = 1.0,
+        label_weight: float = 0.0,
+        input_shape: tuple | None = None,
+        num_classes: int = 0,
+        **kwargs,
+    ):
+        super().__init__(encoder, **kwargs)
+        if not temperature > 0:
+            raise ValueError(f"temperature must be above 0, got {temperature!r}")
+        if not 0 <= label_weight <= 1:
+            raise ValueError(
+                f"label_weight must be in 0..1, got {label_weight!r}: it weighs labels against the teacher"
+            )
+        if not teacher:
+            raise ValueError("distill needs a teacher: give the folder of an exported encoder")
+        # Its architecture is part of the config, so that a saved model does not need the folder.
+        self.teacher = target_of(_load(teacher) if isinstance(teacher, str) else teacher, name="teacher")
+        self.temperature = temperature
+        self.label_weight = label_weight
+        self.input_shape = input_shape
+        self.num_classes = num_classes
+        outputs = self.teacher.output_shape[-1]
+        if label_weight and outputs != num_classes:
+            raise ValueError(f"label_weight needs a teacher of {num_classes} classes, this one has {outputs} outputs")
+        self._check_images(tuple(input_shape or encoder.input_shape[1:]))
+        self.head = linear(encoder.output_shape[-1], outputs, name="head")
+
+    def _check_images(self, shape: tuple) -> None:
+        taught = tuple(self.teacher.input_shape[1:])
+        if any(None not in sides and sides[0] != sides[1] for sides in zip(taught, shape, strict=True)):
+            wanted, given = (" x ".join(str(side or "any") for side in sides) for sides in (taught, shape))
+            raise ValueError(f"the teacher takes images of {wanted}, these are {given}: choose image_size or a teacher")
+
+    def call(self, batch):
+        images, count = ops.concatenate(batch["views"]), len(batch["views"])
+        student = self.head(self.encoder(images))
+        # It comes last, since Keras hands `training` on to whatever comes later.
+        teacher = ops.cast(self.teacher(images, training=False), "float32")
+        z_a, z_b = ops.split(student, count)[:2]
+        outputs = dict(z_a=z_a, z_b=z_b, student=student, teacher=teacher)
+        if self.label_weight:
+            if "label" not in batch:
+                raise ValueError("label_weight needs labels: give one folder a class, or leave it at 0")
+            outputs["label"] = ops.tile(batch["label"], (count,))
+        return outputs
+
+    def objective(self, student, teacher, label=None, **embeddings):
+        student = gather(student)
+        apart = losses.distillation(student, gather(teacher), self.temperature)
+        if label is None:
+            return apart
+        truth = losses.soft_cross_entropy(ops.one_hot(gather(label), self.num_classes), student)
+        return (1 - self.label_weight) * apart + self.label_weight * truth
+
+
+def _load(teacher: str):
+    made_by = Path(teacher).name  # exports are named after their recipe
+    if not Path(teacher).exists() and made_by in catalog.recipes():
+        raise ValueError(f"no teacher at {teacher}: `sslzoo train {made_by}` makes it")
+    return load_encoder(teacher)

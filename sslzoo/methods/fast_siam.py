@@ -1,0 +1,44 @@
+"""FastSiam: SimSiam whose targets are means over several other views, which are steadier than one."""
+
+from keras import ops
+
+from sslzoo.heads import norm_mlp
+from sslzoo.losses import negative_cosine
+from sslzoo.model import SSLModel
+from sslzoo.replicas import gather
+
+
+class FastSiam(SSLModel):
+    """Minimizes the mean over views of -cos(p, mean of the other views' z), p the prediction from one view.
+
+    Heads, BatchNorm and the learning rate of the predictor are as in SimSiam; a preset with two views makes it SimSiam.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: width of the embedding and of the projector's hidden layers, which training alone uses.
+        hidden_dim: width of the predictor's bottleneck.
+        hidden_layers: of the projector.
+    """
+
+    paper = "https://doi.org/10.1007/978-3-031-16788-1_4"
+    views = "fast_siam"
+
+    def __init__(self, encoder, projection_dim: int = 2048, hidden_dim: int = 512, hidden_layers: int = 2, **kwargs):
+        super().__init__(encoder, **kwargs)
+        self.projection_dim = projection_dim
+        self.hidden_dim = hidden_dim
+        self.hidden_layers = hidden_layers
+        widths = encoder.output_shape[-1], projection_dim, projection_dim
+        self.projector = norm_mlp(*widths, hidden_layers, affine=False, name="projector")
+        widths = projection_dim, hidden_dim, projection_dim
+        self.predictor = norm_mlp(*widths, last_norm=False, last_bias=True, name="predictor")
+
+    def call(self, batch):
+        z = [self.projector(self.encoder(view)) for view in batch["views"]]
+        p = [self.predictor(embedding) for embedding in z]
+        return dict(z_a=z[0], z_b=z[1], z=ops.stack(z, axis=1), p=ops.stack(p, axis=1))
+
+    def objective(self, z, p, **embeddings):
+        z, p = gather(ops.stop_gradient(z)), gather(p)
+        others = (ops.sum(z, axis=1, keepdims=True) - z) / (z.shape[1] - 1)
+        return negative_cosine(p, others)

@@ -1,0 +1,71 @@
+"""MoCo v3: predict the key of the other view among the keys of the batch; no queue, a slowly following key encoder."""
+
+from keras import ops
+
+from sslzoo.heads import norm_mlp
+from sslzoo.losses import cross_view_info_nce
+from sslzoo.model import SSLModel
+from sslzoo.replicas import gather
+from sslzoo.targets import cosine_to_zero, ema_update, target_of
+
+
+class MoCoV3(SSLModel):
+    """2 temperature times InfoNCE of predictions from one view and keys of the other, both ways added.
+
+    As it stands the heads are the ResNet-50's, whose temperature is 1 and whose crops keep at least 0.2 of the area. A
+    vision transformer takes hidden_layers 2 and predictor_norm, and wants its patch projection fixed. The views pass
+    one by one: BatchNorm knows each apart.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: width of the embedding, which training alone uses.
+        hidden_dim: width of the hidden layers of projector and predictor.
+        hidden_layers: of the projector.
+        predictor_norm: BatchNorm after the predictor's last layer.
+        temperature: divides the cosine similarities; 0.2 for a vision transformer, 1 for a ResNet-50.
+        ema_rate: the fraction that the key encoder moves in a step at the start; falls to 0 along a cosine.
+    """
+
+    paper = "https://arxiv.org/abs/2104.02057"
+    views = "byol"
+
+    def __init__(
+        self,
+        encoder,
+        projection_dim: int = 256,
+        hidden_dim: int = 4096,
+        hidden_layers: int = 1,
+        predictor_norm: bool = False,
+        temperature: float = 0.2,
+        ema_rate: float = 0.01,
+        **kwargs,
+    ):
+        super().__init__(encoder, **kwargs)
+        self.projection_dim = projection_dim
+        self.hidden_dim = hidden_dim
+        self.hidden_layers = hidden_layers
+        self.predictor_norm = predictor_norm
+        self.temperature = temperature
+        self.ema_rate = ema_rate
+        widths = dict(hidden_dim=hidden_dim, output_dim=projection_dim, affine=False)
+        self.projector = norm_mlp(encoder.output_shape[-1], hidden_layers=hidden_layers, **widths, name="projector")
+        self.predictor = norm_mlp(projection_dim, last_norm=predictor_norm, **widths, name="predictor")
+        self.target_encoder = target_of(encoder)
+        self.target_projector = target_of(self.projector)
+
+    def call(self, batch):
+        views = batch["views"]
+        z_a, z_b = (self.projector(self.encoder(view)) for view in views)
+        key_a, key_b = (self.target_projector(self.target_encoder(view)) for view in views)
+        return dict(z_a=z_a, z_b=z_b, p_a=self.predictor(z_a), p_b=self.predictor(z_b), key_a=key_a, key_b=key_b)
+
+    def objective(self, p_a, p_b, key_a, key_b, **embeddings):
+        key_a, key_b = ops.stop_gradient(gather(key_a)), ops.stop_gradient(gather(key_b))
+        a_to_b = cross_view_info_nce(gather(p_a), key_b, self.temperature)
+        b_to_a = cross_view_info_nce(gather(p_b), key_a, self.temperature)
+        return 2 * self.temperature * (a_to_b + b_to_a)
+
+    def after_step(self, **outputs):
+        rate = cosine_to_zero(self.ema_rate, self.progress)
+        ema_update(self.target_encoder, self.encoder, rate)
+        ema_update(self.target_projector, self.projector, rate)

@@ -1,0 +1,67 @@
+"""NNCLR: the nearest earlier embedding of a view is the positive of the other view."""
+
+from keras import ops
+
+from sslzoo.heads import norm_mlp
+from sslzoo.losses import cross_view_info_nce
+from sslzoo.model import SSLModel
+from sslzoo.queues import Queue
+from sslzoo.replicas import gather
+
+
+class NNCLR(SSLModel):
+    """InfoNCE between the nearest neighbour of one view in a queue and the predictions of the other view, both ways.
+
+    Neighbours are found before the batch enters the queue: else each would find itself.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: width of the embedding, which training alone uses.
+        hidden_dim: width of the projector's two hidden layers.
+        predictor_dim: width of the predictor's hidden layer.
+        temperature: divides the cosine similarities.
+        queue_size: number of embeddings among which neighbours are sought.
+    """
+
+    paper = "https://arxiv.org/abs/2104.14548"
+    views = "simclr"
+
+    def __init__(
+        self,
+        encoder,
+        projection_dim: int = 256,
+        hidden_dim: int = 2048,
+        predictor_dim: int = 4096,
+        temperature: float = 0.1,
+        queue_size: int = 98304,
+        **kwargs,
+    ):
+        super().__init__(encoder, **kwargs)
+        self.projection_dim = projection_dim
+        self.hidden_dim = hidden_dim
+        self.predictor_dim = predictor_dim
+        self.temperature = temperature
+        self.queue_size = queue_size
+        self.projector = norm_mlp(
+            encoder.output_shape[-1], hidden_dim, projection_dim, hidden_layers=2, name="projector"
+        )
+        self.predictor = norm_mlp(projection_dim, predictor_dim, projection_dim, last_norm=False, name="predictor")
+        self.queue = Queue(queue_size, projection_dim, name="queue")
+
+    def call(self, batch):
+        z_a, z_b = (self.projector(self.encoder(view)) for view in batch["views"])
+        return dict(z_a=z_a, z_b=z_b, p_a=self.predictor(z_a), p_b=self.predictor(z_b))
+
+    def objective(self, z_a, z_b, p_a, p_b):
+        near_a, near_b = self.nearest(gather(z_a)), self.nearest(gather(z_b))
+        a_to_b = cross_view_info_nce(near_a, gather(p_b), self.temperature)
+        b_to_a = cross_view_info_nce(near_b, gather(p_a), self.temperature)
+        return (a_to_b + b_to_a) / 2
+
+    def nearest(self, z):
+        """The queued embedding nearest to each row of z (n, dim) by cosine; no gradient reaches z."""
+        found = ops.argmax(ops.matmul(ops.normalize(z), ops.transpose(self.queue.rows)), axis=1)
+        return ops.stop_gradient(ops.take(self.queue.rows, found, axis=0))
+
+    def after_step(self, z_a, **outputs):
+        self.queue.enqueue(ops.normalize(gather(z_a)))

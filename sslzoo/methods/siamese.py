@@ -1,0 +1,65 @@
+"""Siamese: two views of an image near each other, two images a margin apart."""
+
+from keras import ops
+
+from sslzoo.heads import mlp
+from sslzoo.losses import contrastive_pair
+from sslzoo.model import SSLModel
+from sslzoo.replicas import gather
+
+
+class Siamese(SSLModel):
+    """The contrastive pair loss: D^2 of a like pair, max(0, margin - D)^2 of an unlike one, D a Euclidean distance.
+
+    Like pairs are the two views of an image. Unlike ones are a view of it and the other view of the next images of the
+    batch, which is shuffled. Both kinds count the same, however many they are. Embeddings are normalized, so that
+    distances go from 0 to 2 (the paper's are not).
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: width of the embedding, which training alone uses.
+        hidden_dim: width of the projector's hidden layer.
+        margin: distance from which two images no longer repel each other.
+        negatives: other images that each image is compared with; 0 for all of the global batch.
+
+    Raises:
+        ValueError: a margin outside of (0, 2], a negative number of negatives.
+    """
+
+    paper = "https://yann.lecun.com/exdb/publis/pdf/hadsell-chopra-lecun-06.pdf"
+    views = "simclr"
+
+    def __init__(
+        self,
+        encoder,
+        projection_dim: int = 128,
+        hidden_dim: int = 2048,
+        margin: float = 1.0,
+        negatives: int = 1,
+        **kwargs,
+    ):
+        super().__init__(encoder, **kwargs)
+        if not 0 < margin <= 2:
+            raise ValueError(f"margin must be in (0, 2], got {margin!r}: normalized embeddings are at most 2 apart")
+        if negatives < 0:
+            raise ValueError(f"negatives must be 0 (all) or more, got {negatives}")
+        self.projection_dim = projection_dim
+        self.hidden_dim = hidden_dim
+        self.margin = margin
+        self.negatives = negatives
+        self.projector = mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
+
+    def call(self, batch):
+        z_a, z_b = self.together(batch["views"], lambda images: self.projector(self.encoder(images)))
+        return dict(z_a=ops.normalize(z_a), z_b=ops.normalize(z_b))
+
+    def objective(self, z_a, z_b):
+        z_a, z_b = gather(z_a), gather(z_b)
+        count = ops.shape(z_a)[0]
+        steps = ops.arange(1, (self.negatives or count - 1) + 1)
+        other = (ops.arange(count)[:, None] + steps[None]) % count
+        x = ops.repeat(z_a, ops.shape(steps)[0], axis=0)
+        y = ops.take(z_b, ops.reshape(other, (-1,)), axis=0)
+        like = contrastive_pair(z_a, z_b, ops.ones_like(z_a[:, 0]), self.margin)
+        unlike = contrastive_pair(x, y, ops.zeros_like(x[:, 0]), self.margin)
+        return (like + unlike) / 2

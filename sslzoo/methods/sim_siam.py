@@ -1,0 +1,43 @@
+"""SimSiam: predict the other view's embedding, whose gradient is stopped; no negatives, no target network."""
+
+from keras import ops
+
+from sslzoo.heads import norm_mlp
+from sslzoo.losses import negative_cosine
+from sslzoo.model import SSLModel
+from sslzoo.replicas import gather
+
+
+class SimSiam(SSLModel):
+    """Minimizes the mean of both directions' -cos(p, z), p the prediction from one view, z the other's embedding.
+
+    The views pass one by one: BatchNorm knows each apart. The paper keeps the predictor's learning rate constant; here
+    it follows the schedule of all weights.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: width of the embedding and of the projector's hidden layers, which training alone uses.
+        hidden_dim: width of the predictor's bottleneck, a quarter of projection_dim in the paper.
+        hidden_layers: of the projector; 2 in the paper for ImageNet, 1 for CIFAR-10.
+    """
+
+    paper = "https://arxiv.org/abs/2011.10566"
+    views = "moco_v2"
+
+    def __init__(self, encoder, projection_dim: int = 2048, hidden_dim: int = 512, hidden_layers: int = 2, **kwargs):
+        super().__init__(encoder, **kwargs)
+        self.projection_dim = projection_dim
+        self.hidden_dim = hidden_dim
+        self.hidden_layers = hidden_layers
+        widths = encoder.output_shape[-1], projection_dim, projection_dim
+        self.projector = norm_mlp(*widths, hidden_layers, affine=False, name="projector")
+        widths = projection_dim, hidden_dim, projection_dim
+        self.predictor = norm_mlp(*widths, last_norm=False, last_bias=True, name="predictor")
+
+    def call(self, batch):
+        z_a, z_b = (self.projector(self.encoder(view)) for view in batch["views"][:2])
+        return dict(z_a=z_a, z_b=z_b, p_a=self.predictor(z_a), p_b=self.predictor(z_b))
+
+    def objective(self, z_a, z_b, p_a, p_b):
+        z_a, z_b, p_a, p_b = map(gather, (ops.stop_gradient(z_a), ops.stop_gradient(z_b), p_a, p_b))
+        return (negative_cosine(p_a, z_b) + negative_cosine(p_b, z_a)) / 2

@@ -1,0 +1,62 @@
+"""TiCo: agree with a slowly following copy on the other view, and keep out of the directions that are crowded."""
+
+from keras import ops
+
+from sslzoo.heads import byol_mlp
+from sslzoo.losses import tico, tico_covariance
+from sslzoo.model import SSLModel
+from sslzoo.replicas import gather
+from sslzoo.targets import cosine_to_zero, ema_update, target_of
+
+
+class TiCo(SSLModel):
+    """Minimizes 1 - cos(z_a, z_b) + rho z_a' C z_a, z_a online, z_b the target's, C the running covariance of the z_a.
+
+    Args:
+        encoder: images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: width of the embedding, which training alone uses.
+        hidden_dim: width of the projector's hidden layer.
+        ema_rate: the fraction that the target moves in a step at the start; falls to 0 along a cosine.
+        covariance_rate: the fraction that the covariance moves in a step, one minus the paper's beta.
+        covariance_weight: the paper's rho.
+    """
+
+    paper = "https://arxiv.org/abs/2206.10698"
+    views = "byol"
+
+    def __init__(
+        self,
+        encoder,
+        projection_dim: int = 256,
+        hidden_dim: int = 4096,
+        ema_rate: float = 0.01,
+        covariance_rate: float = 0.1,
+        covariance_weight: float = 8.0,
+        **kwargs,
+    ):
+        super().__init__(encoder, **kwargs)
+        self.projection_dim = projection_dim
+        self.hidden_dim = hidden_dim
+        self.ema_rate = ema_rate
+        self.covariance_rate = covariance_rate
+        self.covariance_weight = covariance_weight
+        self.projector = byol_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
+        self.target_encoder = target_of(encoder)
+        self.target_projector = target_of(self.projector)
+        state = dict(initializer="zeros", trainable=False, aggregation="only_first_replica", dtype="float32")
+        self.covariance = self.add_weight((projection_dim, projection_dim), **state, name="covariance")
+
+    def call(self, batch):
+        view_a, view_b = batch["views"][:2]
+        z_a = self.projector(self.encoder(view_a))
+        z_b = ops.stop_gradient(self.target_projector(self.target_encoder(view_b)))
+        return dict(z_a=z_a, z_b=z_b, covariance=tico_covariance(gather(z_a), self.covariance, self.covariance_rate))
+
+    def objective(self, z_a, z_b, covariance):
+        return tico(gather(z_a), gather(z_b), covariance, self.covariance_weight)
+
+    def after_step(self, covariance, **embeddings):
+        self.covariance.assign(covariance)
+        rate = cosine_to_zero(self.ema_rate, self.progress)
+        ema_update(self.target_encoder, self.encoder, rate)
+        ema_update(self.target_projector, self.projector, rate)

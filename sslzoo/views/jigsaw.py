@@ -1,0 +1,57 @@
+"""Jigsaw: the parts of a view in random order."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import tensorflow as tf
+
+from sslzoo.views.operation import Box, Operation, check_number, uniform
+from sslzoo.views.resample import resample
+
+
+@dataclass(frozen=True)
+class Jigsaw(Operation):
+    """Cuts the view into cells, takes a random square of each and puts these in random order (PIRL, arXiv:1912.01991).
+
+    The squares keep the papers' gaps between parts, so that edges do not tell neighbours. Each is resized to its cell,
+    since a view keeps its size; in the paper it stays as small as it is.
+
+    Args:
+        grid: cells on a side; it divides the view's size.
+        part: side of the square as a share of the cell's; 1 takes whole cells.
+    """
+
+    stage: ClassVar[int] = 2
+    grid: int = 3
+    part: float = 64 / 85
+
+    def __post_init__(self) -> None:
+        check_number("Jigsaw", "grid", self.grid, 1)
+        check_number("Jigsaw", "part", self.part, 1e-6, 1)
+
+    def draw(self, seed, count):
+        cells = self.grid**2
+        draws = tf.reshape(tf.stack(uniform(seed, count, 3 * cells), 1), (-1, 3, cells))
+        # The order of independent numbers is a fair shuffle.
+        return dict(order=tf.argsort(draws[:, 0], axis=1), down=draws[:, 1], right=draws[:, 2])
+
+    def finish(self, pixels, draws):
+        """Cell k of the result, row by row, is a square of cell order[k]."""
+        size, grid = pixels.shape[1], self.grid
+        if size % grid:
+            raise ValueError(
+                f"Jigsaw: {grid} x {grid} cells do not divide a view of {size} px: make it {size + -size % grid}"
+            )
+        side, channels = size // grid, pixels.shape[-1]
+        cells = tf.transpose(tf.reshape(pixels, (-1, grid, side, grid, side, channels)), (0, 1, 3, 2, 4, 5))
+        cells = tf.gather(tf.reshape(cells, (-1, grid**2, side, side, channels)), draws["order"], batch_dims=1)
+        parts, _ = resample(tf.reshape(cells, (-1, side, side, channels)), self._squares(side, draws), side)
+        parts = tf.reshape(parts, (-1, grid, grid, side, side, channels))
+        return tf.reshape(tf.transpose(parts, (0, 1, 3, 2, 4, 5)), (-1, size, size, channels))
+
+    def _squares(self, side: int, draws) -> Box:
+        """A square in each cell of `side` pixels, one of its whole positions as likely as the others."""
+        extent = max(1.0, round(self.part * side))
+        top, left = (tf.floor(tf.reshape(draws[name], (-1,)) * (side - extent + 1)) for name in ("down", "right"))
+        square = tf.fill(tf.shape(top), extent)
+        return Box(top, left, square, square, tf.zeros_like(top, tf.bool))
