@@ -37,6 +37,8 @@ def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
     places = dict(
         max_images=IMAGES, name=f"{method}-{seed}", runs=str(folder), export_to=None, evaluate=False, overwrite=True
     )
+    if "teacher" in catalog.recipe_knobs(recipe_of(method)):
+        places["teacher"] = str(teacher(folder))
     result = train(epochs=epochs, seed=seed, **places)
     plan = result.plan
     found = {"data": plan.train_set.name, "encoder": plan.settings["encoder"], "images": len(plan.train_set)}
@@ -47,6 +49,14 @@ def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
     keras.backend.clear_session()
     gc.collect()
     return found | trained | {f"untrained {name}": value for name, value in untrained.items()}
+
+
+def teacher(folder: Path) -> Path:
+    """An exported encoder to learn from: SimCLR's."""
+    if not (folder / "teacher").exists():
+        train = catalog.recipe_function(recipe_of("simclr"))
+        train(max_images=IMAGES, name="teacher", runs=str(folder / "of"), export_to=str(folder), overwrite=True)
+    return folder / "teacher"
 
 
 def judge(encoder, plan) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""SwAV on 10 000 images of Fashion-MNIST, two large and two small crops, Conv6 at half width, 3 minutes on two CPUs."""
+"""SwAV on 10 000 images of Fashion-MNIST, two large and two small crops, Conv6 at half width, 3 minutes on 2 cores."""
 
 import sslzoo
 from sslzoo.__main__ import recipe
