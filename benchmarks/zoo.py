@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from sslzoo import catalog
+from sslzoo import catalog, knobs
 from sslzoo.__main__ import _import_tensorflow
 
 HERE = Path(__file__).parent
@@ -37,7 +37,7 @@ def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
     places = dict(
         max_images=IMAGES, name=f"{method}-{seed}", runs=str(folder), export_to=None, evaluate=False, overwrite=True
     )
-    if "teacher" in catalog.recipe_knobs(recipe_of(method)):
+    if "teacher" in knobs.read(recipe_of(method), recipe_of(method).stem):
         places["teacher"] = str(teacher(folder))
     result = train(epochs=epochs, seed=seed, **places)
     plan = result.plan
@@ -197,11 +197,11 @@ def main() -> None:
         todo = [(method, seed) for seed in range(given.seeds) for method in methods]
         for number, (method, seed) in enumerate(todo):
 
-            def run(knobs: dict, *_) -> dict:
-                method, began = knobs["method"], time.perf_counter()
+            def run(chosen: dict, *_) -> dict:
+                method, began = chosen["method"], time.perf_counter()
                 epochs = epochs_of(method, ends - time.monotonic(), len(todo) - number, pace)  # noqa: B023
                 try:
-                    found = measure(method, knobs["seed"], epochs, zoo.folder)
+                    found = measure(method, chosen["seed"], epochs, zoo.folder)
                 except Exception as error:  # the others shall not suffer
                     return {"error": f"{type(error).__name__}: {error}".split("\n")[0][:200]}
                 default = catalog.recipe_knobs(recipe_of(method))["epochs"].default
