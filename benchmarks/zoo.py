@@ -8,6 +8,7 @@ Runs go seed by seed through all methods and are kept: the same command goes on 
 import argparse
 import functools
 import gc
+import json
 import re
 import statistics
 import sys
@@ -42,13 +43,16 @@ def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
     result = train(epochs=epochs, seed=seed, **places)
     plan = result.plan
     found = {"data": plan.train_set.name, "encoder": plan.settings["encoder"], "images": len(plan.train_set)}
-    found |= {"epochs": epochs, "seconds": time.perf_counter() - began, "verdict": result.verdict}
+    last = json.loads((result.run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
+    found |= {"epochs": epochs, "epoch_seconds": len(plan.train_set) / last["images_per_second"]}
+    found["verdict"] = result.verdict
     trained = judge(plan.encoder(result.model), plan)
     untrained = judge_untrained(repr((plan.knobs["encoder"], found["encoder"], seed, plan.size)), plan)
     del result, train
     keras.backend.clear_session()
     gc.collect()
-    return found | trained | {f"untrained {name}": value for name, value in untrained.items()}
+    found |= trained | {f"untrained {name}": value for name, value in untrained.items()}
+    return found | {"seconds": time.perf_counter() - began}
 
 
 def teacher(folder: Path) -> Path:
@@ -101,11 +105,15 @@ def raw_pixels(data: str, max_images: int) -> dict[str, float]:
     return scores([evaluation.pixels(part, choose_size(train)) for part in parts], parts)
 
 
-def epochs_of(method: str, left: float, runs: int, pace: list[float]) -> int:
-    """The recipe's epochs, or fewer where `left` seconds are not enough for `runs` runs at the pace so far."""
+def epochs_of(method: str, left: float, runs: int, rows: list[dict]) -> int:
+    """The recipe's epochs, or fewer where `left` seconds are not enough for `runs` runs like those that are done."""
     default = catalog.recipe_knobs(recipe_of(method))["epochs"].default
-    share = left / max(1, runs) / statistics.median(pace) if pace else 1.0
-    return max(1, min(default, round(default * share)))
+    done = [row for row in rows if "seconds" in row]
+    if not done:
+        return default
+    epoch = statistics.median(row["epoch_seconds"] for row in done)
+    rest = statistics.median(row["seconds"] - row["epochs"] * row["epoch_seconds"] for row in done)
+    return max(1, min(default, round((left / runs - rest) / epoch)))
 
 
 def table(rows: list[dict]) -> str:
@@ -192,21 +200,18 @@ def main() -> None:
     _import_tensorflow()
     from sslzoo.sweep import Sweep
 
-    ends, pace = time.monotonic() + 60 * given.budget, []
+    ends = time.monotonic() + 60 * given.budget
     with Sweep("zoo", {}, given.runs, (Path(given.runs) / "zoo").exists(), False) as zoo:
         todo = [(method, seed) for seed in range(given.seeds) for method in methods]
         for number, (method, seed) in enumerate(todo):
 
             def run(chosen: dict, *_) -> dict:
-                method, began = chosen["method"], time.perf_counter()
-                epochs = epochs_of(method, ends - time.monotonic(), len(todo) - number, pace)  # noqa: B023
+                left, runs = ends - time.monotonic(), len(todo) - number  # noqa: B023
+                epochs = epochs_of(chosen["method"], left, runs, zoo.rows)
                 try:
-                    found = measure(method, chosen["seed"], epochs, zoo.folder)
+                    return measure(chosen["method"], chosen["seed"], epochs, zoo.folder)
                 except Exception as error:  # the others shall not suffer
                     return {"error": f"{type(error).__name__}: {error}".split("\n")[0][:200]}
-                default = catalog.recipe_knobs(recipe_of(method))["epochs"].default
-                pace.append((time.perf_counter() - began) * default / epochs)
-                return found
 
             zoo.run({"method": method, "seed": seed}, run)
         rows = sorted(zoo.rows, key=lambda row: row["method"])
