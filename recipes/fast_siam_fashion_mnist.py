@@ -1,4 +1,4 @@
-"""FastSiam on Fashion-MNIST: four views of 10 000 gray images, Conv6 at half its width, 4 minutes on two cores."""
+"""FastSiam on Fashion-MNIST: four views of 10 000 gray images, ResNet-18 at an eighth of its width, minutes on two cores."""
 
 import sslzoo
 from sslzoo.__main__ import recipe
@@ -6,8 +6,8 @@ from sslzoo.__main__ import recipe
 
 def fast_siam_fashion_mnist(
     max_images: int = 10000,
-    encoder: str = "conv6",
-    width: float = 0.5,
+    encoder: str = "resnet18",
+    width: float = 0.125,
     epochs: int = 6,
     batch_size: int = 256,
     optimizer: str = "adam",
@@ -20,7 +20,10 @@ def fast_siam_fashion_mnist(
     name: str = "fast_siam_fashion_mnist",
     **knobs,
 ):
-    """Trains, exports and judges; every knob of `sslzoo train fast_siam` is one here."""
+    """Trains, exports and judges; every knob of `sslzoo train fast_siam` is one here.
+
+    ResNet-18, as in the recipe of SimSiam.
+    """
     return sslzoo.pretrain(
         "fast_siam",
         "fashion_mnist",

@@ -84,7 +84,7 @@ def notebook(
     knob, values = next(iter(swept[exp_type].items()), ("alpha", (alpha,)))
     with sweep.Sweep(name, settings, runs, resume, overwrite, mlflow) as experiment:
         exports = str(Path(export_to) / name)
-        probe = Probe(le_data, max_images, le_epochs, le_lr)
+        probe = Probe(usl_data, le_data, max_images, le_epochs, le_lr)
 
         def train(knobs: dict, run: str, again: bool) -> dict:
             result = _pretrain(given | knobs, run, again, exports, experiment)
@@ -105,22 +105,28 @@ def notebook(
 
 
 class Probe:
-    """Judges encoders on one dataset.
+    """Judges encoders on one dataset, at the size of the images of the other, on which they were trained.
 
     Args:
+        trained_on: what encoders were trained on.
         data, max_images: what to judge on.
         epochs, learning_rate: of the linear probe.
     """
 
-    def __init__(self, data: str, max_images: int | None, epochs: int, learning_rate: float):
+    def __init__(self, trained_on: str, data: str, max_images: int | None, epochs: int, learning_rate: float):
         from sslzoo.data import restrict
         from sslzoo.plan import choose_size
 
         self.splits = restrict(sslzoo.data.load(data), None, max_images)
-        self.name, self.size = self.splits.train.name, choose_size(self.splits.train)
+        images = sslzoo.data.load(trained_on).train
+        self.name, self.size = self.splits.train.name, choose_size(images)
         self.options = dict(epochs=epochs, learning_rate=learning_rate)
         if self.splits.test is None:
             raise ValueError(f"{self.name} has no labels: --le_data is what encoders are judged on")
+        if images.shape[-1] != self.splits.train.shape[-1]:
+            raise ValueError(
+                f"{images.name} has {images.shape[-1]} channels, {self.name} {self.splits.train.shape[-1]}"
+            )
 
     def encoder(self, encoder) -> dict[str, float]:
         from sslzoo import evaluation

@@ -1,4 +1,4 @@
-"""SimSiam on Fashion-MNIST: 10 000 gray images of 28 x 28, Conv6 at half its width, 4 minutes on two cores."""
+"""SimSiam on Fashion-MNIST: 10 000 gray images, ResNet-18 at an eighth of its width, minutes on two cores."""
 
 import sslzoo
 from sslzoo.__main__ import recipe
@@ -6,9 +6,9 @@ from sslzoo.__main__ import recipe
 
 def sim_siam_fashion_mnist(
     max_images: int = 10000,
-    encoder: str = "conv6",
-    width: float = 0.5,
-    epochs: int = 12,
+    encoder: str = "resnet18",
+    width: float = 0.125,
+    epochs: int = 6,
     batch_size: int = 256,
     optimizer: str = "adam",
     learning_rate: float = 1e-3,
@@ -20,7 +20,10 @@ def sim_siam_fashion_mnist(
     name: str = "sim_siam_fashion_mnist",
     **knobs,
 ):
-    """Trains, exports and judges; every knob of `sslzoo train sim_siam` is one here."""
+    """Trains, exports and judges; every knob of `sslzoo train sim_siam` is one here.
+
+    ResNet-18: with Conv6, which has no BatchNorm, so short a training stayed at the untrained encoder's k-NN.
+    """
     return sslzoo.pretrain(
         "sim_siam",
         "fashion_mnist",

@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sslzoo import catalog, plots, sweep
 from sslzoo.evaluators.projection import pca, tsne
@@ -144,9 +145,12 @@ def test_the_notebooks_command_line_has_its_names_and_defaults():
 
 
 def test_the_alpha_experiment_leaves_table_plot_journal_and_encoders(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for number in range(40):  # larger than the digits that the encoders are judged on
+        Image.fromarray(RNG.integers(0, 255, (12, 12), dtype=np.uint8)).save(tmp_path / "photos" / f"{number}.png")
     alpha = recipe("notebook", ALPHAS=(0.01, 1.0))
-    knobs = dict(usl_type="ae_parallel", exp_type="alpha", usl_data="digits", le_data="digits", max_images=600)
-    knobs |= dict(width=0.1, latent_dim=8, usl_epochs=1, le_epochs=2, batch_size=200, runs=str(tmp_path))
+    knobs = dict(usl_type="ae_parallel", exp_type="alpha", usl_data=str(tmp_path / "photos"), le_data="digits")
+    knobs |= dict(max_images=600, width=0.1, latent_dim=8, usl_epochs=1, le_epochs=2, batch_size=20, runs=str(tmp_path))
     rows = alpha(**knobs, export_to=str(tmp_path / "exports"))
     folder = tmp_path / "notebook_ae_parallel_alpha"
     assert [row.get("alpha") for row in rows] == [None, None, 0.01, 1.0]
