@@ -1,4 +1,4 @@
-"""BYOL on Fashion-MNIST: 10 000 gray images, ResNet-18 at an eighth of its width, minutes on two cores."""
+"""BYOL on Fashion-MNIST: 10 000 gray images, ResNet-18 at an eighth of its width: some minutes on two cores."""
 
 import sslzoo
 from sslzoo.__main__ import recipe

@@ -1,4 +1,4 @@
-"""FastSiam on Fashion-MNIST: four views of 10 000 gray images, ResNet-18 at an eighth of its width, minutes on two cores."""
+"""FastSiam on Fashion-MNIST: four views of 10 000 gray images, ResNet-18 at an eighth of its width: some minutes."""
 
 import sslzoo
 from sslzoo.__main__ import recipe
