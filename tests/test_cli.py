@@ -78,7 +78,7 @@ def test_the_run_folder_holds_settings_metrics_events_views_and_checkpoints(trai
         "nt_xent_excess", "images_per_second", "data_wait",
     ):  # fmt: skip
         assert all(np.isfinite(line[figure]) for line in lines), figure
-    assert list((run / "events").glob("events*")) and (run / "checkpoints").glob("step-*")
+    assert list((run / "events").glob("events*")) and list((run / "checkpoints").glob("step-*"))
     assert Image.open(run / "views.png").size[0] > 100
 
 
