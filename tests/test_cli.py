@@ -184,8 +184,11 @@ def test_list_names_everything_in_the_zoo(capsys):
 def test_help_names_every_knob(name, capsys):
     command(["train", name, "--help"])
     said = capsys.readouterr().out
-    known = catalog.own_knobs(name) if name in catalog.methods() else {}
-    for knob in ("epochs", "overwrite", "strength", "width", *known):
+    if name in catalog.methods():
+        known = {"epochs", "overwrite", "strength", "width", *catalog.own_knobs(name)}
+    else:
+        known = {"overwrite", "width", *catalog.recipe_knobs(catalog.recipes()[name])}
+    for knob in known:
         assert f"--{knob.replace('_', '-')}" in said
 
 
@@ -258,4 +261,4 @@ def test_the_building_blocks_work_alone_with_plain_compile_and_fit():
     batches = sslzoo.data.load("digits").train.batches(64, seed=0, stop=100).map(views)
     first, second = model.fit(batches, epochs=2, verbose=0).history["loss"]
     assert second < first
-    assert set(views(batch)) == {"views", "index", "label"}
+    assert set(views(batch)) == {"views", "boxes", "index", "label"}

@@ -166,7 +166,8 @@ def test_saves_and_loads_through_keras(name, tmp_path):
     for one, two in zip(model.weights, loaded.weights, strict=True):
         assert np.array_equal(one, two), one.path
     assert int(loaded.optimizer.iterations) == 2
-    assert loaded.fit(batches(loaded, 1), verbose=0).history == model.fit(batches(model, 1), verbose=0).history
+    again, onward = (one.fit(batches(one, 1), verbose=0).history["loss"] for one in (loaded, model))
+    np.testing.assert_allclose(again, onward, rtol=1e-6)  # threads may add in another order
 
 
 @EVERY_METHOD
