@@ -62,13 +62,13 @@ def _list(words: list[str]) -> None:
     for title, entries in (("methods", catalog.methods()), ("recipes", catalog.recipes())):
         print(f"{title}:")
         for name, path in entries.items():
-            print(f"  {name:22} {knobs.summary(path)}")
+            print(f"  {name:34} {knobs.summary(path)}")
     for title, entries in (("encoders", catalog.encoders()), ("views", catalog.presets())):
         print(f"{title}:")
         for name, path in entries.items():
             own = (f"{k.name}={k.default}" for k in knobs.read(path, name).values() if k.name not in catalog.GIVEN)
-            print(f"  {name:22} {', '.join(own)}")
-    print(f"  {'keras.applications:NAME':22} any architecture of Keras, such as keras.applications:MobileNetV2")
+            print(f"  {name:34} {', '.join(own)}")
+    print(f"  {'keras.applications:NAME':34} any architecture of Keras, such as keras.applications:MobileNetV2")
 
 
 def _train(words: list[str], preview: bool = False) -> None:
