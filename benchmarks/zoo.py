@@ -107,13 +107,18 @@ def raw_pixels(data: str, max_images: int) -> dict[str, float]:
 
 def epochs_of(method: str, left: float, runs: int, rows: list[dict]) -> int:
     """The recipe's epochs, or fewer where `left` seconds are not enough for `runs` runs like those that are done."""
-    default = catalog.recipe_knobs(recipe_of(method))["epochs"].default
+    default = whole(method)
     done = [row for row in rows if "seconds" in row]
     if not done:
         return default
-    epoch = statistics.median(row["epoch_seconds"] for row in done)
-    rest = statistics.median(row["seconds"] - row["epochs"] * row["epoch_seconds"] for row in done)
-    return max(1, min(default, round((left / runs - rest) / epoch)))
+    training = statistics.mean(whole(row["method"]) * row["epoch_seconds"] for row in done)
+    rest = statistics.mean(row["seconds"] - row["epochs"] * row["epoch_seconds"] for row in done)
+    return max(1, min(default, round(default * (left / runs - rest) / training)))
+
+
+def whole(method: str) -> int:
+    """The epochs of a method's recipe."""
+    return catalog.recipe_knobs(recipe_of(method))["epochs"].default
 
 
 def table(rows: list[dict]) -> str:

@@ -15,7 +15,13 @@ COMMANDS = {
     "train": "train an encoder by a recipe or a method, export it, judge it",
     "tune": "search a recipe's knobs with KerasTuner, judged on held-out training data; export the best",
     "evaluate": "linear probe, k-NN and clustering of an exported encoder beside raw pixels and the untrained encoder",
-    "embed": "write the features of all images of a dataset to an .npz",
+    "doctor": "what is installed; with --distributed, whether every method trains alike on 1 and 2 devices and 2 workers",
+    "pack": "write data as TFRecord files and an index, which --data reads like the data itself",
+    "serve-data": "read data and make views for trainings elsewhere, which ask with --data-service",
+    "compare": "exported encoders side by side, with intervals of their differences and what their neighbours share",
+    "embed": "write the features of all images of a dataset to an .npz, .parquet, .tfrecord or .csv",
+    "export": "write an exported encoder as .keras, ONNX, LiteRT or safetensors too, each opened again and compared",
+    "import": "make an exported encoder of weights that were trained in PyTorch",
 }
 
 
@@ -23,7 +29,7 @@ def main(words: list[str] | None = None) -> None:
     """`sslzoo COMMAND ...`"""
     words = sys.argv[1:] if words is None else words
     parser = Parser(prog="sslzoo", description="Self-supervised learning for TensorFlow and Keras 3.")
-    parser.epilog = "commands:\n" + "\n".join(f"  {name:9} {text}" for name, text in COMMANDS.items())
+    parser.epilog = "commands:\n" + "\n".join(f"  {name:11} {text}" for name, text in COMMANDS.items())
     parser.epilog += "\n\nsslzoo COMMAND --help tells the rest."
     parser.add_argument("command", metavar="COMMAND", nargs="?")
     if not words or words[0] in ("-h", "--help"):
@@ -31,7 +37,7 @@ def main(words: list[str] | None = None) -> None:
         return
     if words[0] not in COMMANDS:
         parser.error(knobs.nearest("command", words[0], COMMANDS))
-    knobs.run(lambda: globals()[f"_{words[0]}"](words[1:]))
+    knobs.run(lambda: globals()[f"_{words[0].replace('-', '_')}"](words[1:]))
 
 
 def _import_tensorflow() -> None:
@@ -112,26 +118,113 @@ def _tune(words: list[str]) -> None:
 
 
 def _evaluate(words: list[str]) -> None:
-    given = _parse("evaluate", "evaluation.py", ("image_size", "seeds"), words)
+    if "--all" in words:
+        return _report([word for word in words if word != "--all"])
+    told = "\n--all writes a report from every side, a page with pictures: sslzoo evaluate --all --help"
+    given = _parse("evaluate", "evaluation.py", ("image_size", "seeds"), words, told)
     _import_tensorflow()
     from sslzoo import evaluate
 
     evaluate(given.pop("encoder"), given.pop("data"), **given)
 
 
+def _report(words: list[str]) -> None:
+    names = ("out", "images", "image_size", "tensorboard")
+    given = _parse("evaluate", "report/__init__.py", names, words, function="report")
+    _import_tensorflow()
+    from sslzoo.report import report
+
+    print(f"wrote {report(**given) / 'report.html'}, with report.md and report.json beside it")
+
+
+def _compare(words: list[str]) -> None:
+    parser = Parser(prog="sslzoo compare", description=COMMANDS["compare"])
+    parser.add_argument("encoders", metavar="MODEL", nargs="+", help="folders of exported encoders")
+    for name, knob in knobs.read(catalog.ROOT / "comparison.py", "compare").items():
+        if name != "encoders":
+            parser.add(knob)
+    given = vars(parser.parse_args(words))
+    _import_tensorflow()
+    from sslzoo.comparison import compare
+
+    print(compare(**given))
+
+
+def _doctor(words: list[str]) -> None:
+    parser = Parser(prog="sslzoo doctor", description=COMMANDS["doctor"])
+    for knob in knobs.read(catalog.ROOT / "doctor.py", "doctor").values():
+        parser.add(knob)
+    given = vars(parser.parse_args(words))
+    _import_tensorflow()
+    from sslzoo.doctor import doctor
+
+    sys.exit(1 if doctor(**given) else 0)
+
+
 def _embed(words: list[str]) -> None:
-    given = _parse("embed", "evaluation.py", ("out", "batch_size"), words)
+    given = _parse("embed", "embedding.py", ("out", "batch_size"), words)
     _import_tensorflow()
     from sslzoo import embed
 
     print(f"wrote {embed(**given)}")
 
 
-def _parse(command: str, file: str, names: tuple[str, ...], words: list[str]) -> dict:
+def _pack(words: list[str]) -> None:
+    parser = Parser(prog="sslzoo pack", description=COMMANDS["pack"])
+    parser.add_argument("data", metavar="DATA", help="a folder of images, or the name of a dataset")
+    parser.add_argument("out", metavar="OUT", help="the folder to write")
+    known = knobs.read(catalog.ROOT / "data" / "packing.py", "pack")
+    for name in ("max_size", "overwrite"):
+        parser.add(known[name])
+    given = vars(parser.parse_args(words))
+    _import_tensorflow()
+    from sslzoo.data import pack
+
+    print(f"wrote {pack(given.pop('data'), given.pop('out'), **given)}")
+
+
+def _serve_data(words: list[str]) -> None:
+    parser = Parser(prog="sslzoo serve-data", description=COMMANDS["serve-data"])
+    parser.add_argument("data", metavar="DATA", help="as for `sslzoo train`")
+    for knob in knobs.read(catalog.ROOT / "data" / "service.py", "serve_data").values():
+        if knob.name != "data":
+            parser.add(knob)
+    given = vars(parser.parse_args(words))
+    _import_tensorflow()
+    from sslzoo.data.service import serve_data
+
+    serve_data(**given)
+
+
+def _export(words: list[str]) -> None:
+    given = _parse("export", "formats.py", ("format", "out"), words)
+    _import_tensorflow()
+    from sslzoo.formats import export
+
+    for route, difference in export(**given).items():
+        print(f"  {route:42} {difference if isinstance(difference, str) else format(difference, '.1e')}")
+
+
+def _import(words: list[str]) -> None:
+    parser = Parser(prog="sslzoo import", description=COMMANDS["import"])
+    parser.add_argument("weights", metavar="WEIGHTS", help="a .safetensors, .pt or .pth file")
+    for name, knob in knobs.read(catalog.ROOT / "weights.py", "import_weights").items():
+        if name != "weights":
+            parser.add(knob)
+    given = vars(parser.parse_args(words))
+    _import_tensorflow()
+    from sslzoo.weights import import_weights
+
+    import_weights(**given)
+
+
+def _parse(
+    command: str, file: str, names: tuple[str, ...], words: list[str], told: str = "", function: str = ""
+) -> dict:
     """Words of a command whose first argument is the path of an exported encoder, and whose knobs are a function's."""
-    parser = Parser(prog=f"sslzoo {command}", description=COMMANDS[command])
+    parser = Parser(prog=f"sslzoo {command}", description=COMMANDS[command] + told)
     parser.add_argument("encoder", metavar="MODEL", help="folder of an exported encoder")
-    known = knobs.read(catalog.ROOT / file, command)
+    known = knobs.read(catalog.ROOT / file, function or command)
     for name in ("data", *names):
         parser.add(known[name])
     return vars(parser.parse_args(words))

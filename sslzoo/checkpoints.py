@@ -23,15 +23,23 @@ class Checkpoints(keras.callbacks.Callback):
         steps: one after so many steps too.
         minutes: one after so many minutes too.
         keep: the last so many stay.
+        writes: False for workers that leave it to another one, and only read.
     """
 
     def __init__(
-        self, model: keras.Model, folder: Path, steps: int | None = None, minutes: float | None = None, keep: int = 2
+        self,
+        model: keras.Model,
+        folder: Path,
+        steps: int | None = None,
+        minutes: float | None = None,
+        keep: int = 2,
+        writes: bool = True,
     ):
         super().__init__()
         self.trained = model
         self.checkpoint = tf.train.Checkpoint(model=model)
         self.folder, self.steps, self.minutes, self.keep = Path(folder), steps, minutes, keep
+        self.writes = writes
         self.saved_at = time.monotonic()
 
     def restore(self) -> int:
@@ -47,6 +55,8 @@ class Checkpoints(keras.callbacks.Callback):
     def save(self) -> int:
         """Writes a checkpoint and returns its step; OSError where it cannot, with nothing of it left."""
         step = self.trained.steps_done
+        if not self.writes:
+            return step
         try:
             with replacing(self.folder / f"step-{step}") as beside:
                 beside.mkdir()

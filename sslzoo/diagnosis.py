@@ -1,11 +1,13 @@
 """What went wrong in a step whose loss is not finite: the steps since the last checkpoint are done again to see it."""
 
+import functools
 from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from sslzoo import replicas
 from sslzoo.checkpoints import Checkpoints
 from sslzoo.files import replacing
 
@@ -31,7 +33,10 @@ def diagnose(model: keras.Model, batches: Callable, checkpoints: Checkpoints, st
     if step - 1 - start > REPEATED:
         return f"the batch is saved in {path}"
     if step - 1 > start:
-        model.fit(batches(start, step - 1), epochs=1, verbose=0)
+        onward = functools.partial(batches, start, step - 1)
+        model.fit(
+            replicas.deal(model.distribute_strategy, onward), epochs=1, steps_per_epoch=step - 1 - start, verbose=0
+        )
     return f"the first that is not finite is {first_bad(model, batch)}; the batch is saved in {path}"
 
 

@@ -25,6 +25,7 @@ class SSLModel(keras.Model):
     paper: str = ""  # its address
     views: str = "simclr"  # the function of views/presets.py that makes the paper's views
     supervised: bool = False  # whether a batch must have `label`
+    micro_batches: bool = True  # whether images go through nothing but `encoder`, which can take them in parts
 
     def __init__(self, encoder: keras.Model, **kwargs):
         super().__init__(**kwargs)
@@ -97,12 +98,12 @@ class SSLModel(keras.Model):
         self.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
         self.after_step(**outputs)
         self.loss_tracker.update_state(loss)
-        return {"loss": self.loss_tracker.result()}
+        return replicas.figures({"loss": self.loss_tracker.result()})
 
     def test_step(self, batch: dict) -> dict:
         batch = self.augment(batch) if self.augment else batch
         self.loss_tracker.update_state(self.objective(**self(batch, training=False)))
-        return {"loss": self.loss_tracker.result()}
+        return replicas.figures({"loss": self.loss_tracker.result()})
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
         """Nothing is built lazily; what Keras does here fails under MultiWorkerMirroredStrategy (keras#20585)."""

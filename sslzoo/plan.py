@@ -1,5 +1,6 @@
 """What a pretraining is made of: names turned into objects, before anything runs."""
 
+import re
 from collections.abc import Iterator
 from inspect import signature
 from pathlib import Path
@@ -9,9 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo import catalog, encoders, evaluation, layerwise, methods, optimizers, replicas
-from sslzoo.data import Dataset, load, restrict
+from sslzoo.data import Dataset, Splits, cached, load, restrict
+from sslzoo.data.service import served
 from sslzoo.evaluators.knn import knn
 from sslzoo.knobs import nearest, read
+from sslzoo.microbatch import in_parts
 from sslzoo.model import SSLModel
 from sslzoo.monitors import Health, OnlineKNN
 from sslzoo.views import Views, presets, sheet
@@ -27,21 +30,27 @@ class Plan:
     Args:
         settings: every knob that says what is trained: those of `pretrain`, of the method, the encoder and the views.
         knobs: those of them that are the method's, the encoder's or the views'.
+        cache: folder of decoded pixels, for data that do not fit into memory.
+        data_service: grpc://host:port of what reads the data and makes the views.
 
     Raises:
         ValueError: a wrong name or value.
     """
 
-    name = ""
     checkpoints: dict  # arguments of Checkpoints
 
-    def __init__(self, settings: dict, knobs: dict):
+    def __init__(self, settings: dict, knobs: dict, cache: str | None = None, data_service: str | None = None):
         preset = _preset(settings["method"], settings["preset"])
         self.knobs = _route(knobs, settings["method"], settings["encoder"], preset)
         if settings["layerwise"] and "decoder" in signature(methods.find(settings["method"])).parameters:
             self.knobs["method"].setdefault("decoder", "symmetric")
         self.splits = restrict(load(settings["data"]), settings["classes"], settings["max_images"])
+        if cache:
+            self.splits = Splits(*(part and cached(part, cache) for part in self.splits))
         self.train_set, self.test_set = self.splits
+        # Without what makes a folder's name a pattern, or two lines.
+        plain = re.sub(r"[][\\\n]+", "-", self.train_set.name).strip("-")
+        self.name = f"{settings['method']}_{plain}"
         self._check(settings)
         self.size = settings["image_size"] or choose_size(self.train_set)
         self.image_shape = (self.size, self.size, self.train_set.shape[-1])
@@ -51,6 +60,7 @@ class Plan:
         self.fingerprint = self.train_set.fingerprint()
         data = f"{self.train_set.name}, fingerprint {self.fingerprint}"
         self.settings = settings | {"data": data, "image_size": self.size}
+        self.service = served(self.train_set, data_service) if data_service else None
 
     def _check(self, settings: dict) -> None:
         evaluation.announce(self.train_set)
@@ -61,6 +71,19 @@ class Plan:
                 f"a batch of {settings['batch_size']} is larger than the data, {len(self.train_set)} images: "
                 f"--batch-size {max(2, len(self.train_set) // 4)} leaves a few steps an epoch"
             )
+        devices = replicas.strategy(settings["strategy"]).num_replicas_in_sync
+        if settings["batch_size"] % devices:
+            nearby = max(1, settings["batch_size"] // devices) * devices
+            raise ValueError(
+                f"a batch of {settings['batch_size']} has no equal parts for {devices} devices: --batch-size {nearby}"
+            )
+        parts = settings["micro_batch"]
+        if parts and (parts < 1 or settings["batch_size"] // devices % parts):
+            raise ValueError(
+                f"a micro-batch of {parts} does not divide the {settings['batch_size'] // devices} images of a device"
+            )
+        if parts and not methods.find(settings["method"]).micro_batches:
+            raise ValueError(f"{settings['method']} looks into its encoder, which so cannot take micro-batches")
         if methods.find(settings["method"]).supervised and self.train_set.labels is None:
             raise ValueError(
                 f"{settings['method']} learns from labels, {self.train_set.name} has none: give one folder a class"
@@ -110,8 +133,13 @@ class Plan:
                 yield block, model
             before = model
 
+    @property
+    def strategy(self) -> tf.distribute.Strategy:
+        """How the training is spread over devices and workers."""
+        return replicas.strategy(self.settings["strategy"])
+
     def _scope(self):
-        return replicas.strategy(self.settings["strategy"]).scope()
+        return self.strategy.scope()
 
     def _method(self, encoder: keras.Model | None = None) -> SSLModel:
         keras.config.set_dtype_policy(self.settings["precision"])
@@ -129,9 +157,15 @@ class Plan:
         schedule = optimizers.WarmupCosine(peak, total, warmup_steps=round(s["warmup"] * total))
         model.augment = self.augment if s["augment_on"] == "device" else None
         model.total_steps, model.steps_per_epoch = total, self.steps
+        if s["micro_batch"]:
+            in_parts(model.encoder, s["micro_batch"])
         model.compile(optimizers.make(s["optimizer"], schedule, weight_decay=s["weight_decay"]))
         print(f"{model.encoder.name}: {model.encoder.count_params():,} parameters, input {self.image_shape}")
         print(f"{line}; {s['optimizer']}, {total} steps")
+        if self.strategy.num_replicas_in_sync > 1:
+            print(replicas.describe(self.strategy, s["batch_size"]))
+        if s["micro_batch"]:
+            print(f"the encoder takes {s['micro_batch']} images at a time, which its BatchNorm, if any, sees alone")
         return model
 
     def _given(self) -> dict:
@@ -140,12 +174,15 @@ class Plan:
         classes = 0 if labels is None else int(labels.max()) + 1
         return {"input_shape": self.image_shape, "dataset_size": len(self.train_set), "num_classes": classes}
 
-    def batches(self, start: int, stop: int) -> tf.data.Dataset:
-        """The training batches of the steps start..stop - 1."""
+    def batches(self, start: int, stop: int, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
+        """The training batches of the steps start..stop - 1, or this worker's rows of them."""
         s = self.settings
-        batches = self.train_set.batches(s["batch_size"], seed=s["seed"], start=start, stop=stop)
+        dealer = self.service or self.train_set
+        batches = dealer.batches(s["batch_size"], seed=s["seed"], start=start, stop=stop, share=share)
         if s["augment_on"] == "host":
             batches = batches.map(self.augment, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        if self.service:
+            batches = self.service.offload(batches)
         return batches.prefetch(tf.data.AUTOTUNE)
 
     def health(self, model: SSLModel) -> Health:

@@ -1,14 +1,15 @@
 """The one call: train, export, evaluate and report."""
 
 import contextlib
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import tensorflow as tf
 
-from sslzoo import evaluation, layerwise, provenance
+from sslzoo import evaluation, layerwise, provenance, replicas
 from sslzoo.checkpoints import Checkpoints
 from sslzoo.data import describe
 from sslzoo.evaluators.report import Row, markdown, table
@@ -23,7 +24,7 @@ from sslzoo.train import EpochLine, train
 
 # Where and how a run goes, not what it is.
 PLACES = ("resume", "extend", "change", "overwrite", "preview", "runs", "export_to", "evaluate", "name", "mlflow")
-PLACES += ("checkpoint_steps", "checkpoint_minutes", "keep_checkpoints")
+PLACES += ("checkpoint_steps", "checkpoint_minutes", "keep_checkpoints", "cache", "data_service")
 
 
 @dataclass
@@ -57,6 +58,7 @@ def pretrain(
     preset: str | None = None,
     augment_on: str = "host",
     strategy: str = "auto",
+    micro_batch: int | None = None,
     precision: str = "float32",
     seed: int = 0,
     deterministic: bool = False,
@@ -70,6 +72,8 @@ def pretrain(
     checkpoint_steps: int | None = None,
     checkpoint_minutes: float | None = None,
     keep_checkpoints: int = 2,
+    cache: str | None = None,
+    data_service: str | None = None,
     overwrite: bool = False,
     preview: bool = False,
     mlflow: bool = False,
@@ -96,7 +100,10 @@ def pretrain(
             is a chain of layers such as conv6.
         preset: views as another method makes them, a function of views/presets.py.
         augment_on: "host" makes the views in tf.data, "device" inside the training step; they are the same.
-        strategy: "auto", "one" or "mirrored".
+        strategy: "auto" (all GPUs), "one", "mirrored", "multi-worker" (TF_CONFIG names the workers; the first one
+            writes to `runs`, which all of them see), or "tpu" (experimental).
+        micro_batch: images that pass through the encoder at a time, for batches larger than the memory; the gradient
+            stays that of the whole batch.
         precision: "float32", "mixed_float16" or "mixed_bfloat16".
         seed: of weights, data order and views.
         deterministic: equal runs give equal bits on a GPU too, more slowly; on CPUs they do anyway.
@@ -110,6 +117,8 @@ def pretrain(
         checkpoint_steps: save after every so many steps, and not only after each epoch.
         checkpoint_minutes: save after every so many minutes, and not only after each epoch.
         keep_checkpoints: the last so many stay.
+        cache: folder to keep decoded pixels in, for data that do not fit into memory; later runs find them there.
+        data_service: grpc://host:port of `sslzoo serve-data`, which then reads the data and makes the views.
         overwrite: replace the run and the export of that name.
         mlflow: log the run to MLflow too; MLFLOW_TRACKING_URI, or else sqlite:///mlflow.db.
         preview: only draw the contact sheet of the views and count what they do.
@@ -125,8 +134,9 @@ def pretrain(
     free = None if change else {"strategy", "epochs"} if extend else {"strategy"}
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-    plan = Plan(settings, knobs)
-    plan.name = name or f"{method}_{plan.train_set.name}"
+    spread = replicas.strategy(strategy)  # which several workers have to make before anything else
+    plan = Plan(settings, knobs, cache, data_service)
+    plan.name = name or plan.name
     if preview:
         plan.draw_views(Path(runs) / f"{plan.name}-views.png")
         return None
@@ -134,13 +144,16 @@ def pretrain(
     if exported and not resume:
         refuse_existing(exported, overwrite)
     folder = Path(runs) / plan.name
+    train_all = _train_blocks if layerwise else _train_whole
+    if not replicas.is_chief(spread):
+        return _follow(plan, train_all, folder)
     tracker = MLflow(folder, plan.name, plan.settings, exported) if mlflow else contextlib.nullcontext()
     model = plan.build()
     with Run(folder, plan.settings, resume, overwrite, free) as run, tracker:
         print(f"run folder {run.path}")
         plan.draw_views(run.path / "views.png")
-        train_all = _train_blocks if layerwise else _train_whole
         plan.checkpoints = dict(steps=checkpoint_steps, minutes=checkpoint_minutes, keep=keep_checkpoints)
+        replicas.meet(spread)
         with _naming_memory(batch_size):
             result = train_all(plan, model, run.path, [tracker] * mlflow, evaluate and plan.test_set is not None)
         facts = _export(plan, result, exported, overwrite or resume) if exported else None
@@ -162,6 +175,15 @@ def _naming_memory(batch_size: int) -> Iterator[None]:
         raise ValueError(
             f"out of memory with a batch of {batch_size}: try --batch-size {max(2, batch_size // 2)} ({line})"
         ) from error
+
+
+def _follow(plan: Plan, train_all: Callable, folder: Path) -> Result:
+    """The part of a worker that is not the first: it trains; telling, judging and writing are that one's."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        model = plan.build()
+        plan.checkpoints = dict(writes=False)
+        replicas.meet(plan.strategy)
+        return train_all(plan, model, folder, [], judge=False)
 
 
 def _train_whole(plan: Plan, model: SSLModel, folder: Path, trackers: list, judge: bool) -> Result:
@@ -197,25 +219,28 @@ def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int
     epochs, steps = plan.settings["epochs"], plan.steps
     stages = len(layerwise.blocks(plan.untrained)) if plan.settings["layerwise"] else 1
     health, throughput = plan.health(model), Throughput(plan.settings["batch_size"], stages * epochs, steps)
-    before = stage * epochs * steps
-    trackers = [
-        *trackers,
-        EpochLine(stages * epochs),
-        JsonLines(folder / "metrics.jsonl", before),
-        TensorBoard(folder / "events", folder / "views.png", before),
-    ]
+    callbacks = []
+    if replicas.is_chief(plan.strategy):
+        callbacks = [throughput, health, Excess(plan.settings["batch_size"]), *plan.online_knn(model), *trackers]
+        callbacks += [EpochLine(stages * epochs), *_records(folder, stage * epochs * steps)]
     train(
         model,
-        lambda start, stop: throughput.watch(plan.batches(start, stop)),
+        lambda start, stop, **share: throughput.watch(plan.batches(start, stop, **share)),
         epochs,
         steps,
         Checkpoints(model, folder / "checkpoints" / (f"stage{stage + 1}" if stages > 1 else ""), **plan.checkpoints),
-        [throughput, health, Excess(plan.settings["batch_size"]), *plan.online_knn(model), *trackers],
+        callbacks,
         epochs_before=stage * epochs,
     )
     verdict = health.judge()
     print(f"verdict: {verdict}")
     return Result(model, folder, plan, verdict=verdict)
+
+
+def _records(folder: Path, steps_before: int) -> list:
+    """What keeps the figures of a run in its folder."""
+    sheet = folder / "views.png"
+    return [JsonLines(folder / "metrics.jsonl", steps_before), TensorBoard(folder / "events", sheet, steps_before)]
 
 
 def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:

@@ -1,17 +1,112 @@
-"""All that is known about tf.distribute: which strategy, how many replicas, the batch over all of them."""
+"""All that is known about tf.distribute: which strategy, how many replicas and workers, the batch over all of them."""
+
+import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
-STRATEGIES = ("auto", "one", "mirrored")
+STRATEGIES = ("auto", "one", "mirrored", "multi-worker", "tpu")
 
 
 def strategy(name: str = "auto") -> tf.distribute.Strategy:
-    """The strategy of that name; "auto" mirrors over the GPUs where there is more than one."""
+    """The strategy of that name; "auto" mirrors over the GPUs where there is more than one.
+
+    "multi-worker" reads TF_CONFIG, and has to be made before anything else is computed. "tpu" was never tried.
+
+    Raises:
+        ValueError: no such strategy, or no cluster for it.
+    """
+    if name in ("parameter-server", "parameter_server"):
+        raise ValueError("Keras 3 cannot fit under ParameterServerStrategy: choose mirrored, or multi-worker")
     if name not in STRATEGIES:
         raise ValueError(f"no strategy {name!r}: choose one of {', '.join(STRATEGIES)}")
+    if name == "multi-worker":
+        return _multi_worker()
+    if name == "tpu":
+        return _tpu()
     if name == "mirrored" or (name == "auto" and len(tf.config.list_logical_devices("GPU")) > 1):
-        return tf.distribute.MirroredStrategy()
+        return _mirrored()
     return tf.distribute.get_strategy()
+
+
+# A second one of a kind crashes TensorFlow: each is made once.
+
+
+@functools.cache
+def _mirrored() -> tf.distribute.Strategy:
+    return tf.distribute.MirroredStrategy()
+
+
+@functools.cache
+def _multi_worker() -> tf.distribute.Strategy:
+    cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    if not cluster.cluster_spec().as_dict().get("worker"):
+        example = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
+        raise ValueError(f"multi-worker needs all workers' addresses and which one this is: TF_CONFIG='{example}'")
+    return tf.distribute.MultiWorkerMirroredStrategy(cluster)
+
+
+@functools.cache
+def _tpu() -> tf.distribute.Strategy:
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (ValueError, tf.errors.OpError) as error:
+        raise ValueError(f"no TPU is found ({str(error).splitlines()[0]}): choose another --strategy") from None
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def workers(chosen: tf.distribute.Strategy) -> int:
+    """Processes that train together."""
+    resolver = chosen.cluster_resolver
+    return len(resolver.cluster_spec().as_dict().get("worker", [0])) if resolver else 1
+
+
+def describe(chosen: tf.distribute.Strategy, batch_size: int) -> str:
+    """One line: how a batch is spread."""
+    devices, processes = chosen.num_replicas_in_sync, workers(chosen)
+    where = f"{devices} devices of {processes} worker{'s' * (processes > 1)}"
+    part = f"{batch_size // devices} images of each batch of {batch_size}"
+    return f"{where}: {part} on each; losses and BatchNorm see the whole batch"
+
+
+def is_chief(chosen: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes: alone, or the first worker."""
+    return workers(chosen) == 1 or chosen.cluster_resolver.task_id == 0
+
+
+def meet(chosen: tf.distribute.Strategy) -> None:
+    """Waits until all workers have come here."""
+    if workers(chosen) > 1:
+        chosen.reduce("SUM", chosen.run(lambda: tf.ones(())), axis=None)
+
+
+def deal(chosen: tf.distribute.Strategy, batches: Callable[..., tf.data.Dataset]) -> tf.data.Dataset:
+    """What `fit` is given: all of the global batches, or to each worker its own rows of them.
+
+    Args:
+        chosen: the strategy.
+        batches: gives the global batches; with share=(number, of), that one of so many equal parts of each.
+    """
+    if workers(chosen) == 1:
+        return batches()
+
+    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        local = context.num_replicas_in_sync // context.num_input_pipelines
+        part = batches(share=(context.input_pipeline_id, context.num_input_pipelines))
+        if local == 1:
+            return part
+        rows = tf.nest.flatten(part.element_spec)[0].shape[0]
+        return part.rebatch(rows // local, drop_remainder=True)
+
+    return chosen.distribute_datasets_from_function(of_worker)
+
+
+def figures(logs: dict) -> dict:
+    """The logs of a step as Keras takes them: with an axis to reduce where there are several workers."""
+    several = workers(tf.distribute.get_strategy()) > 1
+    return {name: value[None] for name, value in logs.items()} if several else logs
 
 
 def count() -> int:

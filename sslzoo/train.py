@@ -1,5 +1,6 @@
 """The training loop around Keras' fit: steps, checkpoints, and an end that loses nothing."""
 
+import functools
 import gc
 import math
 import signal
@@ -10,6 +11,7 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
+from sslzoo import replicas
 from sslzoo.checkpoints import Checkpoints
 from sslzoo.diagnosis import diagnose
 
@@ -101,11 +103,12 @@ def train(
     Args:
         model: compiled.
         batches: (start, stop) -> the batches of the steps start..stop - 1; a function of the step alone, so that a
-            resumed run sees what an uninterrupted one sees.
+            resumed run sees what an uninterrupted one sees. Several workers ask with share=(number, of) for theirs.
         callbacks: called before the checkpoint of an epoch is written.
         epochs_before: done by earlier stages of the run; epochs and batches count on from there.
 
     Raises:
+        ConnectionError: another worker ended or does not answer.
         Diverged: the loss is not finite; names the step and what was the first not to be finite.
         KeyboardInterrupt: after saving a checkpoint; its text says where and how to go on.
     """
@@ -117,9 +120,18 @@ def train(
             return
     except KeyboardInterrupt:
         pass  # and let go of the frames of the training, whose data threads would outlive it
+    except tf.errors.OpError as error:
+        if "Collective ops is aborted" not in error.message:
+            raise
+        line = f"another worker is gone, at step {model.steps_done}: start all of them again with --resume"
+        raise ConnectionError(line) from None
     except Diverged as error:
         steps_before = epochs_before * steps_per_epoch
-        where = diagnose(model, lambda a, b: batches(steps_before + a, steps_before + b), checkpoints, error.step)
+
+        def of_stage(start: int, stop: int, **share) -> tf.data.Dataset:
+            return batches(steps_before + start, steps_before + stop, **share)
+
+        where = diagnose(model, of_stage, checkpoints, error.step)
         raise Diverged(f"{error}; {where}", error.step) from None
     gc.collect()
     step = checkpoints.save()
@@ -142,8 +154,9 @@ def _fit(
         epoch, done = divmod(step, steps_per_epoch)
         # A run that was stopped in mid-epoch first finishes that epoch: Keras has one length for all of a fit.
         last = epoch + 1 if done else epochs
+        onward = functools.partial(batches, steps_before + step, steps_before + last * steps_per_epoch)
         model.fit(
-            batches(steps_before + step, steps_before + last * steps_per_epoch),
+            replicas.deal(model.distribute_strategy, onward),
             initial_epoch=epochs_before + epoch,
             epochs=epochs_before + last,
             steps_per_epoch=steps_per_epoch - done,

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_methods import COUNT, SIZE, batch, batches, build, flat, transformer
 
 from sslzoo import encoders, losses, methods, replicas
 from sslzoo.heads import Prototypes
+from sslzoo.miniatures import COUNT, SIZE, batch, batches, build, flat, transformer
 from sslzoo.targets import STATISTICS
 from sslzoo.views import Views, presets
 

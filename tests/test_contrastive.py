@@ -6,9 +6,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import test_methods as contracts
 
-from sslzoo import catalog, losses, methods
+from sslzoo import catalog, losses, methods, miniatures
 from sslzoo.targets import in_groups
 
 RNG = np.random.default_rng(0)
@@ -354,29 +353,29 @@ def test_values_are_lightlys():
 
 
 def outputs_of(model, training=False):
-    return model(contracts.batch(model), training=training)
+    return model(miniatures.batch(model), training=training)
 
 
 def rows(seed=3):
     """As many embeddings as the contracts' batch has images, drawn rather than computed."""
-    return np.random.default_rng(seed).normal(size=(contracts.COUNT, 16)).astype("float32")
+    return np.random.default_rng(seed).normal(size=(miniatures.COUNT, 16)).astype("float32")
 
 
 def build(name, **knobs):
     keras.utils.set_random_seed(0)
     known = catalog.knobs.read(catalog.methods()[name], methods.find(name).__name__)
-    small = {key: value for key, value in contracts.SMALL.items() if key in known}
-    model = methods.find(name)(contracts.residual(), **small | knobs)
+    small = {key: value for key, value in miniatures.SMALL.items() if key in known}
+    model = methods.find(name)(miniatures.residual(), **small | knobs)
     model.compile(keras.optimizers.SGD(0.05, momentum=0.9))
     return model
 
 
 def train(model, steps=1):
-    return model.fit(contracts.batches(model, steps), verbose=0).history["loss"]
+    return model.fit(miniatures.batches(model, steps), verbose=0).history["loss"]
 
 
 def test_the_whole_objective_of_simple_methods_is_the_formula_of_their_embeddings():
-    labels = np.arange(contracts.COUNT) % 4
+    labels = np.arange(miniatures.COUNT) % 4
     formulas = {
         ("dcl", "sigma", 0.0): lambda a, b: dcl_by_the_paper(a, b, 0.1),
         ("dcl", "sigma", 0.5): lambda a, b: dcl_by_the_paper(a, b, 0.1, dclw_weights(a, b, 0.5)),
@@ -418,7 +417,7 @@ def test_siamese_weighs_like_and_unlike_pairs_the_same(negatives):
 def test_mocos_positive_is_the_key_of_the_other_view_and_its_negatives_are_the_queue():
     model = build("moco")
     outputs = outputs_of(model)
-    view_a, view_b = contracts.views(model)
+    view_a, view_b = miniatures.views(model)
     query = model.projector(model.encoder(view_a, training=False))
     key = model.target_projector(model.target_encoder(view_b, training=False))
     expected = info_nce_by_the_paper(np.array(query), np.array(key), np.array(model.queue.rows), 0.2)
@@ -458,7 +457,7 @@ def test_moco_v1_has_a_linear_projector_and_v2_none_but_relu_and_dense():
 
 def test_keys_are_normalized_in_groups_of_images_and_come_back_in_order():
     model = build("moco")
-    _, view = contracts.views(model)
+    _, view = miniatures.views(model)
     outputs = np.array(in_groups(lambda images: model.target_encoder(images, training=True), view, 4))
     for group in range(4):
         alone = model.target_encoder(view[group::4], training=True)
@@ -473,7 +472,7 @@ def test_keys_are_normalized_in_groups_of_images_and_come_back_in_order():
 def test_a_key_knows_less_of_the_whole_batch_when_it_is_normalized_in_groups():
     """What MoCo's shuffled BatchNorm is for: how much a key changes with images that are not its own."""
     model = build("moco")
-    _, view = contracts.views(model)
+    _, view = miniatures.views(model)
     other = view.copy()
     other[1::4] = 1 - other[1::4]
     change = {}
@@ -523,7 +522,7 @@ def test_nnclr_takes_the_nearest_of_the_queue_and_its_gradient_flows_through_pre
 
 
 def test_nnclr_with_a_queue_of_exactly_the_batch_is_cross_view_info_nce_of_the_predictions():
-    model = build("nnclr", queue_size=contracts.COUNT)
+    model = build("nnclr", queue_size=miniatures.COUNT)
     z, p = rows(), rows(5)
     model.after_step(z_a=z)
     value = float(model.objective(z_a=z, z_b=z, p_a=p, p_b=p))
@@ -557,7 +556,7 @@ def test_moco_v3s_heads_have_the_papers_norms():
 
 def test_direct_clr_sends_no_gradient_to_the_other_features():
     model = build("direct_clr", projection_dim=5)
-    images = contracts.views(model)
+    images = miniatures.views(model)
     with tf.GradientTape() as tape:
         features = [tf.identity(model.encoder(view)) for view in images]
         for part in features:
@@ -618,7 +617,7 @@ def test_variants_train_on_two_replicas_like_on_one(name, knobs, mirrored):
 
 
 def test_spread_mixes_sup_con_and_class_conditional_info_nce():
-    labels = np.arange(contracts.COUNT) % 4
+    labels = np.arange(miniatures.COUNT) % 4
     for weight in (0.0, 0.3, 1.0):
         model = build("spread", spread_weight=weight, reconstruction_weight=0.0)
         outputs = outputs_of(model)
@@ -631,9 +630,9 @@ def test_spread_mixes_sup_con_and_class_conditional_info_nce():
 def test_spread_reconstructs_an_image_from_its_embedding_and_its_label():
     model = build("spread")
     outputs = outputs_of(model)
-    label = np.eye(4, dtype="float32")[np.arange(contracts.COUNT) % 4]
+    label = np.eye(4, dtype="float32")[np.arange(miniatures.COUNT) % 4]
     errors = []
-    for view, z in zip(contracts.views(model), (outputs["z_a"], outputs["z_b"]), strict=True):
+    for view, z in zip(miniatures.views(model), (outputs["z_a"], outputs["z_b"]), strict=True):
         image = np.array(model.decoder(np.concatenate([z, label], axis=1)))
         errors.append(np.mean((view - image) ** 2, axis=(1, 2, 3)))
     np.testing.assert_allclose(outputs["errors"], np.mean(errors, axis=0), rtol=1e-4)
@@ -644,7 +643,7 @@ def test_simclr_v2s_fine_tuned_part_ends_after_the_first_layer_and_shares_its_we
     part = model.encoder_with_first_layer()
     assert part.output_shape == (None, 32)
     train(model, 2)
-    view, _ = contracts.views(model)
+    view, _ = miniatures.views(model)
     dense, norm, *_ = model.projector.layers
     expected = np.maximum(norm(dense(model.encoder(view, training=False)), training=False), 0)
     np.testing.assert_allclose(part(view, training=False), expected, atol=1e-5)

@@ -3,109 +3,11 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from sslzoo import catalog, encoders, methods
-from sslzoo.encoders.resnet import resnet
-from sslzoo.encoders.vit import vit
-from sslzoo.views import presets
+from sslzoo.miniatures import COUNT, SIZE, arguments, batch, batches, build, flat, losses_of, views
 
-SIZE, COUNT = 16, 32
 EVERY_METHOD = pytest.mark.parametrize("name", catalog.methods())
-SMALL = {
-    "hidden_dim": 32,
-    "projection_dim": 16,
-    "queue_size": 48,  # which the batch does not divide
-    "norm_groups": 4,
-    "hardest": 16,
-    "mixed": 8,
-    "query_mixed": 8,
-    "spread_weight": 0.9,  # SupCon alone cannot fall far: all images of a label share its softmax
-    "ema_rate": 0.1,  # thirty steps are few for a teacher that moves a thousandth
-    "predictor_dim": 32,
-    "prototypes": 24,
-    "whitening_size": COUNT,
-    "covariance_rate": 0.9,  # of TiCo, whose loss rises until its covariance is that of its embeddings
-    "input_shape": (SIZE, SIZE, 3),
-    "dataset_size": COUNT,
-    "num_classes": 4,
-    "grid": 3,
-    "farthest_row": 2,
-    "context_blocks": 2,
-}
-OWN = {
-    # Its views meet in the bank alone, and CPC has a context network in between: both need more than thirty steps.
-    "pirl": {"negatives": 64, "temperature": 0.2, "jigsaw_weight": 0.7},
-    "cpc": {"projection_dim": 64, "hidden_dim": 128},
-    "distill": {"teacher": lambda: opinionated()},
-    "dino": {"projection_dim": 64},  # in 16 dimensions its sharp teacher blows rounding errors up
-    # A rounding error may change who matches whom, which long steps of SGD would blow up.
-    "vicreg_l": {"invariance": 1.0, "variance": 1.0, "covariance": 0.04},
-}
-
-
-def images(count, seed=0):
-    """`count` noisy views of images that differ in colour and bright half: easy to tell apart."""
-    rng = np.random.default_rng(seed)
-    colour = rng.uniform(size=(COUNT, 1, 1, 3))
-    half = (np.arange(SIZE) < SIZE // 2)[None, :, None, None] * rng.uniform(size=(COUNT, 1, 1, 1))
-    clean = np.clip(0.5 * colour + 0.5 * half + np.zeros((COUNT, SIZE, SIZE, 3)), 0, 1)
-    noisy = [np.clip(clean + rng.normal(scale=0.05, size=clean.shape), 0, 1) for _ in range(count)]
-    return [view.astype("float32") for view in noisy]
-
-
-def views(model, seed=0):
-    """As many of them, and as large, as the method's preset makes."""
-    sides = [view.size for view in getattr(presets, model.views)(SIZE)]
-    small = [np.arange(side) * SIZE // side for side in sides]
-    return tuple(view[:, some][:, :, some] for view, some in zip(images(len(sides), seed), small, strict=True))
-
-
-def batch(model, seed=0):
-    """One batch as training gives it."""
-    index, made = np.arange(COUNT), views(model, seed)
-    whole = np.tile(np.array([0, 0, 1, 1, 0], "float32"), (COUNT, 1))
-    boxes = (whole,) * len(made)
-    return {"views": made, "boxes": boxes, "index": index, "label": (index % 4).astype("int32")}
-
-
-def residual(blocks=(1, 1)):
-    """A small encoder with all that large ones have: convolutions, BatchNorm, shortcuts."""
-    return resnet((SIZE, SIZE, 3), blocks, bottleneck=False, width=0.125)
-
-
-def transformer():
-    """A small encoder with tokens."""
-    return vit((SIZE, SIZE, 3), 32, 2, depth=2)
-
-
-def opinionated():
-    """A teacher that has learned nothing but is nearly sure of one of eight outputs."""
-    sure = keras.initializers.RandomNormal(stddev=1.0)
-    layers = keras.layers.Flatten(), keras.layers.Dense(8, kernel_initializer=sure, dtype="float32")
-    return keras.Sequential([keras.Input((SIZE, SIZE, 3)), *layers])
-
-
-TOKENS = {"msn"}  # methods that need them
-
-
-def build(name, encoder=None, optimizer=None):
-    keras.utils.set_random_seed(0)
-    known = catalog.knobs.read(*_place(name))
-    small = {key: value for key, value in (SMALL | OWN.get(name, {})).items() if key in known}
-    small = {key: value() if callable(value) else value for key, value in small.items()}
-    encoder = encoder or (transformer if name in TOKENS else residual)
-    model = methods.find(name)(encoder(), **small)
-    model.compile(optimizer or keras.optimizers.SGD(0.05, momentum=0.9))
-    return model
-
-
-def batches(model, steps, seed=0):
-    return tf.data.Dataset.from_tensors(batch(model, seed)).repeat(steps)
-
-
-def losses_of(model, steps):
-    return [model.fit(batches(model, 1), verbose=0).history["loss"][0] for _ in range(steps)]
 
 
 def losses_and_weights(name):
@@ -113,10 +15,6 @@ def losses_and_weights(name):
     model = build(name, optimizer=keras.optimizers.SGD(0.05))
     before = flat(model)
     return losses_of(model, 4), before, flat(model)
-
-
-def flat(model):
-    return np.concatenate([np.ravel(keras.ops.convert_to_numpy(weight)) for weight in model.weights])
 
 
 @EVERY_METHOD
@@ -194,12 +92,7 @@ def test_names_its_paper_and_its_views(name):
 @EVERY_METHOD
 def test_constructor_arguments_are_the_config(name):
     model = build(name)
-    assert set(model.get_config()) == {"encoder", "name", *catalog.knobs.read(*_place(name))}
-
-
-def _place(name):
-    path = catalog.methods()[name]
-    return path, catalog.class_name(path)
+    assert set(model.get_config()) == {"encoder", "name", *arguments(name)}
 
 
 def test_a_misspelt_method_gets_the_nearest():
@@ -223,3 +116,19 @@ def test_views_seen_together_share_batchnorm_statistics():
     outputs = model(dark, training=True)
     joined = model.projector(model.encoder(np.concatenate([a, b * 0]), training=True), training=True)
     np.testing.assert_allclose(np.concatenate([outputs["z_a"], outputs["z_b"]]), joined, atol=2e-4)
+
+
+@pytest.mark.slow
+@EVERY_METHOD
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_stays_finite_in_mixed_precision_for_a_hundred_steps(name, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = build(name)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    losses = []
+    note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: losses.append(logs["loss"]))
+    model.fit(batches(model, 100), verbose=0, callbacks=[note])
+    assert len(losses) == 100 and np.isfinite(losses).all()
+    assert np.isfinite(flat(model)).all()

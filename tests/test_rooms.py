@@ -35,19 +35,34 @@ MAY_IMPORT = {
         *{"model", "heads", "maps", "patches", "targets", "queues", "decoders", "losses", "replicas"},
         *{"export", "catalog", "knobs"},  # export: a teacher is loaded as what it is, an exported encoder
     },
+    "miniatures": {"catalog", "knobs", "methods", "encoders", "views"},
+    "microbatch": NOTHING,
     "layerwise": {"decoders"},
-    "monitors": {"losses"},
+    "monitors": {"evaluators", "losses"},
     "runs": {"files"},
     "tracking": {"files"},
     "export": {"files"},
     "evaluators": NOTHING,
+    "scenes": NOTHING,
+    "taps": NOTHING,
+    "finetuning": {"optimizers", "taps"},
+    "corruptions": NOTHING,
     "checkpoints": {"files"},
-    "diagnosis": {"checkpoints", "files"},
-    "train": {"checkpoints", "diagnosis"},
+    "diagnosis": {"checkpoints", "files", "replicas"},
+    "train": {"checkpoints", "diagnosis", "replicas"},
     "evaluation": {"data", "evaluators", "export", "files", "views"},
+    "formats": {"data", "evaluation", "export", "files", "knobs"},
+    "weights": {"encoders", "export", "formats", "provenance"},
+    "sklearn": {"export"},
+    "embedding": {"data", "evaluation", "export", "files"},
+    "comparison": {"data", "evaluation", "evaluators", "export"},
+    "report": {
+        *{"data", "evaluation", "evaluators", "files", "plots", "provenance", "views"},
+        *{"corruptions", "finetuning", "losses", "maps", "scenes", "taps"},
+    },
     "tune": {"catalog", "evaluation", "evaluators", "export", "files", "knobs", "plots", "runs", "tracking"},
 }
-ANYTHING = {"plan", "pretraining", "sweep", "__main__", "__init__"}
+ANYTHING = {"plan", "pretraining", "sweep", "__main__", "__init__", "doctor"}
 
 
 def room(path: Path) -> str:

@@ -38,6 +38,8 @@ class Dataset:
         files: each image's file, relative to the dataset's folder, or None.
         notes: lines for the user, such as which files were skipped.
         in_memory: reading is cheap, and is done a batch at a time instead of an image at a time in parallel.
+        content: index -> the bytes of the image's file as it stands; None where the images are in no files.
+        version: changes with the content of any file, where that is known; "" where it is not.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Dataset:
     files: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     in_memory: bool = True
+    content: Callable[[int], bytes] | None = None
+    version: str = ""
 
     def __len__(self) -> int:
         return self.count
@@ -65,6 +69,7 @@ class Dataset:
         start: int = 0,
         stop: int | None = None,
         drop_remainder: bool = True,
+        share: tuple[int, int] = (0, 1),
     ) -> tf.data.Dataset:
         """Deals out the batches of the steps `start` to `stop - 1`.
 
@@ -77,22 +82,25 @@ class Dataset:
             seed: of the order, or None for one pass in order.
             start, stop: steps; `stop=None` goes on to the end, if there is one.
             drop_remainder: leave out the last batch of the pass in order when it is short.
+            share: (number, of): only the rows of that one of so many equal parts of each full batch, as one of several
+                workers needs them.
 
         Returns:
             Dicts of `image` (B, height, width, channels), `size` (B, 2) int32, `index` (B,) int64 in the dataset,
             `row` (B,) int32 in the batch, `step` (B,) int64, and `label` (B,) int32 where there are labels.
 
         Raises:
-            DataError: no full batch can be made.
+            DataError: no full batch can be made, or no equal shares of it.
         """
+        part = self._part(batch_size, share)
         end = self._end(batch_size, seed, drop_remainder)
         steps = tf.data.Dataset.range(start, end if stop is None else min(stop, end))
-        columns = steps.map(lambda step: self._columns(step, batch_size, seed, drop_remainder))
+        columns = steps.map(lambda step: self._columns(step, batch_size, seed, drop_remainder, part))
         if self.in_memory:
             return columns.map(self._with_images, num_parallel_calls=tf.data.AUTOTUNE)
         one_by_one = columns.unbatch().batch(1, drop_remainder=True)
         images = one_by_one.map(self._with_images, num_parallel_calls=tf.data.AUTOTUNE)
-        return images.unbatch().batch(batch_size, drop_remainder=drop_remainder)
+        return images.unbatch().batch(batch_size // share[1], drop_remainder=drop_remainder)
 
     def take(self, indices: Sequence[int] | slice | np.ndarray) -> "Dataset":
         """The images at `indices` (numbers, a slice, or a mask of length `len(self)`), as a dataset."""
@@ -103,6 +111,7 @@ class Dataset:
             count=len(chosen),
             labels=None if self.labels is None else self.labels[chosen],
             files=None if self.files is None else tuple(self.files[i] for i in chosen),
+            content=self.content and (lambda index: self.content(chosen[index])),
         )
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
@@ -131,7 +140,19 @@ class Dataset:
             raise DataError("shuffled batches are always full: leave out drop_remainder=False, or the seed")
         return np.iinfo(np.int64).max
 
-    def _columns(self, step: tf.Tensor, batch_size: int, seed: int | None, full: bool) -> dict[str, tf.Tensor]:
+    def _part(self, batch_size: int, share: tuple[int, int]) -> slice:
+        """The rows of a share."""
+        if batch_size % share[1]:
+            raise DataError(
+                f"a batch of {batch_size} is no multiple of {share[1]} workers: choose "
+                f"{max(1, batch_size // share[1]) * share[1]}"
+            )
+        rows = batch_size // share[1]
+        return slice(share[0] * rows, (share[0] + 1) * rows)
+
+    def _columns(
+        self, step: tf.Tensor, batch_size: int, seed: int | None, full: bool, part: slice
+    ) -> dict[str, tf.Tensor]:
         rows = tf.range(batch_size, dtype=tf.int64)
         if seed is None:
             index = step * batch_size + rows
@@ -140,18 +161,22 @@ class Dataset:
             index = _shuffled(step % steps * batch_size + rows, self.count, seed, epoch=step // steps)
         if not full:
             index = index[index < self.count]
-        columns = dict(index=index, row=tf.range(tf.shape(index)[0]), step=tf.fill(tf.shape(index), step))
+        row, index = tf.range(tf.shape(index)[0])[part], index[part]
+        columns = dict(index=index, row=row, step=tf.fill(tf.shape(index), step))
         if self.labels is not None:
             columns["label"] = tf.gather(tf.constant(self.labels, tf.int32), index)
         return {name: tf.ensure_shape(column, index.shape) for name, column in columns.items()}
 
     def _with_images(self, columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        # The array stays in NumPy: as a tensor it would become part of the graph, which may not exceed 2 GB.
-        image, size = tf.numpy_function(self.read, [columns["index"]], [tf.as_dtype(self.dtype), tf.int32])
+        image, size = self._pixels(columns["index"])
         rows = columns["index"].shape
         return columns | dict(
             image=tf.ensure_shape(image, (*rows, *self.shape)), size=tf.ensure_shape(size, (*rows, 2))
         )
+
+    def _pixels(self, index: tf.Tensor) -> list[tf.Tensor]:
+        # The array stays in NumPy: as a tensor it would become part of the graph, which may not exceed 2 GB.
+        return tf.numpy_function(self.read, [index], [tf.as_dtype(self.dtype), tf.int32])
 
 
 def _shuffled(position: tf.Tensor, count: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
@@ -234,7 +259,8 @@ def describe(dataset: Dataset) -> str:
         labels = "no labels"
     else:
         labels = f"{len(names) if names else len(np.unique(dataset.labels))} classes"
-    return f"{dataset.name}: {len(dataset)} images {shape} {dataset.dtype}, {labels}"
+    name = " ".join(dataset.name.split("\n"))
+    return f"{name}: {len(dataset)} images {shape} {dataset.dtype}, {labels}"
 
 
 def progress(items: Iterable, what: str, count: int) -> Iterable:

@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import difflib
+import hashlib
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -62,6 +63,7 @@ class _Scan:
 
     side: int
     files: list[str] = dataclasses.field(default_factory=list)
+    stamps: list[tuple[int, int]] = dataclasses.field(default_factory=list)
     bad: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     images: list[np.ndarray] | None = dataclasses.field(default_factory=list)
     longest: int = 0
@@ -74,8 +76,9 @@ class _Scan:
     def dtype(self) -> np.dtype:
         return np.dtype(np.uint16 if self.deep == len(self.files) else np.uint8)
 
-    def add(self, file: str, image: np.ndarray, clear: bool, shrunk: bool) -> None:
+    def add(self, file: str, stamp: tuple[int, int], image: np.ndarray, clear: bool, shrunk: bool) -> None:
         self.files.append(file)
+        self.stamps.append(stamp)
         self.longest = max(self.longest, *image.shape[:2])
         self.channels = max(self.channels, image.shape[-1])
         self.deep += image.dtype == np.uint16
@@ -128,13 +131,21 @@ def _scan(root: str, files: list[str], side: int) -> _Scan:
     return scan
 
 
-def _try(root: str, side: int, file: str) -> tuple[np.ndarray, bool, bool] | str:
+def _try(root: str, side: int, file: str) -> tuple[tuple[int, int], np.ndarray, bool, bool] | str:
     try:
-        image, clear = decode(Path(root, file).read_bytes())
+        data, stamp = _content(root, file)
+        image, clear = decode(data)
     except (OSError, ValueError) as error:
         return _why(error)
     small = shrink(image, side)
-    return small, clear, small is not image
+    return stamp, small, clear, small is not image
+
+
+def _content(root: str, file: str) -> tuple[bytes, tuple[int, int]]:
+    """The bytes of a file, and what a change of it changes: its length and the time of its last change."""
+    with open(os.path.join(root, file), "rb") as stream:
+        status = os.fstat(stream.fileno())
+        return stream.read(), (status.st_size, status.st_mtime_ns)
 
 
 def _why(error: Exception) -> str:
@@ -142,23 +153,42 @@ def _why(error: Exception) -> str:
 
 
 def _dataset(root: str, scan: _Scan) -> Dataset:
-    name, files = os.path.basename(root), tuple(scan.files)
+    name, files, dtype = os.path.basename(root), tuple(scan.files), scan.dtype
     shape = (scan.longest, scan.longest, scan.channels)
+    version = hashlib.sha256(repr(scan.stamps).encode()).hexdigest()[:16]
+    fields = dict(files=files, version=version, content=lambda i: _again(root, files[i], scan.stamps[i]))
     if scan.images is not None:
-        return in_memory(name, *on_canvas(scan.images, len(files), shape, scan.dtype), files=files)
+        return in_memory(name, *on_canvas(scan.images, len(files), shape, dtype), **fields)
+
+    def pixels(i: int) -> np.ndarray:
+        return _decoded_again(root, files[i], scan.stamps[i], shape, dtype)
 
     def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return on_canvas((_again(root, files[i], shape, scan.dtype) for i in index), len(index), shape, scan.dtype)
+        return on_canvas(map(pixels, index), len(index), shape, dtype)
 
-    return Dataset(name, read, len(files), shape, scan.dtype, files=files, in_memory=False)
+    return Dataset(name, read, len(files), shape, dtype, in_memory=False, **fields)
 
 
-def _again(root: str, file: str, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
+def _decoded_again(root: str, file: str, stamp: tuple[int, int], shape: tuple[int, int, int], dtype) -> np.ndarray:
+    data = _again(root, file, stamp)
     try:
-        image, _ = decode(Path(root, file).read_bytes())
-        return convert(shrink(image, shape[0]), shape[-1], dtype)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file!r} in {root} could be read at the start and cannot be now: {_why(error)}") from error
+        return convert(shrink(decode(data)[0], shape[0]), shape[-1], dtype)
+    except ValueError as error:
+        raise _changed(root, file, _why(error)) from error
+
+
+def _again(root: str, file: str, stamp: tuple[int, int]) -> bytes:
+    try:
+        data, now = _content(root, file)
+    except OSError as error:
+        raise _changed(root, file, _why(error)) from error
+    if now != stamp:
+        raise _changed(root, file, f"it was replaced, {stamp[0]} bytes by {now[0]}")
+    return data
+
+
+def _changed(root: str, file: str, why: str) -> DataError:
+    return DataError(f"{file!r} in {root} could be read at the start and cannot be now: {why}")
 
 
 def _no_folder(path: str) -> str:

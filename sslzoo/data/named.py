@@ -15,6 +15,7 @@ from sslzoo.data.builders import from_tfds, is_prepared, tfds_names
 from sslzoo.data.dataset import DataError, Dataset, Splits, hold_out, in_memory
 from sslzoo.data.folder import from_folder
 from sslzoo.data.images import shrink
+from sslzoo.data.packed import from_packed, is_packed
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist
 FASHION_CLASSES = tuple("T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(","))
@@ -28,9 +29,9 @@ def load(data: Any, *, max_size: int | None = None) -> Splits:
     Args:
         data: "digits" (scikit-learn's), "fashion_mnist", the name of any TFDS image dataset ("cifar10",
             "cifar10:3.0.2", "stl10[unlabelled]", "imagenet2012[:10%]"; a prefix "tfds:" tells it from a folder of
-            that name); the path of a folder; an array (n, height, width) or (n, height, width, channels), uint8,
-            uint16 or float within [0, 1]; a pair (images, labels); two such pairs for training and testing; a Dataset;
-            or Splits.
+            that name); the path of a folder, of images or packed; an array (n, height, width) or (n, height, width,
+            channels), uint8, uint16 or float within [0, 1]; a pair (images, labels); two such pairs for training and
+            testing; a Dataset; or Splits.
         max_size: longest side in pixels; larger images are shrunk. By default 256 where sizes are mixed, else none.
 
     Raises:
@@ -88,7 +89,7 @@ def _resolve(data: Any, max_size: int | None) -> Splits:
         case Dataset():
             return Splits(data)
         case Path():
-            return from_folder(data, max_size=max_size)
+            return _from_path(data, max_size)
         case str():
             return _by_text(data, max_size)
         case ((images, labels), (test_images, test_labels)) if isinstance(data, tuple):
@@ -109,7 +110,7 @@ def _by_text(text: str, max_size: int | None) -> Splits:
         return Splits(*(_fashion_mnist(part, max_size) for part in ("train", "t10k")))
     path = Path(text).expanduser()
     if name == text and path.is_dir():
-        return from_folder(path, max_size=max_size)
+        return _from_path(path, max_size)
     base = re.match(r"\w*", name)[0]
     if base and (base in tfds_names() or is_prepared(base)):
         debian = "install Debian's package dataset-fashion-mnist, or " if base == "fashion_mnist" else ""
@@ -120,6 +121,10 @@ def _by_text(text: str, max_size: int | None) -> Splits:
     nearest = difflib.get_close_matches(base or name, ["digits", *tfds_names(), *here], cutoff=0.7)
     hint = f"nearest names: {', '.join(nearest)}" if nearest else "see tensorflow.org/datasets/catalog for the names"
     raise DataError(f"{text!r} is neither a folder nor the name of a dataset; {hint}")
+
+
+def _from_path(path: Path, max_size: int | None) -> Splits:
+    return (from_packed if is_packed(path.expanduser()) else from_folder)(path, max_size=max_size)
 
 
 def _digits(max_size: int | None) -> Dataset:

@@ -33,6 +33,7 @@ class DenseCL(SSLModel):
 
     paper = "https://arxiv.org/abs/2011.09157"
     views = "moco_v2"
+    micro_batches = False
 
     def __init__(
         self,

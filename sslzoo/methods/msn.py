@@ -36,6 +36,7 @@ class MSN(SSLModel):
 
     paper = "https://arxiv.org/abs/2204.07141"
     views = "msn"
+    micro_batches = False
 
     def __init__(
         self,

@@ -34,6 +34,7 @@ class VICRegL(SSLModel):
 
     paper = "https://arxiv.org/abs/2210.01571"
     views = "vicreg_l"
+    micro_batches = False
 
     def __init__(
         self,
