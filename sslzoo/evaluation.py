@@ -10,7 +10,6 @@ from tqdm import tqdm
 from sslzoo.data import Dataset, Splits, describe, load
 from sslzoo.evaluators.report import Row, judge, table
 from sslzoo.export import load_encoder, read_facts
-from sslzoo.files import replacing
 from sslzoo.views import presets
 
 RAW_SIZE = 32  # raw pixels are judged at most at this side: a linear probe on 224 px would have 150 000 inputs
@@ -56,18 +55,25 @@ def evaluate(
     Raises:
         ValueError: no labels, or no size; the text is one line that says what to do.
     """
+    encoders, splits, size = prepare(encoder, data, untrained, image_size)
+    return score(encoders, splits, size, fractions=fractions, seeds=seeds)
+
+
+def prepare(
+    encoder: keras.Model | str | Path, data: str, untrained: keras.Model | None = None, image_size: int | None = None
+) -> tuple[dict[str, keras.Model], Splits, int]:
+    """The encoders "trained" and "untrained", labelled data and the side of the images: arguments as of `evaluate`."""
     if not isinstance(encoder, keras.Model):
         image_size = image_size or read_facts(encoder)["encoder"]["image_shape"][0]
         encoder = load_encoder(encoder)
-    train_set, test_set = _labelled(data)
+    splits = labelled(data)
     if not isinstance(data, Splits):  # who hands over splits has seen them announced
-        announce(train_set)
+        announce(splits.train)
     size = image_size or encoder.input_shape[1]
     if not size:
         raise ValueError("this encoder takes images of any size: say which with image_size")
-    _same_channels(encoder, train_set)
-    encoders = {"trained": encoder, "untrained": untrained or _fresh(encoder)}
-    return score(encoders, Splits(train_set, test_set), size, fractions=fractions, seeds=seeds)
+    same_channels(encoder, splits.train)
+    return {"trained": encoder, "untrained": untrained or _fresh(encoder)}, splits, size
 
 
 def score(
@@ -96,38 +102,13 @@ def announce(dataset: Dataset) -> None:
     print(*dataset.notes, describe(dataset), sep="\n")
 
 
-def embed(encoder: str | Path, data: str, out: str, batch_size: int = 256) -> Path:
-    """Writes features of all images of a dataset to an NPZ file.
-
-    It holds `features` (n, dim) float32, `split` ("train" or "test"), and `label` and `path` where they are known.
-
-    Args:
-        encoder: path of an exported encoder.
-        data: as for `pretrain`.
-        out: the .npz to write.
-        batch_size: images encoded at a time.
-    """
-    size = read_facts(encoder)["encoder"]["image_shape"][0]
-    model = load_encoder(encoder)
-    parts = {name: part for name, part in load(data)._asdict().items() if part is not None}
-    announce(parts["train"])
-    columns: dict[str, list] = {"features": [], "split": [], "label": [], "path": []}
-    for name, part in parts.items():
-        _same_channels(model, part)
-        columns["features"].append(encode(model, part, size, batch_size))
-        columns["split"].append([name] * len(part))
-        columns["label"] += [] if part.labels is None else [part.labels]
-        columns["path"] += [] if part.files is None else [part.files]
-    with replacing(out) as beside, open(beside, "wb") as file:
-        np.savez(file, **{name: np.concatenate(column) for name, column in columns.items() if column})
-    return Path(out)
-
-
-def _labelled(data) -> tuple[Dataset, Dataset]:
-    train_set, test_set = load(data)
-    if test_set is None or train_set.labels is None:
-        raise ValueError(f"{train_set.name} has no labels: an evaluation needs them (one folder a class, for images)")
-    return train_set, test_set
+def labelled(data) -> Splits:
+    """The data to train a probe on and to test it on; ValueError where it has no labels."""
+    splits = load(data)
+    if splits.test is None or splits.train.labels is None:
+        name = splits.train.name
+        raise ValueError(f"{name} has no labels: an evaluation needs them (one folder a class, for images)")
+    return splits
 
 
 def _fresh(encoder: keras.Model) -> keras.Model:
@@ -135,7 +116,8 @@ def _fresh(encoder: keras.Model) -> keras.Model:
     return type(encoder).from_config(encoder.get_config())
 
 
-def _same_channels(encoder: keras.Model, dataset: Dataset) -> None:
+def same_channels(encoder: keras.Model, dataset: Dataset) -> None:
+    """ValueError where the images have other channels than the encoder takes."""
     wanted, found = encoder.input_shape[-1], dataset.shape[-1]
     if wanted != found:
         raise ValueError(f"the encoder takes images of {wanted} channels, {dataset.name} has {found}")

@@ -23,6 +23,21 @@ def replacing(path: str | Path) -> Iterator[Path]:
         remove(beside)
 
 
+def writable(path: str | Path) -> bool:
+    """Whether a file or folder may be made at `path`, or be replaced there."""
+    above = Path(path).absolute().parent
+    while not above.exists():
+        above = above.parent
+    effective = os.access in os.supports_effective_ids
+    return above.is_dir() and os.access(above, os.W_OK | os.X_OK, effective_ids=effective)
+
+
+def refuse_pattern(path: str | Path) -> None:
+    """Raises the line for a folder of weights that TensorFlow would not find: it takes the path for a pattern."""
+    if found := set("[\\") & set(str(path)):
+        raise ValueError(f"TensorFlow finds no weights in {path}: choose a path without {' and '.join(sorted(found))}")
+
+
 def remove(path: Path) -> None:
     """Removes a file or a folder, if it is there."""
     if path.is_dir() and not path.is_symlink():

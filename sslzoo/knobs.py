@@ -138,6 +138,8 @@ def _metavar(written: str) -> str:
 
 def run(action: Callable[[], Any]) -> None:
     """Calls `action` as a command: bad input, faults and Ctrl-C end in one line on stderr and a status other than 0."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
     status = _status(action)
     if status:
         # Only now that the error and its frames are gone: data threads that they hold could block the exit.
@@ -158,10 +160,17 @@ def _status(action: Callable[[], Any]) -> int:
         foreseen = isinstance(error, ValueError | OSError) or ".framework.errors" in type(error).__module__
         if os.environ.get("SSLZOO_TRACEBACK") or not foreseen:
             raise
-        line = str(error) if isinstance(error, ValueError | OSError) else str(error).split("\n")[0]
+        line = str(error) if isinstance(error, ValueError | OSError) else _of_tensorflow(str(error))
         return _last_words(line or repr(error), 2 if isinstance(error, ValueError) else 1)
 
 
+def _of_tensorflow(text: str) -> str:
+    """The line of an error that says why: that of our own function where TensorFlow met it there, else the first."""
+    told = re.search(r"^.*\bDataError: (.*)$", text, re.M)
+    return told[1] if told else text.split("\n")[0]
+
+
 def _last_words(message: str, status: int) -> int:
-    print(f"sslzoo: {message}", file=sys.stderr)
+    line = re.sub(r"\s*\n\s*", " ", message.strip())
+    print(f"sslzoo: {line}", file=sys.stderr)
     return status

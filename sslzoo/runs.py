@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
-from sslzoo.files import remove, replacing
+from sslzoo.files import refuse_pattern, remove, replacing
 
 
 class Run:
@@ -39,6 +39,7 @@ class Run:
         self.free = free
 
     def __enter__(self) -> "Run":
+        refuse_pattern(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
         self.lock = open(self.path / "lock", "a")
         try:

@@ -30,7 +30,7 @@ class JsonLines(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         lines = self.path.read_text("utf-8").splitlines() if self.path.exists() else []
-        kept = [line for line in lines if json.loads(line)["epoch"] < epoch + 1]
+        kept = [line for line in lines if _epoch_of(line) < epoch + 1]
         if len(kept) < len(lines):
             with replacing(self.path) as beside:
                 beside.write_text("".join(line + "\n" for line in kept), "utf-8")
@@ -40,6 +40,14 @@ class JsonLines(keras.callbacks.Callback):
         record = {"epoch": epoch + 1, "step": self.steps_before + self.model.steps_done, **figures}
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
+
+
+def _epoch_of(line: str) -> float:
+    """The epoch of a line; infinity for half a line, which a full disk or a power cut leaves."""
+    try:
+        return json.loads(line)["epoch"]
+    except ValueError:
+        return math.inf
 
 
 class TensorBoard(keras.callbacks.Callback):

@@ -1,0 +1,126 @@
+"""Features on disk: every format holds the same, whatever the files are called, and no more than a batch in memory."""
+
+import csv
+import os
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import sslzoo
+from sslzoo import encoders
+from sslzoo.data import Dataset, Splits, from_array, load
+from sslzoo.embedding import FORMATS, embed
+from sslzoo.evaluation import encode
+from sslzoo.export import export
+
+ODD = 'a, "b"\'s\nküche'
+LATIN = os.fsdecode(b"latin\xe9.png")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    path = tmp_path_factory.mktemp("exports") / "model"
+    images = np.zeros((1, 8, 8, 1), np.float32)
+    export(encoders.make("mlp", (8, 8, 1), units=512), path, images, {"name": "model"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    root = tmp_path_factory.mktemp("pictures")
+    for i in range(11):
+        path = root / (ODD, "plain")[i % 2] / (LATIN if i == 4 else f"{i} {ODD}.png")
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.random.default_rng(i).integers(0, 256, (8, 8), np.uint8)).save(path)
+    return root
+
+
+def read(path: Path) -> dict[str, np.ndarray | list]:
+    """What a file of features holds, as its format's own readers tell."""
+    match path.suffix:
+        case ".npz":
+            with np.load(path) as file:
+                return {name: file[name] for name in file.files}
+        case ".csv":
+            with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+                head, *rows = csv.reader(file)
+            columns = dict(zip(head, zip(*rows, strict=True), strict=True))
+            numbers = [columns.pop(name) for name in head if name.startswith("feature_")]
+            return columns | {"features": np.array(numbers, np.float32).T, "label": [*map(int, columns["label"])]}
+        case ".parquet":
+            return pytest.importorskip("pyarrow.parquet").read_table(path).to_pydict()
+        case ".tfrecord":
+            text, number = tf.io.FixedLenFeature([], tf.string), tf.io.FixedLenFeature([], tf.int64)
+            keys = {"split": text, "path": text, "label": number, "features": tf.io.FixedLenFeature([512], tf.float32)}
+            rows = tf.data.TFRecordDataset(str(path)).map(lambda record: tf.io.parse_single_example(record, keys))
+            found = {name: [row[name] for row in rows.as_numpy_iterator()] for name in keys}
+            return found | {name: [*map(os.fsdecode, found[name])] for name in ("split", "path")}
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_format_holds_features_splits_labels_and_paths(suffix, exported, pictures, tmp_path):
+    out = embed(exported, str(pictures), str(tmp_path / f"out{suffix}"), batch_size=4)
+    found, parts = read(out), load(pictures)
+    model = sslzoo.load_encoder(exported)
+    np.testing.assert_array_equal(
+        np.asarray(found["features"], np.float32), np.concatenate([encode(model, part, 8, 4) for part in parts])
+    )
+    assert list(found["split"]) == ["train"] * len(parts.train) + ["test"] * len(parts.test)
+    assert list(found["label"]) == [*parts.train.labels, *parts.test.labels]
+    files = [*parts.train.files, *parts.test.files]
+    expected = [file.replace("\udce9", "\\udce9") for file in files] if suffix == ".parquet" else files
+    assert list(found["path"]) == expected and any("latin" in file for file in files)
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+def test_what_one_split_alone_has_is_empty_in_the_other(exported, tmp_path):
+    pixels = np.zeros((3, 8, 8), np.uint8)
+    embed(exported, Splits(from_array(pixels, np.arange(3)), from_array(pixels)), str(tmp_path / "o.npz"))
+    with np.load(tmp_path / "o.npz") as found:
+        assert found["label"].tolist() == [0, 1, 2, -1, -1, -1] and "path" not in found
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_no_more_than_a_few_batches_are_in_memory(suffix, exported, tmp_path):
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+
+    def pixels(index):
+        return np.broadcast_to((index % 256).astype(np.uint8)[:, None, None, None], (len(index), 8, 8, 1)), np.full(
+            (len(index), 2), 8, np.int32
+        )
+
+    endless = Dataset("endless", pixels, 2000, (8, 8, 1), np.dtype(np.uint8))
+    embed(exported, endless.take(slice(50)), str(tmp_path / f"warm{suffix}"))
+    tracemalloc.start()
+    try:
+        out = embed(exported, endless, str(tmp_path / f"out{suffix}"), batch_size=50)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2e6 and out.exists()  # all features take 4 MB
+
+
+def test_another_suffix_or_no_pyarrow_is_refused_before_anything_is_read(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"'out\.h5': end --out with one of \.npz, \.parquet, \.tfrecord, \.csv"):
+        embed("nowhere", "nothing", str(tmp_path / "out.h5"))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ValueError, match=r"Parquet needs pyarrow: pip install 'sslzoo\[parquet\]'"):
+        embed("nowhere", "nothing", str(tmp_path / "out.parquet"))
+
+
+def test_a_fault_keeps_the_file_of_before(exported, tmp_path):
+    out = tmp_path / "out.npz"
+    out.write_text("before")
+
+    def fail(index):
+        raise OSError("gone")
+
+    with pytest.raises(tf.errors.OpError, match="gone"):
+        embed(exported, Dataset("broken", fail, 9, (8, 8, 1), np.dtype(np.uint8)), str(out))
+    assert out.read_text() == "before" and [path.name for path in tmp_path.iterdir()] == ["out.npz"]
