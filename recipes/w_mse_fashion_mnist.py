@@ -1,4 +1,4 @@
-"""W-MSE on Fashion-MNIST: 10 000 gray images of 28 x 28, Conv6 at half its width, 2 minutes on two cores."""
+"""W-MSE on Fashion-MNIST: 10 000 gray images, ResNet-18 at an eighth of its width: 2 minutes on two cores."""
 
 import sslzoo
 from sslzoo.__main__ import recipe
@@ -6,8 +6,8 @@ from sslzoo.__main__ import recipe
 
 def w_mse_fashion_mnist(
     max_images: int = 10000,
-    encoder: str = "conv6",
-    width: float = 0.5,
+    encoder: str = "resnet18",
+    width: float = 0.125,
     epochs: int = 6,
     batch_size: int = 256,
     optimizer: str = "adam",
@@ -20,7 +20,10 @@ def w_mse_fashion_mnist(
     name: str = "w_mse_fashion_mnist",
     **knobs,
 ):
-    """Trains, exports and judges; every knob of `sslzoo train w_mse` is one here."""
+    """Trains, exports and judges; every knob of `sslzoo train w_mse` is one here.
+
+    ResNet-18: with Conv6, whose tanh saturates, 6 and 10 epochs stayed at the untrained encoder's k-NN.
+    """
     return sslzoo.pretrain(
         "w_mse",
         "fashion_mnist",

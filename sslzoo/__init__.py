@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 _FUNCTIONS = {
     "pretrain": "sslzoo.pretraining",
     "evaluate": "sslzoo.evaluation",
-    "embed": "sslzoo.evaluation",
+    "embed": "sslzoo.embedding",
     "load_encoder": "sslzoo.export",
 }
 _ROOMS = (
@@ -19,13 +19,16 @@ _ROOMS = (
     "encoders",
     "evaluators",
     "export",
+    "formats",
     "heads",
     "losses",
     "methods",
     "monitors",
     "optimizers",
+    "sklearn",
     "tune",
     "views",
+    "weights",
 )
 __all__ = [*_FUNCTIONS, *_ROOMS]
 

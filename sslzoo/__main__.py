@@ -15,7 +15,7 @@ COMMANDS = {
     "train": "train an encoder by a recipe or a method, export it, judge it",
     "tune": "search a recipe's knobs with KerasTuner, judged on held-out training data; export the best",
     "evaluate": "linear probe, k-NN and clustering of an exported encoder beside raw pixels and the untrained encoder",
-    "doctor": "what is installed; with --distributed, whether every method trains alike on 1 and 2 devices and 2 workers",
+    "doctor": "what is installed; with --distributed, whether methods train alike on 1 device, 2 devices, 2 workers",
     "pack": "write data as TFRecord files and an index, which --data reads like the data itself",
     "serve-data": "read data and make views for trainings elsewhere, which ask with --data-service",
     "compare": "exported encoders side by side, with intervals of their differences and what their neighbours share",

@@ -126,12 +126,11 @@ def _awaited(path: Path, children: list[subprocess.Popen]) -> dict:
 @contextlib.contextmanager
 def _children(ways: tuple[str, ...], folder: Path, names: list[str], steps: int) -> Iterator[list[subprocess.Popen]]:
     """Processes that train all methods, each in its way; none outlives the block."""
-    clusters = [None for way in ways if way != WORKERS] + (cluster() if WORKERS in ways else [])
-    each = [way for way in ways if way != WORKERS] + [WORKERS] * (2 if WORKERS in ways else 0)
+    jobs = [(way, task) for way in ways for task in (cluster() if way == WORKERS else [None])]
     silent = None if os.environ.get("SSLZOO_TRACEBACK") else subprocess.DEVNULL
     children = []
-    for way, cluster in zip(each, clusters, strict=True):
-        environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""} | ({"TF_CONFIG": cluster} if cluster else {})
+    for way, task in jobs:
+        environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""} | ({"TF_CONFIG": task} if task else {})
         words = [sys.executable, "-m", "sslzoo.doctor", way, str(folder), str(steps), *names]
         children.append(subprocess.Popen(words, env=environment, stdout=silent, stderr=silent))
     try:
@@ -149,8 +148,9 @@ def cluster() -> list[str]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         addresses = ["127.0.0.1:{1}".format(*each.getsockname()) for each in sockets]
-    cluster = {"worker": addresses}
-    return [json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}) for index in range(2)]
+    return [
+        json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}) for index in range(2)
+    ]
 
 
 def _child(way: str, folder: str, steps: str, *names: str) -> None:

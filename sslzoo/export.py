@@ -1,9 +1,12 @@
 """An encoder to and from a TF-Hub-style SavedModel, with a card that says what was measured."""
 
+import contextlib
 import importlib
 import json
+import re
 import warnings
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -11,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from sslzoo.files import replacing
+from sslzoo.files import refuse_pattern, replacing, writable
 
 ARCHITECTURE = "encoder.json"
 FACTS = "recipe.json"
@@ -35,46 +38,99 @@ def export(encoder: keras.Model, path: str | Path, images: np.ndarray, facts: di
 
     Raises:
         ValueError: something stands at `path`.
+        OSError: `path` cannot be written; what stood there stays.
     """
     path = Path(path)
     refuse_existing(path, overwrite)
-    spec = tf.TensorSpec(encoder.input_shape, "float32", name="images")
-    with replacing(path) as beside:
-        tf.saved_model.save(
-            _reusable(encoder, spec),
-            str(beside),
-            signatures={"serving_default": _endpoint(encoder, spec, named=True)},
-            options=tf.saved_model.SaveOptions(experimental_custom_gradients=True),
-        )
-        (beside / ARCHITECTURE).write_text(encoder.to_json(), "utf-8")
-        facts = facts | {"encoder": _contract(encoder, images), "loads": _compare(encoder, beside, images)}
-        write_card(beside, facts)
+    try:
+        with replacing(path) as beside:
+            _write(encoder, beside)
+            facts = facts | {"encoder": _contract(encoder, images), "loads": _compare(encoder, beside, images)}
+            write_card(beside, facts)
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "message", str(error)).split("\n")[0]
+        raise OSError(f"no export to {path}: {reason}; nothing there was changed") from None
     return facts
 
 
+def _write(encoder: keras.Model, folder: Path) -> None:
+    spec = tf.TensorSpec(encoder.input_shape, "float32", name="images")
+    tf.saved_model.save(
+        _reusable(encoder, spec),
+        str(folder),
+        signatures={"serving_default": _endpoint(encoder, spec, named=True)},
+        options=tf.saved_model.SaveOptions(experimental_custom_gradients=True),
+    )
+    (folder / ARCHITECTURE).write_text(encoder.to_json(), "utf-8")
+
+
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raises the one line for an export that would replace something unasked."""
+    """Raises the one line for an export that would replace something unasked, or may not be written."""
     if path.exists() and not overwrite:
-        raise ValueError(f"{path} exists: --overwrite replaces it, --name or --export writes elsewhere")
+        raise ValueError(f"{path} exists: --overwrite replaces it, --name or --export-to writes elsewhere")
+    refuse_pattern(path)
+    if not writable(path):
+        raise ValueError(f"{path} cannot be written, its folder allows none of it: --export-to writes elsewhere")
 
 
 def load_encoder(path: str | Path) -> keras.Model:
     """The exported encoder as a trainable functional Keras model.
 
+    Args:
+        path: folder of the export, or its `encoder.keras`.
+
     Raises:
-        ValueError: there is no exported encoder at `path`.
+        ValueError: there is no exported encoder at `path`, it is damaged, or it would run code of its own.
     """
-    encoder = keras.models.model_from_json(_read(path, ARCHITECTURE))
-    reader = tf.train.load_checkpoint(str(Path(path) / "variables" / "variables"))
-    encoder.set_weights(
-        [reader.get_tensor(f"variables/{i}/.ATTRIBUTES/VARIABLE_VALUE") for i in range(len(encoder.variables))]
-    )
+    if Path(path).suffix == ".keras":
+        return _load_keras(Path(path))
+    architecture = _read(path, ARCHITECTURE)
+    refuse_pattern(path)
+    with _distrust(path):
+        encoder = from_architecture(architecture)
+        reader = tf.train.load_checkpoint(str(Path(path) / "variables" / "variables"))
+        encoder.set_weights(
+            [reader.get_tensor(f"variables/{i}/.ATTRIBUTES/VARIABLE_VALUE") for i in range(len(encoder.variables))]
+        )
     return encoder
+
+
+def _load_keras(path: Path) -> keras.Model:
+    if not path.is_file():
+        raise ValueError(f"{path} holds no exported encoder: there is no such file")
+    with _distrust(path):
+        with zipfile.ZipFile(path) as file:
+            _import_layers(file.read("config.json").decode())
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+@contextlib.contextmanager
+def _distrust(path: str | Path) -> Iterator[None]:
+    """One line for a file from elsewhere, which may fail in any way: most are damaged, some would run code."""
+    try:
+        yield
+    except Exception as error:
+        line = getattr(error, "message", str(error)).strip().split("\n")[0]
+        raise ValueError(f"{path} is damaged or not to be trusted: {type(error).__name__}: {line}") from None
+
+
+def from_architecture(text: str) -> keras.Model:
+    """The model that `encoder.to_json()` described, with new weights."""
+    _import_layers(text)
+    return keras.saving.deserialize_keras_object(json.loads(text), safe_mode=True)
+
+
+def _import_layers(architecture: str) -> None:
+    # Keras knows a layer of ours only once its module has been imported.
+    for module in set(re.findall(r'"module": "(sslzoo\.encoders\.\w+)"', architecture)):
+        importlib.import_module(module)
 
 
 def read_facts(path: str | Path) -> dict:
     """What recipe.json of an exported encoder tells."""
-    return json.loads(_read(path, FACTS))
+    text = _read(path, FACTS)
+    with _distrust(Path(path) / FACTS):
+        return json.loads(text)
 
 
 def _read(path: str | Path, name: str) -> str:
@@ -87,7 +143,7 @@ def write_card(path: Path, facts: dict) -> None:
     """recipe.json and README.md, the card, of an exported encoder."""
     for name, text in ((FACTS, json.dumps(facts, indent=2, default=str) + "\n"), ("README.md", card(facts))):
         with replacing(path / name) as beside:
-            beside.write_text(text, "utf-8")
+            beside.write_text(text, "utf-8", "backslashreplace")
 
 
 def card(facts: dict) -> str:
@@ -98,9 +154,10 @@ def card(facts: dict) -> str:
         f"| `{route}` | {difference if isinstance(difference, str) else format(difference, '.1e')} |"
         for route, difference in facts["loads"].items()
     )
-    told = "\n".join(f"- {name}: {value}" for name, value in facts.items() if isinstance(value, str | int | float))
+    plain = {name: value for name, value in facts.items() if isinstance(value, str | int | float)}
+    told = "\n".join(f"- {name}: {_line(value)}" for name, value in plain.items())
     scores = facts.get("scores_markdown") or "Not measured: the data has no labels, or evaluation was switched off."
-    return f"""# {facts.get("name", "encoder")}
+    return f"""# {_line(facts.get("name", "encoder"))}
 
 {encoder["name"]}, {encoder["parameters"]:,} parameters. Input: float32 images (batch, {height}, {width}, {channels}) in
 [0, 1], normalized inside. Output: float32 features (batch, {encoder["features"]}).
@@ -124,6 +181,10 @@ call_training_endpoint="train")` and `tensorflow_hub.load(path)(images)` work wi
 
 The weights are yours: the licence of sslzoo does not reach them. Every knob and version is in `{FACTS}`.
 """
+
+
+def _line(value: str | int | float) -> str:
+    return " ".join(str(value).split("\n"))
 
 
 def _reusable(encoder: keras.Model, spec: tf.TensorSpec) -> tf.train.Checkpoint:

@@ -11,6 +11,7 @@ from keras import ops
 from tqdm import tqdm
 
 from sslzoo import losses
+from sslzoo.evaluators.spectrum import effective_rank
 
 
 def spread(z: np.ndarray) -> float:
@@ -19,13 +20,6 @@ def spread(z: np.ndarray) -> float:
     The collapse indicator of SimSiam (arXiv 2011.10566, section 4.1).
     """
     return float(np.mean(np.std(_unit(z), axis=0)) * math.sqrt(z.shape[1]))
-
-
-def effective_rank(z: np.ndarray) -> float:
-    """RankMe (arXiv 2210.02885, equation 3): exp of the entropy of the singular values of z (n, dim); 1..dim."""
-    values = np.linalg.svd(np.asarray(z, "float64"), compute_uv=False)
-    p = values / max(values.sum(), 1e-12) + 1e-7
-    return float(np.exp(-np.sum(p * np.log(p))))
 
 
 def agreement(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> tuple[float, float]:
