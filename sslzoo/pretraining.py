@@ -15,6 +15,7 @@ from sslzoo.data import describe
 from sslzoo.evaluators.report import Row, markdown, table
 from sslzoo.export import export, refuse_existing, write_card
 from sslzoo.files import replacing
+from sslzoo.index import write_index
 from sslzoo.model import SSLModel
 from sslzoo.monitors import Excess, Throughput
 from sslzoo.plan import Plan
@@ -160,6 +161,8 @@ def pretrain(
         if facts and result.scores:
             scores = {"scores": [row.as_dict() for row in result.scores], "scores_markdown": markdown(result.scores)}
             write_card(exported, facts | scores)
+        if facts:
+            write_index(exported.parent)
         if mlflow:
             tracker.log({f"{row.features}/{row.metric}": row.mean for row in result.scores})
     return result
@@ -263,6 +266,7 @@ def _facts(plan: Plan, result: Result) -> dict:
         "data": f"{describe(plan.train_set)}; fingerprint {plan.fingerprint}",
         "verdict": result.verdict,
         "seed": plan.settings["seed"],
+        "command": provenance.command(),
         "knobs": plan.settings,
         **provenance.facts(),
     }

@@ -3,7 +3,9 @@
 import importlib.metadata
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 PACKAGES = ("sslzoo", "tensorflow", "keras", "numpy")
@@ -12,6 +14,16 @@ PACKAGES = ("sslzoo", "tensorflow", "keras", "numpy")
 def facts() -> dict:
     """Versions, git commit of the working directory's checkout (None without one) and machine; JSON."""
     return {"versions": versions(), "commit": commit(), "machine": machine()}
+
+
+def command() -> str:
+    """The command line of this process, to be typed again where it was; of another program, that it was Python."""
+    program, words = Path(sys.argv[0]), shlex.join(sys.argv[1:])
+    if program.name == "sslzoo" or program.parent.name == "sslzoo":
+        return f"sslzoo {words}".strip()
+    if program.suffix == ".py":
+        return f"python {os.path.relpath(program)} {words}".strip()
+    return "sslzoo.pretrain, called from Python"
 
 
 def versions() -> dict[str, str]:
