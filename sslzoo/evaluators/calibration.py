@@ -1,0 +1,41 @@
+"""Calibration: whether a probe that says 80 % is right in 80 of 100 cases."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Reliability(NamedTuple):
+    """What a reliability diagram shows: the expected calibration error, and a number for each bin (NaN where empty)."""
+
+    error: float
+    confidence: np.ndarray  # (bins,), mean
+    accuracy: np.ndarray  # (bins,)
+    count: np.ndarray  # (bins,)
+
+
+def reliability(probabilities, correct_class, bins: int = 15) -> Reliability:
+    """Expected calibration error (Guo et al. 2017, arXiv 1706.04599, equation 3) over bins of equal width.
+
+    Args:
+        probabilities: (images, classes), rows that sum to 1.
+        correct_class: (images,), column numbers.
+        bins: of the confidence, the highest probability of an image; each is open on its left.
+
+    Raises:
+        ValueError: rows that do not sum to 1, or another number of labels.
+    """
+    probabilities, correct_class = np.asarray(probabilities, "float64"), np.asarray(correct_class)
+    if probabilities.ndim != 2 or not np.allclose(probabilities.sum(1), 1, atol=1e-3):
+        raise ValueError(f"probabilities {probabilities.shape} must be (images, classes) with rows that sum to 1")
+    if correct_class.shape != (len(probabilities),):
+        raise ValueError(f"there must be one label an image: {correct_class.shape}, images {len(probabilities)}")
+    confidence = probabilities.max(1)
+    right = probabilities.argmax(1) == correct_class
+    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    count = np.bincount(place, minlength=bins)
+    sums = [np.bincount(place, values, minlength=bins) for values in (confidence, right.astype("float64"))]
+    with np.errstate(invalid="ignore"):
+        mean_confidence, accuracy = (total / count for total in sums)
+    error = np.abs(sums[0] - sums[1]).sum() / len(probabilities)
+    return Reliability(float(error), mean_confidence, accuracy, count)

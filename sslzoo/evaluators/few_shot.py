@@ -1,0 +1,59 @@
+"""Few-shot: new classes from a handful of images each, by the nearest class mean, over many small tasks."""
+
+import numpy as np
+
+from sslzoo.evaluators import as_features, as_labels, unit_length
+
+
+def few_shot(
+    features, labels, ways: int = 5, shots: int = 1, queries: int = 15, episodes: int = 600, seed: int = 0
+) -> tuple[float, float]:
+    """N-way K-shot accuracy: a query gets the class whose mean is nearest (arXiv 1703.05175, equations 1 and 2).
+
+    Means of features of unit length, Euclidean distance: SimpleShot's L2N (arXiv 1911.04623, section 3).
+
+    Args:
+        features: (images, features).
+        labels: (images,).
+        ways: classes of an episode, N.
+        shots: labelled images of each class, K.
+        queries: images of each class to recognize.
+        episodes: tasks drawn.
+        seed: of the draws.
+
+    Returns:
+        Mean accuracy over the episodes in [0, 1], and half the width of its 95 % interval.
+
+    Raises:
+        ValueError: fewer than `ways` classes have shots + queries images, or a number that is not positive.
+    """
+    features = as_features(features)
+    labels = as_labels(labels, features)
+    if ways < 2 or min(shots, queries) < 1 or episodes < 2:
+        raise ValueError(f"{ways} ways, {shots} shots, {queries} queries, {episodes} episodes: take 2, 1, 1, 2 or more")
+    rows = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    rows = [some for some in rows if len(some) >= shots + queries]
+    if len(rows) < ways:
+        raise ValueError(f"{len(rows)} classes have {shots + queries} images: {ways} ways need {ways} such classes")
+    random, unit = np.random.default_rng(seed), unit_length(features)
+    found = [episode(unit, _draw(random, rows, ways, shots + queries), shots) for _ in range(episodes)]
+    return float(np.mean(found)), float(1.96 * np.std(found, ddof=1) / np.sqrt(episodes))
+
+
+def episode(features: np.ndarray, chosen: np.ndarray, shots: int) -> float:
+    """Accuracy of one task.
+
+    Args:
+        features: (images, features).
+        chosen: rows of `features` (ways, shots + queries), a line for each class.
+        shots: how many of each line are labelled.
+    """
+    means = features[chosen[:, :shots]].mean(1)
+    queries = features[chosen[:, shots:]]
+    distances = (means**2).sum(1) - 2 * queries @ means.T  # and the length of the query, the same for every mean
+    return float(np.mean(distances.argmin(-1) == np.arange(len(chosen))[:, None]))
+
+
+def _draw(random, rows, ways, images):
+    classes = random.permutation(len(rows))[:ways]
+    return np.stack([random.permutation(rows[one])[:images] for one in classes])

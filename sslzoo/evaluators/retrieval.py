@@ -1,0 +1,55 @@
+"""Retrieval: how many of the nearest images of an image show its class."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sslzoo.evaluators import as_features, as_labels, unit_length
+
+CHUNK = 256  # queries at once: 256 rankings of 10 000 images are 20 MB
+
+
+def retrieval(features, labels, depths: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
+    """Each image looks for its class among all others, ranked by cosine similarity.
+
+    Images that are the only one of their class look for nothing and are left out as queries.
+
+    Args:
+        features: (images, features).
+        labels: (images,).
+        depths: the K of the first two figures; at most all other images.
+
+    Returns:
+        "P@K": share of the first K with the right class. "R@K": share of the queries with at least one right among the
+        first K, as metric learning counts it. "mAP": mean over the queries of the average precision, the mean over all
+        right images of the precision down to each of them. All in [0, 1].
+
+    Raises:
+        ValueError: no class has two images.
+    """
+    features = as_features(features)
+    labels = np.unique(as_labels(labels, features), return_inverse=True)[1]
+    queries = np.flatnonzero(np.bincount(labels)[labels] > 1)
+    if not len(queries):
+        raise ValueError("no class has two images: nothing can be retrieved")
+    unit = unit_length(features)
+    chunks = [queries[start : start + CHUNK] for start in range(0, len(queries), CHUNK)]
+    parts = [_figures(_hits(unit, labels, chunk), depths) for chunk in chunks]
+    return {name: float(np.mean(np.concatenate([part[name] for part in parts]))) for name in parts[0]}
+
+
+def _hits(unit, labels, queries):
+    """Whether each image of the ranking, the query not among them, has its class: bool (queries, images - 1)."""
+    similarity = unit[queries] @ unit.T
+    similarity[np.arange(len(queries)), queries] = -np.inf
+    ranking = np.argsort(-similarity, axis=1, kind="stable")[:, :-1]
+    return labels[ranking] == labels[queries][:, None]
+
+
+def _figures(hits, depths):
+    """One value a query of each figure."""
+    precision = np.cumsum(hits, 1) / np.arange(1, hits.shape[1] + 1)
+    depths = [min(depth, hits.shape[1]) for depth in depths]
+    found = {f"P@{depth}": hits[:, :depth].mean(1) for depth in depths}
+    found |= {f"R@{depth}": hits[:, :depth].any(1) for depth in depths}
+    return found | {"mAP": (precision * hits).sum(1) / hits.sum(1)}

@@ -1,0 +1,84 @@
+"""Spectrum: how many directions features use, told without a label: RankMe, LiDAR, alpha-ReQ."""
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+
+def effective_rank(z: np.ndarray) -> float:
+    """RankMe (arXiv 2210.02885, equation 3): exp of the entropy of the singular values of z (n, dim); 1..dim."""
+    with threadpool_limits(1):
+        values = np.linalg.svd(np.asarray(z, "float64"), compute_uv=False)
+    return _exp_entropy(values)
+
+
+def eigenvalues(features: np.ndarray) -> np.ndarray:
+    """Variances (min(n - 1, dim),) of features (n, dim) along their principal axes, the largest first.
+
+    Their logarithms are the spectrum of DirectCLR (arXiv 2110.09348, figure 1).
+    """
+    centred = np.asarray(features, "float64") - np.mean(features, 0, dtype="float64")
+    with threadpool_limits(1):
+        values = np.linalg.svd(centred, compute_uv=False)
+    return (values**2 / (len(centred) - 1))[: min(len(centred) - 1, centred.shape[1])]
+
+
+def power_law(variances: np.ndarray) -> float | None:
+    """alpha-ReQ (arXiv 2202.05808, section 3): alpha where the eigenvalue of rank j falls like j to the power -alpha.
+
+    Near 1 is best: a larger alpha means few directions, a smaller one noise. A straight line through the logarithms by
+    least squares, each rank j weighted 1 / j, so that every doubling of the rank counts alike. Eigenvalues below 1e-6
+    of the first are rounding and are left out.
+
+    Args:
+        variances: as of `eigenvalues`.
+
+    Returns:
+        alpha; None where fewer than 3 eigenvalues are left.
+    """
+    kept = variances[variances > 1e-6 * variances[0]]
+    if len(kept) < 3:
+        return None
+    ranks = np.arange(1, len(kept) + 1)
+    # polyfit squares its weights.
+    return float(-np.polyfit(np.log(ranks), np.log(kept), 1, w=ranks**-0.5)[0])
+
+
+def lidar(views: np.ndarray, delta: float = 1e-4, components: int = 256) -> float:
+    """LiDAR (arXiv 2312.04000, equations 2 and 3): the effective rank of what tells images apart across their views.
+
+    exp of the entropy of the eigenvalues of S_w^-1/2 S_b S_w^-1/2: S_b is the covariance of the images' means, S_w that
+    of an image's views around its mean, plus delta times the identity. A high one alone proves nothing: noise has it.
+
+    Args:
+        views: features (images, views, dim); the more images than dimensions, the better.
+        delta: as in the paper, in squared units of the features.
+        components: wider features are first turned to so many principal axes, which bounds time and memory.
+
+    Raises:
+        ValueError: fewer than 2 images or 2 views.
+    """
+    views = np.asarray(views, "float64")
+    if views.ndim != 3 or min(views.shape[:2]) < 2:
+        raise ValueError(f"LiDAR takes (images, views, dim), 2 of the first two or more; these are {views.shape}")
+    with threadpool_limits(1):
+        views = _principal(views, components)
+        means = views.mean(1)
+        between = np.cov(means.T, bias=True)
+        apart = (views - means[:, None]).reshape(-1, views.shape[2])
+        within = np.atleast_2d(apart.T @ apart / len(apart)) + delta * np.eye(views.shape[2])
+        values, axes = np.linalg.eigh(within)
+        whiten = axes / np.sqrt(values)
+        return _exp_entropy(np.linalg.eigvalsh(whiten.T @ np.atleast_2d(between) @ whiten).clip(0))
+
+
+def _principal(views, components):
+    flat = views.reshape(-1, views.shape[2])
+    if flat.shape[1] <= components:
+        return views
+    values, axes = np.linalg.eigh(np.cov(flat.T))
+    return (flat @ axes[:, np.argsort(values)[::-1][:components]]).reshape(*views.shape[:2], -1)
+
+
+def _exp_entropy(values) -> float:
+    p = values / max(values.sum(), 1e-12) + 1e-7
+    return float(np.exp(-np.sum(p * np.log(p))))

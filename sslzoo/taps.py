@@ -1,0 +1,102 @@
+"""Taps: features after every stage of an encoder or projector, for probes at any depth."""
+
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+from keras import ops
+
+LARGEST = 1024  # numbers that are kept of a stage's feature map
+
+
+def stages(model: keras.Model, most: int = 8) -> dict[str, keras.KerasTensor]:
+    """The tensors that all information passes through, one after each stage.
+
+    A stage ends where its output alone feeds the next convolution or dense layer, or a residual block: after each layer
+    of conv6 or a projector, after each block of a ResNet, after each half of a ViT's block.
+
+    Args:
+        model: an encoder or projector, functional or sequential; a model within it is looked into.
+        most: where there are more stages, so many of them, evenly spaced; the output is always among them.
+
+    Returns:
+        Name of the layer -> symbolic output, that of the model last.
+    """
+    found = _cuts(model)
+    names = list(found)
+    kept = np.unique(np.linspace(len(names) - 1, 0, min(most, len(names))).round().astype(int))
+    return {names[index]: found[names[index]] for index in kept}
+
+
+def stage_weights(model: keras.Model, most: int = 64) -> list[list[keras.Variable]]:
+    """The trainable weights of each stage, the one next to the images first; every weight is in one of them."""
+    seen, groups = set(), []
+    for tensor in stages(model, most).values():
+        inside = keras.Model(model.inputs, tensor).trainable_variables
+        groups.append([weight for weight in inside if id(weight) not in seen])
+        seen |= {id(weight) for weight in groups[-1]}
+    return groups
+
+
+def tapped(model: keras.Model, batches: Iterable[np.ndarray], most: int = 8) -> dict[str, np.ndarray]:
+    """Features (images, at most 1024 or the channels) after each stage, float32.
+
+    Maps are averaged over a grid as fine as 1024 numbers allow, tokens of a transformer over the patches. What the
+    model itself puts out is left as it is.
+
+    Args:
+        model: images, or features of a projector, -> (batch, dim).
+        batches: of its input.
+        most: as for `stages`.
+    """
+    tensors = stages(model, most)
+    taps = keras.Model(model.inputs, list(tensors.values()))
+    parts = [[_flat(output) for output in _as_list(taps.predict_on_batch(batch))] for batch in batches]
+    columns = zip(*parts, strict=True)
+    return {name: np.concatenate(column) for name, column in zip(tensors, columns, strict=True)}
+
+
+def _as_list(outputs):
+    return outputs if isinstance(outputs, list) else [outputs]
+
+
+def _flat(output) -> np.ndarray:
+    output = ops.convert_to_numpy(output).astype("float32")
+    if output.ndim == 3:
+        return output[:, 1:].mean(1) if output.shape[1] > 1 else output[:, 0]
+    if output.ndim == 4:
+        side = max(1, int((LARGEST / output.shape[-1]) ** 0.5))
+        rows, columns = (_averages(old, min(old, side)) for old in output.shape[1:3])
+        output = np.einsum("yh,nhwc,xw->nyxc", rows, output, columns, optimize=True)
+    return output.reshape(len(output), -1)
+
+
+def _averages(old, new):
+    """Means over `new` equal parts of `old` places, rounded to whole places: (new, old)."""
+    part = np.arange(old) * new // old == np.arange(new)[:, None]
+    return (part / part.sum(1, keepdims=True)).astype("float32")
+
+
+def _cuts(model):
+    model = keras.Model(model.inputs, model.outputs)  # of a sequential model too
+    nodes = [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
+    consumers = [[n for n in nodes if node in n.parent_nodes] for node in nodes]
+    last_use = [max((nodes.index(n) for n in after), default=len(nodes)) for after in consumers]
+    found, seen_weights = {}, False
+    for index, node in enumerate(nodes):
+        layer, tensor = node.operation, node.output_tensors[0]
+        seen_weights |= bool(getattr(layer, "weights", []))
+        alone = all(last_use[before] <= index for before in range(index))
+        if not (alone and seen_weights):
+            continue
+        if isinstance(layer, keras.Model):
+            inner = _cuts(layer)
+            outputs = _as_list(keras.Model(layer.inputs, list(inner.values()))(node.input_tensors[0]))
+            found |= dict(zip(inner, outputs, strict=True))
+        elif _ends_stage(consumers[index]):
+            found[layer.name] = tensor
+    return found
+
+
+def _ends_stage(after):
+    return len(after) != 1 or hasattr(after[0].operation, "kernel")

@@ -1,0 +1,105 @@
+"""Taps after every stage, fine-tuning and its rates: the right tensors, the right steps, the encoder untouched."""
+
+import keras
+import numpy as np
+import pytest
+
+from sslzoo import encoders, finetuning, heads, taps
+
+IMAGES = np.random.default_rng(0).uniform(size=(6, 16, 16, 3)).astype("float32")
+ENDS = {
+    "conv6": ["tanh1", "pool2", "tanh3", "pool4", "features"],
+    "resnet18": ["stem_relu", *(f"stage{s}_block{b}" for s in (1, 2, 3, 4) for b in (1, 2))][:-1] + ["features"],
+    "vit_tiny": ["tokens", "block1_add1", "block1", "block2_add1", "features"],
+    "mlp": ["relu1", "features"],
+}
+KNOBS = {"conv6": dict(width=0.25), "resnet18": dict(width=0.125), "vit_tiny": dict(depth=2), "mlp": dict(units=16)}
+
+
+def make(name):
+    return encoders.make(name, (16, 16, 3), **KNOBS[name])
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_stage_ends_where_all_information_passes(name):
+    encoder = make(name)
+    assert list(taps.stages(encoder, 64)) == ENDS[name]
+    assert taps.stages(encoder)["features"] is encoder.output
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_what_comes_after_a_tap_needs_nothing_else(name):
+    encoder = make(name)
+    tensors = list(taps.stages(encoder, 64).values())
+    for tensor in tensors[:-1]:
+        rest = keras.Model(tensor, encoder.output)
+        before = keras.Model(encoder.input, tensor)(IMAGES)
+        np.testing.assert_allclose(rest(before), encoder(IMAGES), rtol=1e-4, atol=1e-5)
+
+
+def test_the_last_tap_is_the_model_and_maps_are_averaged_in_a_grid():
+    encoder = make("conv6")
+    found = taps.tapped(encoder, [IMAGES[:4], IMAGES[4:]])
+    np.testing.assert_allclose(found["features"], encoder(IMAGES), rtol=1e-5)
+    assert found["tanh1"].shape == (6, 8 * 11 * 11)  # 11 x 11 x 8 is the most that 1024 hold
+    whole = keras.Model(encoder.input, taps.stages(encoder)["pool4"])(IMAGES)
+    np.testing.assert_allclose(found["pool4"], np.reshape(whole, (6, -1)), rtol=1e-5)
+
+
+def test_few_taps_are_spread_and_end_with_the_output():
+    assert list(taps.stages(make("conv6"), 3)) == ["tanh1", "tanh3", "features"]
+    assert len(taps.tapped(make("resnet18"), [IMAGES], most=4)) == 4
+
+
+def test_a_projector_is_tapped_after_each_layer():
+    projector = heads.mlp(12, 10, 4, hidden_layers=2)
+    x = IMAGES[:, 0, :4].reshape(6, -1)
+    found = taps.tapped(projector, [x])
+    assert [features.shape[1] for features in found.values()] == [10, 10, 4]
+    np.testing.assert_allclose(list(found.values())[-1], projector(x), rtol=1e-5)
+
+
+def test_the_stages_of_a_model_within_the_model_are_found():
+    inner, images = make("conv6"), keras.Input((16, 16, 3))
+    encoder = keras.Model(images, keras.layers.Dense(5, name="last")(keras.layers.ReLU()(inner(images))))
+    found = taps.tapped(encoder, [IMAGES], most=7)
+    assert [*list(found)[:5], list(found)[6]] == ["tanh1", "pool2", "tanh3", "pool4", "features", "last"]
+    np.testing.assert_allclose(found["features"], inner(IMAGES), rtol=1e-5)
+    np.testing.assert_allclose(found["last"], encoder(IMAGES), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_every_weight_has_one_stage_and_a_rate_that_falls_towards_the_images(name):
+    encoder = make(name)
+    groups = [group for group in taps.stage_weights(encoder) if group]
+    assert sorted(id(w) for g in groups for w in g) == sorted(id(w) for w in encoder.trainable_variables)
+    found = finetuning.rates(encoder, 0.5)
+    assert found[groups[-1][0].path] == 0.5
+    assert found[encoder.trainable_variables[0].path] == 0.5 ** len(groups)
+
+
+def test_the_first_step_of_each_weight_is_its_share_of_the_rate():
+    encoder = make("mlp")
+    model = finetuning.classifier(encoder, 3)
+    model.layers[-1].kernel.assign(np.random.default_rng(0).normal(size=(16, 3)))
+    before = [w.numpy() for w in model.trainable_variables]
+    shares = finetuning.rates(model.layers[1], 0.1)
+    model.compile(finetuning.LayerwiseAdam(shares, learning_rate=0.01, epsilon=1e-12), "mse", jit_compile=False)
+    model.train_on_batch(IMAGES, np.eye(3)[[0, 1, 2, 0, 1, 2]])
+    for weight, old in zip(model.trainable_variables, before, strict=True):
+        step = np.abs(weight.numpy() - old).max()  # Adam's first step is the learning rate
+        assert step == pytest.approx(0.01 * shares.get(weight.path, 1.0), rel=1e-2), weight.path
+
+
+def test_fine_tuning_learns_and_leaves_the_encoder_as_it_is():
+    images = np.random.default_rng(0).uniform(size=(96, 16, 16, 3)).astype("float32")
+    labels = np.arange(96) % 2
+    images[labels == 1, 4:8, 4:8] *= 0.3
+    encoder = make("conv6")
+    before = encoder.get_weights()
+    data = (images[:64], labels[:64]), (images[64:], labels[64:])
+    assert finetuning.fine_tune(encoder, *data, epochs=8, batch_size=16, learning_rate=3e-3) > 0.9
+    for old, new in zip(before, encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    with pytest.raises(ValueError, match="layer_decay is 0"):
+        finetuning.fine_tune(encoder, *data, layer_decay=0)
