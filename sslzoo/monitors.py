@@ -157,12 +157,15 @@ class Throughput(keras.callbacks.Callback):
     def watch(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """The same batches, with the seconds that the training waits for each added up."""
 
+        def now() -> tf.Tensor:  # not tf.timestamp, which TensorFlow refuses where it has to be deterministic
+            return tf.ensure_shape(tf.numpy_function(time.perf_counter, [], tf.float64), ())
+
         def note(asked, batch):
-            self.waited.assign_add(tf.timestamp() - asked)
+            self.waited.assign_add(now() - asked)
             return batch
 
         # zip asks its parts in order: the clock is read when a batch is asked for, `note` runs when it has come.
-        clock = tf.data.Dataset.counter().map(lambda _: tf.timestamp())
+        clock = tf.data.Dataset.counter().map(lambda _: now())
         options = tf.data.Options()
         options.experimental_optimization.inject_prefetch = False
         return tf.data.Dataset.zip(clock, batches).map(note).with_options(options)

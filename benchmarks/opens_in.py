@@ -1,0 +1,67 @@
+"""What a fresh export opens in, and how far off each runtime is: one encoder of each family in every format.
+
+python benchmarks/opens_in.py writes the table to opens_in.md. The encoders are untrained, their weights and statistics
+moved from where they start; they see eight parts of photographs in batches of 1, 3 and 8. With PyTorch in another
+Python, SSLZOO_TORCH_PYTHON names it; it needs keras too.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from tqdm import tqdm
+
+from sslzoo import encoders, formats, provenance
+from sslzoo.export import export
+
+FAMILIES = {
+    "conv6": ((32, 32, 3), dict(width=0.25)),
+    "resnet18": ((64, 64, 3), dict(width=0.25, stem="imagenet")),
+    "vit_tiny": ((32, 32, 3), dict(depth=4)),
+    "mlp": ((8, 8, 1), {}),
+    "keras.applications:MobileNetV2": ((64, 64, 3), {}),
+}
+
+
+def measure(name: str, folder: Path) -> dict[str, float | str]:
+    """Route -> largest absolute difference, and the largest feature under "range"."""
+    shape, knobs = FAMILIES[name]
+    encoder, random = encoders.make(name, shape, **knobs), np.random.default_rng(0)
+    for weight in encoder.variables:
+        weight.assign(weight + random.uniform(-0.05, 0.05, weight.shape))
+    images = formats.photographs(shape)
+    export(encoder, folder / encoder.name, images, {"name": name})
+    largest = float(np.abs(encoder(images, training=False)).max())
+    return {"largest feature": largest} | formats.export(folder / encoder.name, tuple(formats.FORMATS))
+
+
+def table(found: dict[str, dict[str, float | str]]) -> str:
+    """Markdown: a row for each route, a column for each encoder."""
+    lines = [f"| opens in | {' | '.join(found)} |", "|---" * (len(found) + 1) + "|"]
+    for route in next(iter(found.values())):
+        values = [column[route] for column in found.values()]
+        cells = " | ".join(value if isinstance(value, str) else f"{value:.1e}" for value in values)
+        lines.append(f"| {route} | {cells} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        found = {name: measure(name, Path(folder)) for name in tqdm(FAMILIES, unit="encoder")}
+    made = provenance.facts()
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    text = f"""# Opens in
+
+Largest absolute difference to the encoder in memory; `python benchmarks/opens_in.py`, {versions}; {made["machine"]}.
+
+{table(found)}
+"""
+    Path(__file__).with_suffix(".md").write_text(text, "utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""scikit-learn's own checks on the transformer, and a pipeline of it."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import sslzoo
+from sslzoo import encoders
+from sslzoo.export import export
+from sslzoo.sklearn import EncoderTransformer
+
+
+class OfAnyWidth(EncoderTransformer):
+    """As the transformer, with an untrained encoder for rows of whatever width `fit` sees.
+
+    scikit-learn's checks draw rows of 1 to 20 numbers; an exported encoder takes one size of images.
+    """
+
+    def _load(self):
+        shape = (1, 1, self.n_features_in_)
+        return ENCODERS.setdefault(shape, encoders.make("mlp", shape, units=4, depth=1)), shape
+
+
+ENCODERS = {}
+
+
+@parametrize_with_checks([OfAnyWidth()])
+def test_scikit_learns_checks_pass(estimator, check):
+    check(estimator)
+
+
+# What the checks of an estimator need no data for, or bad data; all others feed rows of other widths than 64.
+WITHOUT_DATA = {
+    "check_do_not_raise_errors_in_init_or_set_param",
+    "check_estimator_cloneable",
+    "check_estimator_repr",
+    "check_estimator_tags_renamed",
+    "check_get_params_invariance",
+    "check_mixin_order",
+    "check_no_attributes_set_in_init",
+    "check_parameters_default_constructible",
+    "check_set_params",
+    "check_valid_tag_types",
+    "check_estimators_unfitted",
+}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    path = tmp_path_factory.mktemp("exports") / "digits"
+    keras.utils.set_random_seed(0)
+    export(encoders.make("mlp", (8, 8, 1), units=64), path, np.zeros((2, 8, 8, 1), "float32"), {})
+    return path
+
+
+@parametrize_with_checks([EncoderTransformer()])
+def test_the_checks_that_need_no_rows_pass_on_an_export(estimator, check, exported):
+    if check.func.__name__ not in WITHOUT_DATA:
+        pytest.skip("feeds rows of another width than the 64 pixels that this encoder takes")
+    check(estimator.set_params(encoder_path=exported))
+
+
+def test_images_rows_and_bytes_have_the_features_of_the_encoder(exported):
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype("uint8")
+    expected = sslzoo.load_encoder(exported)(images.astype("float32") / 255).numpy()
+    for X in (images, images.reshape(5, 64), images / 255.0):
+        found = EncoderTransformer(exported, batch_size=2).fit_transform(X)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found.dtype == "float32"
+
+
+def test_a_pipeline_learns_digits_and_names_its_features(exported):
+    images, labels = load_digits(return_X_y=True)
+    pipeline = make_pipeline(EncoderTransformer(exported), LogisticRegression(max_iter=500))
+    search = GridSearchCV(pipeline, {"logisticregression__C": [0.1, 1.0]}, cv=2).fit(images[:600] / 16, labels[:600])
+    assert search.score(images[600:900] / 16, labels[600:900]) > 0.6  # chance is 0.1, and nothing was trained
+    assert list(search.best_estimator_[0].get_feature_names_out()[:2]) == ["encodertransformer0", "encodertransformer1"]
+
+
+def test_a_missing_encoder_and_other_images_are_refused_in_one_line(exported):
+    with pytest.raises(ValueError, match="encoder_path is not given"):
+        EncoderTransformer().fit(np.zeros((2, 64)))
+    with pytest.raises(ValueError, match=r"the encoder takes images \(8, 8, 1\), or rows of 64"):
+        EncoderTransformer(exported).fit(np.zeros((2, 10)))
