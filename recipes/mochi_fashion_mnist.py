@@ -8,7 +8,7 @@ def mochi_fashion_mnist(
     encoder: str = "conv6",
     width: float = 0.5,
     max_images: int = 10000,
-    epochs: int = 6,
+    epochs: int = 15,
     batch_size: int = 256,
     optimizer: str = "adam",
     learning_rate: float = 1e-3,

@@ -37,7 +37,9 @@ class Checkpoints(keras.callbacks.Callback):
     ):
         super().__init__()
         self.trained = model
-        self.checkpoint = tf.train.Checkpoint(model=model)
+        # Variable by variable: of layers in a list, such as SwAV's two queues, TensorFlow's walk of a model saves none.
+        state = [variable.value for variable in (*model.variables, *model.optimizer.variables)]
+        self.checkpoint = tf.train.Checkpoint(state=state)
         self.folder, self.steps, self.minutes, self.keep = Path(folder), steps, minutes, keep
         self.writes = writes
         self.saved_at = time.monotonic()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from sslzoo import catalog, encoders, methods
+from sslzoo.checkpoints import Checkpoints
 from sslzoo.miniatures import COUNT, SIZE, arguments, batch, batches, build, flat, losses_of, views
 
 EVERY_METHOD = pytest.mark.parametrize("name", catalog.methods())
@@ -82,6 +83,19 @@ def test_stays_finite_in_mixed_precision_for_a_hundred_steps(name, policy):
     assert len(losses) == 100 and np.isfinite(losses).all() and np.isfinite(flat(model)).all()
     outputs = model(batch(model), training=False)
     assert all(value.dtype == "float32" for key, value in outputs.items() if key.startswith(("z", "p")))
+
+
+@EVERY_METHOD
+def test_a_checkpoint_holds_every_variable(name, tmp_path):
+    model = build(name)
+    model.fit(batches(model, 2), verbose=0)
+    Checkpoints(model, tmp_path).save()
+    again = build(name)
+    assert Checkpoints(again, tmp_path).restore() == 2
+    for one, two in zip(
+        model.variables + model.optimizer.variables, again.variables + again.optimizer.variables, strict=True
+    ):
+        assert np.array_equal(one, two), one.path
 
 
 @EVERY_METHOD
