@@ -1,4 +1,4 @@
-"""CPC on Fashion-MNIST: 5000 gray images, Conv6 at a quarter of its width, 3 x 3 patches; 3 minutes on two cores."""
+"""CPC on Fashion-MNIST: 5000 gray images, Conv6 at a quarter of its width, 3 x 3 patches; 5 minutes on two cores."""
 
 import sslzoo
 from sslzoo.__main__ import recipe

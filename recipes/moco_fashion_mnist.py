@@ -1,4 +1,4 @@
-"""MoCo v2 on Fashion-MNIST: 10 000 gray images, Conv6 at half its width, a minute on two cores."""
+"""MoCo v2 on Fashion-MNIST: 10 000 gray images, Conv6 at half its width, 2 minutes on two cores."""
 
 import sslzoo
 from sslzoo.__main__ import recipe
