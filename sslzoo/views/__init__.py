@@ -6,6 +6,7 @@ from sslzoo.views.geometry import Blur, Centre, Crop, Flip
 from sslzoo.views.image import View, Views
 from sslzoo.views.jigsaw import Jigsaw
 from sslzoo.views.operation import Operation
+from sslzoo.views.rotate import Rotate
 
 __all__ = [
     "Blur",
@@ -16,6 +17,7 @@ __all__ = [
     "Jigsaw",
     "Jitter",
     "Operation",
+    "Rotate",
     "Solarize",
     "View",
     "Views",

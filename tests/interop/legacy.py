@@ -39,6 +39,7 @@ def compute(path: str) -> dict:
     distance = np.linalg.norm(given["x"] - given["y"], axis=1)
     return dict(
         blurred=blur(given["images"], float(given["sigma"]), int(given["reach"])),
+        rotated=tfa.image.rotate(given["images"], given["angles"], interpolation="bilinear"),
         kernel=kernel,
         bias=bias,
         semi_hard=tfa.losses.triplet_semihard_loss(labels, z, **squared),

@@ -17,6 +17,7 @@ from sslzoo import encoders, losses
 from sslzoo.export import export
 from sslzoo.optimizers import LAMB
 from sslzoo.views import Blur, View
+from sslzoo.views.rotate import rotated
 
 pytestmark = pytest.mark.interop
 PACKAGES = ("tensorflow==2.15.1", "tensorflow-addons==0.23.0", "tensorflow-hub==0.16.1", "numpy<2", "setuptools<81")
@@ -85,6 +86,7 @@ def numbers():
         images=random.random((3, SIZE, SIZE, 3), "float32"),
         sigma=np.float32(SIGMA),
         reach=SIZE // 20,
+        angles=np.array([0.3, -2.0, 4.5], "float32"),
         kernel=random.normal(size=(5, 3)).astype("float32"),
         bias=random.normal(size=3).astype("float32"),
         kernel_gradients=random.normal(size=(30, 5, 3)).astype("float32"),
@@ -124,6 +126,12 @@ def test_gaussian_blur_is_that_of_addons(numbers, addons):
     blurred = view(numbers["images"], np.full((3, 2), SIZE))
     # One rounding of each of the 49 products of pixels within [0, 1].
     compare("blur", blurred, addons["blurred"], 1e-6)
+
+
+def test_rotation_is_that_of_addons(numbers, addons):
+    turned = rotated(numbers["images"], numbers["angles"] * 180 / np.pi)
+    # Places are rounded to 1e-6 pixels before neighbours within [0, 1] are mixed by them.
+    compare("rotation", turned, addons["rotated"], 1e-5)
 
 
 @pytest.mark.parametrize(
