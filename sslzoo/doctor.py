@@ -21,7 +21,8 @@ from sslzoo import catalog, knobs, miniatures, provenance, replicas
 from sslzoo.files import replacing
 
 ONE, TWO, WORKERS = "one", "two", "worker"
-LOSS, WEIGHTS = 2e-5, 1e-3  # the largest relative differences that are rounding
+# The largest relative differences that are rounding: DINO's sharp teacher makes 3e-5 of it; a wrong scale shows as 1e-2.
+LOSS, WEIGHTS = 1e-4, 1e-3
 
 
 def doctor(distributed: bool = False, methods: str = "", steps: int = 4) -> list[str]:

@@ -20,7 +20,7 @@ import sslzoo
 from sslzoo import encoders, load_encoder
 from sslzoo.__main__ import main
 from sslzoo.checkpoints import Checkpoints, saved
-from sslzoo.data import folder
+from sslzoo.data import folder, load
 from sslzoo.export import export, read_facts
 from sslzoo.methods import SimCLR
 from sslzoo.plan import Plan
@@ -141,6 +141,7 @@ def test_the_newest_checkpoint_is_that_of_the_last_step_whatever_the_files_times
 @pytest.fixture
 def locked():
     """A folder that this process, as whomever it runs, may enter and not change."""
+    assert callable(sslzoo.pretrain) and load("digits")  # what they import may lie where nobody else may read
     path = Path(tempfile.mkdtemp())
     path.chmod(0o555)
     root = os.geteuid() == 0
