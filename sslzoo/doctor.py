@@ -21,7 +21,7 @@ from sslzoo import catalog, knobs, miniatures, provenance, replicas
 from sslzoo.files import replacing
 
 ONE, TWO, WORKERS = "one", "two", "worker"
-# The largest relative differences that are rounding; DINO's sharp teacher makes 3e-5 of it, a wrong scale shows as 1e-2.
+# The largest relative differences that are rounding; DINO's sharp teacher makes 3e-5 of it, a wrong scale 1e-2.
 LOSS, WEIGHTS = 1e-4, 1e-3
 
 

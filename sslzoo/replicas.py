@@ -119,7 +119,8 @@ def gather(x: tf.Tensor) -> tf.Tensor:
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return x
-    gathered = context.all_gather(x, axis=0)
+    # What comes straight from the data has no device, which several workers need: its copy has one.
+    gathered = context.all_gather(tf.identity(x), axis=0)
     gathered.set_shape((None, *x.shape[1:]))  # which all_gather forgets in a graph
     return gathered
 
