@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sslzoo.evaluators.report import Row
 from sslzoo.export import read_facts, write_card
 from sslzoo.files import replacing
 from sslzoo.pretraining import Result
@@ -87,9 +88,11 @@ class Sweep:
             parameters: of the run, beside those that `sslzoo.pretrain` has logged.
         """
         if result.exported:
-            scores = {"trained": figures} | baselines
-            lines = [[name, *(spread([column.get(name)]) for column in scores.values())] for name in figures]
-            added = {"scores": scores, "scores_markdown": markdown(["figure", *scores], lines)}
+            columns = {"trained": figures} | baselines
+            lines = [[name, *(spread([column.get(name)]) for column in columns.values())] for name in figures]
+            rows = [Row(metric, name, value) for name, column in columns.items() for metric, value in column.items()]
+            added = {"scores": [row.as_dict() for row in rows]}
+            added["scores_markdown"] = markdown(["figure", *columns], lines)
             write_card(result.exported, read_facts(result.exported) | added)
         if self.mlflow:
             with MLflow(result.run, result.run.name, parameters or {}, result.exported) as tracker:

@@ -1,9 +1,11 @@
-"""Two logical CPUs and the one MirroredStrategy of the process: a second one crashes TensorFlow."""
+"""For all tests: two logical CPUs, and the one MirroredStrategy of the process: a second one crashes TensorFlow."""
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import keras
 import pytest
 import tensorflow as tf
 
@@ -16,3 +18,11 @@ tf.config.set_logical_device_configuration(
 def mirrored() -> tf.distribute.MirroredStrategy:
     """Two replicas on two logical CPUs."""
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_graphs_of_others():
+    """What a file of tests built goes with it: a worker that keeps every graph gets slow and large."""
+    yield
+    keras.backend.clear_session()
+    gc.collect()

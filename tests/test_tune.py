@@ -91,7 +91,7 @@ def test_the_export_has_the_weights_of_the_best_trial(searched):
     rows = table(place / search.folder)
     best = max(rows, key=lambda row: float(row["knn"]))
     reader = tf.train.load_checkpoint(str(saved(place / search.folder / best["run"] / "checkpoints")[-1] / "state"))
-    stored = [reader.get_tensor(n) for n in reader.get_variable_to_shape_map() if n.startswith("model/")]
+    stored = [reader.get_tensor(n) for n in reader.get_variable_to_shape_map() if n.startswith("state/")]
     kernels = [weight for weight in sslzoo.load_encoder(place / search.exported).get_weights() if weight.ndim == 2]
     for kernel in kernels:
         assert any(kernel.shape == other.shape and np.array_equal(kernel, other) for other in stored)
