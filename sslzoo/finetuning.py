@@ -27,8 +27,7 @@ def fine_tune(
         epochs: passes over the train part.
         batch_size: images of a step; all of them where there are fewer.
         learning_rate: the peak, of the classifier and, times its share, of each stage of the encoder.
-        layer_decay: a stage learns at `layer_decay` times the rate of the next one towards the classifier
-            (arXiv 2003.10555, section 3.1, and BEiT); 1 is plain fine-tuning, 0.65 to 0.9 usual.
+        layer_decay: as for `decay_layerwise`; 1 is plain fine-tuning, 0.65 to 0.9 usual.
         seed: of the order.
 
     Raises:
@@ -40,7 +39,7 @@ def fine_tune(
     model = classifier(encoder, int(max(train[1].max(), test[1].max())) + 1)
     steps = max(1, epochs * (-(-len(train[0]) // batch_size)))
     schedule = WarmupCosine(learning_rate, steps, steps // 10)
-    optimizer = LayerwiseAdam(rates(model.layers[1], layer_decay), learning_rate=schedule)
+    optimizer = decay_layerwise(keras.optimizers.Adam(schedule), model.layers[1], layer_decay)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, jit_compile=False)
     model.fit(*train, batch_size, epochs, verbose=0)
@@ -57,28 +56,34 @@ def classifier(encoder: keras.Model, classes: int) -> keras.Model:
     return keras.Model(images, head(copy(images)))
 
 
-def rates(encoder: keras.Model, layer_decay: float) -> dict[str, float]:
-    """Share of the learning rate of each weight, by its path: layer_decay to the power of the stages above it."""
-    groups = [group for group in stage_weights(encoder) if group]
-    return {w.path: layer_decay ** (len(groups) - index) for index, group in enumerate(groups) for w in group}
+def decay_layerwise(optimizer: keras.optimizers.Optimizer, encoder: keras.Model, layer_decay: float = 0.75):
+    """The optimizer with a learning rate that falls by `layer_decay` from stage to stage towards the images.
 
-
-class LayerwiseAdam(keras.optimizers.Adam):
-    """Adam whose learning rate is multiplied by a number for each weight.
+    The encoder's last stage has `layer_decay` times the rate of what stands on the encoder (ELECTRA, arXiv 2003.10555,
+    section 3.1; 0.65 to 0.75 in BEiT and MAE). A loaded optimizer has to be given its rates again.
 
     Args:
-        rates: path of a weight -> its number; 1 where there is none.
-        **kwargs: of Adam.
+        optimizer: any of Keras.
+        encoder: all of a model, or a part of it.
+        layer_decay: within (0, 1].
     """
+    shares, step = rates(encoder, layer_decay), optimizer.update_step
 
-    def __init__(self, rates: dict[str, float], **kwargs):
-        super().__init__(**kwargs)
-        self.rates = dict(rates)
+    def update_step(gradient, variable, learning_rate):
+        weight = optimizer._trainable_variables[optimizer._get_variable_index(variable)]
+        return step(gradient, variable, learning_rate * shares.get(weight.path, 1.0))
 
-    def build(self, variables):
-        super().build(variables)
-        self.shares = [self.rates.get(variable.path, 1.0) for variable in variables]
+    optimizer.update_step = update_step
+    return optimizer
 
-    def update_step(self, gradient, variable, learning_rate):
-        share = self.shares[self._get_variable_index(variable)]
-        super().update_step(gradient, variable, learning_rate * share)
+
+def rates(encoder: keras.Model, layer_decay: float) -> dict[str, float]:
+    """Share of the learning rate of each weight, by its path: layer_decay to the power of the stages above it, and 1.
+
+    A stage of vectors alone, such as the last norm of a transformer, belongs to what stands above it.
+    """
+    found, power = {}, 0
+    for group in reversed(stage_weights(encoder)):
+        power += any(len(weight.shape) > 1 for weight in group)
+        found |= {weight.path: layer_decay**power for weight in group}
+    return found

@@ -3,7 +3,6 @@
 import difflib
 import inspect
 import math
-import re
 
 import keras
 from keras import ops
@@ -223,27 +222,6 @@ def scaled_learning_rate(base: float, batch_size: int, rule: str = "linear") -> 
     value = base * factor
     equals = f"{formula} = {value:.4g}" if formula else ""
     return value, f"learning rate {base:.4g}{equals} ({why})"
-
-
-def decay_layerwise(optimizer: keras.optimizers.Optimizer, encoder: keras.Model, rate: float = 0.75):
-    """The optimizer with a learning rate that falls by `rate` from block to block towards the input of `encoder`.
-
-    The last block keeps the full rate, as does what stands on the encoder (ULMFiT, arXiv 1801.06146, section 3.2; 0.65
-    to 0.75 in BEiT and MAE). A loaded optimizer has to be given its rates again.
-    """
-    named = [
-        (re.match(r"(stage\d+_)?block\d+|[^_]+", layer.name)[0], layer) for layer in encoder.layers if layer.weights
-    ]
-    blocks = list(dict.fromkeys(name for name, _ in named))
-    power = {id(weight): len(blocks) - 1 - blocks.index(name) for name, layer in named for weight in layer.weights}
-    step = optimizer.update_step
-
-    def update_step(gradient, variable, learning_rate):
-        weight = optimizer._trainable_variables[optimizer._get_variable_index(variable)]
-        return step(gradient, variable, learning_rate * rate ** power.get(id(weight), 0))
-
-    optimizer.update_step = update_step
-    return optimizer
 
 
 def _sparing(optimizer: type) -> type:

@@ -1,5 +1,6 @@
 """Taps: features after every stage of an encoder or projector, for probes at any depth."""
 
+import re
 from collections.abc import Iterable
 
 import keras
@@ -22,20 +23,25 @@ def stages(model: keras.Model, most: int = 8) -> dict[str, keras.KerasTensor]:
     Returns:
         Name of the layer -> symbolic output, that of the model last.
     """
-    found = _cuts(model)
+    found = {name: tensor for name, (tensor, _) in _cuts(model).items()}
     names = list(found)
     kept = np.unique(np.linspace(len(names) - 1, 0, min(most, len(names))).round().astype(int))
     return {names[index]: found[names[index]] for index in kept}
 
 
-def stage_weights(model: keras.Model, most: int = 64) -> list[list[keras.Variable]]:
-    """The trainable weights of each stage, the one next to the images first; every weight is in one of them."""
-    seen, groups = set(), []
-    for tensor in stages(model, most).values():
-        inside = keras.Model(model.inputs, tensor).trainable_variables
-        groups.append([weight for weight in inside if id(weight) not in seen])
-        seen |= {id(weight) for weight in groups[-1]}
-    return groups
+def stage_weights(model: keras.Model) -> list[list[keras.Variable]]:
+    """The trainable weights of each stage, the one next to the images first; every weight is in one of them.
+
+    What the names of layers put into one block, such as the two halves of a transformer's, is one stage.
+    """
+    groups, seen = {}, set()
+    for stage, (_, layers) in _cuts(model).items():
+        for layer in layers:
+            block = re.match(r"(stage\d+_)?block_?\d+", layer.name)
+            new = [w for w in getattr(layer, "trainable_weights", []) if id(w) not in seen]
+            groups.setdefault(block[0] if block else stage, []).extend(new)
+            seen |= {id(weight) for weight in new}
+    return [group for group in groups.values() if group]
 
 
 def tapped(model: keras.Model, batches: Iterable[np.ndarray], most: int = 8) -> dict[str, np.ndarray]:
@@ -78,23 +84,27 @@ def _averages(old, new):
 
 
 def _cuts(model):
+    """Name of each stage -> its output, and its layers."""
     model = keras.Model(model.inputs, model.outputs)  # of a sequential model too
     nodes = [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
     consumers = [[n for n in nodes if node in n.parent_nodes] for node in nodes]
     last_use = [max((nodes.index(n) for n in after), default=len(nodes)) for after in consumers]
-    found, seen_weights = {}, False
+    found, layers, seen_weights = {}, [], False
     for index, node in enumerate(nodes):
         layer, tensor = node.operation, node.output_tensors[0]
+        layers.append(layer)
         seen_weights |= bool(getattr(layer, "weights", []))
         alone = all(last_use[before] <= index for before in range(index))
         if not (alone and seen_weights):
             continue
         if isinstance(layer, keras.Model):
-            inner = _cuts(layer)
-            outputs = _as_list(keras.Model(layer.inputs, list(inner.values()))(node.input_tensors[0]))
-            found |= dict(zip(inner, outputs, strict=True))
+            inner, before = _cuts(layer), layers[:-1]
+            outputs = keras.Model(layer.inputs, [output for output, _ in inner.values()])(node.input_tensors[0])
+            for (name, (_, own)), output in zip(inner.items(), _as_list(outputs), strict=True):
+                found[name], before = (output, before + own), []
+            layers = []
         elif _ends_stage(consumers[index]):
-            found[layer.name] = tensor
+            found[layer.name], layers = (tensor, layers), []
     return found
 
 

@@ -6,6 +6,7 @@ def keras_classifier(path, images, labels, classes):
     import keras
 
     import sslzoo
+    from sslzoo.finetuning import decay_layerwise
 
     encoder = sslzoo.load_encoder(path)
     model = keras.Sequential([encoder, keras.layers.Dense(classes)])
@@ -16,7 +17,7 @@ def keras_classifier(path, images, labels, classes):
     frozen = model.fit(images, labels, epochs=5, verbose=0)
 
     encoder.trainable = True
-    optimizer = sslzoo.optimizers.decay_layerwise(keras.optimizers.Adam(0.001), encoder, rate=0.75)
+    optimizer = decay_layerwise(keras.optimizers.Adam(0.001), encoder, layer_decay=0.75)
     model.compile(optimizer, loss, metrics=["accuracy"])
     return model, frozen, model.fit(images, labels, epochs=5, verbose=0)
 

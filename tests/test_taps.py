@@ -15,6 +15,8 @@ ENDS = {
 }
 KNOBS = {"conv6": dict(width=0.25), "resnet18": dict(width=0.125), "vit_tiny": dict(depth=2), "mlp": dict(units=16)}
 
+MOBILE = "keras.applications:MobileNetV2"
+
 
 def make(name):
     return encoders.make(name, (16, 16, 3), **KNOBS[name])
@@ -68,14 +70,14 @@ def test_the_stages_of_a_model_within_the_model_are_found():
     np.testing.assert_allclose(found["last"], encoder(IMAGES), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ENDS)
-def test_every_weight_has_one_stage_and_a_rate_that_falls_towards_the_images(name):
-    encoder = make(name)
-    groups = [group for group in taps.stage_weights(encoder) if group]
+@pytest.mark.parametrize("name, stages", {"conv6": 5, "resnet18": 9, "vit_tiny": 3, "mlp": 2, MOBILE: 20}.items())
+def test_every_weight_has_one_stage_and_a_rate_that_falls_towards_the_images(name, stages):
+    encoder = encoders.make(name, (32, 32, 3)) if name == MOBILE else make(name)
+    groups = taps.stage_weights(encoder)
     assert sorted(id(w) for g in groups for w in g) == sorted(id(w) for w in encoder.trainable_variables)
     found = finetuning.rates(encoder, 0.5)
-    assert found[groups[-1][0].path] == 0.5
-    assert found[encoder.trainable_variables[0].path] == 0.5 ** len(groups)
+    assert found[encoder.trainable_variables[0].path] == 0.5**stages
+    assert {0.5**power for power in range(1, stages + 1)} == set(found.values()) - {1.0}
 
 
 def test_the_first_step_of_each_weight_is_its_share_of_the_rate():
@@ -84,7 +86,8 @@ def test_the_first_step_of_each_weight_is_its_share_of_the_rate():
     model.layers[-1].kernel.assign(np.random.default_rng(0).normal(size=(16, 3)))
     before = [w.numpy() for w in model.trainable_variables]
     shares = finetuning.rates(model.layers[1], 0.1)
-    model.compile(finetuning.LayerwiseAdam(shares, learning_rate=0.01, epsilon=1e-12), "mse", jit_compile=False)
+    adam = keras.optimizers.Adam(0.01, epsilon=1e-12)
+    model.compile(finetuning.decay_layerwise(adam, model.layers[1], 0.1), "mse", jit_compile=False)
     model.train_on_batch(IMAGES, np.eye(3)[[0, 1, 2, 0, 1, 2]])
     for weight, old in zip(model.trainable_variables, before, strict=True):
         step = np.abs(weight.numpy() - old).max()  # Adam's first step is the learning rate
