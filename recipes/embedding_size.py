@@ -215,14 +215,15 @@ class Judge:
 def _report(experiment, given: dict, command: str) -> None:
     """The journal: what was learned, the table of all settings, the loss over the embedding size."""
     from sslzoo import sweep
+    from sslzoo.evaluators.report import grid
 
     rows = [{"encoder": "trained", "embedding_size": "", **row} for row in experiment.rows]
     by = ("encoder", "num_classes", "embedding_size")
-    table = sweep.markdown([*by, *FIGURES], [[*key, *cells] for key, cells in sweep.means(rows, by, FIGURES)])
+    table = grid([*by, *FIGURES], [[*key, *cells] for key, cells in sweep.means(rows, by, FIGURES)])
     trained = [row for row in rows if row["encoder"] == "trained"]
     _draw_loss(rows, given, experiment.folder / "loss.png", command)
     scores = [f"ari{f', pca {count}' * (k > 0)}" for k, count in enumerate(given["pca_components"])]
-    others = sweep.markdown([*by, *scores], [[*key, *cells] for key, cells in sweep.means(rows, by, tuple(scores))])
+    others = grid([*by, *scores], [[*key, *cells] for key, cells in sweep.means(rows, by, tuple(scores))])
     points = "\n".join(f"- {line}" for line in _key_points(trained, given))
     experiment.write_journal(
         f"# {experiment.folder.name}\n\n    {command}\n\n{points}\n\n"

@@ -196,12 +196,13 @@ def _pretrain(knobs: dict, name: str, resume: bool, exports: str, experiment):
 def _report(experiment, knob: str, swept: bool, command: str, judged_on: str) -> None:
     """The journal with its table and, of a sweep, its plot."""
     from sslzoo import plots, sweep
+    from sslzoo.evaluators.report import grid
 
     figures = (*FIGURES, "ari", "nmi")
     rows = [{"encoder": "trained", knob: "", **row} for row in experiment.rows]
     lines = [[*key, *cells] for key, cells in sweep.means(rows, ("encoder", knob), figures)]
     text = f"# {experiment.folder.name}\n\n    {command}\n\njudged on {judged_on}; mean and deviation over seeds\n\n"
-    text += sweep.markdown(["encoder", knob, *figures], lines) + "\n"
+    text += grid(["encoder", knob, *figures], lines) + "\n"
     if swept:
         trained = [row for row in rows if row["encoder"] == "trained"]
         levels = {name: [row for row in rows if row["encoder"] == name] for name in ("untrained", "raw pixels")}

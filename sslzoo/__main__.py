@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sslzoo import catalog, knobs
 from sslzoo.knobs import Knob, Parser
@@ -117,117 +118,75 @@ def _tune(words: list[str]) -> None:
     tune(name, **given)
 
 
+MODEL = {"encoder": dict(metavar="MODEL", help="folder of an exported encoder")}
+DATA = dict(metavar="DATA", help="a folder of images, or the name of a dataset")
+
+
 def _evaluate(words: list[str]) -> None:
     if "--all" in words:
-        return _report([word for word in words if word != "--all"])
+        rest = [word for word in words if word != "--all"]
+        folder = _call("evaluate", rest, MODEL, "report/__init__", "report")
+        return print(f"wrote {folder / 'report.html'}, with report.md and report.json beside it")
     told = "\n--all writes a report from every side, a page with pictures: sslzoo evaluate --all --help"
-    given = _parse("evaluate", "evaluation.py", ("image_size", "seeds"), words, told)
-    _import_tensorflow()
-    from sslzoo import evaluate
-
-    evaluate(given.pop("encoder"), given.pop("data"), **given)
-
-
-def _report(words: list[str]) -> None:
-    names = ("out", "images", "image_size", "tensorboard")
-    given = _parse("evaluate", "report/__init__.py", names, words, function="report")
-    _import_tensorflow()
-    from sslzoo.report import report
-
-    print(f"wrote {report(**given) / 'report.html'}, with report.md and report.json beside it")
-
-
-def _compare(words: list[str]) -> None:
-    parser = Parser(prog="sslzoo compare", description=COMMANDS["compare"])
-    parser.add_argument("encoders", metavar="MODEL", nargs="+", help="folders of exported encoders")
-    for name, knob in knobs.read(catalog.ROOT / "comparison.py", "compare").items():
-        if name != "encoders":
-            parser.add(knob)
-    given = vars(parser.parse_args(words))
-    _import_tensorflow()
-    from sslzoo.comparison import compare
-
-    print(compare(**given))
+    _call("evaluate", words, MODEL, "evaluation", told=told)
 
 
 def _doctor(words: list[str]) -> None:
-    parser = Parser(prog="sslzoo doctor", description=COMMANDS["doctor"])
-    for knob in knobs.read(catalog.ROOT / "doctor.py", "doctor").values():
-        parser.add(knob)
-    given = vars(parser.parse_args(words))
-    _import_tensorflow()
-    from sslzoo.doctor import doctor
-
-    sys.exit(1 if doctor(**given) else 0)
-
-
-def _embed(words: list[str]) -> None:
-    given = _parse("embed", "embedding.py", ("out", "batch_size"), words)
-    _import_tensorflow()
-    from sslzoo import embed
-
-    print(f"wrote {embed(**given)}")
+    sys.exit(1 if _call("doctor", words) else 0)
 
 
 def _pack(words: list[str]) -> None:
-    parser = Parser(prog="sslzoo pack", description=COMMANDS["pack"])
-    parser.add_argument("data", metavar="DATA", help="a folder of images, or the name of a dataset")
-    parser.add_argument("out", metavar="OUT", help="the folder to write")
-    known = knobs.read(catalog.ROOT / "data" / "packing.py", "pack")
-    for name in ("max_size", "overwrite"):
-        parser.add(known[name])
-    given = vars(parser.parse_args(words))
-    _import_tensorflow()
-    from sslzoo.data import pack
-
-    print(f"wrote {pack(given.pop('data'), given.pop('out'), **given)}")
+    out = dict(metavar="OUT", help="the folder to write")
+    print(f"wrote {_call('pack', words, {'data': DATA, 'out': out}, 'data/packing')}")
 
 
 def _serve_data(words: list[str]) -> None:
-    parser = Parser(prog="sslzoo serve-data", description=COMMANDS["serve-data"])
-    parser.add_argument("data", metavar="DATA", help="as for `sslzoo train`")
-    for knob in knobs.read(catalog.ROOT / "data" / "service.py", "serve_data").values():
-        if knob.name != "data":
-            parser.add(knob)
-    given = vars(parser.parse_args(words))
-    _import_tensorflow()
-    from sslzoo.data.service import serve_data
+    _call("serve-data", words, {"data": DATA}, "data/service", "serve_data")
 
-    serve_data(**given)
+
+def _compare(words: list[str]) -> None:
+    models = dict(metavar="MODEL", nargs="+", help="folders of exported encoders")
+    print(_call("compare", words, {"encoders": models}, "comparison"))
+
+
+def _embed(words: list[str]) -> None:
+    print(f"wrote {_call('embed', words, MODEL, 'embedding')}")
 
 
 def _export(words: list[str]) -> None:
-    given = _parse("export", "formats.py", ("format", "out"), words)
-    _import_tensorflow()
-    from sslzoo.formats import export
+    differences = _call("export", words, MODEL, "formats")
+    from sslzoo.export import lines
 
-    for route, difference in export(**given).items():
-        print(f"  {route:42} {difference if isinstance(difference, str) else format(difference, '.1e')}")
+    print(lines(differences))
 
 
 def _import(words: list[str]) -> None:
-    parser = Parser(prog="sslzoo import", description=COMMANDS["import"])
-    parser.add_argument("weights", metavar="WEIGHTS", help="a .safetensors, .pt or .pth file")
-    for name, knob in knobs.read(catalog.ROOT / "weights.py", "import_weights").items():
-        if name != "weights":
+    file = dict(metavar="WEIGHTS", help="a .safetensors, .pt or .pth file")
+    _call("import", words, {"weights": file}, "weights", "import_weights")
+
+
+def _call(
+    command: str, words: list[str], places: dict[str, dict] | None = None, file: str = "", name: str = "", told=""
+) -> Any:
+    """Calls a function with the words of a command.
+
+    Args:
+        command, words: after `sslzoo`.
+        places: those of its arguments that stand without an option's name; the others are options.
+        file, name: of the function; like the command where they are not given.
+        told: more for the help.
+    """
+    places, file, name = places or {}, file or command, name or command
+    parser = Parser(prog=f"sslzoo {command}", description=COMMANDS[command] + told)
+    for place, options in places.items():
+        parser.add_argument(place, **options)
+    for knob in knobs.read(catalog.ROOT / f"{file}.py", name).values():
+        if knob.name not in (*places, "untrained"):
             parser.add(knob)
     given = vars(parser.parse_args(words))
     _import_tensorflow()
-    from sslzoo.weights import import_weights
-
-    import_weights(**given)
-
-
-def _parse(
-    command: str, file: str, names: tuple[str, ...], words: list[str], told: str = "", function: str = ""
-) -> dict:
-    """Words of a command whose first argument is the path of an exported encoder, and whose knobs are a function's."""
-    parser = Parser(prog=f"sslzoo {command}", description=COMMANDS[command] + told)
-    parser.add_argument("encoder", metavar="MODEL", help="folder of an exported encoder")
-    known = knobs.read(catalog.ROOT / file, function or command)
-    for name in ("data", *names):
-        parser.add(known[name])
-    return vars(parser.parse_args(words))
+    module = importlib.import_module(f"sslzoo.{file.replace('/', '.').removesuffix('.__init__')}")
+    return getattr(module, name)(**given)
 
 
 def _knobs_of(name: str) -> dict[str, Knob]:

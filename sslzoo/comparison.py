@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from sslzoo import evaluation
-from sslzoo.data import Dataset, Splits
+from sslzoo.data import Splits
 from sslzoo.evaluators import linear
 from sslzoo.evaluators.bootstrap import Difference, paired_difference
 from sslzoo.evaluators.knn import vote
 from sslzoo.evaluators.overlap import neighbour_overlap
+from sslzoo.evaluators.report import grid
 from sslzoo.evaluators.spectrum import effective_rank
 from sslzoo.export import load_encoder, read_facts
 
@@ -56,7 +57,9 @@ def compare(
         raise ValueError("name two encoders or more to compare")
     names = _names(encoders)
     splits = evaluation.labelled(data)
-    splits = Splits(_some(splits.train, max_images), _some(splits.test, test_images))
+    if min(max_images, test_images) < 10:
+        raise ValueError("fewer than 10 images are too few to compare encoders on: take more")
+    splits = Splits(splits.train.sample(max_images), splits.test.sample(test_images))
     found = {n: _judged(path, splits, image_size) for n, path in zip(names, encoders, strict=True)}
     size = min(evaluation.RAW_SIZE, min(one.size for one in found.values()))
     found[RAW] = _answers(size, *(evaluation.pixels(part, size) for part in splits), splits)
@@ -68,12 +71,6 @@ def _names(paths):
     """The last part of each path, or as much of it as tells them apart."""
     short = [Path(path).name for path in paths]
     return short if len(set(short)) == len(short) else [str(path) for path in paths]
-
-
-def _some(dataset: Dataset, count: int) -> Dataset:
-    if count < 10:
-        raise ValueError(f"{count} images are too few to compare encoders on: take 10 or more")
-    return dataset.take(np.sort(np.random.default_rng(0).permutation(len(dataset))[:count]))
 
 
 def _judged(path, splits, image_size):
@@ -105,7 +102,7 @@ def _scores(found):
         "Differences to the first encoder with their 95 % interval, a paired bootstrap over the test images; `*` marks "
         "those whose interval leaves out zero. They tell nothing of other training seeds."
     )
-    return f"{_table(head, lines)}\n\n{note}"
+    return f"{grid(head, lines)}\n\n{note}"
 
 
 def _difference(difference: Difference) -> str:
@@ -121,8 +118,4 @@ def _overlaps(found):
     ]
     chance = 100 * k / (len(next(iter(found.values())).features) - 1)
     note = f"Share of the {k} nearest test images that two encoders have in common; chance is {chance:.1f} %."
-    return f"{note}\n\n{_table(['', *names], lines)}"
-
-
-def _table(head, lines):
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines))
+    return f"{note}\n\n{grid(['', *names], lines)}"

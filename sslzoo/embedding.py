@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import importlib
-import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,10 +10,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from sslzoo.data import Dataset, load
-from sslzoo.evaluation import announce, images, same_channels
+from sslzoo.data.packing import serialized
+from sslzoo.evaluation import announce, feature_batches, same_channels
 from sslzoo.export import load_encoder, read_facts
 from sslzoo.files import replacing
 
@@ -75,9 +74,7 @@ class _Table:
 
     def features(self) -> Iterator[np.ndarray]:
         for part in self.parts.values():
-            batches, total = images(part, self.size, self.batch_size), -(-len(part) // self.batch_size)
-            for batch in tqdm(batches, f"features of {part.name}", total, leave=False, disable=None):
-                yield self.model.predict_on_batch(batch).astype("float32")
+            yield from feature_batches(self.model, part, self.size, self.batch_size)
 
     def pieces(self) -> Iterator[tuple[np.ndarray, dict[str, Sequence]]]:
         """Features of a batch, and its part of the columns."""
@@ -111,22 +108,11 @@ def _csv(path: Path, table: _Table) -> None:
 
 
 def _tfrecord(path: Path, table: _Table) -> None:
-    kinds = {"split": _bytes, "path": _bytes, "label": _int}
     with tf.io.TFRecordWriter(str(path)) as writer:
         for features, columns in table.pieces():
             for i, row in enumerate(features):
-                feature = {name: kinds[name](column[i]) for name, column in columns.items()}
-                feature["features"] = tf.train.Feature(float_list=tf.train.FloatList(value=row))
-                example = tf.train.Example(features=tf.train.Features(feature=feature))
-                writer.write(example.SerializeToString(deterministic=True))
-
-
-def _bytes(text: str) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[os.fsencode(text)]))
-
-
-def _int(number: int) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=[number]))
+                told = {name: column[i] for name, column in columns.items()}
+                writer.write(serialized(told | {"features": row}))
 
 
 def _parquet(path: Path, table: _Table) -> None:

@@ -24,11 +24,14 @@ def images(dataset: Dataset, size: int, batch_size: int = 256) -> Iterator[np.nd
 
 def encode(encoder: keras.Model, dataset: Dataset, size: int, batch_size: int = 256) -> np.ndarray:
     """Features (n, dim), float32, of all images in order."""
-    total = -(-len(dataset) // batch_size)
-    bar = tqdm(
-        images(dataset, size, batch_size), total=total, desc=f"features of {dataset.name}", leave=False, disable=None
-    )
-    return np.concatenate([encoder.predict_on_batch(batch).astype("float32") for batch in bar])
+    return np.concatenate(list(feature_batches(encoder, dataset, size, batch_size)))
+
+
+def feature_batches(encoder: keras.Model, dataset: Dataset, size: int, batch_size: int = 256) -> Iterator[np.ndarray]:
+    """Features of all images in order, a batch (n, dim) at a time."""
+    batches, total = images(dataset, size, batch_size), -(-len(dataset) // batch_size)
+    for batch in tqdm(batches, f"features of {dataset.name}", total, leave=False, disable=None):
+        yield encoder.predict_on_batch(batch).astype("float32")
 
 
 def evaluate(

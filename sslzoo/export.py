@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from sslzoo.files import refuse_pattern, replacing, writable
+from sslzoo.files import reason, refuse_pattern, replacing, writable
 
 ARCHITECTURE = "encoder.json"
 FACTS = "recipe.json"
@@ -48,8 +48,7 @@ def export(encoder: keras.Model, path: str | Path, images: np.ndarray, facts: di
             facts = facts | {"encoder": _contract(encoder, images), "loads": _compare(encoder, beside, images)}
             write_card(beside, facts)
     except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "message", str(error)).split("\n")[0]
-        raise OSError(f"no export to {path}: {reason}; nothing there was changed") from None
+        raise OSError(f"no export to {path}: {reason(error)}; nothing there was changed") from None
     return facts
 
 
@@ -110,8 +109,8 @@ def _distrust(path: str | Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        line = getattr(error, "message", str(error)).strip().split("\n")[0]
-        raise ValueError(f"{path} is damaged or not to be trusted: {type(error).__name__}: {line}") from None
+        why = f"{type(error).__name__}: {reason(error)}"
+        raise ValueError(f"{path} is damaged or not to be trusted: {why}") from None
 
 
 def from_architecture(text: str) -> keras.Model:
@@ -150,10 +149,7 @@ def card(facts: dict) -> str:
     """The Markdown card of an encoder, from its facts."""
     encoder = facts["encoder"]
     height, width, channels = encoder["image_shape"]
-    loads = "\n".join(
-        f"| `{route}` | {difference if isinstance(difference, str) else format(difference, '.1e')} |"
-        for route, difference in facts["loads"].items()
-    )
+    loads = "\n".join(f"| `{route}` | {_shown(difference)} |" for route, difference in facts["loads"].items())
     plain = {name: value for name, value in facts.items() if isinstance(value, str | int | float)}
     told = "\n".join(f"- {name}: {_line(value)}" for name, value in plain.items())
     scores = facts.get("scores_markdown") or "Not measured: the data has no labels, or evaluation was switched off."
@@ -181,6 +177,15 @@ call_training_endpoint="train")` and `tensorflow_hub.load(path)(images)` work wi
 
 The weights are yours: the licence of sslzoo does not reach them. Every knob and version is in `{FACTS}`.
 """
+
+
+def lines(differences: dict[str, float | str]) -> str:
+    """A line for each route: its largest difference to the encoder in memory, or why it failed."""
+    return "\n".join(f"  {route:42} {_shown(difference)}" for route, difference in differences.items())
+
+
+def _shown(difference: float | str) -> str:
+    return difference if isinstance(difference, str) else f"{difference:.1e}"
 
 
 def _line(value: str | int | float) -> str:
@@ -228,7 +233,7 @@ def _difference(load: Callable, path: str, images: np.ndarray, expected: np.ndar
     try:
         found = ops.convert_to_numpy(load(path)(tf.constant(images)))
     except Exception as error:  # another project's loader may fail in any way; the card names it.
-        return f"failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return f"failed: {type(error).__name__}: {reason(error)}"
     return float(np.max(np.abs(found - expected)))
 
 

@@ -32,6 +32,11 @@ def writable(path: str | Path) -> bool:
     return above.is_dir() and os.access(above, os.W_OK | os.X_OK, effective_ids=effective)
 
 
+def reason(error: Exception) -> str:
+    """The first line of what Python or TensorFlow says of an error."""
+    return getattr(error, "message", str(error)).strip().split("\n")[0]
+
+
 def refuse_pattern(path: str | Path) -> None:
     """Raises the line for a folder of weights that TensorFlow would not find: it takes the path for a pattern."""
     if found := set("[\\") & set(str(path)):

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from sslzoo.evaluators.report import grid
 from sslzoo.export import FACTS, read_facts
 from sslzoo.files import replacing
 
 SHOWN = {"linear 1 %": "linear probe, 1 % of the labels", "k-NN": "k-NN, 20 neighbours"}
+TITLE = "# Exported encoders"
 BASELINES = ("trained", "untrained", "raw pixels")
 
 
@@ -13,9 +15,11 @@ def write_index(folder: str | Path) -> Path:
     """Writes README.md of a folder whose sub-folders are exported encoders; each number is that of a card.
 
     Returns:
-        Its path.
+        Its path; another README.md that stands there stays as it is.
     """
     path = Path(folder) / "README.md"
+    if path.exists() and not path.read_text("utf-8", "replace").startswith(TITLE):
+        return path
     with replacing(path) as beside:
         beside.write_text(index(folder), "utf-8")
     return path
@@ -23,10 +27,9 @@ def write_index(folder: str | Path) -> Path:
 
 def index(folder: str | Path) -> str:
     """Markdown: a line for each exported encoder, with its accuracies beside those of the untrained one and pixels."""
-    lines = ["encoder", "method", "architecture", "data", "features", "MB", *SHOWN, "made by"], ["---"] * 9
-    rows = [_row(file.parent) for file in sorted(Path(folder).glob(f"*/{FACTS}"))]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in (*lines, *rows))
-    return f"""# Exported encoders
+    head = ["encoder", "method", "architecture", "data", "features", "MB", *SHOWN, "made by"]
+    table = grid(head, [_row(file.parent) for file in sorted(Path(folder).glob(f"*/{FACTS}"))])
+    return f"""{TITLE}
 
 Made of the cards, which have every score; `sslzoo.load_encoder(path)` opens each. Accuracies on test images are
 {", ".join(BASELINES)}.

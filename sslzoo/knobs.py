@@ -104,11 +104,12 @@ class Parser(argparse.ArgumentParser):
     def add(self, knob: Knob) -> None:
         """An option for one knob; a bool may stand alone or with a value."""
         text = knob.help.replace("%", "%%")
-        text += "" if knob.default in (REQUIRED, None, "") else f" (default: {knob.default})"
+        default = ",".join(map(str, knob.default)) if isinstance(knob.default, tuple) else knob.default
+        text += "" if default in (REQUIRED, None, "") else f" (default: {default})"
         alone = dict(nargs="?", const=True) if knob.type == "bool" else {}
+        options = dict.fromkeys((f"--{knob.name.replace('_', '-')}", f"--{knob.name}"))
         self.add_argument(
-            f"--{knob.name.replace('_', '-')}",
-            f"--{knob.name}",
+            *options,
             dest=knob.name,
             type=lambda word: convert(knob, word),
             default=argparse.SUPPRESS,
@@ -131,8 +132,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def _metavar(written: str) -> str:
-    """FLOAT of "float | None", and FLOAT,FLOAT of "tuple[float, ...]"."""
-    name = written.replace(" | None", "").upper()
+    """FLOAT of "float | None", PATH of "str | Path", and FLOAT,FLOAT,... of "tuple[float, ...]"."""
+    name = written.replace(" | None", "").split(" | ")[-1].upper()
     return re.sub(r"TUPLE\[(\w+), \.\.\.\]", r"\1,\1,...", name)
 
 

@@ -66,31 +66,27 @@ class Plan:
         evaluation.announce(self.train_set)
         if len(self.train_set) < 2:
             raise ValueError(f"{self.train_set.name} holds one image: a method that compares images needs at least 2")
-        if settings["batch_size"] > len(self.train_set):
-            raise ValueError(
-                f"a batch of {settings['batch_size']} is larger than the data, {len(self.train_set)} images: "
-                f"--batch-size {max(2, len(self.train_set) // 4)} leaves a few steps an epoch"
-            )
-        devices = replicas.strategy(settings["strategy"]).num_replicas_in_sync
-        if settings["batch_size"] % devices:
-            nearby = max(1, settings["batch_size"] // devices) * devices
-            raise ValueError(
-                f"a batch of {settings['batch_size']} has no equal parts for {devices} devices: --batch-size {nearby}"
-            )
-        parts = settings["micro_batch"]
-        if parts and (parts < 1 or settings["batch_size"] // devices % parts):
-            raise ValueError(
-                f"a micro-batch of {parts} does not divide the {settings['batch_size'] // devices} images of a device"
-            )
-        if parts and not methods.find(settings["method"]).micro_batches:
-            raise ValueError(f"{settings['method']} looks into its encoder, which so cannot take micro-batches")
-        if methods.find(settings["method"]).supervised and self.train_set.labels is None:
-            raise ValueError(
-                f"{settings['method']} learns from labels, {self.train_set.name} has none: give one folder a class"
-            )
         for knob, known in (("augment_on", ("host", "device")), ("precision", PRECISIONS)):
             if settings[knob] not in known:
                 raise ValueError(nearest(knob, settings[knob], known))
+        method = methods.find(settings["method"])
+        if method.supervised and self.train_set.labels is None:
+            line = f"{settings['method']} learns from labels, {self.train_set.name} has none"
+            raise ValueError(f"{line}: give one folder a class")
+        if settings["micro_batch"] and not method.micro_batches:
+            raise ValueError(f"{settings['method']} looks into its encoder, which so cannot take micro-batches")
+        self._check_batch(settings["batch_size"], settings["micro_batch"], settings["strategy"])
+
+    def _check_batch(self, batch: int, part: int | None, strategy: str) -> None:
+        if batch > len(self.train_set):
+            line = f"a batch of {batch} is larger than the data, {len(self.train_set)} images"
+            raise ValueError(f"{line}: --batch-size {max(2, len(self.train_set) // 4)} leaves a few steps an epoch")
+        devices = replicas.strategy(strategy).num_replicas_in_sync
+        if batch % devices:
+            nearby = max(1, batch // devices) * devices
+            raise ValueError(f"a batch of {batch} has no equal parts for {devices} devices: --batch-size {nearby}")
+        if part is not None and (part < 1 or batch // devices % part):
+            raise ValueError(f"a micro-batch of {part} does not divide the {batch // devices} images of a device")
 
     def draw_views(self, path: Path) -> None:
         """The contact sheet as a PNG, and a table of what each operation does."""

@@ -13,8 +13,8 @@ from sslzoo import evaluation, layerwise, provenance, replicas
 from sslzoo.checkpoints import Checkpoints
 from sslzoo.data import describe
 from sslzoo.evaluators.report import Row, markdown, table
-from sslzoo.export import export, refuse_existing, write_card
-from sslzoo.files import replacing
+from sslzoo.export import export, lines, refuse_existing, write_card
+from sslzoo.files import reason, replacing
 from sslzoo.index import write_index
 from sslzoo.model import SSLModel
 from sslzoo.monitors import Excess, Throughput
@@ -174,10 +174,8 @@ def _naming_memory(batch_size: int) -> Iterator[None]:
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        line = (getattr(error, "message", "") or str(error)).split("\n")[0][:200]
-        raise ValueError(
-            f"out of memory with a batch of {batch_size}: try --batch-size {max(2, batch_size // 2)} ({line})"
-        ) from error
+        line = f"out of memory with a batch of {batch_size}: try --batch-size {max(2, batch_size // 2)}"
+        raise ValueError(f"{line} ({reason(error)[:200]})") from error
 
 
 def _follow(plan: Plan, train_all: Callable, folder: Path) -> Result:
@@ -251,9 +249,7 @@ def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
     few = next(evaluation.images(plan.train_set, plan.size, batch_size=min(8, len(plan.train_set))))
     facts = export(plan.encoder(result.model), path, few, _facts(plan, result), overwrite)
     result.exported = path
-    print(f"exported to {path}; largest difference when loaded again:")
-    for route, difference in facts["loads"].items():
-        print(f"  {route:24} {difference if isinstance(difference, str) else format(difference, '.1e')}")
+    print(f"exported to {path}; largest difference when loaded again:", lines(facts["loads"]), sep="\n")
     return facts
 
 

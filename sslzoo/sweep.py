@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sslzoo.evaluators.report import Row
+from sslzoo.evaluators.report import Row, grid
 from sslzoo.export import read_facts, write_card
 from sslzoo.files import replacing
 from sslzoo.pretraining import Result
@@ -92,7 +92,7 @@ class Sweep:
             lines = [[name, *(spread([column.get(name)]) for column in columns.values())] for name in figures]
             rows = [Row(metric, name, value) for name, column in columns.items() for metric, value in column.items()]
             added = {"scores": [row.as_dict() for row in rows]}
-            added["scores_markdown"] = markdown(["figure", *columns], lines)
+            added["scores_markdown"] = grid(["figure", *columns], lines)
             write_card(result.exported, read_facts(result.exported) | added)
         if self.mlflow:
             with MLflow(result.run, result.run.name, parameters or {}, result.exported) as tracker:
@@ -139,9 +139,3 @@ def spread(values: list[float]) -> str:
         return "-"
     deviation = f" +- {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
     return f"{np.mean(values):.3f}{deviation}"
-
-
-def markdown(head: list[str], lines: list[list[str]]) -> str:
-    """A table in Markdown."""
-    cells = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in cells)

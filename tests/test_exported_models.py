@@ -58,3 +58,5 @@ def test_an_index_sets_each_number_beside_its_baselines(tmp_path):
     (tmp_path / "a" / "recipe.json").write_text(json.dumps(facts))
     line = write_index(tmp_path).read_text("utf-8").splitlines()[-1]
     assert line == "| [a](a/README.md) | simclr | mlp | digits: 9 images | 64 | 0.0 |  | 87.5 / 80.0 / 79.0 |  |"
+    (tmp_path / "README.md").write_text("My own words.")
+    assert write_index(tmp_path).read_text("utf-8") == "My own words."

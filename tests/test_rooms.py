@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "runs": {"files"},
     "tracking": {"files"},
     "export": {"files"},
-    "index": {"export", "files"},
+    "index": {"evaluators", "export", "files"},
     "evaluators": NOTHING,
     "scenes": NOTHING,
     "taps": NOTHING,

@@ -114,6 +114,12 @@ class Dataset:
             content=self.content and (lambda index: self.content(chosen[index])),
         )
 
+    def sample(self, count: int, seed: int = 0) -> "Dataset":
+        """At most `count` of the images, drawn by `seed`, in their order."""
+        if self.count <= count:
+            return self
+        return self.take(np.sort(np.random.default_rng(seed).permutation(self.count)[:count]))
+
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """All images (count, height, width, channels) and their sizes (count, 2); for data that fit into memory."""
         return self.read(np.arange(self.count))
@@ -235,10 +241,7 @@ def restrict(splits: Splits, classes: int | None = None, max_images: int | None 
         splits = Splits(*(part and _first_classes(part, classes) for part in splits))
     if max_images is not None and max_images < 2:
         raise DataError(f"max_images is {max_images}: at least 2 are needed to train on")
-    if max_images is not None and max_images < len(splits.train):
-        chosen = np.random.default_rng(0).permutation(len(splits.train))[:max_images]
-        splits = splits._replace(train=splits.train.take(np.sort(chosen)))
-    return splits
+    return splits if max_images is None else splits._replace(train=splits.train.sample(max_images))
 
 
 def _first_classes(dataset: Dataset, classes: int) -> Dataset:

@@ -1,6 +1,7 @@
 """Packing: data of any kind into TFRecord files and an index."""
 
 import json
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import tensorflow as tf
 from sslzoo.data.dataset import DataError, Dataset, progress
 from sslzoo.data.named import load
 from sslzoo.data.packed import AROUND, FORMAT, INDEX, from_packed, is_packed
-from sslzoo.files import replacing
+from sslzoo.files import reason, replacing
 
 SHARD_BYTES = 2**28
 MAGIC = {b"\xff\xd8": "jpeg", b"\x89P": "png", b"BM": "bmp", b"GI": "gif", b"RI": "webp"}
@@ -48,15 +49,14 @@ def pack(data: Any, out: str | Path, *, max_size: int | None = None, overwrite: 
             (beside / INDEX).write_text(json.dumps(dict(format=FORMAT, splits=index), separators=(",", ":")), "utf-8")
             _check(beside, index)
     except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "message", str(error)).split("\n")[0]
-        raise OSError(f"{out} cannot be written: {reason}; nothing of it is left") from None
+        raise OSError(f"{out} cannot be written: {reason(error)}; nothing of it is left") from None
     return out
 
 
 def _write(dataset: Dataset, name: str, folder: Path) -> dict:
     shards = _Shards(folder, name)
     for i in progress(range(len(dataset)), f"packing {name}", len(dataset)):
-        shards.add(_example(dataset, i).SerializeToString(deterministic=True))
+        shards.add(_record(dataset, i))
     shards.close()
     return dict(
         name=dataset.name,
@@ -97,15 +97,15 @@ class _Shards:
         self.shards.append(dict(file=file, lengths=[], sums=[]))
 
 
-def _example(dataset: Dataset, i: int) -> tf.train.Example:
+def _record(dataset: Dataset, i: int) -> bytes:
     feature = _encoded(dataset, i)
     if dataset.files:
-        feature["image/filename"] = dataset.files[i].encode("utf-8", "surrogateescape")
+        feature["image/filename"] = dataset.files[i]
     if dataset.labels is not None:
-        feature["image/class/label"] = int(dataset.labels[i])
+        feature["image/class/label"] = dataset.labels[i]
     if dataset.labels is not None and dataset.class_names:
-        feature["image/class/text"] = dataset.class_names[dataset.labels[i]].encode("utf-8", "surrogateescape")
-    return tf.train.Example(features=tf.train.Features(feature={k: _feature(v) for k, v in feature.items()}))
+        feature["image/class/text"] = dataset.class_names[dataset.labels[i]]
+    return serialized(feature)
 
 
 def _encoded(dataset: Dataset, i: int) -> dict[str, bytes | int]:
@@ -122,10 +122,17 @@ def _encoded(dataset: Dataset, i: int) -> dict[str, bytes | int]:
     return {"image/encoded": data, "image/format": b"raw", **sides}
 
 
-def _feature(value: bytes | int) -> tf.train.Feature:
-    if isinstance(value, bytes):
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+def serialized(columns: dict[str, bytes | str | int | np.ndarray]) -> bytes:
+    """A tf.train.Example: bytes, text and names of files as bytes, whole numbers, and arrays of floats."""
+    feature = {}
+    for name, value in columns.items():
+        if isinstance(value, str | bytes):
+            feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[os.fsencode(value)]))
+        elif isinstance(value, np.ndarray):
+            feature[name] = tf.train.Feature(float_list=tf.train.FloatList(value=value))
+        else:
+            feature[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(deterministic=True)
 
 
 def _check(folder: Path, index: dict) -> None:

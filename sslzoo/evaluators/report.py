@@ -98,7 +98,12 @@ def table(rows: Iterable[Row]) -> str:
 def markdown(rows: Iterable[Row]) -> str:
     """The same as a Markdown table."""
     head, *body = _cells(rows)
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *body))
+    return grid(head, body)
+
+
+def grid(head: Sequence[str], lines: Iterable[Sequence]) -> str:
+    """A Markdown table of any cells."""
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in (head, ["---"] * len(head), *lines))
 
 
 def _check(metrics, train_y, test_y, clusters):

@@ -66,7 +66,7 @@ class Study:
 
     def __init__(self, encoders: dict[str, keras.Model], splits: Splits, size: int, images: int = 5000):
         self.encoders, self.size, self.total = encoders, size, splits
-        self.train, self.test = some(splits.train, images), some(splits.test, images * 2 // 5)
+        self.train, self.test = splits.train.sample(images), splits.test.sample(images * 2 // 5)
         self.names = self.train.class_names or tuple(map(str, range(int(self.train.labels.max()) + 1)))
 
     @property
@@ -114,19 +114,12 @@ class Study:
     def few(self, part: Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Images (n, size, size, channels) and labels of at most `count` of a part, fewer where they are large."""
         bound = IMAGES_AT_ONCE // (4 * self.size**2 * self.channels)
-        part = some(part, max(16, min(count, bound)), seed=1)
+        part = part.sample(max(16, min(count, bound)), seed=1)
         return np.concatenate(list(self.batches(part))), np.asarray(part.labels)
 
     def per_encoder(self, score: Callable[..., float | tuple]) -> dict[str, float | tuple]:
         """Name -> score(train features, test features)."""
         return {name: score(*sides) for name, sides in self.features.items()}
-
-
-def some(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
-    """At most `count` images, drawn by `seed`, in their order."""
-    if len(dataset) <= count:
-        return dataset
-    return dataset.take(np.sort(np.random.default_rng(seed).permutation(len(dataset))[:count]))
 
 
 def _in_parts(model):
