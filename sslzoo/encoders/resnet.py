@@ -78,6 +78,10 @@ def _convolution(x, channels: int, kernel: int, stride: int, name: str):
     padding = "same" if stride == 1 else "valid"
     if padding == "valid" and kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
+    elif stride > 1:
+        # Every second pixel by its own layer: the gradient of a strided 1x1 convolution with 8 channels writes past its
+        # memory on CPUs (TensorFlow 2.21 with oneDNN).
+        x, stride = layers.AveragePooling2D(1, stride, name=f"{name}_sparse")(x), 1
     fan_out = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
     options = dict(padding=padding, use_bias=False, kernel_initializer=fan_out)
     return layers.Conv2D(channels, kernel, stride, name=f"{name}_conv", **options)(x)
