@@ -18,6 +18,7 @@ from sslzoo.files import reason, refuse_pattern, replacing, writable
 
 ARCHITECTURE = "encoder.json"
 FACTS = "recipe.json"
+PROJECTOR = "projector.keras"
 
 
 def export(encoder: keras.Model, path: str | Path, images: np.ndarray, facts: dict, overwrite: bool = False) -> dict:
@@ -101,6 +102,28 @@ def _load_keras(path: Path) -> keras.Model:
         with zipfile.ZipFile(path) as file:
             _import_layers(file.read("config.json").decode())
         return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def write_projector(projector: keras.Layer, path: str | Path, features: int) -> None:
+    """Keeps a method's projector beside its exported encoder.
+
+    Args:
+        projector: features (batch, features) -> embeddings, as a method trains it.
+        path: folder of the export.
+        features: their number.
+    """
+    inputs = keras.Input((features,))
+    model = keras.Model(inputs, projector(inputs), name="projector")
+    plain = keras.Model.from_config(model.get_config())  # outside of any strategy
+    plain.set_weights(model.get_weights())
+    with replacing(Path(path) / PROJECTOR) as beside:
+        plain.save(beside)
+
+
+def read_projector(path: str | Path) -> keras.Model | None:
+    """The projector, features -> embeddings, that was kept with an exported encoder, if any."""
+    file = Path(path) / PROJECTOR
+    return _load_keras(file) if file.exists() else None
 
 
 @contextlib.contextmanager

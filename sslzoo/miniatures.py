@@ -12,6 +12,7 @@ from sslzoo.views import presets
 SIZE, COUNT = 16, 32  # side of the images, images in the only batch
 SMALL = {
     "hidden_dim": 32,
+    "map_dim": 16,
     "projection_dim": 16,
     "queue_size": 48,  # which the batch does not divide
     "norm_groups": 4,

@@ -13,7 +13,7 @@ from sslzoo import evaluation, layerwise, provenance, replicas
 from sslzoo.checkpoints import Checkpoints
 from sslzoo.data import describe
 from sslzoo.evaluators.report import Row, markdown, table
-from sslzoo.export import export, lines, refuse_existing, write_card
+from sslzoo.export import export, lines, refuse_existing, write_card, write_projector
 from sslzoo.files import reason, replacing
 from sslzoo.index import write_index
 from sslzoo.model import SSLModel
@@ -25,7 +25,7 @@ from sslzoo.train import EpochLine, train
 
 # Where and how a run goes, not what it is.
 PLACES = ("resume", "extend", "change", "overwrite", "preview", "runs", "export_to", "evaluate", "name", "mlflow")
-PLACES += ("checkpoint_steps", "checkpoint_minutes", "keep_checkpoints", "cache", "data_service")
+PLACES += ("keep_projector", "checkpoint_steps", "checkpoint_minutes", "keep_checkpoints", "cache", "data_service")
 
 
 @dataclass
@@ -66,6 +66,7 @@ def pretrain(
     name: str | None = None,
     runs: str = "runs",
     export_to: str | None = "exported_models",
+    keep_projector: bool = False,
     evaluate: bool = True,
     resume: bool = False,
     extend: bool = False,
@@ -111,6 +112,8 @@ def pretrain(
         name: of the run and the export; METHOD_DATA if not given.
         runs: folder of the run folders.
         export_to: folder of the exported encoders; "none" exports nothing.
+        keep_projector: export what maps features to embeddings too, as projector.keras; `sslzoo evaluate --all` then
+            probes its layers.
         evaluate: linear probe, k-NN and clustering at the end, where the data has labels.
         resume: go on with the run of that name, on as many devices as there are now.
         extend: go on with the run of that name to a larger number of epochs, over which the learning rate then falls.
@@ -158,6 +161,8 @@ def pretrain(
         with _naming_memory(batch_size):
             result = train_all(plan, model, run.path, [tracker] * mlflow, evaluate and plan.test_set is not None)
         facts = _export(plan, result, exported, overwrite or resume) if exported else None
+        if facts and keep_projector:
+            _keep_projector(result, exported)
         if facts and result.scores:
             scores = {"scores": [row.as_dict() for row in result.scores], "scores_markdown": markdown(result.scores)}
             write_card(exported, facts | scores)
@@ -251,6 +256,16 @@ def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
     result.exported = path
     print(f"exported to {path}; largest difference when loaded again:", lines(facts["loads"]), sep="\n")
     return facts
+
+
+def _keep_projector(result: Result, path: Path) -> None:
+    """Beside the export; methods call it projector or head."""
+    model = result.model
+    projector = getattr(model, "projector", None) or getattr(model, "head", None)
+    if projector is None:
+        print(f"{model.name} has no projector to keep")
+    else:
+        write_projector(projector, path, model.encoder.output_shape[-1])
 
 
 def _facts(plan: Plan, result: Result) -> dict:

@@ -15,6 +15,7 @@ from PIL import Image
 import sslzoo
 from sslzoo import catalog
 from sslzoo.__main__ import main
+from sslzoo.export import read_projector
 
 QUICK = ["--encoder", "mlp", "--units", "32", "--hidden-dim", "32", "--projection-dim", "16", "--epochs", "2"]
 
@@ -48,7 +49,7 @@ def trained(tmp_path_factory):
     """A folder in which `sslzoo train simclr_digits` has run, and what it printed."""
     folder = tmp_path_factory.mktemp("work")
     done = subprocess.run(
-        [sys.executable, "-m", "sslzoo", "train", "simclr_digits", *QUICK],
+        [sys.executable, "-m", "sslzoo", "train", "simclr_digits", "--keep-projector", *QUICK],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -67,6 +68,7 @@ def test_a_recipe_trains_exports_and_judges_beside_its_baselines(trained):
     card = (folder / "exported_models/simclr_digits/README.md").read_text()
     assert "linear probe, 1 % of the labels" in card and "verdict" in card
     assert all(difference < 1e-5 for difference in facts["loads"].values())
+    assert read_projector(folder / "exported_models/simclr_digits").output_shape == (None, 16)
 
 
 def test_the_run_folder_holds_settings_metrics_events_views_and_checkpoints(trained):

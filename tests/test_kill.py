@@ -14,13 +14,14 @@ import tensorflow as tf
 from sslzoo.checkpoints import damage, saved
 
 TIMES = int(os.environ.get("SSLZOO_KILLS", "1"))  # each method is killed and resumed so many times
-EPOCHS, STEPS = 30, 5
+EPOCHS, STEPS = 12, 5
 SMALL = dict(encoder="mlp", units=32, projection_dim=16, hidden_dim=32)
 METHODS = {
     "simclr": SMALL,
     "moco": SMALL | dict(queue_size=300, norm_groups=1),
     "swav": SMALL | dict(prototypes=24, queue_size=512, queue_start=0.2),
-    "dino": dict(encoder="vit_tiny", width=0.125, depth=1, patch_size=4, projection_dim=64, hidden_dim=32),
+    "dino": dict(encoder="vit_tiny", width=0.125, depth=1, patch_size=4, projection_dim=64, hidden_dim=32)
+    | dict(batch_size=16, max_images=STEPS * 16),  # ten crops of an image
 }
 SCRIPT = """
 import json, sys
@@ -50,7 +51,7 @@ def kill(folder, process):
     """Ends it at a random moment after its first checkpoint; returns the step that can be gone on from."""
     while process.poll() is None and not saved(folder):
         sleep(0.01)
-    sleep(2 * random.random())
+    sleep(1.5 * random.random())
     process.kill()
     process.communicate()
     return next((path.name for path in reversed(saved(folder)) if not damage(path)), "step-0")

@@ -70,7 +70,7 @@ def test_saves_and_loads_through_keras(name, tmp_path):
 
 
 @EVERY_METHOD
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)])
 def test_stays_finite_in_mixed_precision_for_a_hundred_steps(name, policy):
     keras.config.set_dtype_policy(policy)
     try:

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo import encoders
+from sslzoo import encoders, heads
 from sslzoo.__main__ import main
 from sslzoo.data import from_array
 from sslzoo.data.dataset import Splits
 from sslzoo.evaluators.report import Row
-from sslzoo.export import export
-from sslzoo.report import board, depth, places, report, robustness
+from sslzoo.export import export, write_projector
+from sslzoo.report import _projectors, board, depth, places, report, robustness
 from sslzoo.report.page import as_html
 from sslzoo.report.study import Chapter, Picture, Study
 
 SIDE = 8
+COLUMNS = ["trained", "untrained", "raw pixels"]
 
 
 def pictures(count, seed=0):
@@ -54,7 +55,7 @@ def test_every_chapter_has_every_number_beside_its_baselines(made):
     for chapter in told["chapters"].values():
         for metric in {row["metric"] for row in chapter["scores"]}:
             columns = [row["features"] for row in chapter["scores"] if row["metric"] == metric]
-            assert columns == ["trained", "untrained", "raw pixels"], metric
+            assert columns == COLUMNS, metric
     assert "100 of 100 for training probes, 40 of 60" in told["facts"]["images looked at"]
 
 
@@ -107,6 +108,18 @@ def test_the_guillotine_goes_on_into_a_projector():
     found = depth.guillotine(study.encoders["trained"], study, study.train, study.test, projector)
     assert list(found) == ["tanh1", "pool2", "tanh3", "pool4", "features", "projector 1", "projector 2"]
     assert all(0 <= share <= 1 for share in found.values())
+
+
+def test_a_projector_that_was_kept_is_probed_beside_one_with_new_weights(tmp_path):
+    projector = heads.mlp(64, 6, 2)
+    export(conv6(), tmp_path / "encoder", pictures(4)[0], {})
+    write_projector(projector, tmp_path / "encoder", 64)
+    kept = _projectors(tmp_path / "encoder")
+    features = np.random.default_rng(0).normal(size=(5, 64)).astype("float32")
+    np.testing.assert_allclose(kept["trained"](features), projector(features), atol=1e-6)
+    assert not np.allclose(kept["untrained"].get_weights()[0], projector.get_weights()[0])
+    told = depth.chapter(Study({"trained": conv6(), "untrained": conv6(1)}, splits(), SIDE, 60, kept))
+    assert {row.features for row in told.rows if row.metric == "linear probe after projector 2"} == set(COLUMNS)
 
 
 def test_a_classifier_that_is_blind_is_as_robust_as_it_is_bad():

@@ -17,8 +17,8 @@ ENDS = 120  # seconds after which the others have ended at the latest; a few are
 
 
 def test_methods_train_alike_on_one_device_two_devices_and_two_workers(capsys):
-    assert doctor.doctor(distributed=True, methods="simclr,inst_disc,swav,vicreg_l") == []
-    assert "all 4 methods are sound" in capsys.readouterr().out
+    assert doctor.doctor(distributed=True, methods="inst_disc,swav") == []
+    assert "all 2 methods are sound" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -8,10 +8,11 @@ from tqdm import tqdm
 
 from sslzoo import evaluation, provenance
 from sslzoo.data import describe
+from sslzoo.export import read_projector
 from sslzoo.files import replacing
 from sslzoo.report import depth, geometry, labels, looks, places, robustness
 from sslzoo.report.page import as_html
-from sslzoo.report.study import Chapter, Study
+from sslzoo.report.study import TRAINED, UNTRAINED, Chapter, Study
 from sslzoo.report.text import as_json, as_markdown
 
 CHAPTERS = (labels, geometry, depth, places, robustness, looks)
@@ -47,7 +48,7 @@ def report(
         raise ValueError(f"a report on {images} images says nothing: take 50 or more")
     encoders, splits, size = evaluation.prepare(encoder, data, untrained, image_size)
     name = encoder.name if isinstance(encoder, keras.Model) else Path(encoder).name
-    study, began = Study(encoders, splits, size, images), time.perf_counter()
+    study, began = Study(encoders, splits, size, images, _projectors(encoder)), time.perf_counter()
     chapters = _chapters(study)
     folder = Path(out or f"reports/{name}")
     _write(folder, _facts(name, study, time.perf_counter() - began), chapters)
@@ -56,6 +57,14 @@ def report(
 
         board.write(tensorboard, study, chapters)
     return folder
+
+
+def _projectors(encoder: keras.Model | str | Path) -> dict[str, keras.Model]:
+    """That of an exported encoder if it was kept, and the same with new weights."""
+    if isinstance(encoder, keras.Model) or not (projector := read_projector(encoder)):
+        return {}
+    keras.utils.set_random_seed(0)
+    return {TRAINED: projector, UNTRAINED: type(projector).from_config(projector.get_config())}
 
 
 def _chapters(study: Study) -> list[Chapter]:

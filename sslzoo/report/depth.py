@@ -7,7 +7,7 @@ import numpy as np
 from sslzoo.evaluators import linear
 from sslzoo.finetuning import fine_tune
 from sslzoo.report import charts
-from sslzoo.report.study import RAW, TRAINED, Chapter, Picture, Study, some
+from sslzoo.report.study import RAW, TRAINED, Chapter, Picture, Study
 from sslzoo.taps import tapped
 
 IMAGES = 2000  # to fit a probe to, half as many to test it
@@ -15,7 +15,8 @@ EPOCHS = 5
 DECAY = 0.75
 TEXT = (
     "Guillotine (arXiv 2206.13378): a linear probe after every stage, {train} images to fit and {test} to test it; "
-    "where an earlier stage wins, cut there. Maps are averaged to at most 1024 numbers. Fine-tuning moves all weights "
+    "where an earlier stage wins, cut there. Layers of the projector come last, where it was kept. "
+    "Maps are averaged to at most 1024 numbers. Fine-tuning moves all weights "
     "for {epochs} epochs over {tuned} images; with layer-wise decay each stage learns at {decay} times the rate of the "
     "next. Its baseline, the untrained encoder, is plain supervised training on the same images."
 )
@@ -23,8 +24,8 @@ TEXT = (
 
 def chapter(study: Study) -> Chapter:
     """Guillotine curve and fine-tuning."""
-    train, test = some(study.train, IMAGES), some(study.test, IMAGES // 2)
-    scores = {name: guillotine(model, study, train, test) for name, model in study.encoders.items()}
+    train, test = study.train.sample(IMAGES), study.test.sample(IMAGES // 2)
+    scores = {n: guillotine(m, study, train, test, study.projectors.get(n)) for n, m in study.encoders.items()}
     pixels = _probe(
         *(np.concatenate([study.functions[RAW](b) for b in study.batches(p)]) for p in (train, test)), train, test
     )
@@ -35,6 +36,8 @@ def chapter(study: Study) -> Chapter:
         made.add(f"linear probe after {stage}", {n: s[stage] for n, s in scores.items()} | {RAW: pixels}, percent=True)
     made.curves["guillotine"] = scores | {RAW: pixels}
     made.pictures.append(_curve(scores, pixels))
+    if not study.projectors:
+        made.notes.append("No projector was exported with the encoder: `sslzoo train --keep-projector` keeps it.")
     for title, decay in (("fine-tuning", 1.0), (f"fine-tuning, layer-wise decay {DECAY}", DECAY)):
         tuned = {
             n: fine_tune(m, *data, epochs=EPOCHS, batch_size=32, layer_decay=decay) for n, m in study.encoders.items()
@@ -76,8 +79,6 @@ def _curve(scores, pixels):
         axes.set_xticks(range(len(stages)), stages, rotation=30, ha="right", fontsize=8)
         axes.legend(fontsize=8)
 
-    image = charts.panels(
-        ["Linear probe by depth"], draw, "stage, from the images to the features", "accuracy (%)", 6.4
-    )
-    caption = "Accuracy of a linear probe after each stage; the last one is the encoder's output."
+    image = charts.panels(["Linear probe by depth"], draw, "stage, from the images on", "accuracy (%)", 6.4)
+    caption = "Accuracy of a linear probe after each stage; `features` is the encoder's output."
     return Picture("guillotine", "Guillotine curve", caption, image)

@@ -62,9 +62,18 @@ class Study:
         splits: labelled data with a test part.
         size: side in pixels.
         images: of the training part at most so many are looked at, of the test part two fifths of it.
+        projectors: by the same names, where there are any.
     """
 
-    def __init__(self, encoders: dict[str, keras.Model], splits: Splits, size: int, images: int = 5000):
+    def __init__(
+        self,
+        encoders: dict[str, keras.Model],
+        splits: Splits,
+        size: int,
+        images: int = 5000,
+        projectors: dict[str, keras.Model] | None = None,
+    ):
+        self.projectors = projectors or {}
         self.encoders, self.size, self.total = encoders, size, splits
         self.train, self.test = splits.train.sample(images), splits.test.sample(images * 2 // 5)
         self.names = self.train.class_names or tuple(map(str, range(int(self.train.labels.max()) + 1)))
