@@ -58,7 +58,7 @@ MAY_IMPORT = {
     "embedding": {"data", "evaluation", "export", "files"},
     "comparison": {"data", "evaluation", "evaluators", "export"},
     "report": {
-        *{"data", "evaluation", "evaluators", "files", "plots", "provenance", "views"},
+        *{"data", "evaluation", "evaluators", "export", "files", "plots", "provenance", "views"},
         *{"corruptions", "finetuning", "losses", "maps", "scenes", "taps"},
     },
     "tune": {"catalog", "evaluation", "evaluators", "export", "files", "knobs", "plots", "runs", "tracking"},
