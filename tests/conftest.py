@@ -1,6 +1,5 @@
 """For all tests: two logical CPUs, and the one MirroredStrategy of the process: a second one crashes TensorFlow."""
 
-import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -8,10 +7,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.ops import gradient_registry
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+gradients = gradient_registry._registry  # TensorFlow has no public way to it
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +22,21 @@ def mirrored() -> tf.distribute.MirroredStrategy:
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
-@pytest.fixture(scope="module", autouse=True)
-def no_graphs_of_others():
-    """What a file of tests built goes with it: a worker that keeps every graph gets slow and large."""
+@pytest.fixture(autouse=True)
+def graphs_go():
+    """Lets go of the graphs of what a test trained.
+
+    TensorFlow keeps for good the gradients of custom gradients, and Keras sums the gradients of every model by one: a
+    worker of some thousand tests would hold millions of objects, and Python look through them again and again.
+    """
+    before = set(gradients)
     yield
-    keras.backend.clear_session()
-    gc.collect()
+    for name in set(gradients) - before:
+        del gradients[name]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def files_end():
+    """What a file of tests built goes with it."""
+    yield
+    keras.backend.clear_session()  # and collects
