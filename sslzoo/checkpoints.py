@@ -76,6 +76,8 @@ class Checkpoints(keras.callbacks.Callback):
         return step
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if batch + 1 == self.params["steps"]:
+            return  # the epoch's own checkpoint is next, after its line in the records
         late = self.minutes is not None and time.monotonic() - self.saved_at > 60 * self.minutes
         if late or (self.steps and self.trained.steps_done % self.steps == 0):
             self.save()

@@ -68,6 +68,20 @@ def test_an_interrupted_run_goes_on_bitwise(tmp_path, step):
         np.testing.assert_array_equal(one, two)
 
 
+def test_the_checkpoint_of_an_epoch_comes_after_its_line_in_the_records(tmp_path):
+    """A run killed in between would go on with the next epoch, and this one never have a line."""
+    lines, told = tmp_path / "metrics.jsonl", []
+
+    class Watched(Checkpoints):
+        def save(self):
+            told.append((self.trained.steps_done, len(lines.read_text().splitlines()) if lines.exists() else 0))
+            return super().save()
+
+    model = build()
+    train(model, batches, 2, STEPS, Watched(model, tmp_path / "checkpoints", steps=2), [JsonLines(lines)])
+    assert told == [(2, 0), (4, 1), (6, 1), (8, 2)]
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path):
     whole = run(tmp_path, 2)
     again = run(tmp_path, 2, [Stop(STEPS * 2 + 1)])
