@@ -166,7 +166,12 @@ def _import(words: list[str]) -> None:
 
 
 def _call(
-    command: str, words: list[str], places: dict[str, dict] | None = None, file: str = "", name: str = "", told=""
+    command: str,
+    words: list[str],
+    places: dict[str, dict] | None = None,
+    file: str = "",
+    name: str = "",
+    told: str = "",
 ) -> Any:
     """Calls a function with the words of a command.
 

@@ -76,7 +76,7 @@ def prepare(
     if not size:
         raise ValueError("this encoder takes images of any size: say which with image_size")
     same_channels(encoder, splits.train)
-    return {"trained": encoder, "untrained": untrained or _fresh(encoder)}, splits, size
+    return {"trained": encoder, "untrained": untrained or fresh(encoder)}, splits, size
 
 
 def score(
@@ -114,7 +114,8 @@ def labelled(data) -> Splits:
     return splits
 
 
-def _fresh(encoder: keras.Model) -> keras.Model:
+def fresh(encoder: keras.Model) -> keras.Model:
+    """The same architecture with new weights, always the same ones."""
     keras.utils.set_random_seed(0)
     return type(encoder).from_config(encoder.get_config())
 

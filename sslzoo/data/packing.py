@@ -1,7 +1,6 @@
 """Packing: data of any kind into TFRecord files and an index."""
 
 import json
-import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -126,8 +125,9 @@ def serialized(columns: dict[str, bytes | str | int | np.ndarray]) -> bytes:
     """A tf.train.Example: bytes, text and names of files as bytes, whole numbers, and arrays of floats."""
     feature = {}
     for name, value in columns.items():
-        if isinstance(value, str | bytes):
-            feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[os.fsencode(value)]))
+        value = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+        if isinstance(value, bytes):
+            feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
         elif isinstance(value, np.ndarray):
             feature[name] = tf.train.Feature(float_list=tf.train.FloatList(value=value))
         else:

@@ -63,8 +63,7 @@ def _projectors(encoder: keras.Model | str | Path) -> dict[str, keras.Model]:
     """That of an exported encoder if it was kept, and the same with new weights."""
     if isinstance(encoder, keras.Model) or not (projector := read_projector(encoder)):
         return {}
-    keras.utils.set_random_seed(0)
-    return {TRAINED: projector, UNTRAINED: type(projector).from_config(projector.get_config())}
+    return {TRAINED: projector, UNTRAINED: evaluation.fresh(projector)}
 
 
 def _chapters(study: Study) -> list[Chapter]:
