@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import ops
 
 from sslzoo.files import reason, refuse_pattern, replacing, writable
+from sslzoo.taps import with_projector
 
 ARCHITECTURE = "encoder.json"
 FACTS = "recipe.json"
@@ -73,15 +74,22 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise ValueError(f"{path} cannot be written, its folder allows none of it: --export-to writes elsewhere")
 
 
-def load_encoder(path: str | Path) -> keras.Model:
+def load_encoder(path: str | Path, projector_layers: int = 0) -> keras.Model:
     """The exported encoder as a trainable functional Keras model.
 
     Args:
         path: folder of the export, or its `encoder.keras`.
+        projector_layers: so many layers of the projector on top, if the export kept it: 1 for SimCLR v2's fine-tuning.
 
     Raises:
-        ValueError: there is no exported encoder at `path`, it is damaged, or it would run code of its own.
+        ValueError: there is no exported encoder at `path`, it is damaged, or it would run code of its own; no projector
+            with so many layers is there.
     """
+    if projector_layers:
+        projector = read_projector(path)
+        if projector is None:
+            raise ValueError(f"{path} has no projector: `sslzoo train --keep-projector` keeps it")
+        return with_projector(load_encoder(path), projector, projector_layers)
     if Path(path).suffix == ".keras":
         return _load_keras(Path(path))
     architecture = _read(path, ARCHITECTURE)
@@ -112,10 +120,11 @@ def write_projector(projector: keras.Layer, path: str | Path, features: int) -> 
         path: folder of the export.
         features: their number.
     """
-    inputs = keras.Input((features,))
-    model = keras.Model(inputs, projector(inputs), name="projector")
-    plain = keras.Model.from_config(model.get_config())  # outside of any strategy
-    plain.set_weights(model.get_weights())
+    if not isinstance(projector, keras.Model):
+        inputs = keras.Input((features,))
+        projector = keras.Model(inputs, projector(inputs), name="projector")
+    plain = type(projector).from_config(projector.get_config())  # outside of any strategy
+    plain.set_weights(projector.get_weights())
     with replacing(Path(path) / PROJECTOR) as beside:
         plain.save(beside)
 

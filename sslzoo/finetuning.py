@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 
-from sslzoo.optimizers import WarmupCosine
+from sslzoo.optimizers import rated
+from sslzoo.schedules import WarmupCosine
 from sslzoo.taps import stage_weights
 
 
@@ -67,14 +68,8 @@ def decay_layerwise(optimizer: keras.optimizers.Optimizer, encoder: keras.Model,
         encoder: all of a model, or a part of it.
         layer_decay: within (0, 1].
     """
-    shares, step = rates(encoder, layer_decay), optimizer.update_step
-
-    def update_step(gradient, variable, learning_rate):
-        weight = optimizer._trainable_variables[optimizer._get_variable_index(variable)]
-        return step(gradient, variable, learning_rate * shares.get(weight.path, 1.0))
-
-    optimizer.update_step = update_step
-    return optimizer
+    shares = rates(encoder, layer_decay)
+    return rated(optimizer, lambda weight, learning_rate: learning_rate * shares.get(weight.path, 1.0))
 
 
 def rates(encoder: keras.Model, layer_decay: float) -> dict[str, float]:

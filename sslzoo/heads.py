@@ -74,6 +74,16 @@ def norm_mlp(
     return keras.Sequential([*stack, layers.Activation("linear", dtype="float32")], name=name)
 
 
+def sim_siam(input_dim: int, output_dim: int, bottleneck: int, hidden_layers: int = 2) -> tuple:
+    """SimSiam's projector and predictor (arXiv 2011.10566, section 3): BatchNorm ends the first, not the second.
+
+    They map (batch, input_dim) and (batch, output_dim) to (batch, output_dim) in float32.
+    """
+    projector = norm_mlp(input_dim, output_dim, output_dim, hidden_layers, affine=False, name="projector")
+    predictor = norm_mlp(output_dim, bottleneck, output_dim, last_norm=False, last_bias=True, name="predictor")
+    return projector, predictor
+
+
 def linear(input_dim: int, output_dim: int, name: str | None = None) -> layers.Dense:
     """One dense layer with bias, from (batch, input_dim) to (batch, output_dim) in float32."""
     layer = layers.Dense(output_dim, kernel_initializer="glorot_normal", dtype="float32", name=name)

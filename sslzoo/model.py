@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from sslzoo import replicas
+from sslzoo import optimizers, replicas
 
 
 class SSLModel(keras.Model):
@@ -53,6 +53,10 @@ class SSLModel(keras.Model):
     def baseline(self, batch_size: int) -> float | None:
         """The objective for embeddings of random directions, where it is known: what the loss must fall below."""
 
+    def learning_rate_of(self, weight: keras.Variable, learning_rate, peak):
+        """The learning rate of a weight in a step, from that of all weights; `peak` is the highest of the training."""
+        return learning_rate
+
     def together(self, views: tuple, function: Callable) -> list:
         """One pass over all views of a size, so that BatchNorm cannot tell them apart; returns one output a view."""
         outputs = []
@@ -77,12 +81,20 @@ class SSLModel(keras.Model):
         """As in Keras; on several replicas BatchNorm sees the global batch, and XLA serves a single GPU only."""
         alone = self.distribute_strategy.num_replicas_in_sync == 1
         kwargs.setdefault("jit_compile", alone and bool(tf.config.list_logical_devices("GPU")))
-        super().compile(optimizer=optimizer, **kwargs)
+        super().compile(optimizer=self._rated(keras.optimizers.get(optimizer)), **kwargs)
         for layer in self._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = not alone
         with self.distribute_strategy.scope():
             self.optimizer.build(self.trainable_variables)
+
+    def _rated(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+        """The optimizer with the learning rates that the method gives its weights, where it gives any."""
+        if type(self).learning_rate_of is not SSLModel.learning_rate_of:
+            inner = getattr(optimizer, "inner_optimizer", optimizer)  # beneath the scaling of losses
+            peak = getattr(inner._learning_rate, "peak", inner._learning_rate)
+            optimizers.rated(inner, lambda weight, rate: self.learning_rate_of(weight, rate, peak))
+        return optimizer
 
     def compile_from_config(self, config: dict) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))

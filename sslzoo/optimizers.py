@@ -1,33 +1,55 @@
-"""Optimizers and schedules of the papers: LARS, LAMB, SGD with L2, warm-up with cosine, and Keras' own by name."""
+"""Optimizers of the papers: LARS, LAMB, SGD with L2, and Keras' own by name."""
 
 import difflib
 import inspect
-import math
+from collections.abc import Callable
 
 import keras
 from keras import ops
 
-REFERENCE_BATCH = 256  # the papers quote their learning rates for this many images
 
+class Pretrains:
+    """Mixin: what self-supervised papers expect of an optimizer and Keras' own do otherwise.
 
-class SparesVectors:
-    """Mixin: weight decay leaves weights with at most one dimension alone (biases, the gamma and beta of norms).
-
-    What `exclude_from_weight_decay` names is spared too. Unlike that list this rule survives saving and loading.
+    Weight decay leaves weights with at most one dimension alone (biases, the gamma and beta of norms), and what
+    `exclude_from_weight_decay` names; unlike that list this rule survives saving and loading. It may be a schedule.
+    Gradients are clipped after their sum over the replicas, not before: the same on any number of them.
     """
+
+    @property
+    def weight_decay(self):
+        """Its value at this step."""
+        decay = self._weight_decay
+        return decay(self.iterations) if isinstance(decay, keras.optimizers.schedules.LearningRateSchedule) else decay
+
+    @weight_decay.setter
+    def weight_decay(self, decay):
+        self._weight_decay = keras.saving.deserialize_keras_object(decay) if isinstance(decay, dict) else decay
+
+    def get_config(self):
+        return super().get_config() | {"weight_decay": keras.saving.serialize_keras_object(self._weight_decay)}
 
     def _use_weight_decay(self, variable):
         return len(variable.shape) > 1 and super()._use_weight_decay(variable)
 
+    def _clip_gradients(self, gradients):
+        return gradients
 
-class _DecaysInside(SparesVectors, keras.optimizers.Optimizer):
+    def _all_reduce_sum_gradients(self, gradients_and_weights):
+        gradients, weights = zip(*super()._all_reduce_sum_gradients(gradients_and_weights), strict=True)
+        return list(zip(super()._clip_gradients(list(gradients)), weights, strict=True))
+
+
+class _DecaysInside(Pretrains, keras.optimizers.Optimizer):
     """Weight decay is a term of the update rule, and the constructor's arguments are the config."""
 
     def _apply_weight_decay(self, variables):
         """Keras' own decay, decoupled and ahead of the step, stays off."""
 
-    def _decay(self, variable) -> float:
-        return (self.weight_decay or 0.0) if self._use_weight_decay(variable) else 0.0
+    def _decay(self, variable):
+        """The factor of the decay of a weight at this step."""
+        decay = self.weight_decay if self._use_weight_decay(variable) else None
+        return 0.0 if decay is None else decay
 
     def get_config(self):
         config = super().get_config()
@@ -45,7 +67,7 @@ class SGD(_DecaysInside):
     Args:
         learning_rate: float or schedule.
         momentum: 0 is plain gradient descent.
-        weight_decay: factor of the L2 term.
+        weight_decay: factor of the L2 term, float or schedule.
         classic_momentum: v = momentum * v + learning_rate * d;  w = w - v. It differs only while the rate changes.
         **kwargs: what every Keras optimizer takes: clipnorm, name, ...
     """
@@ -117,7 +139,7 @@ class LAMB(_DecaysInside):
 
     Args:
         learning_rate: float or schedule.
-        weight_decay: factor of w inside r.
+        weight_decay: factor of w inside r, float or schedule.
         beta_1, beta_2: decay of the moments.
         epsilon: added to the root of the second moment.
         **kwargs: what every Keras optimizer takes: clipnorm, name, ...
@@ -160,75 +182,9 @@ def _norm_ratio(weight, step, coefficient):
     return ops.where(usable, coefficient * ops.divide_no_nan(weight_norm, step_norm), 1.0)
 
 
-@keras.saving.register_keras_serializable("sslzoo")
-class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up, then a cosine down.
-
-    step < warmup_steps: peak * (step + 1) / warmup_steps, so that no step is lost to a rate of zero;
-    after that: final + (peak - final) * (1 + cos(pi * p)) / 2,
-    where p = (step - warmup_steps) / (total_steps - warmup_steps).
-    The first step after the warm-up has `peak`; `final` is reached when `total_steps` steps are done, and stays.
-
-    Args:
-        peak: the highest learning rate.
-        total_steps: optimizer steps of the whole training, warm-up included.
-        warmup_steps: steps of the warm-up.
-        final: the learning rate at the end.
-
-    Raises:
-        ValueError: unless 0 <= warmup_steps <= total_steps and total_steps >= 1.
-    """
-
-    def __init__(self, peak: float, total_steps: int, warmup_steps: int = 0, final: float = 0.0):
-        if total_steps < 1 or not 0 <= warmup_steps <= total_steps:
-            raise ValueError(f"a warm-up of {warmup_steps} does not fit into {total_steps} steps; shorten it")
-        self.peak = peak
-        self.total_steps = total_steps
-        self.warmup_steps = warmup_steps
-        self.final = final
-
-    def __call__(self, step):
-        step = ops.cast(step, "float32")
-        rising = self.peak * (step + 1.0) / max(1, self.warmup_steps)
-        progress = (step - self.warmup_steps) / max(1, self.total_steps - self.warmup_steps)
-        cosine = 0.5 * (1.0 + ops.cos(math.pi * ops.clip(progress, 0.0, 1.0)))
-        return ops.where(step < self.warmup_steps, rising, self.final + (self.peak - self.final) * cosine)
-
-    def get_config(self):
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-
-def scaled_learning_rate(base: float, batch_size: int, rule: str = "linear") -> tuple[float, str]:
-    """The learning rate for a batch size, and one line that says how it came about.
-
-    Args:
-        base: the learning rate at a batch of 256 images.
-        batch_size: images in the global batch.
-        rule: "linear" (base * batch / 256), "sqrt" (base * sqrt(batch / 256); SimCLR's 0.075 * sqrt(batch) is a base of
-            1.2) or "none".
-
-    Raises:
-        ValueError: for any other rule.
-    """
-    share = f"{batch_size}/{REFERENCE_BATCH}"
-    rules = {
-        "linear": (batch_size / REFERENCE_BATCH, f" x {share}", "linear in the batch size"),
-        "sqrt": (math.sqrt(batch_size / REFERENCE_BATCH), f" x sqrt({share})", "square root of the batch size"),
-        "none": (1.0, "", "whatever the batch size"),
-    }
-    if rule not in rules:
-        raise ValueError(f"no learning rate rule is called {rule!r}; choose one of {', '.join(rules)}")
-    factor, formula, why = rules[rule]
-    value = base * factor
-    equals = f"{formula} = {value:.4g}" if formula else ""
-    return value, f"learning rate {base:.4g}{equals} ({why})"
-
-
 def _sparing(optimizer: type) -> type:
     """A Keras optimizer class whose weight decay spares vectors; it saves and loads under sslzoo's name."""
-    spared = type(
-        optimizer.__name__, (SparesVectors, optimizer), {"__doc__": optimizer.__doc__, "__module__": __name__}
-    )
+    spared = type(optimizer.__name__, (Pretrains, optimizer), {"__doc__": optimizer.__doc__, "__module__": __name__})
     return keras.saving.register_keras_serializable("sslzoo")(spared)
 
 
@@ -243,12 +199,29 @@ _THEIRS = {name.lower(): cls for name, cls in vars(keras.optimizers).items() if 
 _CLASSES = {name: _sparing(cls) for name, cls in _THEIRS.items() if name not in _OURS} | _OURS
 
 
+def rated(optimizer: keras.optimizers.Optimizer, rate: Callable) -> keras.optimizers.Optimizer:
+    """The optimizer with a learning rate of its own for each weight; a loaded optimizer has to be given it again.
+
+    Args:
+        optimizer: any of Keras; it is changed in place.
+        rate: (weight, learning rate of the step) -> learning rate of that weight.
+    """
+    step = optimizer.update_step
+
+    def update_step(gradient, variable, learning_rate):
+        weight = optimizer._trainable_variables[optimizer._get_variable_index(variable)]
+        return step(gradient, variable, rate(weight, learning_rate))
+
+    optimizer.update_step = update_step
+    return optimizer
+
+
 def names() -> list[str]:
     """What `make` knows, sorted."""
     return sorted(_CLASSES)
 
 
-def make(name: str, learning_rate, weight_decay: float = 0.0, **settings) -> keras.optimizers.Optimizer:
+def make(name: str, learning_rate, weight_decay=0.0, **settings) -> keras.optimizers.Optimizer:
     """An optimizer by name, whose weight decay leaves biases and norms alone.
 
     "lars", "lamb" and "sgd" (momentum 0.9, L2 in the gradient) are sslzoo's; every other name is the Keras class of
@@ -258,11 +231,11 @@ def make(name: str, learning_rate, weight_decay: float = 0.0, **settings) -> ker
     Args:
         name: one of `names()`, in any case.
         learning_rate: number, schedule or callable.
-        weight_decay: for weights with two dimensions or more.
+        weight_decay: for weights with two dimensions or more; number or schedule.
         **settings: further arguments of that optimizer, e.g. beta_2=0.95.
 
     Raises:
-        ValueError: for an unknown name, with the nearest ones.
+        ValueError: for an unknown name, with the nearest ones; for a schedule of weight decay that Muon is given.
     """
     if name.lower() not in _CLASSES:
         near = difflib.get_close_matches(name.lower(), names(), cutoff=0.5) or names()
@@ -270,5 +243,7 @@ def make(name: str, learning_rate, weight_decay: float = 0.0, **settings) -> ker
     optimizer = _CLASSES[name.lower()]
     # Muon has a second decay, for what it leaves to Adam, which is on by default.
     decays = {key: weight_decay for key in inspect.signature(optimizer).parameters if key.endswith("weight_decay")}
+    if len(decays) > 1 and callable(weight_decay):
+        raise ValueError(f"{name} decays with a constant: choose another optimizer, or no end of the weight decay")
     rate = learning_rate if callable(learning_rate) else float(learning_rate)
     return optimizer(learning_rate=rate, **decays | settings)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sslzoo import catalog, encoders, evaluation, layerwise, methods, optimizers, replicas
+from sslzoo import catalog, encoders, evaluation, layerwise, methods, optimizers, replicas, schedules
 from sslzoo.data import Dataset, Splits, cached, load, restrict
 from sslzoo.data.service import served
 from sslzoo.evaluators.knn import knn
@@ -148,14 +148,17 @@ class Plan:
 
     def _compiled(self, model: SSLModel) -> SSLModel:
         s = self.settings
-        peak, line = optimizers.scaled_learning_rate(s["learning_rate"], s["batch_size"], s["learning_rate_rule"])
+        peak, line = schedules.scaled_learning_rate(s["learning_rate"], s["batch_size"], s["learning_rate_rule"])
         total = s["epochs"] * self.steps
-        schedule = optimizers.WarmupCosine(peak, total, warmup_steps=round(s["warmup"] * total))
+        schedule = schedules.WarmupCosine(peak, total, warmup_steps=round(s["warmup"] * total))
+        decay = s["weight_decay"]
+        if s["weight_decay_end"] is not None:
+            decay = schedules.WarmupCosine(decay, total, final=s["weight_decay_end"])
         model.augment = self.augment if s["augment_on"] == "device" else None
         model.total_steps, model.steps_per_epoch = total, self.steps
         if s["micro_batch"]:
             in_parts(model.encoder, s["micro_batch"])
-        model.compile(optimizers.make(s["optimizer"], schedule, weight_decay=s["weight_decay"]))
+        model.compile(optimizers.make(s["optimizer"], schedule, decay, clipnorm=s["clip_norm"]))
         print(f"{model.encoder.name}: {model.encoder.count_params():,} parameters, input {self.image_shape}")
         print(f"{line}; {s['optimizer']}, {total} steps")
         if self.strategy.num_replicas_in_sync > 1:

@@ -51,6 +51,8 @@ def pretrain(
     learning_rate: float = 0.12,
     learning_rate_rule: str = "linear",
     weight_decay: float = 5e-4,
+    weight_decay_end: float | None = None,
+    clip_norm: float | None = None,
     warmup: float = 0.1,
     image_size: int | None = None,
     classes: int | None = None,
@@ -94,6 +96,8 @@ def pretrain(
         learning_rate: the peak for a batch of 256; see learning_rate_rule.
         learning_rate_rule: how the batch size scales the learning rate: "linear", "sqrt" or "none".
         weight_decay: of all weights but biases and norms.
+        weight_decay_end: where the weight decay goes by a cosine, 0.4 in DINO and MSN; it stays if not given.
+        clip_norm: the largest norm that the gradient of a weight may have, over all devices; any if not given.
         warmup: share of the steps in which the learning rate rises; it falls by a cosine after them.
         image_size: side of the square that the encoder sees, in pixels; chosen from the data if not given.
         classes: only the first so many classes of the data.

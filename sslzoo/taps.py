@@ -29,6 +29,26 @@ def stages(model: keras.Model, most: int = 8) -> dict[str, keras.KerasTensor]:
     return {names[index]: found[names[index]] for index in kept}
 
 
+def with_projector(encoder: keras.Model, projector: keras.Model, layers: int = 1) -> keras.Model:
+    """The encoder with the first layers of its projector on top, sharing their weights: what SimCLR v2 fine-tunes.
+
+    Section 3.2 of arXiv 2006.10029: from the first hidden layer on, `layers` 1.
+
+    Args:
+        encoder: images -> features.
+        projector: features -> embeddings.
+        layers: how many of the projector's, each with the norm and the activation that follow it.
+
+    Raises:
+        ValueError: more layers than the projector has, or none.
+    """
+    outputs = list(stages(projector, most=99).values())
+    if not 1 <= layers <= len(outputs):
+        raise ValueError(f"the projector has {len(outputs)} layers: take 1 to {len(outputs)} of them, not {layers}")
+    part = keras.Model(projector.inputs, outputs[layers - 1])
+    return keras.Model(encoder.input, part(encoder.output), name=f"{encoder.name}_projector{layers}")
+
+
 def stage_weights(model: keras.Model) -> list[list[keras.Variable]]:
     """The trainable weights of each stage, the one next to the images first; every weight is in one of them.
 

@@ -35,6 +35,30 @@ def ema_update(target: keras.Model, online: keras.Model, rate) -> None:
             slow.assign(slow + ops.cast(rate, slow.dtype) * (fast - slow))
 
 
+class Target(keras.layers.Layer):
+    """Copies of networks that follow them slowly: maps what the first takes to what the last gives, without a gradient.
+
+    Args:
+        networks: each takes what the one before gives; `copies` are theirs.
+    """
+
+    def __init__(self, *networks: keras.Model, name: str = "target"):
+        super().__init__(name=name, dtype="float32")
+        self.copies = [target_of(network, f"{name}_{network.name}") for network in networks]
+        self._networks = lambda: networks  # within a function Keras does not take them for layers of this one
+        self.built = True
+
+    def call(self, x, training=None):
+        for copy in self.copies:
+            x = copy(x, training=training)
+        return x
+
+    def follow(self, rate) -> None:
+        """Each moves by `rate`, 0..1, of the way to its network; see `ema_update`."""
+        for copy, network in zip(self.copies, self._networks(), strict=True):
+            ema_update(copy, network, rate)
+
+
 def in_groups(network, images, groups: int):
     """A network over parts of a batch, one after the other, so that each part has BatchNorm statistics of its own.
 

@@ -15,7 +15,7 @@ from PIL import Image
 import sslzoo
 from sslzoo import catalog
 from sslzoo.__main__ import main
-from sslzoo.export import read_projector
+from sslzoo.export import load_encoder, read_projector
 
 QUICK = ["--encoder", "mlp", "--units", "32", "--hidden-dim", "32", "--projection-dim", "16", "--epochs", "2"]
 
@@ -68,7 +68,12 @@ def test_a_recipe_trains_exports_and_judges_beside_its_baselines(trained):
     card = (folder / "exported_models/simclr_digits/README.md").read_text()
     assert "linear probe, 1 % of the labels" in card and "verdict" in card
     assert all(difference < 1e-5 for difference in facts["loads"].values())
-    assert read_projector(folder / "exported_models/simclr_digits").output_shape == (None, 16)
+    exported = folder / "exported_models/simclr_digits"
+    assert read_projector(exported).output_shape == (None, 16)
+    encoder, longer = load_encoder(exported), load_encoder(exported, projector_layers=1)
+    images = np.random.default_rng(0).random((3, 8, 8, 1), "float32")
+    dense, norm = read_projector(exported).layers[:2]
+    np.testing.assert_allclose(longer(images), np.maximum(norm(dense(encoder(images))), 0), atol=1e-5)
 
 
 def test_the_run_folder_holds_settings_metrics_events_views_and_checkpoints(trained):

@@ -410,13 +410,13 @@ def parameters(network):
 def test_dino_teacher_follows_at_its_rate(rate, moves):
     model = build("dino")
     model.ema_rate = rate
-    before = [parameters(teacher) for teacher in model.teachers]
+    before = [parameters(teacher) for teacher in model.teacher.copies]
     step(model)
-    expected = [parameters(student) for student in model.students] if moves else before
-    for found, wanted in zip(model.teachers, expected, strict=True):
+    expected = [parameters(student) for student in (model.encoder, model.head, model.last_layer)] if moves else before
+    for found, wanted in zip(model.teacher.copies, expected, strict=True):
         for one, two in zip(parameters(found), wanted, strict=True):
             np.testing.assert_allclose(one, two, atol=1e-6)
-    assert not any(weight.trainable for teacher in model.teachers for weight in teacher.weights)
+    assert not any(weight.trainable for teacher in model.teacher.copies for weight in teacher.weights)
 
 
 def test_dino_warms_its_teacher_and_freezes_its_last_layer_for_an_epoch():
@@ -549,7 +549,7 @@ def test_smog_views_change_roles_with_every_step():
         model.optimizer.iterations.assign(done)
         outputs = model(batch(model), training=False)
         z = model.projector(model.encoder(view, training=False), training=False)
-        target = model.target_projector(model.target_encoder(other, training=False), training=False)
+        target = model.target(other, training=False)
         np.testing.assert_allclose(outputs["z_a"], z, atol=1e-5)
         np.testing.assert_allclose(outputs["target"], target, atol=1e-5)
 
@@ -573,10 +573,12 @@ def test_smog_starts_its_groups_afresh_and_lets_the_slow_network_catch_up():
     model.reset_interval = 3
     for _ in range(2):
         step(model)
-    apart = [np.abs(a - b).max() for a, b in zip(*map(parameters, (model.encoder, model.target_encoder)), strict=True)]
+    apart = [
+        np.abs(a - b).max() for a, b in zip(*map(parameters, (model.encoder, model.target.copies[0])), strict=True)
+    ]
     assert max(apart) > 0 and np.linalg.norm(model.groups, axis=1).min() < 1 - 1e-5
     step(model)
-    for one, two in zip(parameters(model.encoder), parameters(model.target_encoder), strict=True):
+    for one, two in zip(parameters(model.encoder), parameters(model.target.copies[0]), strict=True):
         np.testing.assert_allclose(one, two, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(model.groups, axis=1), 1, rtol=1e-5)
     rows = np.array(model.queue.rows)

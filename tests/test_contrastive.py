@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from sslzoo import catalog, losses, methods, miniatures
+from sslzoo.taps import with_projector
 from sslzoo.targets import in_groups
 
 RNG = np.random.default_rng(0)
@@ -419,7 +420,7 @@ def test_mocos_positive_is_the_key_of_the_other_view_and_its_negatives_are_the_q
     outputs = outputs_of(model)
     view_a, view_b = miniatures.views(model)
     query = model.projector(model.encoder(view_a, training=False))
-    key = model.target_projector(model.target_encoder(view_b, training=False))
+    key = model.target(view_b, training=False)
     expected = info_nce_by_the_paper(np.array(query), np.array(key), np.array(model.queue.rows), 0.2)
     assert float(model.objective(**outputs)) == pytest.approx(expected, rel=1e-4)
 
@@ -440,9 +441,9 @@ def test_mocos_queue_takes_the_keys_after_they_were_compared():
 @pytest.mark.parametrize("rate", [0.0, 1.0])
 def test_a_key_encoder_stays_at_rate_0_and_is_the_query_encoder_at_rate_1(name, rate):
     model = build(name, ema_rate=rate)
-    before = [np.array(w) for w in model.target_encoder.weights if "moving" not in w.path]
+    before = [np.array(w) for w in model.target.copies[0].weights if "moving" not in w.path]
     train(model, 2)
-    after = [np.array(w) for w in model.target_encoder.weights if "moving" not in w.path]
+    after = [np.array(w) for w in model.target.copies[0].weights if "moving" not in w.path]
     online = [np.array(w) for w in model.encoder.weights if "moving" not in w.path]
     assert all(map(np.array_equal, after, online if rate else before))
     assert not all(map(np.array_equal, after, before if rate else online))
@@ -458,15 +459,15 @@ def test_moco_v1_has_a_linear_projector_and_v2_none_but_relu_and_dense():
 def test_keys_are_normalized_in_groups_of_images_and_come_back_in_order():
     model = build("moco")
     _, view = miniatures.views(model)
-    outputs = np.array(in_groups(lambda images: model.target_encoder(images, training=True), view, 4))
+    outputs = np.array(in_groups(lambda images: model.target.copies[0](images, training=True), view, 4))
     for group in range(4):
-        alone = model.target_encoder(view[group::4], training=True)
+        alone = model.target.copies[0](view[group::4], training=True)
         np.testing.assert_allclose(outputs[group::4], alone, atol=1e-4)
-    together = np.array(model.target_encoder(view, training=True))
+    together = np.array(model.target.copies[0](view, training=True))
     assert np.abs(outputs - together).max() > 1e-2
     np.testing.assert_array_equal(in_groups(lambda images: images, view, 8), view)
     with pytest.raises(ValueError, match="5 groups do not divide a replica's batch of 32"):
-        in_groups(model.target_encoder, view, 5)
+        in_groups(model.target.copies[0], view, 5)
 
 
 def test_a_key_knows_less_of_the_whole_batch_when_it_is_normalized_in_groups():
@@ -478,7 +479,7 @@ def test_a_key_knows_less_of_the_whole_batch_when_it_is_normalized_in_groups():
     change = {}
     for groups in (1, 4):
         old, new = (
-            np.array(in_groups(lambda images: model.target_encoder(images, training=True), images, groups))
+            np.array(in_groups(lambda images: model.target.copies[0](images, training=True), images, groups))
             for images in (view, other)
         )
         change[groups] = np.abs(old - new)[0::4].max()
@@ -581,27 +582,27 @@ def test_inst_disc_moves_half_the_way_on_the_sphere_and_only_the_batchs_rows():
 
 def test_inst_discs_nce_draws_anew_each_step_and_estimates_z_once():
     model = build("inst_disc", negatives=8, temperature=0.5, proximal_weight=0.1)
-    first = np.array(model.noise())
-    assert first.shape == (8, 16) and float(model.normalizer) == 0
+    first = np.array(model.bank.noise())
+    assert first.shape == (8, 16) and float(model.bank.normalizer) == 0
     train(model)
-    z = float(model.normalizer)
-    assert z > 0 and int(model.step) == 1
-    now = np.array(model.noise())
-    model.step.assign(0)
-    assert not np.array_equal(now, model.noise()), "other images, not the same ones moved"
+    z = float(model.bank.normalizer)
+    assert z > 0 and int(model.bank.step) == 1
+    now = np.array(model.bank.noise())
+    model.bank.step.assign(0)
+    assert not np.array_equal(now, model.bank.noise()), "other images, not the same ones moved"
     train(model, 3)
-    assert float(model.normalizer) == z
+    assert float(model.bank.normalizer) == z
 
 
 def test_inst_discs_nce_is_the_formula_with_the_normalizer_of_the_first_step():
     model = build("inst_disc", negatives=8, temperature=0.5)
     z, index = rows(), np.arange(32)
-    noise, bank = np.array(model.noise()), np.array(model.bank.rows)
+    noise, bank = np.array(model.bank.noise()), np.array(model.bank.rows)
     normalizer = losses.partition_function(z, noise, 0.5, 32)
     expected = float(losses.noise_contrastive(z, bank[index], noise, 0.5, 32, normalizer))
     assert float(model.objective(z_a=z, index=index)) == pytest.approx(expected, rel=1e-5)
     model.after_step(z_a=z, index=index)
-    assert float(model.normalizer) == pytest.approx(float(normalizer), rel=1e-5)
+    assert float(model.bank.normalizer) == pytest.approx(float(normalizer), rel=1e-5)
 
 
 @pytest.mark.parametrize("name, knobs", [("inst_disc", {"negatives": 8}), ("moco", {"hidden_dim": 0})])
@@ -640,7 +641,7 @@ def test_spread_reconstructs_an_image_from_its_embedding_and_its_label():
 
 def test_simclr_v2s_fine_tuned_part_ends_after_the_first_layer_and_shares_its_weights(tmp_path):
     model = build("simclr", hidden_layers=2)
-    part = model.encoder_with_first_layer()
+    part = with_projector(model.encoder, model.projector)
     assert part.output_shape == (None, 32)
     train(model, 2)
     view, _ = miniatures.views(model)
@@ -650,9 +651,9 @@ def test_simclr_v2s_fine_tuned_part_ends_after_the_first_layer_and_shares_its_we
     part.save(tmp_path / "part.keras")
     loaded = keras.saving.load_model(tmp_path / "part.keras")
     np.testing.assert_allclose(loaded(view, training=False), expected, atol=1e-5)
-    assert len([layer for layer in model.projector.layers if isinstance(layer, keras.layers.Dense)]) == 3
-    with pytest.raises(ValueError, match="no first hidden layer: give hidden_layers"):
-        build("simclr", hidden_layers=0).encoder_with_first_layer()
+    assert with_projector(model.encoder, model.projector, 3).output_shape == (None, 16)
+    with pytest.raises(ValueError, match="the projector has 3 layers: take 1 to 3 of them, not 4"):
+        with_projector(model.encoder, model.projector, 4)
 
 
 @pytest.mark.parametrize(

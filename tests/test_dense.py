@@ -71,8 +71,8 @@ def info_nce_by_the_paper(query, key, queue, temperature):
 def test_dense_cl_is_the_papers_objective(weight):
     model = dense_cl(dense_weight=weight, temperature=0.3)
     for target, online in (
-        (model.target_projector, model.projector),
-        (model.target_map_projector, model.map_projector),
+        (model.target.copies[1], model.projector),
+        (model.target.copies[2], model.map_projector),
     ):
         target.set_weights([w + 0.1 * RNG.normal(size=w.shape) for w in online.get_weights()])
     view_a, view_b = IMAGES, IMAGES[:, ::-1] ** 2
@@ -83,7 +83,7 @@ def test_dense_cl_is_the_papers_objective(weight):
     queries, keys = [], []
     for i in range(n):
         a, b = feature_map[i].reshape(-1, channels), other_map[i].reshape(-1, channels)
-        dense_b = numpy(model.target_map_projector(b))
+        dense_b = numpy(model.target.copies[2](b))
         queries += list(numpy(model.map_projector(a)))
         keys += [dense_b[np.argmax(unit(b) @ unit(place))] for place in a]
         np.testing.assert_allclose(outputs["map_key"][i], dense_b.mean(axis=0), atol=1e-5)
@@ -95,12 +95,12 @@ def test_dense_cl_is_the_papers_objective(weight):
 def test_dense_cl_queues_the_mean_key_of_each_image():
     model = dense_cl(ema_rate=0.0)
     outputs = model({"views": (IMAGES, IMAGES)}, training=True)
-    before = [numpy(w) for w in model.target_encoder.weights]
+    before = [numpy(w) for w in model.target.copies[0].weights]
     model.after_step(**outputs)
     np.testing.assert_allclose(model.map_queue.rows[:8], unit(numpy(outputs["map_key"])), atol=1e-5)
     np.testing.assert_allclose(model.queue.rows[:8], unit(numpy(outputs["z_b"])), atol=1e-5)
     assert int(model.map_queue.position) == int(model.queue.position) == 8
-    assert all(np.array_equal(a, b) for a, b in zip(before, model.target_encoder.weights, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.target.copies[0].weights, strict=True))
 
 
 def test_groups_give_all_outputs_of_keys_in_the_order_of_the_images():
@@ -230,7 +230,7 @@ PUZZLES = {"views": (IMAGES, np.repeat(np.repeat(IMAGES, 2, 1), 2, 2)[:, :18, :1
 def test_pirl_is_the_papers_objective(weight):
     model = pirl(jigsaw_weight=weight, temperature=0.5)
     outputs = model(PUZZLES)
-    bank, noise = numpy(model.bank.rows).astype("float64"), numpy(model.noise()).astype("float64")
+    bank, noise = numpy(model.bank.rows).astype("float64"), numpy(model.bank.noise()).astype("float64")
     image, parts = (unit(numpy(outputs[key]).astype("float64")) for key in ("z_a", "z_b"))
     of_all = 20 * np.mean([[np.exp(z @ v / 0.5) for v in noise] for z in image])
 
@@ -263,9 +263,9 @@ def test_pirls_bank_follows_the_image_alone_and_z_is_estimated_once():
     after = numpy(model.bank.rows)
     np.testing.assert_allclose(after[4:12], unit(before[4:12] + unit(numpy(outputs["z_a"]))), atol=1e-5)
     assert np.array_equal(after[:4], before[:4]) and np.array_equal(after[12:], before[12:])
-    first = float(model.normalizer)
+    first = float(model.bank.normalizer)
     model.after_step(**outputs)
-    assert first > 0 and float(model.normalizer) == first
+    assert first > 0 and float(model.bank.normalizer) == first
 
 
 def test_pirl_sees_each_part_by_itself_in_the_order_of_the_puzzle():

@@ -10,6 +10,7 @@ import tensorflow as tf
 from sslzoo import encoders, losses, maps, methods
 from sslzoo.losses.local import embedding_distances, location_distances, nearest, vicreg_matched
 from sslzoo.methods.direct_pred import predictor_of
+from sslzoo.schedules import WarmupCosine
 from sslzoo.views import View, presets
 
 RNG = np.random.default_rng(0)
@@ -300,7 +301,7 @@ def test_swapping_the_views_leaves_the_loss(name):
 @pytest.mark.parametrize("name", ["byol", "direct_pred", "tico"])
 def test_no_gradient_reaches_the_target(name):
     model, batch = make(name), views_of()
-    targets = [*model.target_encoder.variables, *model.target_projector.variables]
+    targets = [*model.target.copies[0].variables, *model.target.copies[1].variables]
     with tf.GradientTape() as tape:
         tape.watch([variable.value for variable in targets])
         loss = model.objective(**model(batch, training=True))
@@ -311,11 +312,11 @@ def test_no_gradient_reaches_the_target(name):
 def test_the_target_starts_as_the_online_network_and_moves_by_the_rate(name):
     for rate in (0.0, 1.0):
         model = make(name, ema_rate=rate)
-        before = model.target_encoder.get_weights()
+        before = model.target.copies[0].get_weights()
         np.testing.assert_array_equal(before[0], model.encoder.get_weights()[0])
         fit(model, views_of())
         expected = model.encoder.get_weights() if rate else before
-        for slow, fast in zip(model.target_encoder.get_weights(), expected, strict=True):
+        for slow, fast in zip(model.target.copies[0].get_weights(), expected, strict=True):
             np.testing.assert_allclose(slow, fast, rtol=1e-6, atol=1e-9)
 
 
@@ -323,9 +324,9 @@ def test_the_target_starts_as_the_online_network_and_moves_by_the_rate(name):
 def test_the_rate_falls_to_zero_at_the_end_of_training(name):
     model = make(name, ema_rate=1.0)
     model.total_steps = 1
-    before = model.target_encoder.get_weights()
+    before = model.target.copies[0].get_weights()
     fit(model, views_of())
-    np.testing.assert_array_equal(model.target_encoder.get_weights()[0], before[0])
+    np.testing.assert_array_equal(model.target.copies[0].get_weights()[0], before[0])
 
 
 def test_byols_loss_is_the_squared_distance_of_both_directions():
@@ -344,7 +345,7 @@ def test_byols_target_keeps_statistics_of_its_own():
     fit(model, views_of())
     means = [
         [w.numpy() for w in part.weights if w.name == "moving_mean"]
-        for part in (model.projector, model.target_projector)
+        for part in (model.projector, model.target.copies[1])
     ]
     assert np.abs(means[1][0]).max() > 0, "the target normalizes by the batch"
 
@@ -503,3 +504,37 @@ def test_presets_of_many_views():
     assert [view.size for view in large] == [224, 224, 96, 96, 96]
     assert large[2].operations[0].scale == (0.08, 0.4) and large[3].operations[-1].name == "solarize"
     assert all(isinstance(view, View) for view in large)
+
+
+def moved(model, done, optimizer):
+    """How far each weight goes in the step after `done` others, and the gradient that it follows, by path."""
+    model.compile(optimizer)
+    model.optimizer.iterations.assign(done)
+    weights = model.trainable_weights
+    with tf.GradientTape() as tape:
+        loss = model.objective(**model(views_of(4), training=True))
+    gradients = tape.gradient(loss, weights)
+    before = [np.array(weight) for weight in weights]
+    model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+    steps = zip(weights, before, gradients, strict=True)
+    return {weight.path: (np.array(weight) - old, np.array(gradient)) for weight, old, gradient in steps}
+
+
+@pytest.mark.parametrize("name", ["sim_siam", "fast_siam"])
+def test_the_predictors_learning_rate_stays_at_its_peak(name):
+    model = make(name)
+    schedule = WarmupCosine(0.5, total_steps=10)
+    found = moved(model, 8, keras.optimizers.SGD(schedule))
+    predictor = {weight.path for weight in model.predictor.trainable_weights}
+    assert predictor < set(found)
+    for path, (change, gradient) in found.items():
+        rate = 0.5 if path in predictor else float(schedule(8))
+        np.testing.assert_allclose(change, -rate * gradient, atol=1e-6)
+
+
+def test_barlow_twins_biases_and_norms_may_learn_slower():
+    found = moved(make("barlow_twins", vector_rate=0.024), 0, keras.optimizers.SGD(0.5))
+    assert {gradient.ndim > 1 for _, gradient in found.values()} == {True, False}
+    for change, gradient in found.values():
+        rate = 0.5 if gradient.ndim > 1 else 0.5 * 0.024
+        np.testing.assert_allclose(change, -rate * gradient, rtol=1e-3, atol=1e-5)

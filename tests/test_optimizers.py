@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from sslzoo import optimizers
-from sslzoo.optimizers import LAMB, LARS, SGD, WarmupCosine, make, scaled_learning_rate
+from sslzoo.optimizers import LAMB, LARS, SGD, make
+from sslzoo.schedules import WarmupCosine, scaled_learning_rate
 
 RATES = [0.5, 0.3, 0.1, 0.4]
 W0 = np.random.default_rng(0).normal(size=(3, 4))
@@ -159,6 +160,35 @@ def test_every_optimizer_survives_serialization(name):
     assert again.weight_decay == 0.25
 
 
+@pytest.mark.parametrize("name", ["lars", "lamb", "sgd", "adamw"])
+def test_weight_decay_may_be_a_schedule_and_survives_serialization(name):
+    optimizer = make(name, 0.5, WarmupCosine(0.25, total_steps=4, final=0.75))
+    optimizer = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
+    weight, found = keras.Variable(np.full((2, 2), 8.0, "float32")), []
+    for _ in range(5):
+        found.append(float(optimizer.weight_decay))
+        optimizer.apply([tf.zeros((2, 2))], [weight])
+    np.testing.assert_allclose(found, 0.5 - 0.25 * np.cos(np.pi * np.arange(5) / 4), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name, rate", [("sgd", 0.5), ("adamw", 0.5)])
+def test_a_scheduled_weight_decay_is_that_of_the_step(name, rate):
+    optimizer = make(
+        name, rate, WarmupCosine(0.25, total_steps=2, final=0.75), **{"momentum": 0.0} if name == "sgd" else {}
+    )
+    weight, norm = keras.Variable(np.ones((2, 2), "float32")), keras.Variable(np.ones(2, "float32"))
+    for decay in (0.25, 0.5, 0.75):
+        before = np.array(weight)
+        optimizer.apply([tf.zeros((2, 2)), tf.zeros(2)], [weight, norm])
+        np.testing.assert_allclose(weight, before * (1 - rate * decay), rtol=1e-5)
+    np.testing.assert_array_equal(norm, np.ones(2))
+
+
+def test_muon_takes_no_schedule_of_weight_decay():
+    with pytest.raises(ValueError, match="muon decays with a constant"):
+        make("muon", 0.1, WarmupCosine(0.1, 4))
+
+
 def test_own_arguments_are_in_the_config():
     assert (
         LARS(0.1, 0.8, 0.2, 0.02, True).get_config().items()
@@ -215,20 +245,31 @@ def test_sparse_gradients_of_embeddings_step_like_dense_ones(name):
     np.testing.assert_allclose(dense.numpy(), sparse.numpy(), rtol=1e-6)
 
 
-def fitted_weights(name):
+def fitted_weights(name, **settings):
     model = small_model()
-    model.compile(make(name, WarmupCosine(0.5, 8, 2), weight_decay=0.1), "mse")
+    model.compile(make(name, WarmupCosine(0.5, 8, 2), **settings), "mse")
     model.fit(tf.data.Dataset.from_tensor_slices((X, Y)).batch(8), epochs=3, verbose=0)
     return model.get_weights()
 
 
-@pytest.mark.parametrize("name", ["lars", "lamb"])
-def test_two_replicas_step_like_one(mirrored, name):
-    alone = fitted_weights(name)
+@pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("lars", {"weight_decay": 0.1}),
+        ("lamb", {"weight_decay": WarmupCosine(0.1, 8, final=0.4)}),
+        ("sgd", {"clipnorm": 0.05}),
+        ("sgd", {"global_clipnorm": 0.05}),
+        ("adamw", {"clipvalue": 0.01, "weight_decay": WarmupCosine(0.1, 8, final=0.4)}),
+    ],
+)
+def test_two_replicas_step_like_one(mirrored, name, settings):
+    alone = fitted_weights(name, **settings)
     with mirrored.scope():
-        together = fitted_weights(name)
+        together = fitted_weights(name, **settings)
     for ours, theirs in zip(together, alone, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+    untouched = fitted_weights(name)
+    assert max(np.abs(a - b).max() for a, b in zip(alone, untouched, strict=True)) > 1e-4, "the settings act"
 
 
 def test_warm_up_rises_in_equal_steps_and_the_cosine_falls_to_the_end():

@@ -205,3 +205,10 @@ def test_width_and_depth_multiply_what_they_say():
     encoder = vit((16, 16, 3), 32, 2, depth=3, width=2.0)
     assert encoder.output_shape == (None, 64)
     assert sum(isinstance(layer, Attention) for layer in encoder.layers) == 3
+
+
+def test_a_frozen_projection_of_patches_stays_so_in_a_copy_and_nothing_else_does():
+    encoder = encoders.make("vit_tiny", (8, 8, 3), depth=1, width=0.25, frozen_patches=True)
+    for model in (encoder, keras.Model.from_config(encoder.get_config())):
+        frozen = {weight.path for weight in model.weights} - {weight.path for weight in model.trainable_weights}
+        assert frozen == {"patches/kernel", "patches/bias"}

@@ -14,9 +14,10 @@ def vit_tiny(
     pool: str = "token",
     depth: int = 12,
     width: float = 1.0,
+    frozen_patches: bool = False,
 ) -> keras.Model:
     """192 features (times `width`), 3 heads; see `vit`."""
-    return vit(input_shape, 192, 3, patch_size, positions, pool, depth, width, "vit_tiny")
+    return vit(input_shape, 192, 3, patch_size, positions, pool, depth, width, frozen_patches, "vit_tiny")
 
 
 def vit_small(
@@ -26,9 +27,10 @@ def vit_small(
     pool: str = "token",
     depth: int = 12,
     width: float = 1.0,
+    frozen_patches: bool = False,
 ) -> keras.Model:
     """384 features (times `width`), 6 heads; see `vit`."""
-    return vit(input_shape, 384, 6, patch_size, positions, pool, depth, width, "vit_small")
+    return vit(input_shape, 384, 6, patch_size, positions, pool, depth, width, frozen_patches, "vit_small")
 
 
 def vit_base(
@@ -38,9 +40,10 @@ def vit_base(
     pool: str = "token",
     depth: int = 12,
     width: float = 1.0,
+    frozen_patches: bool = False,
 ) -> keras.Model:
     """768 features (times `width`), 12 heads; see `vit`."""
-    return vit(input_shape, 768, 12, patch_size, positions, pool, depth, width, "vit_base")
+    return vit(input_shape, 768, 12, patch_size, positions, pool, depth, width, frozen_patches, "vit_base")
 
 
 def vit(
@@ -52,6 +55,7 @@ def vit(
     pool: str = "token",
     depth: int = 12,
     width: float = 1.0,
+    frozen_patches: bool = False,
     name: str = "vit",
 ) -> keras.Model:
     """A class token and one token for each patch pass `depth` blocks and a last norm: (batch, dim).
@@ -69,6 +73,7 @@ def vit(
         pool: the features are the class "token", or the "mean" of the patches' tokens.
         depth: number of blocks.
         width: multiplies the channels; the number of heads stays.
+        frozen_patches: the vectors of patches stay a random projection, which steadies MoCo v3's training.
         name: of the model.
 
     Raises:
@@ -79,7 +84,7 @@ def vit(
     _check(input_shape, patch, dim, heads, positions, pool)
     images = keras.Input((None, None, input_shape[-1]), name="images")
     x = layers.Rescaling(2.0, offset=-1.0, name="normalize")(images)
-    x = Patches(dim, patch, name="patches")(x)
+    x = Patches(dim, patch, name="patches", trainable=not frozen_patches)(x)
     grid = (input_shape[0] // patch, input_shape[1] // patch) if positions == "learned" else None
     x = Tokens(dim, grid, name="tokens")(x)
     for block in range(depth):

@@ -16,6 +16,8 @@ class BarlowTwins(SSLModel):
         projection_dim: width of the embedding, which training alone uses; the loss grows with it.
         hidden_dim: width of the projector's two hidden layers.
         off_diagonal_weight: the paper's lambda, as in the authors' code.
+        vector_rate: share of the learning rate that biases and norms take; 0.024 in the paper, whose LARS does not
+            scale them.
     """
 
     paper = "https://arxiv.org/abs/2103.03230"
@@ -27,12 +29,14 @@ class BarlowTwins(SSLModel):
         projection_dim: int = 8192,
         hidden_dim: int = 8192,
         off_diagonal_weight: float = 0.0051,
+        vector_rate: float = 1.0,
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.off_diagonal_weight = off_diagonal_weight
+        self.vector_rate = vector_rate
         widths = encoder.output_shape[-1], hidden_dim, projection_dim
         self.projector = norm_mlp(*widths, hidden_layers=2, last_norm=False, name="projector")
 
@@ -42,3 +46,6 @@ class BarlowTwins(SSLModel):
 
     def objective(self, z_a, z_b):
         return barlow_twins(gather(z_a), gather(z_b), self.off_diagonal_weight)
+
+    def learning_rate_of(self, weight, learning_rate, peak):
+        return learning_rate * (self.vector_rate if len(weight.shape) < 2 else 1.0)

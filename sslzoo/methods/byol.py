@@ -6,7 +6,7 @@ from sslzoo.heads import byol_mlp
 from sslzoo.losses import negative_cosine
 from sslzoo.model import SSLModel
 from sslzoo.replicas import gather
-from sslzoo.targets import cosine_to_zero, ema_update, target_of
+from sslzoo.targets import Target, cosine_to_zero
 
 
 class BYOL(SSLModel):
@@ -31,13 +31,12 @@ class BYOL(SSLModel):
         self.ema_rate = ema_rate
         self.projector = byol_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
         self.predictor = byol_mlp(projection_dim, hidden_dim, projection_dim, name="predictor")
-        self.target_encoder = target_of(encoder)
-        self.target_projector = target_of(self.projector)
+        self.target = Target(encoder, self.projector)
 
     def call(self, batch):
         view_a, view_b = batch["views"]
         z_a, z_b = (self.projector(self.encoder(view)) for view in (view_a, view_b))
-        target_a, target_b = (self.target_projector(self.target_encoder(view)) for view in (view_a, view_b))
+        target_a, target_b = self.target(view_a), self.target(view_b)
         return dict(
             z_a=z_a, z_b=z_b, p_a=self.predictor(z_a), p_b=self.predictor(z_b), target_a=target_a, target_b=target_b
         )
@@ -49,6 +48,4 @@ class BYOL(SSLModel):
         return 4 + 2 * (a_sees_b + b_sees_a)
 
     def after_step(self, **outputs):
-        rate = cosine_to_zero(self.ema_rate, self.progress)
-        ema_update(self.target_encoder, self.encoder, rate)
-        ema_update(self.target_projector, self.projector, rate)
+        self.target.follow(cosine_to_zero(self.ema_rate, self.progress))

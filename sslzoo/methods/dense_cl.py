@@ -8,7 +8,7 @@ from sslzoo.losses import correspondence, info_nce
 from sslzoo.model import SSLModel
 from sslzoo.queues import Queue
 from sslzoo.replicas import gather
-from sslzoo.targets import ema_update, in_groups, target_of
+from sslzoo.targets import Target, in_groups
 
 
 class DenseCL(SSLModel):
@@ -63,10 +63,8 @@ class DenseCL(SSLModel):
         channels = self.encoder_with_map.output_shape[0][-1]
         self.projector = plain_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
         self.map_projector = plain_mlp(channels, hidden_dim, projection_dim, name="map_projector")
-        self.target_encoder = target_of(encoder)
-        self.target_with_map = maps.with_map(self.target_encoder)
-        self.target_projector = target_of(self.projector)
-        self.target_map_projector = target_of(self.map_projector)
+        self.target = Target(encoder, self.projector, self.map_projector)
+        self.target_with_map = maps.with_map(self.target.copies[0])
         self.queue = Queue(queue_size, projection_dim, name="queue")
         self.map_queue = Queue(queue_size, projection_dim, name="map_queue")
 
@@ -84,7 +82,7 @@ class DenseCL(SSLModel):
 
     def key(self, images):
         """The same of the slowly following copies."""
-        return _look(images, self.target_with_map, self.target_projector, self.target_map_projector)
+        return _look(images, self.target_with_map, *self.target.copies[1:])
 
     def objective(self, z_a, z_b, places, matched, **outputs):
         whole = info_nce(gather(z_a), ops.stop_gradient(gather(z_b)), self.queue.rows, self.temperature)
@@ -93,9 +91,7 @@ class DenseCL(SSLModel):
         return (1 - self.dense_weight) * whole + self.dense_weight * dense
 
     def after_step(self, z_b, map_key, **outputs):
-        ema_update(self.target_encoder, self.encoder, self.ema_rate)
-        ema_update(self.target_projector, self.projector, self.ema_rate)
-        ema_update(self.target_map_projector, self.map_projector, self.ema_rate)
+        self.target.follow(self.ema_rate)
         self.queue.enqueue(ops.normalize(gather(z_b)))
         self.map_queue.enqueue(ops.normalize(gather(map_key)))
 

@@ -7,7 +7,7 @@ from sslzoo import losses
 from sslzoo.heads import Prototypes, gelu_mlp
 from sslzoo.model import SSLModel
 from sslzoo.replicas import gather
-from sslzoo.targets import cosine_to_zero, ema_update, target_of
+from sslzoo.targets import Target, cosine_to_zero
 
 
 class DINO(SSLModel):
@@ -71,8 +71,7 @@ class DINO(SSLModel):
         norm = norm if head_norm is None else head_norm
         self.head = gelu_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, norm, name="head")
         self.last_layer = Prototypes(projection_dim, prototypes, weight_norm=True, name="last_layer")
-        self.students = (self.encoder, self.head, self.last_layer)
-        self.teachers = tuple(target_of(part, f"teacher_{part.name}") for part in self.students)
+        self.teacher = Target(encoder, self.head, self.last_layer, name="teacher")
         state = dict(initializer="zeros", dtype="float32", trainable=False, aggregation="only_first_replica")
         self.centre = self.add_weight((prototypes,), name="centre", autocast=False, **state)
 
@@ -80,8 +79,7 @@ class DINO(SSLModel):
         views, steps = batch["views"], self.freeze_epochs * self.steps_per_epoch
         frozen = self.optimizer.iterations < steps if steps else False
         z = self.together(self.together(views, self.encoder), self.head)
-        encoder, head, last_layer = self.teachers
-        teacher = last_layer(ops.stack(self.together(self.together(views[:2], encoder), head), axis=1))
+        teacher = ops.stack(self.together(views[:2], self.teacher), axis=1)
         return dict(z_a=z[0], z_b=z[1], student=self.last_layer(ops.stack(z, axis=1), frozen=frozen), teacher=teacher)
 
     def objective(self, z_a, student, teacher, **embeddings):
@@ -94,6 +92,4 @@ class DINO(SSLModel):
     def after_step(self, teacher, **outputs):
         mean = ops.mean(gather(ops.mean(teacher, axis=(0, 1))[None]), axis=0)
         self.centre.assign(self.centre + self.centre_rate * (mean - self.centre))
-        rate = cosine_to_zero(self.ema_rate, self.progress)
-        for teacher_part, student_part in zip(self.teachers, self.students, strict=True):
-            ema_update(teacher_part, student_part, rate)
+        self.teacher.follow(cosine_to_zero(self.ema_rate, self.progress))

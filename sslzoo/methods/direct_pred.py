@@ -6,7 +6,7 @@ from sslzoo.heads import byol_mlp
 from sslzoo.losses import negative_cosine
 from sslzoo.model import SSLModel
 from sslzoo.replicas import gather
-from sslzoo.targets import ema_update, target_of
+from sslzoo.targets import Target
 
 
 def predictor_of(correlation, power: float, epsilon: float):
@@ -61,8 +61,7 @@ class DirectPred(SSLModel):
         self.power = power
         self.epsilon = epsilon
         self.projector = byol_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
-        self.target_encoder = target_of(encoder)
-        self.target_projector = target_of(self.projector)
+        self.target = Target(encoder, self.projector)
         state = dict(shape=(projection_dim,) * 2, trainable=False, aggregation="only_first_replica", dtype="float32")
         # No correlation yet: all directions alike.
         self.correlation = self.add_weight(**state, initializer="zeros", name="correlation")
@@ -71,7 +70,7 @@ class DirectPred(SSLModel):
     def call(self, batch):
         views = batch["views"][:2]
         z_a, z_b = (self.projector(self.encoder(view)) for view in views)
-        target_a, target_b = (self.target_projector(self.target_encoder(view)) for view in views)
+        target_a, target_b = map(self.target, views)
         p_a, p_b = (ops.matmul(z, self.predictor) for z in (z_a, z_b))
         return dict(z_a=z_a, z_b=z_b, p_a=p_a, p_b=p_b, target_a=target_a, target_b=target_b)
 
@@ -87,5 +86,4 @@ class DirectPred(SSLModel):
         moved = self.correlation + self.correlation_rate * (correlation - self.correlation)
         self.correlation.assign(moved)
         self.predictor.assign(predictor_of(moved, self.power, self.epsilon))
-        ema_update(self.target_encoder, self.encoder, self.ema_rate)
-        ema_update(self.target_projector, self.projector, self.ema_rate)
+        self.target.follow(self.ema_rate)

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from sslzoo.heads import norm_mlp
+from sslzoo.heads import sim_siam
 from sslzoo.losses import negative_cosine
 from sslzoo.model import SSLModel
 from sslzoo.replicas import gather
@@ -28,10 +28,9 @@ class FastSiam(SSLModel):
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.hidden_layers = hidden_layers
-        widths = encoder.output_shape[-1], projection_dim, projection_dim
-        self.projector = norm_mlp(*widths, hidden_layers, affine=False, name="projector")
-        widths = projection_dim, hidden_dim, projection_dim
-        self.predictor = norm_mlp(*widths, last_norm=False, last_bias=True, name="predictor")
+        self.projector, self.predictor = sim_siam(
+            encoder.output_shape[-1], projection_dim, hidden_dim, hidden_layers=hidden_layers
+        )
 
     def call(self, batch):
         z = [self.projector(self.encoder(view)) for view in batch["views"]]
@@ -42,3 +41,6 @@ class FastSiam(SSLModel):
         z, p = gather(ops.stop_gradient(z)), gather(p)
         others = (ops.sum(z, axis=1, keepdims=True) - z) / (z.shape[1] - 1)
         return negative_cosine(p, others)
+
+    def learning_rate_of(self, weight, learning_rate, peak):
+        return peak if any(weight is own for own in self.predictor.weights) else learning_rate

@@ -1,20 +1,17 @@
 """Instance discrimination: every image is a class of its own, known by what a memory bank holds of it."""
 
-import tensorflow as tf
 from keras import ops
 
-from sslzoo import losses
+from sslzoo.banks import ContrastBank
 from sslzoo.heads import linear
 from sslzoo.model import SSLModel
-from sslzoo.queues import Bank
 from sslzoo.replicas import gather
 
 
 class InstDisc(SSLModel):
     """Finds an image among the remembered embeddings of all images, by the full softmax or by NCE.
 
-    One view an image learns; the other serves the monitors alone. The noise of NCE is drawn anew in each step and
-    shared by the batch, where the paper draws it for each image. Z is estimated in the first step and then stays.
+    One view an image learns; the other serves the monitors alone. `ContrastBank` says how NCE draws and normalizes.
 
     Args:
         encoder: images (batch, height, width, channels) -> features (batch, features).
@@ -44,10 +41,6 @@ class InstDisc(SSLModel):
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
-        if negatives < 0:
-            raise ValueError(f"negatives must be 0 (the full softmax) or more, got {negatives}")
-        if not 0 < bank_rate <= 1:
-            raise ValueError(f"bank_rate must be in (0, 1], got {bank_rate!r}")
         self.dataset_size = dataset_size
         self.projection_dim = projection_dim
         self.temperature = temperature
@@ -55,10 +48,7 @@ class InstDisc(SSLModel):
         self.bank_rate = bank_rate
         self.proximal_weight = proximal_weight
         self.projector = linear(encoder.output_shape[-1], projection_dim, name="projector")
-        self.bank = Bank(dataset_size, projection_dim, name="bank")
-        state = dict(initializer="zeros", trainable=False, autocast=False, aggregation="only_first_replica")
-        self.normalizer = self.add_weight(shape=(), dtype="float32", name="normalizer", **state)
-        self.step = self.add_weight(shape=(), dtype="int32", name="step", **state)
+        self.bank = ContrastBank(dataset_size, projection_dim, temperature, negatives, bank_rate, name="bank")
 
     def call(self, batch):
         view_a, view_b = batch["views"]
@@ -69,31 +59,8 @@ class InstDisc(SSLModel):
 
     def objective(self, z_a, index, **outputs):
         z, index = gather(z_a), gather(index)
-        known = self.bank.read(index)
-        apart = self.proximal_weight * ops.mean(ops.sum((ops.normalize(z) - known) ** 2, axis=-1))
-        if not self.negatives:
-            return losses.non_parametric_softmax(z, self.bank.rows, index, self.temperature) + apart
-        z_of_all = self.estimate(z)
-        nce = losses.noise_contrastive(z, known, self.noise(), self.temperature, self.dataset_size, z_of_all)
-        return nce + apart
-
-    def noise(self):
-        """What is remembered of images drawn uniformly for this step, (negatives, dim), the same on all replicas."""
-        seed = self.step + ops.arange(2, dtype="int32")
-        drawn = tf.random.stateless_uniform(
-            (self.negatives,), seed, maxval=self.dataset_size, dtype="int32", alg="philox"
-        )
-        return self.bank.read(drawn)
-
-    def estimate(self, z):
-        """Z of NCE: what the first step estimated, or in that step the estimate from z (n, dim)."""
-        first = losses.partition_function(z, self.noise(), self.temperature, self.dataset_size)
-        return ops.where(self.normalizer > 0, self.normalizer, first)
+        apart = ops.mean(ops.sum((ops.normalize(z) - self.bank.read(index)) ** 2, axis=-1))
+        return self.bank.contrast(z, index, z) + self.proximal_weight * apart
 
     def after_step(self, z_a, index, **outputs):
-        z, index = ops.normalize(gather(z_a)), gather(index)
-        if self.negatives:
-            self.normalizer.assign(self.estimate(z))
-            self.step.assign_add(1)
-        known = self.bank.read(index)
-        self.bank.write(index, ops.normalize(known + self.bank_rate * (z - known)))
+        self.bank.remember(gather(z_a), gather(index))

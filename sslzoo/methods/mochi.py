@@ -8,7 +8,7 @@ from sslzoo.losses import hardest_negatives, info_nce, mixed_negatives
 from sslzoo.model import SSLModel
 from sslzoo.queues import Queue
 from sslzoo.replicas import gather
-from sslzoo.targets import ema_update, in_groups, target_of
+from sslzoo.targets import Target, in_groups
 
 
 class MoCHi(SSLModel):
@@ -70,15 +70,13 @@ class MoCHi(SSLModel):
         self.query_mixed = query_mixed
         self.mixing_start = mixing_start
         self.projector = plain_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
-        self.target_encoder = target_of(encoder)
-        self.target_projector = target_of(self.projector)
+        self.target = Target(encoder, self.projector)
         self.queue = Queue(queue_size, projection_dim, name="queue")
 
     def call(self, batch, training=False):
         view_a, view_b = batch["views"]
         query = self.projector(self.encoder(view_a))
-        key = in_groups(self.target_encoder, view_b, self.norm_groups if training else 1)
-        return dict(z_a=query, z_b=self.target_projector(key))
+        return dict(z_a=query, z_b=in_groups(self.target, view_b, self.norm_groups if training else 1))
 
     def objective(self, z_a, z_b):
         query, key = gather(z_a), ops.stop_gradient(gather(z_b))
@@ -108,6 +106,5 @@ class MoCHi(SSLModel):
         return tf.random.stateless_uniform(shape, ops.stack([step, draw]), alg="philox")
 
     def after_step(self, z_b, **outputs):
-        ema_update(self.target_encoder, self.encoder, self.ema_rate)
-        ema_update(self.target_projector, self.projector, self.ema_rate)
+        self.target.follow(self.ema_rate)
         self.queue.enqueue(ops.normalize(gather(z_b)))

@@ -6,15 +6,15 @@ from sslzoo.heads import norm_mlp
 from sslzoo.losses import cross_view_info_nce
 from sslzoo.model import SSLModel
 from sslzoo.replicas import gather
-from sslzoo.targets import cosine_to_zero, ema_update, target_of
+from sslzoo.targets import Target, cosine_to_zero
 
 
 class MoCoV3(SSLModel):
     """2 temperature times InfoNCE of predictions from one view and keys of the other, both ways added.
 
     As it stands the heads are the ResNet-50's, whose temperature is 1 and whose crops keep at least 0.2 of the area. A
-    vision transformer takes hidden_layers 2 and predictor_norm, and wants its patch projection fixed. The views pass
-    one by one: BatchNorm knows each apart.
+    vision transformer takes hidden_layers 2, predictor_norm and the encoder's frozen_patches. The views pass one by
+    one: BatchNorm knows each apart.
 
     Args:
         encoder: images (batch, height, width, channels) -> features (batch, features).
@@ -50,13 +50,12 @@ class MoCoV3(SSLModel):
         widths = dict(hidden_dim=hidden_dim, output_dim=projection_dim, affine=False)
         self.projector = norm_mlp(encoder.output_shape[-1], hidden_layers=hidden_layers, **widths, name="projector")
         self.predictor = norm_mlp(projection_dim, last_norm=predictor_norm, **widths, name="predictor")
-        self.target_encoder = target_of(encoder)
-        self.target_projector = target_of(self.projector)
+        self.target = Target(encoder, self.projector)
 
     def call(self, batch):
         views = batch["views"]
         z_a, z_b = (self.projector(self.encoder(view)) for view in views)
-        key_a, key_b = (self.target_projector(self.target_encoder(view)) for view in views)
+        key_a, key_b = map(self.target, views)
         return dict(z_a=z_a, z_b=z_b, p_a=self.predictor(z_a), p_b=self.predictor(z_b), key_a=key_a, key_b=key_b)
 
     def objective(self, p_a, p_b, key_a, key_b, **embeddings):
@@ -66,6 +65,4 @@ class MoCoV3(SSLModel):
         return 2 * self.temperature * (a_to_b + b_to_a)
 
     def after_step(self, **outputs):
-        rate = cosine_to_zero(self.ema_rate, self.progress)
-        ema_update(self.target_encoder, self.encoder, rate)
-        ema_update(self.target_projector, self.projector, rate)
+        self.target.follow(cosine_to_zero(self.ema_rate, self.progress))

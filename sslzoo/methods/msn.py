@@ -7,7 +7,7 @@ from sslzoo import losses
 from sslzoo.heads import Prototypes, gelu_mlp
 from sslzoo.model import SSLModel
 from sslzoo.replicas import gather, uniform
-from sslzoo.targets import ema_update, target_of
+from sslzoo.targets import Target
 
 
 class MSN(SSLModel):
@@ -73,13 +73,13 @@ class MSN(SSLModel):
         width = encoder.output_shape[-1]
         self.projector = gelu_mlp(width, hidden_dim, projection_dim, norm=True, name="projector")
         self.scores = Prototypes(projection_dim, prototypes, weight_norm=True, name="prototypes")
-        self.target_encoder, self.target_projector = target_of(encoder), target_of(self.projector)
+        self.target = Target(encoder, self.projector)
 
     def call(self, batch, training=None):
         view, masked, *small = batch["views"]
         features = self.trunk(self._drop(self.tokens(masked)) if training else self.tokens(masked))
         z = self.together([features, *self.together(small, self.encoder)], self.projector)
-        target = self.target_projector(self.target_encoder(view))
+        target = self.target(view)
         # For the monitors alone: a training step's graph drops it. It comes last, since Keras hands `training` on.
         z_a = self.projector(self.encoder(view, training=False), training=False)
         return dict(z_a=z_a, z_b=z[0], z=ops.stack(z, axis=1), target=target)
@@ -91,9 +91,7 @@ class MSN(SSLModel):
         return losses.msn(anchors, targets, *options, self.me_max_weight, self.prior_exponent)
 
     def after_step(self, **outputs):
-        rate = self.ema_rate * (1 - self.progress / 1.25)
-        ema_update(self.target_encoder, self.encoder, rate)
-        ema_update(self.target_projector, self.projector, rate)
+        self.target.follow(self.ema_rate * (1 - self.progress / 1.25))
 
     def _drop(self, tokens):
         """The class token and a random part of the others, (batch, 1 + kept, dim): drawn for each image and step."""

@@ -1,21 +1,19 @@
 """PIRL: an image and its shuffled parts both agree with what a memory bank holds of the image."""
 
-import tensorflow as tf
 from keras import ops
 
-from sslzoo import losses, patches
+from sslzoo import patches
+from sslzoo.banks import ContrastBank
 from sslzoo.heads import linear
 from sslzoo.model import SSLModel
-from sslzoo.queues import Bank
 from sslzoo.replicas import gather
 
 
 class PIRL(SSLModel):
     """jigsaw_weight NCE of the shuffled parts + (1 - jigsaw_weight) NCE of the image, both against the memory bank.
 
-    The embedding ignores the order of the parts, rather than telling it. NCE is InstDisc's, as in the authors' code: Z
-    is estimated in the first step and then stays. The noise is drawn anew in each step and shared by the batch. An
-    encoder that takes one size only sees the parts enlarged to it.
+    The embedding ignores the order of the parts, rather than telling it. NCE is InstDisc's, as in the authors' code:
+    see `ContrastBank`. An encoder that takes one size only sees the parts enlarged to it.
 
     Args:
         encoder: images (batch, height, width, channels) -> features (batch, features).
@@ -47,10 +45,6 @@ class PIRL(SSLModel):
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
-        if negatives < 0:
-            raise ValueError(f"negatives must be 0 (the full softmax) or more, got {negatives}")
-        if not 0 < bank_rate <= 1:
-            raise ValueError(f"bank_rate must be in (0, 1], got {bank_rate!r}")
         if not 0 <= jigsaw_weight <= 1:
             raise ValueError(f"jigsaw_weight must be in 0..1, got {jigsaw_weight!r}: it weighs parts against images")
         self.dataset_size = dataset_size
@@ -63,10 +57,7 @@ class PIRL(SSLModel):
         self.projector = linear(encoder.output_shape[-1], projection_dim, name="projector")
         self.part_projector = linear(encoder.output_shape[-1], projection_dim, name="part_projector")
         self.joint_projector = linear(grid**2 * projection_dim, projection_dim, name="joint_projector")
-        self.bank = Bank(dataset_size, projection_dim, name="bank")
-        state = dict(initializer="zeros", trainable=False, autocast=False, aggregation="only_first_replica")
-        self.normalizer = self.add_weight(shape=(), dtype="float32", name="normalizer", **state)
-        self.step = self.add_weight(shape=(), dtype="int32", name="step", **state)
+        self.bank = ContrastBank(dataset_size, projection_dim, temperature, negatives, bank_rate, name="bank")
 
     def call(self, batch):
         image, shuffled = batch["views"]
@@ -81,32 +72,8 @@ class PIRL(SSLModel):
 
     def objective(self, z_a, z_b, index):
         image, parts, index = gather(z_a), gather(z_b), gather(index)
-        return (1 - self.jigsaw_weight) * self.known(image, index, image) + self.jigsaw_weight * self.known(
-            parts, index, image
-        )
-
-    def known(self, z, index, image):
-        """How far embeddings z (n, dim) are from what is remembered of the images `index`; `image` estimates Z."""
-        if not self.negatives:
-            return losses.non_parametric_softmax(z, self.bank.rows, index, self.temperature)
-        positive, of_all = self.bank.read(index), self.estimate(image)
-        return losses.noise_contrastive(z, positive, self.noise(), self.temperature, self.dataset_size, of_all)
-
-    def noise(self):
-        """What is remembered of images drawn uniformly for this step, (negatives, dim), the same on all replicas."""
-        seed = self.step + ops.arange(2, dtype="int32")
-        options = dict(maxval=self.dataset_size, dtype="int32", alg="philox")
-        return self.bank.read(tf.random.stateless_uniform((self.negatives,), seed, **options))
-
-    def estimate(self, z):
-        """Z of NCE: what the first step estimated, or in that step the estimate from z (n, dim)."""
-        first = losses.partition_function(z, self.noise(), self.temperature, self.dataset_size)
-        return ops.where(self.normalizer > 0, self.normalizer, first)
+        of_image, of_parts = (self.bank.contrast(z, index, image) for z in (image, parts))
+        return (1 - self.jigsaw_weight) * of_image + self.jigsaw_weight * of_parts
 
     def after_step(self, z_a, index, **outputs):
-        z, index = ops.normalize(gather(z_a)), gather(index)
-        if self.negatives:
-            self.normalizer.assign(self.estimate(z))
-            self.step.assign_add(1)
-        known = self.bank.read(index)
-        self.bank.write(index, ops.normalize(known + self.bank_rate * (z - known)))
+        self.bank.remember(gather(z_a), gather(index))

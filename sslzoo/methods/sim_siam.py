@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from sslzoo.heads import norm_mlp
+from sslzoo.heads import sim_siam
 from sslzoo.losses import negative_cosine
 from sslzoo.model import SSLModel
 from sslzoo.replicas import gather
@@ -11,8 +11,7 @@ from sslzoo.replicas import gather
 class SimSiam(SSLModel):
     """Minimizes the mean of both directions' -cos(p, z), p the prediction from one view, z the other's embedding.
 
-    The views pass one by one: BatchNorm knows each apart. The paper keeps the predictor's learning rate constant; here
-    it follows the schedule of all weights.
+    The views pass one by one: BatchNorm knows each apart. The predictor's learning rate stays at its peak.
 
     Args:
         encoder: images (batch, height, width, channels) -> features (batch, features).
@@ -29,10 +28,9 @@ class SimSiam(SSLModel):
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.hidden_layers = hidden_layers
-        widths = encoder.output_shape[-1], projection_dim, projection_dim
-        self.projector = norm_mlp(*widths, hidden_layers, affine=False, name="projector")
-        widths = projection_dim, hidden_dim, projection_dim
-        self.predictor = norm_mlp(*widths, last_norm=False, last_bias=True, name="predictor")
+        self.projector, self.predictor = sim_siam(
+            encoder.output_shape[-1], projection_dim, hidden_dim, hidden_layers=hidden_layers
+        )
 
     def call(self, batch):
         z_a, z_b = (self.projector(self.encoder(view)) for view in batch["views"][:2])
@@ -41,3 +39,6 @@ class SimSiam(SSLModel):
     def objective(self, z_a, z_b, p_a, p_b):
         z_a, z_b, p_a, p_b = map(gather, (ops.stop_gradient(z_a), ops.stop_gradient(z_b), p_a, p_b))
         return (negative_cosine(p_a, z_b) + negative_cosine(p_b, z_a)) / 2
+
+    def learning_rate_of(self, weight, learning_rate, peak):
+        return peak if any(weight is own for own in self.predictor.weights) else learning_rate

@@ -1,7 +1,5 @@
 """SimCLR: agree on two views of an image, differ from the rest of the batch."""
 
-import keras
-
 from sslzoo.heads import mlp
 from sslzoo.losses import nt_xent, nt_xent_baseline
 from sslzoo.model import SSLModel
@@ -11,7 +9,7 @@ from sslzoo.replicas import gather
 class SimCLR(SSLModel):
     """Contrasts each image with all others of the global batch.
 
-    SimCLR v2 has two hidden layers and is fine-tuned from the first of them on: `encoder_with_first_layer`.
+    SimCLR v2 has two hidden layers and is fine-tuned from the first of them: `load_encoder(..., projector_layers=1)`.
 
     Args:
         encoder: images (batch, height, width, channels) -> features (batch, features).
@@ -49,18 +47,3 @@ class SimCLR(SSLModel):
 
     def objective(self, z_a, z_b):
         return nt_xent(gather(z_a), gather(z_b), self.temperature)
-
-    def encoder_with_first_layer(self) -> keras.Model:
-        """Encoder and first hidden layer of the projector, images -> (batch, hidden_dim), sharing their weights.
-
-        What SimCLR v2 fine-tunes (arXiv 2006.10029, section 3.2).
-
-        Raises:
-            ValueError: a projector without hidden layers.
-        """
-        if not self.hidden_layers:
-            raise ValueError("a linear projector has no first hidden layer: give hidden_layers 1 or more")
-        features = self.encoder.output
-        for layer in self.projector.layers[:3]:  # Dense, BatchNorm, ReLU
-            features = layer(features)
-        return keras.Model(self.encoder.input, features, name=f"{self.encoder.name}_first_layer")

@@ -8,7 +8,7 @@ from sslzoo.heads import norm_mlp
 from sslzoo.model import SSLModel
 from sslzoo.queues import Queue
 from sslzoo.replicas import gather
-from sslzoo.targets import ema_update, target_of
+from sslzoo.targets import Target
 
 
 class SMoG(SSLModel):
@@ -64,7 +64,7 @@ class SMoG(SSLModel):
         self.kmeans_iterations = kmeans_iterations
         self.projector = norm_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, affine=False, name="projector")
         self.predictor = norm_mlp(projection_dim, hidden_dim, projection_dim, last_norm=False, name="predictor")
-        self.target_encoder, self.target_projector = target_of(encoder), target_of(self.projector)
+        self.target = Target(encoder, self.projector)
         self.queue = Queue(queue_size, projection_dim, name="queue")
         state = dict(dtype="float32", autocast=False, trainable=False, aggregation="only_first_replica")
         self.groups = self.add_weight(
@@ -77,7 +77,7 @@ class SMoG(SSLModel):
         odd = ops.cast(self.optimizer.iterations if self.optimizer else 0, "int32") % 2 == 1
         view, other = ops.where(odd, view_b, view_a), ops.where(odd, view_a, view_b)
         z = self.projector(self.encoder(view))
-        p, target = self.predictor(z), self.target_projector(self.target_encoder(other))
+        p, target = self.predictor(z), self.target(other)
         # For the monitors alone: a training step's graph drops it. It comes last, since Keras hands `training` on.
         z_b = self.projector(self.encoder(other, training=False), training=False)
         return dict(z_a=z, z_b=z_b, p=p, target=target)
@@ -92,9 +92,7 @@ class SMoG(SSLModel):
         groups = losses.update_groups(self.groups, gather(z_a), self.group_rate)
         reset = self.optimizer.iterations % self.reset_interval == 0
         self.groups.assign(ops.cond(reset, self._cluster, lambda: groups))
-        rate = ops.where(reset, 1.0, self.ema_rate)
-        ema_update(self.target_encoder, self.encoder, rate)
-        ema_update(self.target_projector, self.projector, rate)
+        self.target.follow(ops.where(reset, 1.0, self.ema_rate))
 
     def _cluster(self):
         """Groups from the embeddings of the queue, whose rows are in random order: any of them start as centroids."""

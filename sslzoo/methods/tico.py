@@ -6,7 +6,7 @@ from sslzoo.heads import byol_mlp
 from sslzoo.losses import tico, tico_covariance
 from sslzoo.model import SSLModel
 from sslzoo.replicas import gather
-from sslzoo.targets import cosine_to_zero, ema_update, target_of
+from sslzoo.targets import Target, cosine_to_zero
 
 
 class TiCo(SSLModel):
@@ -41,15 +41,14 @@ class TiCo(SSLModel):
         self.covariance_rate = covariance_rate
         self.covariance_weight = covariance_weight
         self.projector = byol_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
-        self.target_encoder = target_of(encoder)
-        self.target_projector = target_of(self.projector)
+        self.target = Target(encoder, self.projector)
         state = dict(initializer="zeros", trainable=False, aggregation="only_first_replica", dtype="float32")
         self.covariance = self.add_weight((projection_dim, projection_dim), **state, name="covariance")
 
     def call(self, batch):
         view_a, view_b = batch["views"][:2]
         z_a = self.projector(self.encoder(view_a))
-        z_b = ops.stop_gradient(self.target_projector(self.target_encoder(view_b)))
+        z_b = ops.stop_gradient(self.target(view_b))
         return dict(z_a=z_a, z_b=z_b, covariance=tico_covariance(gather(z_a), self.covariance, self.covariance_rate))
 
     def objective(self, z_a, z_b, covariance):
@@ -57,6 +56,4 @@ class TiCo(SSLModel):
 
     def after_step(self, covariance, **embeddings):
         self.covariance.assign(covariance)
-        rate = cosine_to_zero(self.ema_rate, self.progress)
-        ema_update(self.target_encoder, self.encoder, rate)
-        ema_update(self.target_projector, self.projector, rate)
+        self.target.follow(cosine_to_zero(self.ema_rate, self.progress))

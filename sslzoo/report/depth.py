@@ -8,7 +8,7 @@ from sslzoo.evaluators import linear
 from sslzoo.finetuning import fine_tune
 from sslzoo.report import charts
 from sslzoo.report.study import RAW, TRAINED, Chapter, Picture, Study
-from sslzoo.taps import tapped
+from sslzoo.taps import tapped, with_projector
 
 IMAGES = 2000  # to fit a probe to, half as many to test it
 EPOCHS = 5
@@ -18,7 +18,8 @@ TEXT = (
     "where an earlier stage wins, cut there. Layers of the projector come last, where it was kept. "
     "Maps are averaged to at most 1024 numbers. Fine-tuning moves all weights "
     "for {epochs} epochs over {tuned} images; with layer-wise decay each stage learns at {decay} times the rate of the "
-    "next. Its baseline, the untrained encoder, is plain supervised training on the same images."
+    "next; from the projector's first layer is SimCLR v2's way (arXiv 2006.10029). The untrained encoder's figure is "
+    "plain supervised training on the same images."
 )
 
 
@@ -38,10 +39,11 @@ def chapter(study: Study) -> Chapter:
     made.pictures.append(_curve(scores, pixels))
     if not study.projectors:
         made.notes.append("No projector was exported with the encoder: `sslzoo train --keep-projector` keeps it.")
-    for title, decay in (("fine-tuning", 1.0), (f"fine-tuning, layer-wise decay {DECAY}", DECAY)):
-        tuned = {
-            n: fine_tune(m, *data, epochs=EPOCHS, batch_size=32, layer_decay=decay) for n, m in study.encoders.items()
-        }
+    whole = {n: with_projector(study.encoders[n], p) for n, p in study.projectors.items()}
+    ways = [("fine-tuning", study.encoders, 1.0), (f"fine-tuning, layer-wise decay {DECAY}", study.encoders, DECAY)]
+    ways += [("fine-tuning from the projector's first layer", whole, 1.0)] if whole else []
+    for title, models, decay in ways:
+        tuned = {n: fine_tune(m, *data, epochs=EPOCHS, batch_size=32, layer_decay=decay) for n, m in models.items()}
         made.add(title, tuned | {RAW: None}, percent=True)
     return made
 
