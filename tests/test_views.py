@@ -152,13 +152,14 @@ GENTLE = dict(brightness=0.2, contrast=0.4, saturation=0.4)
 
 
 @pytest.mark.parametrize("tiled", [False, True])
+@pytest.mark.parametrize("crop", [Crop(), Crop((0.05, 0.14))], ids=["large", "small"])
 @pytest.mark.parametrize("canvas, size", [((150, 130), 60), ((40, 50), 60), ((70, 60), 43)])
-def test_a_view_equals_one_operation_after_the_other(canvas, size, tiled, monkeypatch):
+def test_a_view_equals_one_operation_after_the_other(canvas, size, crop, tiled, monkeypatch):
     if tiled:
         monkeypatch.setattr(resample, "WHOLE", 16)
         monkeypatch.setattr(resample, "TILE", 17)
     colours = [Jitter(**GENTLE, hue=0.1), Grayscale(), Jitter(0, 0.3, 0, 0)]  # the second meets the first's mean
-    view = View([Crop(), Flip(), *colours, Blur((0.3, 3.0)), Solarize(p=0.3)], size)
+    view = View([crop, Flip(), *colours, Blur((0.3, 3.0)), Solarize(p=0.3)], size)
     batch = make_batch(12, *canvas, dtype="float32")
     images = 0.35 + 0.2 * batch["image"]
     draws = draw(view, 12)
@@ -166,6 +167,18 @@ def test_a_view_equals_one_operation_after_the_other(canvas, size, tiled, monkey
     expected = np.stack(list(reference(view, images, batch["size"], draws)))
     assert 0 < expected.min() < expected.max() < 1, "a value would be clipped: the comparison would prove less"
     np.testing.assert_allclose(made, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("operation", [Crop((0.05, 0.14)), Crop((0.9, 1.0), (0.2, 5.0)), Centre(0.4), Flip()])
+def test_no_box_is_larger_than_an_operation_says(operation):
+    canvas = 31, 47
+    bound = np.array(operation.largest(*canvas))
+    sizes = np.stack([np.random.default_rng(k).integers(5, side + 1, 4000) for k, side in enumerate(canvas)], 1)
+    sizes[:1000] = canvas
+    box = operation.place(whole(tf.constant(sizes)), operation.draw(tf.constant([3, 4]), 4000))
+    largest = np.array([box.height, box.width]).max(axis=1)
+    assert np.all(largest <= bound) and np.all(bound <= canvas)
+    assert np.all(largest >= 0.95 * bound - 1), "no more than need be"
 
 
 @pytest.mark.parametrize("channels", [1, 2, 5])

@@ -46,6 +46,11 @@ class Crop(Operation):
         top, left = _start(draws["down"], box.height - height), _start(draws["right"], box.width - width)
         return box._replace(top=box.top + top, left=box.left + left, height=height, width=width)
 
+    def largest(self, height, width):
+        area = height * width * self.scale[1]
+        sides = math.sqrt(area / self.ratio[0]), math.sqrt(area * self.ratio[1])
+        return min(height, math.ceil(sides[0])), min(width, math.ceil(sides[1]))
+
     def strengths(self, draws):
         box = self.place(whole(tf.fill((draws["down"].shape[0], 2), 1000)), draws)
         return {"area kept of a square, %": box.height * box.width / 1e4, "width / height": box.width / box.height}
@@ -64,6 +69,10 @@ class Centre(Operation):
         side = tf.maximum(tf.round(self.fraction * tf.minimum(box.height, box.width)), 1.0)
         top, left = box.top + (box.height - side) // 2, box.left + (box.width - side) // 2
         return box._replace(top=top, left=left, height=side, width=side)
+
+    def largest(self, height, width):
+        side = math.ceil(self.fraction * min(height, width))
+        return side, side
 
 
 @dataclass(frozen=True)

@@ -72,12 +72,13 @@ class View:
         """
         _check_type(images.dtype)
         chain, channels = list(zip(self.operations, draws, strict=True)), images.shape[-1]
-        box, sigma = self.place(sizes, draws), None
+        box, sigma, largest = self.place(sizes, draws), None, images.shape[1:3]
         colour = unchanged = identity(tf.shape(images)[0], channels)
         for operation, drawn in chain:
+            largest = operation.largest(*largest)
             sigma = operation.soften(sigma, drawn)
             colour = operation.mix(colour, drawn)
-        pixels, mean = resample(images, box, self.size, sigma)
+        pixels, mean = resample(images, box, self.size, sigma, largest)
         if colour is not unchanged:
             pixels = recolour(pixels, mean, colour)
         pixels = tf.clip_by_value(pixels / LARGEST.get(images.dtype, 1.0), 0.0, 1.0)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import tensorflow as tf
 
-from sslzoo.views.operation import Box, Operation, check_number, uniform
-from sslzoo.views.resample import resample
+from sslzoo.views.operation import Operation, check_number, uniform
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,23 @@ class Jigsaw(Operation):
         side, channels = size // grid, pixels.shape[-1]
         cells = tf.transpose(tf.reshape(pixels, (-1, grid, side, grid, side, channels)), (0, 1, 3, 2, 4, 5))
         cells = tf.gather(tf.reshape(cells, (-1, grid**2, side, side, channels)), draws["order"], batch_dims=1)
-        parts, _ = resample(tf.reshape(cells, (-1, side, side, channels)), self._squares(side, draws), side)
+        parts = self._squares(tf.reshape(cells, (-1, side, side, channels)), draws)
         parts = tf.reshape(parts, (-1, grid, grid, side, side, channels))
         return tf.reshape(tf.transpose(parts, (0, 1, 3, 2, 4, 5)), (-1, size, size, channels))
 
-    def _squares(self, side: int, draws) -> Box:
-        """A square in each cell of `side` pixels, one of its whole positions as likely as the others."""
-        extent = max(1.0, round(self.part * side))
-        top, left = (tf.floor(tf.reshape(draws[name], (-1,)) * (side - extent + 1)) for name in ("down", "right"))
-        square = tf.fill(tf.shape(top), extent)
-        return Box(top, left, square, square, tf.zeros_like(top, tf.bool))
+    def _squares(self, cells: tf.Tensor, draws) -> tf.Tensor:
+        """A square of each cell (n, side, side, c), at one of its whole positions, enlarged to the cell: bilinear."""
+        side = cells.shape[1]
+        extent = max(1, round(self.part * side))
+        for axis, name in ((1, "down"), (2, "right")):
+            first = tf.cast(tf.floor(tf.reshape(draws[name], (-1,)) * (side - extent + 1)), tf.int32)
+            cells = tf.gather(cells, first[:, None] + tf.range(extent), axis=axis, batch_dims=1)
+        weights = _enlargement(extent, side)
+        return tf.einsum("ye,nefc,xf->nyxc", weights, cells, weights)
+
+
+def _enlargement(small: int, large: int) -> np.ndarray:
+    """Bilinear weights (large, small), the same for all images; rows sum to one, at the borders too."""
+    centre = (np.arange(large) + 0.5) * small / large - 0.5
+    weights = np.maximum(0.0, 1 - np.abs(np.arange(small) - centre[:, None]))
+    return (weights / weights.sum(axis=1, keepdims=True)).astype("float32")

@@ -52,6 +52,10 @@ class Operation:
         """Geometry: the box of a box."""
         return box
 
+    def largest(self, height: int, width: int) -> tuple[int, int]:
+        """Geometry: how high and how wide a box within height x width pixels becomes at most."""
+        return height, width
+
     def soften(self, sigma: tf.Tensor | None, draws: Draws) -> tf.Tensor | None:
         """Blur: the standard deviation (n,) in pixels of the view; None, as at the start, where nothing blurs."""
         return sigma

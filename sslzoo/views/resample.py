@@ -39,7 +39,9 @@ class Taps(NamedTuple):
     size: int
 
 
-def resample(images: tf.Tensor, box: Box, size: int, sigma: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+def resample(
+    images: tf.Tensor, box: Box, size: int, sigma: tf.Tensor | None = None, largest: tuple[int, int] | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Cuts `box` out of each image, mirrors, resizes and blurs it.
 
     Bilinear; where the box is larger than the view the triangle widens by as much, which antialiases (as PIL and
@@ -51,10 +53,13 @@ def resample(images: tf.Tensor, box: Box, size: int, sigma: tf.Tensor | None = N
         box: whole pixels within the images.
         size: side of the view in pixels.
         sigma: (n,) standard deviation of the blur in pixels of the view; one near zero leaves its image sharp.
+        largest: height and width that no box exceeds, if known; what is far from a small box is then not looked at.
 
     Returns:
         float32 pixels (n, size, size, channels) and their mean before the blur (n, channels), in units of the images.
     """
+    if largest and tuple(largest) != tuple(images.shape[1:3]):
+        images, box = _window(images, box, *largest)
     height, width, channels = images.shape[1:]
     rows = axis_taps(box.top, box.height, tf.zeros_like(box.mirrored), size, height, sigma)
     columns = axis_taps(box.left, box.width, box.mirrored, size, width, sigma)
@@ -64,6 +69,16 @@ def resample(images: tf.Tensor, box: Box, size: int, sigma: tf.Tensor | None = N
     pixels, _ = _product(columns, tf.reshape(strips, (-1, width, size * channels)))
     _, mean = _product(columns, tf.reshape(across, (-1, width, channels)))
     return tf.transpose(tf.reshape(pixels, (-1, size, size, channels)), (0, 2, 1, 3)), mean
+
+
+def _window(images: tf.Tensor, box: Box, height: int, width: int) -> tuple[tf.Tensor, Box]:
+    """The part of each image, height x width pixels, that holds its box; and the box there."""
+    whole_height, whole_width = images.shape[1:3]
+    top = tf.minimum(tf.cast(box.top, tf.int32), whole_height - height)
+    left = tf.minimum(tf.cast(box.left, tf.int32), whole_width - width)
+    images = tf.gather(images, top[:, None] + tf.range(height), axis=1, batch_dims=1)
+    images = tf.gather(images, left[:, None] + tf.range(width), axis=2, batch_dims=1)
+    return images, box._replace(top=box.top - tf.cast(top, tf.float32), left=box.left - tf.cast(left, tf.float32))
 
 
 def _product(taps: Taps, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
