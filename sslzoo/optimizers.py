@@ -204,13 +204,12 @@ def rated(optimizer: keras.optimizers.Optimizer, rate: Callable) -> keras.optimi
 
     Args:
         optimizer: any of Keras; it is changed in place.
-        rate: (weight, learning rate of the step) -> learning rate of that weight.
+        rate: (weight, learning rate of the step) -> learning rate of that weight; takes the place of an earlier one.
     """
-    step = optimizer.update_step
 
     def update_step(gradient, variable, learning_rate):
         weight = optimizer._trainable_variables[optimizer._get_variable_index(variable)]
-        return step(gradient, variable, rate(weight, learning_rate))
+        return type(optimizer).update_step(optimizer, gradient, variable, rate(weight, learning_rate))
 
     optimizer.update_step = update_step
     return optimizer

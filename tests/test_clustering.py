@@ -117,6 +117,12 @@ def test_dino_is_the_papers():
     assert float(losses.dino(student + 3, teacher - 5, centre, 0.1, 0.07)) == pytest.approx(expected, rel=1e-4)
 
 
+def test_dino_of_one_crop_of_the_student_and_another_of_the_teacher_is_their_cross_entropy():
+    student, teacher, centre = cosines(8, 6), cosines(8, 6), cosines(6)
+    expected = -np.mean(np.sum(softmax((teacher - centre) / 0.04) * np.log(softmax(student / 0.1)), axis=1))
+    assert float(losses.dino(student, teacher, centre)) == pytest.approx(expected, rel=1e-5)
+
+
 def test_dino_of_equal_networks_is_the_teachers_entropy_and_its_gradient_goes_to_the_student():
     logits = np.repeat(cosines(5, 1, 7), 2, axis=1)
     p = softmax(logits / 0.1)

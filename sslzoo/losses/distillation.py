@@ -26,8 +26,8 @@ def dino(student_logits, teacher_logits, centre, student_temperature: float = 0.
     """DINO (Caron et al., arXiv 2104.14294, equation 3 and algorithm 1): the student follows the centred teacher.
 
     Args:
-        student_logits: (N, V, K) of all crops, the teacher's first.
-        teacher_logits: (N, T, K) of the large crops; no gradient reaches them.
+        student_logits: (N, V, K) of all crops, the teacher's first; or (N, K) of one that the teacher does not see.
+        teacher_logits: (N, T, K) of the large crops, or (N, K) of one; no gradient reaches them.
         centre: (K,), subtracted from the teacher's logits.
         student_temperature, teacher_temperature: the teacher's is lower, which sharpens its probabilities.
 
@@ -36,7 +36,8 @@ def dino(student_logits, teacher_logits, centre, student_temperature: float = 0.
     """
     teacher = (ops.cast(teacher_logits, "float32") - ops.cast(centre, "float32")) / teacher_temperature
     targets = ops.stop_gradient(ops.softmax(teacher))
-    return cross_view_entropy(targets, ops.cast(student_logits, "float32") / student_temperature)
+    student = ops.cast(student_logits, "float32") / student_temperature
+    return soft_cross_entropy(targets, student) if len(student.shape) == 2 else cross_view_entropy(targets, student)
 
 
 def distillation(student_logits, teacher_logits, temperature: float = 1.0):

@@ -135,7 +135,15 @@ def w_mse(z_a, z_b, whitening_size: int = 128, normalize: bool = True, shrinkage
 
     Returns:
         A float32 scalar; 0 for equal views, about 2 for unrelated ones.
+
+    Raises:
+        ValueError: a whitening_size that does not divide N, or is not above dim.
     """
+    count, dim = z_a.shape
+    if (count or 0) % whitening_size:
+        raise ValueError(f"whitening_size {whitening_size} does not divide the batch, {count} images")
+    if whitening_size <= dim:
+        raise ValueError(f"whitening_size must be above {dim}, the embedding's width, got {whitening_size}")
     sets = (-1, whitening_size, z_a.shape[-1])
     z_a, z_b = (whiten(ops.reshape(z, sets), shrinkage) for z in (z_a, z_b))
     if not normalize:
