@@ -46,3 +46,22 @@ def scikit_learn(path, images, labels):
     from sslzoo.sklearn import EncoderTransformer
 
     return make_pipeline(EncoderTransformer(path), LogisticRegression(max_iter=1000)).fit(images, labels)
+
+
+def simclr_v2(path, images, few, labels, folder):
+    """SimCLR v2 on an export of `sslzoo train simclr --keep-projector`: few labels, then a smaller encoder without."""
+    import keras
+
+    import sslzoo
+
+    encoder = sslzoo.load_encoder(path, projector_layers=1)
+    teacher = keras.Sequential([encoder, keras.layers.Dense(10)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    teacher.compile(keras.optimizers.Adam(0.001), loss, metrics=["accuracy"])
+    teacher.fit(few, labels, epochs=20, verbose=0)
+    teacher.save(f"{folder}/teacher.keras")
+
+    places = dict(runs=f"{folder}/runs", export_to=folder, name="student")
+    knobs = dict(teacher=f"{folder}/teacher.keras", units=32, min_scale=0.6, flip=False)
+    training = dict(epochs=20, batch_size=60, optimizer="adam", learning_rate=0.02)
+    return teacher, sslzoo.pretrain("distill", images, "mlp", **training, **knobs, **places)

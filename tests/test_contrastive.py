@@ -339,6 +339,7 @@ def test_gradients_reach_both_views_and_are_finite_at_zero(name):
 def test_values_are_lightlys():
     """Where lightly and PyTorch are installed beside TensorFlow."""
     torch, lightly = pytest.importorskip("torch"), pytest.importorskip("lightly.loss")
+    hypersphere = pytest.importorskip("lightly.loss.hypersphere_loss").HypersphereLoss(t=2.0, lam=0.7, alpha=2.0)
     z_a, z_b = views(16, 8)
     a, b = torch.tensor(z_a), torch.tensor(z_b)
     queue = RNG.normal(size=(32, 8)).astype("float32")
@@ -349,6 +350,10 @@ def test_values_are_lightlys():
         (losses.dcl(z_a, z_b, 0.2), lightly.DCLLoss(temperature=0.2)(a, b)),
         (losses.dclw(z_a, z_b, 0.2, 0.5), lightly.DCLWLoss(temperature=0.2, sigma=0.5)(a, b)),
         (losses.info_nce(z_a, z_b, queue, 0.2), moco(a, b)),
+        (
+            losses.align(z_a, z_b, 2) + 0.7 * (losses.uniformity(z_a, 2) + losses.uniformity(z_b, 2)) / 2,
+            hypersphere(a, b),
+        ),
     ):
         assert float(ours) == pytest.approx(float(theirs), rel=1e-4)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from sslzoo import encoders, finetuning, formats, load_encoder, optimizers
-from sslzoo.export import export
+from sslzoo import encoders, finetuning, formats, heads, load_encoder, optimizers
+from sslzoo.export import export, write_projector
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,20 @@ def test_a_classifier_learns_on_the_frozen_encoder_and_more_when_it_moves(export
     assert 0.6 < accuracy[0] < accuracy[1]
     moved = [np.array_equal(a, b) for a, b in zip(load_encoder(exported).weights, model.layers[0].weights, strict=True)]
     assert not any(moved)
+
+
+def test_a_fine_tuned_network_teaches_a_smaller_one_without_labels(digits, tmp_path):
+    images, labels = digits
+    keras.utils.set_random_seed(0)
+    encoder = encoders.make("mlp", (8, 8, 1), units=64)
+    export(encoder, tmp_path / "simclr", images[:4], {"name": "simclr"})
+    write_projector(heads.mlp(encoder.output_shape[-1], 32, 16, hidden_layers=2), tmp_path / "simclr", 64)
+    teacher, result = examples.simclr_v2(tmp_path / "simclr", images, images[:100], labels[:100], tmp_path)
+    taught = teacher.predict(images, verbose=0).argmax(1)
+    student = result.model.head(result.model.encoder(images)).numpy().argmax(1)
+    assert np.mean(taught == labels) > 0.7
+    assert np.mean(student == taught) > 0.7, "chance is 0.1"
+    assert load_encoder(tmp_path / "student").count_params() < 0.6 * load_encoder(tmp_path / "simclr").count_params()
 
 
 def without(names, code, *words):

@@ -21,7 +21,8 @@ class Distill(SSLModel):
 
     Args:
         encoder: images (batch, height, width, channels) -> features (batch, features), the student.
-        teacher: folder of an exported encoder; in Python also a functional or sequential Keras model, which is copied.
+        teacher: folder of an exported encoder, or a .keras file such as that of a fine-tuned network with its head; in
+            Python also a functional or sequential Keras model, which is copied.
         temperature: divides the outputs of both; the paper's are 0.1 for 1% of the labels and 1 for 10%.
         label_weight: of the labels, 0..1; above 0 the teacher's outputs are the classes and every image has a label.
         input_shape: (height, width, channels) of the views, where the encoder takes any size.
