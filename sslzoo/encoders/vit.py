@@ -84,7 +84,7 @@ def vit(
     _check(input_shape, patch, dim, heads, positions, pool)
     images = keras.Input((None, None, input_shape[-1]), name="images")
     x = layers.Rescaling(2.0, offset=-1.0, name="normalize")(images)
-    x = Patches(dim, patch, name="patches", trainable=not frozen_patches)(x)
+    x = Patches(dim, patch, frozen_patches, name="patches")(x)
     grid = (input_shape[0] // patch, input_shape[1] // patch) if positions == "learned" else None
     x = Tokens(dim, grid, name="tokens")(x)
     for block in range(depth):
@@ -126,9 +126,14 @@ def _block(x, dim: int, heads: int, name: str):
 class Patches(layers.Conv2D):
     """One vector for each patch: (batch, height, width, channels) -> (batch, height / patch, width / patch, dim)."""
 
-    def __init__(self, dim: int, patch: int, **kwargs):
+    def __init__(self, dim: int, patch: int, frozen: bool = False, **kwargs):
         super().__init__(dim, patch, patch, kernel_initializer="lecun_normal", **kwargs)
-        self.dim, self.patch = dim, patch
+        self.dim, self.patch, self.frozen = dim, patch, frozen
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        for weight in self.weights:
+            weight.trainable = not self.frozen
 
     def call(self, images):
         _check_size(*images.shape[1:3], self.patch)
@@ -137,7 +142,7 @@ class Patches(layers.Conv2D):
     def get_config(self):
         kept = ("name", "trainable", "dtype")
         config = {key: value for key, value in super().get_config().items() if key in kept}
-        return config | {"dim": self.dim, "patch": self.patch}
+        return config | {"dim": self.dim, "patch": self.patch, "frozen": self.frozen}
 
 
 @keras.saving.register_keras_serializable("sslzoo")
