@@ -44,9 +44,14 @@ class Target(keras.layers.Layer):
 
     def __init__(self, *networks: keras.Model, name: str = "target"):
         super().__init__(name=name, dtype="float32")
-        self.copies = [target_of(network, f"{name}_{network.name}") for network in networks]
         self._networks = lambda: networks  # within a function Keras does not take them for layers of this one
+        for number, network in enumerate(networks):  # one by one: TensorFlow's checkpoints pass over lists of layers
+            setattr(self, f"copy{number}", target_of(network, f"{name}_{network.name}"))
         self.built = True
+
+    @property
+    def copies(self) -> list[keras.Model]:
+        return [getattr(self, f"copy{number}") for number in range(len(self._networks()))]
 
     def call(self, x, training=None):
         for copy in self.copies:

@@ -476,7 +476,7 @@ def test_deep_cluster_gives_every_image_its_nearest_centroid_of_the_bank_in_turn
     outputs = model(batch(model), training=True)
     model.after_step(**outputs)
     z = unit(np.array(outputs["z"], "float64"))
-    for view, bank in enumerate(model.banks):
+    for view, bank in enumerate((model.bank_a, model.bank_b)):
         np.testing.assert_allclose(bank.rows, z[:, view], atol=1e-5)
     for clustering in range(3):
         near = np.argmax(z[:, clustering % 2] @ np.array(model.centroids[clustering]).T, axis=1)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sslzoo import catalog, encoders, methods
 from sslzoo.checkpoints import Checkpoints
@@ -98,10 +99,21 @@ def test_a_checkpoint_holds_every_variable(name, tmp_path):
     for variable in model.variables + model.optimizer.variables:
         variable.assign(variable + 1)
     Checkpoints(model, tmp_path).save()
-    assert Checkpoints(again, tmp_path).restore() == 1
-    variables = zip(model.variables, again.variables, strict=True)
-    for one, two in (*variables, *zip(model.optimizer.variables, again.optimizer.variables, strict=True)):
-        assert np.array_equal(one, two), one.path
+    tensorflows = tf.train.Checkpoint(model=model).write(str(tmp_path / "tensorflow"))
+
+    def in_ours():
+        assert Checkpoints(again, tmp_path).restore() == 1
+
+    def in_tensorflows():
+        for variable in again.variables + again.optimizer.variables:
+            variable.assign(variable + 1)
+        tf.train.Checkpoint(model=again).read(tensorflows)
+
+    for read in (in_ours, in_tensorflows):
+        read()
+        variables = zip(model.variables, again.variables, strict=True)
+        for one, two in (*variables, *zip(model.optimizer.variables, again.optimizer.variables, strict=True)):
+            assert np.array_equal(one, two), one.path
 
 
 @EVERY_METHOD

@@ -58,7 +58,7 @@ class DeepClusterV2(SSLModel):
         self.dataset_size = dataset_size
         width = encoder.output_shape[-1]
         self.projector = norm_mlp(width, hidden_dim, projection_dim, last_norm=False, last_bias=True, name="projector")
-        self.banks = [Bank(dataset_size, projection_dim, name=f"bank_{view}") for view in "ab"]
+        self.bank_a, self.bank_b = (Bank(dataset_size, projection_dim, name=f"bank_{view}") for view in "ab")
         state = dict(trainable=False, aggregation="only_first_replica", autocast=False)
         normal, unknown = keras.initializers.RandomNormal(), keras.initializers.Constant(-1)
         self.seen = self.add_weight((dataset_size,), "zeros", "float32", name="seen", **state)
@@ -73,8 +73,9 @@ class DeepClusterV2(SSLModel):
         step, epoch = self._step(ops.shape(rows)[0])
 
         def cluster():
-            banks = [ops.scatter_update(bank.rows, where, rows[:, view]) for view, bank in enumerate(self.banks)]
-            return self._cluster(banks, seen, epoch)
+            first = ops.scatter_update(self.bank_a.rows, where, rows[:, 0])
+            second = ops.scatter_update(self.bank_b.rows, where, rows[:, 1])
+            return self._cluster([first, second], seen, epoch)
 
         def keep():
             return ops.convert_to_tensor(self.centroids), ops.convert_to_tensor(self.labels)
@@ -90,8 +91,8 @@ class DeepClusterV2(SSLModel):
 
     def after_step(self, z, index, seen, centroids, labels, **outputs):
         rows, index = ops.normalize(gather(z[:, :2])), gather(index)
-        for view, bank in enumerate(self.banks):
-            bank.write(index, rows[:, view])
+        self.bank_a.write(index, rows[:, 0])
+        self.bank_b.write(index, rows[:, 1])
         self.seen.assign(seen)
         self.centroids.assign(centroids)
         self.labels.assign(labels)

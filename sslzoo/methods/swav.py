@@ -58,7 +58,12 @@ class SwAV(SSLModel):
         width = encoder.output_shape[-1]
         self.projector = norm_mlp(width, hidden_dim, projection_dim, last_norm=False, last_bias=True, name="projector")
         self.scores = Prototypes(projection_dim, prototypes, name="prototypes")
-        self.queues = [Queue(queue_size, projection_dim, name=f"queue_{view}") for view in "ab" * bool(queue_size)]
+        if queue_size:
+            self.queue_a, self.queue_b = (Queue(queue_size, projection_dim, name=f"queue_{view}") for view in "ab")
+
+    @property
+    def queues(self) -> list[Queue]:
+        return [self.queue_a, self.queue_b] if self.queue_size else []
 
     def call(self, batch):
         z = ops.stack(self.together(self.together(batch["views"], self.encoder), self.projector), axis=1)
