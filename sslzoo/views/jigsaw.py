@@ -1,12 +1,13 @@
 """Jigsaw: the parts of a view in random order."""
 
 from dataclasses import dataclass
+from itertools import product
 from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 
-from sslzoo.views.operation import Operation, check_number, uniform
+from sslzoo.views.operation import Operation, check_number, numbers
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ class Jigsaw(Operation):
         check_number("Jigsaw", "part", self.part, 1e-6, 1)
 
     def draw(self, seed, count):
-        cells = self.grid**2
-        draws = tf.reshape(tf.stack(uniform(seed, count, 3 * cells), 1), (-1, 3, cells))
+        draws = tf.reshape(numbers(seed, count, 3 * self.grid**2), (-1, 3, self.grid**2))
         # The order of independent numbers is a fair shuffle.
         return dict(order=tf.argsort(draws[:, 0], axis=1), down=draws[:, 1], right=draws[:, 2])
 
@@ -43,25 +43,32 @@ class Jigsaw(Operation):
                 f"Jigsaw: {grid} x {grid} cells do not divide a view of {size} px: make it {size + -size % grid}"
             )
         side, channels = size // grid, pixels.shape[-1]
-        cells = tf.transpose(tf.reshape(pixels, (-1, grid, side, grid, side, channels)), (0, 1, 3, 2, 4, 5))
-        cells = tf.gather(tf.reshape(cells, (-1, grid**2, side, side, channels)), draws["order"], batch_dims=1)
-        parts = self._squares(tf.reshape(cells, (-1, side, side, channels)), draws)
+        rows, columns, between = *self._squares(side, draws), self._between(side)
+        flat = tf.reshape(pixels, (-1, size**2, channels))
+
+        def at(down, right):
+            index = (rows[..., None] + down)[..., None] * size + (columns[..., None] + right)[..., None, :]
+            return tf.gather(flat, index, batch_dims=1)
+
+        pairs = product(between, between)
+        parts = sum(y[:, None, None] * x[:, None] * at(down, right) for (down, y), (right, x) in pairs)
         parts = tf.reshape(parts, (-1, grid, grid, side, side, channels))
         return tf.reshape(tf.transpose(parts, (0, 1, 3, 2, 4, 5)), (-1, size, size, channels))
 
-    def _squares(self, cells: tf.Tensor, draws) -> tf.Tensor:
-        """A square of each cell (n, side, side, c), at one of its whole positions, enlarged to the cell: bilinear."""
-        side = cells.shape[1]
-        extent = max(1, round(self.part * side))
-        for axis, name in ((1, "down"), (2, "right")):
-            first = tf.cast(tf.floor(tf.reshape(draws[name], (-1,)) * (side - extent + 1)), tf.int32)
-            cells = tf.gather(cells, first[:, None] + tf.range(extent), axis=axis, batch_dims=1)
-        weights = _enlargement(extent, side)
-        return tf.einsum("ye,nefc,xf->nyxc", weights, cells, weights)
+    def _squares(self, side: int, draws) -> list[tf.Tensor]:
+        """Row and column (n, cells) where each square starts, one of its whole positions as likely as the others."""
+        positions = side - self._extent(side) + 1
+        cells = draws["order"] // self.grid, draws["order"] % self.grid
+        drawn = draws["down"], draws["right"]
+        return [cell * side + tf.cast(tf.floor(x * positions), tf.int32) for cell, x in zip(cells, drawn, strict=True)]
 
+    def _extent(self, side: int) -> int:
+        return max(1, round(self.part * side))
 
-def _enlargement(small: int, large: int) -> np.ndarray:
-    """Bilinear weights (large, small), the same for all images; rows sum to one, at the borders too."""
-    centre = (np.arange(large) + 0.5) * small / large - 0.5
-    weights = np.maximum(0.0, 1 - np.abs(np.arange(small) - centre[:, None]))
-    return (weights / weights.sum(axis=1, keepdims=True)).astype("float32")
+    def _between(self, side: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The two pixels of a square that each pixel of a cell lies between, and what they weigh: bilinear."""
+        last = self._extent(side) - 1
+        place = np.clip((np.arange(side) + 0.5) * (last + 1) / side - 0.5, 0, last)
+        near = np.floor(place).astype("int32")
+        far, share = np.minimum(near + 1, last), (place - near).astype("float32")
+        return [(near, 1 - share), (far, share)]

@@ -73,9 +73,14 @@ class Operation:
         return {}
 
 
+def numbers(seed: tf.Tensor, count: int | tf.Tensor, columns: int) -> tf.Tensor:
+    """(count, columns) in [0, 1). Philox by name, since the default differs between kinds of devices."""
+    return tf.random.stateless_uniform((count, columns), seed, alg="philox")
+
+
 def uniform(seed: tf.Tensor, count: int | tf.Tensor, columns: int) -> list[tf.Tensor]:
-    """`columns` tensors (count,) in [0, 1). Philox by name, since the default differs between kinds of devices."""
-    return tf.unstack(tf.random.stateless_uniform((count, columns), seed, alg="philox"), axis=1)
+    """The `numbers` as so many tensors (count,)."""
+    return tf.unstack(numbers(seed, count, columns), axis=1)
 
 
 def between(unit: tf.Tensor, low: float, high: float) -> tf.Tensor:
