@@ -215,6 +215,9 @@ def main() -> None:
                 epochs = epochs_of(chosen["method"], left, runs, zoo.rows)
                 try:
                     return measure(chosen["method"], chosen["seed"], epochs, zoo.folder)
+                except KeyboardInterrupt:
+                    line = f"stopped; the same command goes on with {chosen['method']}, seed {chosen['seed']}"
+                    raise KeyboardInterrupt(line) from None
                 except Exception as error:  # the others shall not suffer
                     return {"error": f"{type(error).__name__}: {error}".split("\n")[0][:200]}
 
@@ -233,4 +236,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    knobs.run(main)
