@@ -1,17 +1,23 @@
-"""Encoders over whole datasets: their features, and how good those are beside raw pixels and an untrained encoder."""
+"""Features of whole datasets, and how good they are compared with raw pixels and the untrained encoder."""
 
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
-from sslzoo.data import Dataset, Splits, describe, load
-from sslzoo.evaluators.report import Row, judge, table
+from sslzoo import baseline
+from sslzoo.data import Dataset, Splits, describe, load, restrict
+from sslzoo.evaluators.remember import remembered
+from sslzoo.evaluators.report import TRAINED, Row, Scored, judge, note, table
 from sslzoo.export import load_encoder, read_facts
 from sslzoo.views import presets
 
+UNTRAINED, RAW = "untrained", "raw pixels"
+JUDGED = (10_000, 5_000)  # training and test images that encoders are judged on, at most
+CALIBRATED = 2048  # images that give the BatchNorm statistics of encoders with new weights
 RAW_SIZE = 32  # raw pixels are judged at most at this side: a linear probe on 224 px would have 150 000 inputs
 
 
@@ -34,21 +40,45 @@ def feature_batches(encoder: keras.Model, dataset: Dataset, size: int, batch_siz
         yield encoder.predict_on_batch(batch).astype("float32")
 
 
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """An encoder to judge, its untrained baseline, and the data to judge them on.
+
+    Attributes:
+        columns: name -> encoders: "trained" has one; "untrained" is the run's own start, or, where that is not known,
+            "untrained (mean of 3 seeds)" has three with new weights.
+        data: labelled, with a test part; at most JUDGED images.
+        size: side of the images in pixels.
+        facts: recipe.json of an exported encoder; {} for a model.
+    """
+
+    columns: dict[str, list[keras.Model]]
+    data: Splits
+    size: int
+    facts: dict = dataclasses.field(default_factory=dict)
+
+
 def evaluate(
     encoder: keras.Model | str | Path,
     data: str,
     untrained: keras.Model | None = None,
     image_size: int | None = None,
+    classes: int | None = None,
+    max_images: int | None = None,
     fractions: tuple[float, ...] = (0.01, 0.1, 1.0),
     seeds: int = 5,
 ) -> list[Row]:
-    """Linear probe, k-NN and clustering of an encoder, each beside raw pixels and the untrained encoder.
+    """Linear probe, k-NN and clustering of an encoder, next to raw pixels and the untrained encoder.
 
     Args:
         encoder: a Keras model or the path of an exported one.
         data: as for `pretrain`; labels are needed in its training and its test part.
-        untrained: the encoder before its training; of a given encoder's architecture with new weights if not given.
+        untrained: the encoder before its training. If not given, that of the export, or the mean of three encoders with
+            new weights.
         image_size: side in pixels; that of the export, or of the encoder's input, if not given.
+        classes: only the first so many classes; as in training if not given and the data are the same.
+        max_images: at most so many training images and test images, drawn with a fixed seed; as in training if not
+            given and the data are the same. Never more than 10 000 training and 5000 test images.
         fractions: of the training labels that the linear probe learns from.
         seeds: subsets of labels at fractions below 1.
 
@@ -58,50 +88,114 @@ def evaluate(
     Raises:
         ValueError: no labels, or no size; the text is one line that says what to do.
     """
-    encoders, splits, size = prepare(encoder, data, untrained, image_size)
-    return score(encoders, splits, size, fractions=fractions, seeds=seeds)
+    subject = prepare(encoder, data, untrained, image_size, classes, max_images)
+    return score(subject.columns, subject.data, subject.size, fractions=fractions, seeds=seeds)
 
 
 def prepare(
-    encoder: keras.Model | str | Path, data: str, untrained: keras.Model | None = None, image_size: int | None = None
-) -> tuple[dict[str, keras.Model], Splits, int]:
-    """The encoders "trained" and "untrained", labelled data and the side of the images: arguments as of `evaluate`."""
-    if not isinstance(encoder, keras.Model):
-        image_size = image_size or read_facts(encoder)["encoder"]["image_shape"][0]
-        encoder = load_encoder(encoder)
-    splits = labelled(data)
+    encoder: keras.Model | str | Path,
+    data: str,
+    untrained: keras.Model | None = None,
+    image_size: int | None = None,
+    classes: int | None = None,
+    max_images: int | None = None,
+) -> Subject:
+    """The encoder, its baseline and its data: arguments as of `evaluate`."""
+    facts = {} if isinstance(encoder, keras.Model) else read_facts(encoder)
+    model = encoder if isinstance(encoder, keras.Model) else load_encoder(encoder)
+    splits = judged(labelled(data), facts, classes, max_images)
     if not isinstance(data, Splits):  # who hands over splits has seen them announced
         announce(splits.train)
-    size = image_size or encoder.input_shape[1]
+    size = image_size or (facts["encoder"]["image_shape"][0] if facts else model.input_shape[1])
     if not size:
         raise ValueError("this encoder takes images of any size: say which with image_size")
-    same_channels(encoder, splits.train)
-    return {"trained": encoder, "untrained": untrained or fresh(encoder)}, splits, size
+    same_channels(model, splits.train)
+    start = [untrained] if untrained else [baseline.restore(encoder)] if facts else [None]
+    columns = {TRAINED: [model]} | untrained_column(model, start[0], splits.train, size)
+    return Subject(columns, splits, size, facts)
+
+
+def untrained_column(
+    model: keras.Model, start: keras.Model | None, train: Dataset, size: int
+) -> dict[str, list[keras.Model]]:
+    """The column of the untrained baseline: the start itself, or several encoders with new weights if it is None."""
+    if start is not None:
+        return {UNTRAINED: [start]}
+    some = train.sample(CALIBRATED)
+    made = baseline.several(model, lambda: images(some, size))
+    return {f"{UNTRAINED} (mean of {len(made)} seeds)": made}
+
+
+def judged(splits: Splits, facts: dict, classes: int | None = None, max_images: int | None = None) -> Splits:
+    """The part of the data that encoders are judged on: at most JUDGED training and test images.
+
+    Without `classes` and `max_images` it is the part that the encoder was trained on, if the data are the same: the
+    scores are then those of its card.
+
+    Args:
+        splits: with a test part.
+        facts: recipe.json of the encoder, or {}.
+        classes, max_images: as of `evaluate`.
+    """
+    if classes is None and max_images is None:
+        knobs = facts.get("knobs", {})
+        classes, max_images = _as_trained(splits, facts, knobs.get("classes"), knobs.get("max_images"))
+    splits = restrict(splits, classes, max_images)
+    counts = [min(most, max_images or most) for most in JUDGED]
+    return Splits(*(part.sample(count) for part, count in zip(splits, counts, strict=True)))
+
+
+def _as_trained(splits: Splits, facts: dict, classes: int | None, max_images: int | None) -> tuple:
+    try:
+        train = restrict(Splits(splits.train), classes, max_images).train
+    except ValueError:  # other data, of which this is no part
+        return None, None
+    same = train.fingerprint() in str(facts.get("data", ""))
+    return (classes, max_images) if same else (None, None)
 
 
 def score(
-    encoders: Mapping[str, keras.Model], data: Splits, size: int, raw_pixels: bool = True, **options
+    columns: Mapping[str, Sequence[keras.Model]], data: Splits, size: int, raw_pixels: bool = True, **options
 ) -> list[Row]:
-    """Every score of each encoder, by its name, and of raw pixels; prints them as a table.
+    """Every score of each column of encoders and of raw pixels; prints them as a table.
 
     Args:
-        encoders: over images (n, size, size, channels).
+        columns: name -> encoders over images (n, size, size, channels); of several the mean is taken.
         data: labelled, with a test part.
         size: side in pixels.
         raw_pixels: judge the pixels too.
         options: of `evaluators.report.judge`.
     """
-    features = {name: tuple(encode(encoder, part, size) for part in data) for name, encoder in encoders.items()}
-    if raw_pixels:
-        features["raw pixels"] = tuple(pixels(part, min(size, RAW_SIZE)) for part in data)
-    found = judge(features, data.train.labels, data.test.labels, **options)
-    rows = list(tqdm(found, desc="scores", unit="score", leave=False, disable=None))
-    print(table(rows))
+    features = {
+        name: [tuple(encode(encoder, part, size) for part in data) for encoder in encoders]
+        for name, encoders in columns.items()
+    }
+    rows = scores_of(features, data, size, raw_pixels, **options)
+    print(table(rows), note(data.train.labels, data.test.labels), sep="\n")
     return rows
 
 
+def scores_of(
+    features: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]],
+    data: Splits,
+    size: int,
+    raw_pixels: bool = True,
+    **options,
+) -> list[Row]:
+    """As `score`, of features (train, test) that were computed before; prints nothing."""
+    known = {RAW: [raw_scores(data, size, **options)]} if raw_pixels else {}
+    return judge(features, data.train.labels, data.test.labels, known=known, **options)[0]
+
+
+def raw_scores(data: Splits, size: int, **options) -> list[Scored]:
+    """Scores of raw pixels, at most at RAW_SIZE; kept in the cache folder, since they are the same for all encoders."""
+    parts = tuple(pixels(part, min(size, RAW_SIZE)) for part in data)
+    labels = data.train.labels, data.test.labels
+    return remembered((*parts, *labels, options), lambda: judge({RAW: [parts]}, *labels, **options)[1][RAW][0])
+
+
 def announce(dataset: Dataset) -> None:
-    """Tells what was found and skipped, and what the dataset is."""
+    """Prints what was found and skipped, and what the dataset is."""
     print(*dataset.notes, describe(dataset), sep="\n")
 
 
@@ -112,12 +206,6 @@ def labelled(data) -> Splits:
         name = splits.train.name
         raise ValueError(f"{name} has no labels: an evaluation needs them (one folder a class, for images)")
     return splits
-
-
-def fresh(encoder: keras.Model) -> keras.Model:
-    """The same architecture with new weights, always the same ones."""
-    keras.utils.set_random_seed(0)
-    return type(encoder).from_config(encoder.get_config())
 
 
 def same_channels(encoder: keras.Model, dataset: Dataset) -> None:

@@ -1,17 +1,22 @@
-"""Callbacks that watch a training without touching it: health of the embeddings, online k-NN, throughput."""
+"""Callbacks that watch a training without changing it: health of the embeddings, online k-NN, throughput."""
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from sslzoo import losses
+from sslzoo.evaluators.knn import leave_one_out
 from sslzoo.evaluators.spectrum import effective_rank
+from sslzoo.norms import Calibration
+from sslzoo.tracking import Recorder
+from sslzoo.verdict import Snapshot, verdict
 
 
 def spread(z: np.ndarray) -> float:
@@ -30,11 +35,12 @@ def agreement(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> tuple[flo
     logits = _unit(z_a) @ _unit(z_b).T / temperature
     p = np.exp(logits - logits.max(1, keepdims=True))
     p /= p.sum(1, keepdims=True)
-    return float(np.mean(logits.argmax(1) == np.arange(len(z_a)))), float(-np.mean(np.sum(p * np.log(p + 1e-8), 1)))
+    hits = _nearest(z_a, z_b) == np.arange(len(z_a))
+    return float(np.mean(hits)), float(-np.mean(np.sum(p * np.log(p + 1e-8), 1)))
 
 
 def health(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> dict[str, float]:
-    """Every label-free figure of two views' embeddings, each (n, dim): design of `Health`, usable alone."""
+    """Every label-free figure of two views' embeddings, each (n, dim): those of `Watch`, usable alone."""
     accuracy, entropy = agreement(z_a, z_b, temperature)
     excess = float(losses.nt_xent(z_a, z_b, temperature)) - losses.nt_xent_baseline(*z_a.shape, temperature)
     return {
@@ -48,21 +54,9 @@ def health(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> dict[str, fl
     }
 
 
-def verdict(figures: dict[str, float], count: int, dim: int) -> str:
-    """The figures of `health` over `count` images in words: diverged, collapsing, not learning yet, or learning."""
-    rank, hits = figures["rank"], figures["contrast_accuracy"]
-    if not all(map(math.isfinite, figures.values())):
-        return "diverged: embeddings are not finite; lower the learning rate"
-    if figures["spread"] < 0.1 and hits < 0.5:  # an autoencoder's may be narrow and yet tell images apart
-        return (
-            f"collapsing: all embeddings point one way (spread {figures['spread']:.2f} of 1); lower the learning rate"
-        )
-    if rank < max(2.0, 0.03 * min(count, dim)):
-        return f"collapsing: rank {rank:.0f} of {min(count, dim)}; lower the learning rate or weaken the views"
-    found = f"finds an image's other view among {count} in {hits:.0%} of cases (chance {1 / count:.1%})"
-    if hits < 5 / count:
-        return f"not learning yet: {found}"
-    return f"learning: rank {rank:.0f} of {min(count, dim)}, {found}"
+def _nearest(z_a: np.ndarray, z_b: np.ndarray) -> np.ndarray:
+    """For each row of z_a (n, dim) the row of z_b of highest cosine similarity."""
+    return (_unit(z_a) @ _unit(z_b).T).argmax(1)
 
 
 def _unit(z: np.ndarray) -> np.ndarray:
@@ -76,66 +70,93 @@ def _in_parts(function: Callable, arrays, rows: int = 256) -> list[np.ndarray]:
     return [np.concatenate([ops.convert_to_numpy(x) for x in column]) for column in zip(*parts, strict=True)]
 
 
-class Health(keras.callbacks.Callback):
-    """Adds the figures of `health` to each epoch's logs.
+class Labelled(NamedTuple):
+    """Images of the online k-NN, float32 (n, height, width, channels) in [0, 1], and their labels (n,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+class Watch(keras.callbacks.Callback):
+    """Measures the model before the first step and after each epoch, with BatchNorm statistics of its current weights.
+
+    The figures are those of `health` over fixed views, `knn`, the leave-one-out accuracy of k-NN on features of
+    labelled images, and `loss_excess`, the loss minus its value for random embeddings, where the method has one. They
+    are added to the logs of each epoch; those of the start are recorded as epoch 0, with the loss of the first batch,
+    which is computed before the weights change.
 
     Args:
-        batch: fixed `views` of some images, each (n, height, width, channels), and the other columns of a batch.
         model: gives `z_a` and `z_b` for a batch; the contrastive figures take its `temperature`, 0.5 without one.
+        batch: fixed `views` of some images, each (n, height, width, channels), and the other columns of a batch.
+        batch_size: images of a training step.
+        labelled: for the online k-NN, or None.
+        recorders: get the figures of the start, `record(epoch, step, figures)`.
     """
 
-    def __init__(self, batch: dict, model: keras.Model):
+    def __init__(
+        self,
+        model: keras.Model,
+        batch: dict,
+        batch_size: int,
+        labelled: Labelled | None = None,
+        recorders: Sequence[Recorder] = (),
+    ):
         super().__init__()
-        self.batch = batch
+        self.watched, self.batch, self.batch_size = model, batch, batch_size
+        self.labelled, self.recorders = labelled, recorders
         self.temperature = getattr(model, "temperature", 0.5)
+        self.calibration = Calibration(model)
         self.outputs = tf.function(lambda batch: [model(batch, training=False)[name] for name in ("z_a", "z_b")])
+        self.features = tf.function(lambda images: [model.encoder(images, training=False)])
+        self.start = self.measure()
+        self.last: tuple[int, Snapshot] | None = None
 
-    def embeddings(self) -> list[np.ndarray]:
-        """Of the first two views, each (n, dim), with BatchNorm in inference mode."""
-        return _in_parts(self.outputs, self.batch)
+    def measure(self) -> Snapshot:
+        """The figures now."""
+        with self.calibration.calibrated(self._parts()):
+            z_a, z_b = _in_parts(self.outputs, self.batch)
+            right = self._right()
+        figures = health(z_a, z_b, self.temperature)
+        if right is not None:
+            figures["knn"] = float(np.mean(right))
+        return Snapshot(figures, _nearest(z_a, z_b) == np.arange(len(z_a)), right, z_a.shape[1])
+
+    def _parts(self) -> tf.data.Dataset:
+        """The watched batch in batches like those of the training, or in one if it is smaller."""
+        rows = min(self.batch_size, len(self.batch["index"]))
+        return tf.data.Dataset.from_tensor_slices(self.batch).batch(rows, drop_remainder=True)
+
+    def _right(self) -> np.ndarray | None:
+        if self.labelled is None:
+            return None
+        (features,) = _in_parts(self.features, self.labelled.images)
+        if not np.isfinite(features).all():
+            return np.zeros(len(features), bool)
+        return leave_one_out(features, self.labelled.labels) == self.labelled.labels
+
+    @property
+    def end(self) -> Snapshot:
+        """The figures of the current weights; measured again only if the weights have moved since the last time."""
+        if self.last is None or self.last[0] != self.watched.steps_done:
+            self.last = (self.watched.steps_done, self.measure())
+        return self.last[1]
 
     def judge(self) -> str:
         """The verdict in words, now."""
-        z_a, z_b = self.embeddings()
-        return verdict(health(z_a, z_b, self.temperature), *z_a.shape)
+        return verdict(self.start, self.end)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if self.recorders and self.watched.steps_done == 1:
+            figures = self.start.figures | {"loss": float(logs["loss"])}
+            for recorder in self.recorders:
+                recorder.record(0, 0, figures | self._excess(figures["loss"]))
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        logs.update(health(*self.embeddings(), self.temperature))
+        logs.update(self.end.figures, **self._excess(logs["loss"]))
 
-
-class Excess(keras.callbacks.Callback):
-    """Adds `loss_excess`, the loss minus its value for random embeddings, where the method knows that.
-
-    Losses of other widths, temperatures and batch sizes compare only so.
-    """
-
-    def __init__(self, batch_size: int):
-        super().__init__()
-        self.batch_size = batch_size
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        baseline = self.model.baseline(self.batch_size)
-        if baseline is not None:
-            logs["loss_excess"] = logs["loss"] - baseline
-
-
-class OnlineKNN(keras.callbacks.Callback):
-    """Adds `knn`, the accuracy of nearest neighbours of features, to each epoch's logs.
-
-    Args:
-        score: features (n, dim) -> accuracy, such as `evaluators.knn` with the labels bound.
-        images: float32 (n, height, width, channels) in [0, 1].
-        encoder: images -> features (n, dim).
-    """
-
-    def __init__(self, score: Callable[[np.ndarray], float], images: np.ndarray, encoder: keras.Model):
-        super().__init__()
-        self.score = score
-        self.images = images
-        self.features = tf.function(lambda images: [encoder(images, training=False)])
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        logs["knn"] = self.score(*_in_parts(self.features, self.images))
+    def _excess(self, loss: float) -> dict[str, float]:
+        baseline = self.watched.baseline(self.batch_size)
+        return {} if baseline is None else {"loss_excess": loss - baseline}
 
 
 class Throughput(keras.callbacks.Callback):

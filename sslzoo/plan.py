@@ -1,7 +1,7 @@
 """What a pretraining is made of: names turned into objects, before anything runs."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from inspect import signature
 from pathlib import Path
 
@@ -12,15 +12,17 @@ import tensorflow as tf
 from sslzoo import catalog, encoders, evaluation, layerwise, methods, optimizers, replicas, schedules
 from sslzoo.data import Dataset, Splits, cached, load, restrict
 from sslzoo.data.service import served
-from sslzoo.evaluators.knn import knn
 from sslzoo.knobs import nearest, read
 from sslzoo.microbatch import in_parts
 from sslzoo.model import SSLModel
-from sslzoo.monitors import Health, OnlineKNN
+from sslzoo.monitors import Labelled, Watch
+from sslzoo.norms import Calibration, norms
+from sslzoo.tracking import Recorder
 from sslzoo.views import Views, presets, sheet
 
 SIZES = (32, 64, 96, 128, 160, 224)  # input sizes to choose from for images larger than the smallest
-WATCHED = 30_000_000  # numbers in the images of the online k-NN: about 5000 small images, 200 of 224 px
+WATCHED = 30_000_000  # numbers in the images of the online k-NN: about 4000 small images, 200 of 224 px
+CALIBRATED = 2048  # images whose views give the BatchNorm statistics of exported encoders
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -184,26 +186,56 @@ class Plan:
             batches = self.service.offload(batches)
         return batches.prefetch(tf.data.AUTOTUNE)
 
-    def health(self, model: SSLModel) -> Health:
-        """The monitor of embeddings, over fixed views of the first images."""
+    def watch(self, model: SSLModel, recorders: Sequence[Recorder] = ()) -> Watch:
+        """The monitor, over fixed views of the first images and, where there are labels, with an online k-NN."""
         count = min(len(self.train_set), max(128, 1024 * 32**2 // self.size**2), 1024)
         batch = next(iter(self.train_set.take(np.arange(count)).batches(count)))
         views = Views(self.chain, batch_size=count, seed=self.settings["seed"] + 1)
-        return Health(views(batch), model)
+        return Watch(model, views(batch), self.settings["batch_size"], self._labelled(), recorders)
 
-    def online_knn(self, model: SSLModel) -> list[OnlineKNN]:
-        """The monitor of features where labels are at hand: a fifth of some training images asks the others."""
+    def _labelled(self) -> Labelled | None:
         if self.train_set.labels is None:
-            return []
-        count = min(len(self.train_set), 5000, WATCHED // int(np.prod(self.image_shape)))
+            return None
+        count = min(len(self.train_set), 4000, WATCHED // int(np.prod(self.image_shape)))
         some = self.train_set.take(np.random.default_rng(0).permutation(len(self.train_set))[:count])
-        bank, labels = count * 4 // 5, some.labels
-        images = np.concatenate(list(evaluation.images(some, self.size)))
+        return Labelled(np.concatenate(list(evaluation.images(some, self.size))), some.labels)
 
-        def score(features: np.ndarray) -> float:
-            return knn(features[:bank], labels[:bank], features[bank:], labels[bank:])
+    def calibrated(self, model: SSLModel, start: bool = False) -> keras.Model:
+        """A copy of the model's encoder in float32, with BatchNorm statistics of the first batches of views.
 
-        return [OnlineKNN(score, images, model.encoder)]
+        Args:
+            model: compiled.
+            start: with the weights that the encoder had before the first step.
+        """
+        if not norms(model.encoder):
+            return self.untrained if start else self.encoder(model)
+        trained = [keras.ops.convert_to_numpy(weight) for weight in model.encoder.weights]
+        calibration = Calibration(model)
+        try:
+            with calibration.preserved():
+                if start:
+                    model.encoder.set_weights(self.untrained.get_weights())
+                calibration.calibrate(self._training_views(model))
+                return self.encoder(model)
+        finally:
+            model.encoder.set_weights(trained)
+
+    @property
+    def start(self) -> dict:
+        """How to build the untrained encoder again: seed, name, input shape and knobs."""
+        facts = {"seed": self.settings["seed"], "encoder": self.settings["encoder"]}
+        return facts | {"input_shape": list(self.image_shape), "knobs": self.knobs["encoder"]}
+
+    @property
+    def judged(self) -> Splits:
+        """The part of the data that the encoder is judged on."""
+        return evaluation.judged(self.splits, {}, max_images=self.settings["max_images"])
+
+    def _training_views(self, model: SSLModel) -> Iterator[dict]:
+        """The first batches of the training, of CALIBRATED images in all."""
+        steps = max(4, -(-CALIBRATED // self.settings["batch_size"]))
+        for batch in self.batches(0, steps):
+            yield model.augment(batch) if model.augment else batch
 
 
 def choose_size(dataset: Dataset) -> int:

@@ -2,42 +2,25 @@
 
 import contextlib
 import io
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import tensorflow as tf
 
-from sslzoo import evaluation, layerwise, provenance, replicas
-from sslzoo.checkpoints import Checkpoints
+from sslzoo import baseline, evaluation, provenance, replicas
 from sslzoo.data import describe
-from sslzoo.evaluators.report import Row, markdown, table
+from sslzoo.evaluators.report import markdown, note
 from sslzoo.export import export, lines, refuse_existing, write_card, write_projector
-from sslzoo.files import reason, replacing
+from sslzoo.files import reason
 from sslzoo.index import write_index
-from sslzoo.model import SSLModel
-from sslzoo.monitors import Excess, Throughput
 from sslzoo.plan import Plan
+from sslzoo.runner import Result, train_blocks, train_whole
 from sslzoo.runs import Run
-from sslzoo.tracking import JsonLines, MLflow, TensorBoard
-from sslzoo.train import EpochLine, train
+from sslzoo.tracking import MLflow
 
 # Where and how a run goes, not what it is.
 PLACES = ("resume", "extend", "change", "overwrite", "preview", "runs", "export_to", "evaluate", "name", "mlflow")
 PLACES += ("keep_projector", "checkpoint_steps", "checkpoint_minutes", "keep_checkpoints", "cache", "data_service")
-
-
-@dataclass
-class Result:
-    """What a pretraining gave: the trained model, its folders and plan, the verdict, and the scores where measured."""
-
-    model: SSLModel
-    run: Path
-    plan: Plan
-    exported: Path | None = None
-    verdict: str = ""
-    scores: list[Row] = field(default_factory=list)
 
 
 def pretrain(
@@ -152,7 +135,7 @@ def pretrain(
     if exported and not resume:
         refuse_existing(exported, overwrite)
     folder = Path(runs) / plan.name
-    train_all = _train_blocks if layerwise else _train_whole
+    train_all = train_blocks if layerwise else train_whole
     if not replicas.is_chief(spread):
         return _follow(plan, train_all, folder)
     tracker = MLflow(folder, plan.name, plan.settings, exported) if mlflow else contextlib.nullcontext()
@@ -168,7 +151,9 @@ def pretrain(
         if facts and keep_projector:
             _keep_projector(result, exported)
         if facts and result.scores:
-            scores = {"scores": [row.as_dict() for row in result.scores], "scores_markdown": markdown(result.scores)}
+            judged_on = note(plan.judged.train.labels, plan.judged.test.labels)
+            scores = {"scores": [row.as_dict() for row in result.scores], "judged on": judged_on}
+            scores["scores_markdown"] = markdown(result.scores)
             write_card(exported, facts | scores)
         if facts:
             write_index(exported.parent)
@@ -196,67 +181,12 @@ def _follow(plan: Plan, train_all: Callable, folder: Path) -> Result:
         return train_all(plan, model, folder, [], judge=False)
 
 
-def _train_whole(plan: Plan, model: SSLModel, folder: Path, trackers: list, judge: bool) -> Result:
-    result = _train(plan, model, folder, trackers)
-    if judge:
-        encoders = {"trained": plan.encoder(model), "untrained": plan.untrained}
-        result.scores = evaluation.score(encoders, plan.splits, plan.size)
-    return result
-
-
-def _train_blocks(plan: Plan, model: SSLModel, folder: Path, trackers: list, judge: bool) -> Result:
-    """Block after block; the scores of each stay in stages.json, so that a resumed run need not judge again."""
-    kept = folder / "stages.json"
-    scores = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
-    for stage, (block, grown) in enumerate(plan.stages(model)):
-        print(f"stage {stage + 1}: {block}")
-        result = _train(plan, grown, folder, trackers, stage)
-        if judge and block not in scores:
-            features = layerwise.pooled(plan.encoder(grown), plan.untrained.output_shape[-1])
-            rows = evaluation.score({f"up to {block}": features}, plan.splits, plan.size, raw_pixels=False)
-            scores[block] = [row.as_dict() for row in rows]
-            with replacing(kept) as beside:
-                beside.write_text(json.dumps(scores, indent=2) + "\n", "utf-8")
-    if judge:
-        baselines = evaluation.score({"untrained": plan.untrained}, plan.splits, plan.size)
-        result.scores = [Row(**row) for rows in scores.values() for row in rows] + baselines
-        print(table(result.scores))
-    return result
-
-
-def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int = 0) -> Result:
-    """Trains in the run folder, from its newest checkpoint if there is one, and says whether it learned."""
-    epochs, steps = plan.settings["epochs"], plan.steps
-    stages = len(layerwise.blocks(plan.untrained)) if plan.settings["layerwise"] else 1
-    health, throughput = plan.health(model), Throughput(plan.settings["batch_size"], stages * epochs, steps)
-    callbacks = []
-    if replicas.is_chief(plan.strategy):
-        callbacks = [throughput, health, Excess(plan.settings["batch_size"]), *plan.online_knn(model), *trackers]
-        callbacks += [EpochLine(stages * epochs), *_records(folder, stage * epochs * steps)]
-    train(
-        model,
-        lambda start, stop, **share: throughput.watch(plan.batches(start, stop, **share)),
-        epochs,
-        steps,
-        Checkpoints(model, folder / "checkpoints" / (f"stage{stage + 1}" if stages > 1 else ""), **plan.checkpoints),
-        callbacks,
-        epochs_before=stage * epochs,
-    )
-    verdict = health.judge()
-    print(f"verdict: {verdict}")
-    return Result(model, folder, plan, verdict=verdict)
-
-
-def _records(folder: Path, steps_before: int) -> list:
-    """What keeps the figures of a run in its folder."""
-    sheet = folder / "views.png"
-    return [JsonLines(folder / "metrics.jsonl", steps_before), TensorBoard(folder / "events", sheet, steps_before)]
-
-
 def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
     """Exports the trained encoder; returns what its card tells."""
     few = next(evaluation.images(plan.train_set, plan.size, batch_size=min(8, len(plan.train_set))))
-    facts = export(plan.encoder(result.model), path, few, _facts(plan, result), overwrite)
+    facts = export(result.encoder, path, few, _facts(plan, result), overwrite)
+    facts["untrained"] = baseline.keep(result.untrained, path, plan.start)
+    write_card(path, facts)
     result.exported = path
     print(f"exported to {path}; largest difference when loaded again:", lines(facts["loads"]), sep="\n")
     return facts

@@ -14,8 +14,27 @@ import tensorflow as tf
 from sslzoo.files import replacing
 
 
-class JsonLines(keras.callbacks.Callback):
-    """One line an epoch in a JSON Lines file: epoch, step and every figure of the logs.
+class Recorder(keras.callbacks.Callback):
+    """Keeps the figures of each epoch.
+
+    Args:
+        steps_before: steps of earlier stages of the run.
+    """
+
+    def __init__(self, steps_before: int = 0):
+        super().__init__()
+        self.steps_before = steps_before
+
+    def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
+        """Keeps the figures after an epoch, counted from 1; epoch 0 is the start, before the first step."""
+        raise NotImplementedError
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.record(epoch + 1, self.steps_before + self.model.steps_done, logs)
+
+
+class JsonLines(Recorder):
+    """One line for each epoch in a JSON Lines file: epoch, step and all figures.
 
     Lines of epochs that a resumed run does again are dropped first.
 
@@ -25,21 +44,25 @@ class JsonLines(keras.callbacks.Callback):
     """
 
     def __init__(self, path: Path, steps_before: int = 0):
-        super().__init__()
-        self.path, self.steps_before = Path(path), steps_before
+        super().__init__(steps_before)
+        self.path = Path(path)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._drop_from(epoch + 1)
+
+    def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
+        if epoch == 0:
+            self._drop_from(0)
+        line = {"epoch": epoch, "step": step, **{name: _plain(value) for name, value in figures.items()}}
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _drop_from(self, epoch: int) -> None:
         lines = self.path.read_text("utf-8").splitlines() if self.path.exists() else []
-        kept = [line for line in lines if _epoch_of(line) < epoch + 1]
+        kept = [line for line in lines if _epoch_of(line) < epoch]
         if len(kept) < len(lines):
             with replacing(self.path) as beside:
                 beside.write_text("".join(line + "\n" for line in kept), "utf-8")
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        figures = {name: _plain(value) for name, value in logs.items()}
-        record = {"epoch": epoch + 1, "step": self.steps_before + self.model.steps_done, **figures}
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
 
 
 def _epoch_of(line: str) -> float:
@@ -50,8 +73,8 @@ def _epoch_of(line: str) -> float:
         return math.inf
 
 
-class TensorBoard(keras.callbacks.Callback):
-    """Scalars an epoch, and the contact sheet of the views once.
+class TensorBoard(Recorder):
+    """Scalars of each epoch, and the contact sheet of the views once.
 
     Args:
         folder: of the event files.
@@ -60,21 +83,20 @@ class TensorBoard(keras.callbacks.Callback):
     """
 
     def __init__(self, folder: Path, sheet: Path | None = None, steps_before: int = 0):
-        super().__init__()
-        self.steps_before = steps_before
+        super().__init__(steps_before)
         self.writer = tf.summary.create_file_writer(str(folder))
         if sheet and sheet.exists():
             with self.writer.as_default(0):
                 tf.summary.image("views", tf.io.decode_png(sheet.read_bytes(), channels=3)[None])
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        with self.writer.as_default(self.steps_before + self.model.steps_done):
-            for name, value in logs.items():
+    def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
+        with self.writer.as_default(step):
+            for name, value in figures.items():
                 tf.summary.scalar(name, value)
         self.writer.flush()
 
 
-class MLflow(keras.callbacks.Callback):
+class MLflow(Recorder):
     """Mirrors a run folder in MLflow: parameters, the figures of each epoch, files and exported encoder at the end.
 
     A context manager around all that belongs to the run, and a callback of the training in it. Within another run, such
@@ -130,8 +152,8 @@ class MLflow(keras.callbacks.Callback):
         )
         return note["run"] if found else None
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self.log(logs, step=epoch + 1)
+    def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
+        self.log(figures, step=epoch)
 
     def log(self, figures: dict[str, float | None], step: int | None = None) -> None:
         """Metrics of the run; those that are None or not finite are left out."""

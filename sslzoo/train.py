@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 import keras
 import tensorflow as tf
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from sslzoo import replicas
 from sslzoo.checkpoints import Checkpoints
 from sslzoo.diagnosis import diagnose
+from sslzoo.tracking import Recorder
 
 
 class Diverged(ValueError):
@@ -68,13 +69,13 @@ class Interrupts(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-class EpochLine(keras.callbacks.Callback):
-    """One line an epoch for whoever watches, or reads the log afterwards."""
+class EpochLine(Recorder):
+    """Prints one line for each epoch."""
 
     SHOWN = {
         "loss": "loss {:.3f}",
         "knn": "k-NN {:.1%}",
-        "rank": "rank {:.1f}",
+        "rank": "rank {:.0f}",
         "contrast_accuracy": "other view found {:.0%}",
         "images_per_second": "{:.0f} images/s",
         "data_wait": "data wait {:.0%}",
@@ -84,9 +85,9 @@ class EpochLine(keras.callbacks.Callback):
         super().__init__()
         self.epochs = epochs
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        figures = [form.format(logs[name]) for name, form in self.SHOWN.items() if name in logs]
-        tqdm.write(f"epoch {epoch + 1}/{self.epochs}  " + "  ".join(figures))
+    def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
+        shown = [form.format(figures[name]) for name, form in self.SHOWN.items() if name in figures]
+        tqdm.write(f"epoch {epoch}/{self.epochs}  " + "  ".join(shown))
 
 
 def train(

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from sslzoo.evaluators import linear
+from sslzoo.evaluators.bootstrap import paired_difference
 from sslzoo.evaluators.clustering import clustering, scores
 from sslzoo.evaluators.knn import CHUNK, knn, vote
 from sslzoo.evaluators.linear import label_subset, linear_probe, linear_probes, standardize
-from sslzoo.evaluators.report import Row, judge, markdown, table
+from sslzoo.evaluators.remember import remembered
+from sslzoo.evaluators.report import Row, judge, markdown, note, table
 
 
 def blobs(images, classes=3, width=6, spread=0.3, seed=0):
@@ -232,18 +234,74 @@ def test_clustering_without_labels_must_know_how_many():
         clustering(TRAIN_X)
 
 
-SETS = {"trained": (TRAIN_X, TEST_X), "raw pixels": (NOISY_X, blobs(90, spread=2.5, seed=1)[0])}
+RNG = np.random.default_rng(0)
+SETS = {"trained": [(TRAIN_X, TEST_X)], "raw pixels": [(NOISY_X, blobs(90, spread=2.5, seed=1)[0])]}
 
 
-def test_every_set_of_features_gets_every_score_one_after_the_other():
-    judged = judge(SETS, TRAIN_Y, TEST_Y, fractions=(0.1, 1.0), seeds=2)
-    first = next(judged)
-    assert (first.metric, first.features) == ("linear probe, 10 % of the labels", "trained")
-    rows = [first, *judged]
-    assert [row.metric for row in rows[:8]] == [row.metric for row in rows[8:]]
+def test_every_set_of_features_gets_every_score_and_gains_where_images_answer():
+    rows, scores = judge(SETS, TRAIN_Y, TEST_Y, fractions=(0.1, 1.0), seeds=2)
+    assert (rows[0].metric, rows[0].features) == ("linear probe, 30 labels (10 %)", "trained")
+    assert [row.key for row in rows[:8]] == [row.key for row in rows[8:]]
     assert {row.features for row in rows} == set(SETS)
     assert rows[2].mean == knn(TRAIN_X, TRAIN_Y, TEST_X, TEST_Y)
     assert json.loads(json.dumps([row.as_dict() for row in rows]))[0]["std"] == rows[0].std
+    assert [Row(**row.as_dict()) for row in rows] == rows
+    right = [scores[name][0][2].answers for name in SETS]
+    assert rows[2].gains == {"raw pixels": paired_difference(*right)}
+    assert not any(row.gains for row in rows[8:])
+
+
+def test_the_baseline_of_several_encoders_is_their_mean_and_deviation():
+    noise = [(RNG.normal(size=TRAIN_X.shape), RNG.normal(size=TEST_X.shape)) for _ in range(3)]
+    rows, scores = judge({"trained": [(TRAIN_X, TEST_X)], "untrained": noise}, TRAIN_Y, TEST_Y, metrics=("knn",))
+    means = [one[0].mean for one in scores["untrained"]]
+    assert (rows[1].mean, rows[1].std) == pytest.approx((np.mean(means), np.std(means, ddof=1)))
+    assert rows[0].gains["untrained"].mean == pytest.approx(rows[0].mean - np.mean(means), abs=1e-6)
+
+
+def test_equal_features_gain_nothing_and_noise_gains_nothing_measurable():
+    sets = {"trained": [(TRAIN_X, TEST_X)], "same": [(TRAIN_X, TEST_X)]}
+    rows = judge(sets, TRAIN_Y, TEST_Y, fractions=(0.1, 1.0))[0]
+    assert {row.gains["same"] for row in rows if row.gains} == {(0, 0, 0)}
+    assert all(row.better("same") is None for row in rows)
+
+
+def test_a_share_of_labels_is_named_as_it_was_used_and_no_share_comes_twice():
+    few = np.concatenate([np.flatnonzero(TRAIN_Y == label)[:4] for label in np.unique(TRAIN_Y)])
+    part = {"trained": [(TRAIN_X[few], TEST_X)]}
+    rows = judge(part, TRAIN_Y[few], TEST_Y, metrics=("linear",), fractions=(0.01, 0.1, 1.0))[0]
+    assert [row.metric for row in rows] == ["linear probe, 3 labels (25 %)", "linear probe, all 12 labels"]
+
+
+def test_the_note_has_chance_the_largest_class_and_what_is_missing():
+    said = note([0, 0, 0, 1, 2], [0, 1, 1, 3])
+    for part in ("5 labelled training images, 4 test images", "one test image is 25 points", "chance 33.3 %"):
+        assert part in said
+    assert "always the largest class 25.0 %" in said
+    assert "classes 3 have no training images" in said and "classes 2 have no test images" in said
+
+
+def test_scores_of_the_same_inputs_are_remembered(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSLZOO_CACHE", str(tmp_path))
+    made, scores = [], judge(SETS, TRAIN_Y, TEST_Y, seeds=2)[1]["raw pixels"][0]
+
+    def make():
+        made.append(1)
+        return scores
+
+    for _ in range(2):
+        found = remembered((TRAIN_X, {"seeds": 2}), make)
+    assert len(made) == 1
+    assert [one._replace(answers=None) for one in found] == [one._replace(answers=None) for one in scores]
+    for one, two in zip(found, scores, strict=True):
+        np.testing.assert_array_equal(one.answers, two.answers)
+    remembered((TRAIN_X, {"seeds": 3}), make)
+    remembered((TRAIN_X + 1, {"seeds": 2}), make)
+    assert len(made) == 3
+    next((tmp_path / "scores").glob("*.npz")).write_bytes(b"half")
+    for _ in range(3):
+        remembered((TRAIN_X, {"seeds": 2}), make)
+    assert len(made) <= 4
 
 
 def test_without_labels_the_message_says_what_works_and_it_does():
@@ -252,7 +310,7 @@ def test_without_labels_the_message_says_what_works_and_it_does():
     assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match="give clusters"):
         judge(SETS, metrics=("clustering",))
-    rows = list(judge(SETS, metrics=("clustering",), clusters=3))
+    rows = judge(SETS, metrics=("clustering",), clusters=3)[0]
     assert [row.metric for row in rows[:2]] == [
         "k-means, silhouette",
         "k-means, Davies-Bouldin (lower is better)",
@@ -269,7 +327,7 @@ ROWS = [
 ]
 
 
-def test_the_table_sets_the_baselines_beside():
+def test_the_table_has_a_column_for_each_baseline():
     assert table(ROWS).splitlines() == [
         "metric        trained        raw pixels",
         "linear probe  91.2 +- 0.5 %  84.0 %",
@@ -281,3 +339,13 @@ def test_the_table_sets_the_baselines_beside():
         "| linear probe | 91.2 +- 0.5 % | 84.0 % |",
         "| silhouette | 0.500 | - |",
     ]
+
+
+def test_a_gain_whose_interval_excludes_zero_is_bold():
+    gains = {"untrained": (0.021, 0.011, 0.032), "raw pixels": (0.004, -0.006, 0.015)}
+    lower = {"untrained": (-0.25, -0.5, -0.125)}
+    rows = [Row("k-NN", "trained", 0.9, percent=True, gains=gains), Row("error (lower is better)", "trained", 0.5)]
+    assert markdown(rows).splitlines()[2] == "| k-NN | 90.0 % | **+2.1 [+1.1, +3.2]** | +0.4 [-0.6, +1.5] |"
+    assert rows[0].better("untrained") is True and rows[0].better("raw pixels") is None
+    assert Row("error (lower is better)", "trained", 0.5, gains=lower).better("untrained") is True
+    assert str(Row("rank", "trained", 36.7, whole=True)) == "37"

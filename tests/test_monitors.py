@@ -1,6 +1,7 @@
 """Label-free figures and their verdict, against closed forms."""
 
 import math
+import re
 import time
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from sslzoo import monitors
+from sslzoo.verdict import Snapshot, verdict
 
 RNG = np.random.default_rng(0)
 
@@ -50,28 +52,55 @@ def test_excess_over_the_baseline_is_zero_for_random_directions():
     assert monitors.health(*z, temperature=0.5)["nt_xent_excess"] == pytest.approx(0, abs=0.03)
 
 
+def snapshot(z_a, z_b, right=None):
+    figures = monitors.health(z_a, z_b, 0.5) | ({} if right is None else {"knn": float(np.mean(right))})
+    hits = np.argmax(unit(z_a) @ unit(z_b).T, axis=1) == np.arange(len(z_a))
+    return Snapshot(figures, hits, right, z_a.shape[1])
+
+
+def unit(z):
+    return z / np.linalg.norm(z, axis=1, keepdims=True)
+
+
+BASE = RNG.normal(size=(256, 64))
+RANDOM = (BASE, RNG.normal(size=BASE.shape))
+LEARNED = (BASE, BASE + 0.3 * RNG.normal(size=BASE.shape))
+POINT = (np.ones((256, 64)) + 0.001 * BASE, np.ones((256, 64)) + 0.001 * BASE[::-1])
+LINE = (np.outer(BASE[:, 0], np.ones(64)),) * 2
+FEW, MANY = np.arange(1000) % 10 < 3, np.arange(1000) % 10 < 6  # right for 30 % and for 60 % of the images
+
+
 @pytest.mark.parametrize(
-    "name, words",
+    "start, end, words",
     [
-        ("learned", "learning: rank"),
-        ("random", "not learning yet"),
-        ("point", "collapsing: all embeddings point one way"),
-        ("line", "collapsing: rank 1 of 64"),
-        ("nan", "diverged"),
+        (RANDOM, LEARNED, "learning: other view found among 256 in 100.0 % "),
+        (RANDOM, RANDOM, "no measurable gain over the untrained encoder: .*raise the learning rate"),
+        (LEARNED, RANDOM, "worse than the untrained encoder: .*sslzoo views"),
+        (RANDOM, POINT, "collapsing: all embeddings point one way"),
+        (RANDOM, LINE, "collapsing: rank 1 of 64"),
+        (POINT, POINT, "no measurable gain"),
+        (LINE, LINE, "no measurable gain"),
+        ((*RANDOM, FEW), (*LEARNED, MANY), r"learning: k-NN 60.0 % \(start 30.0 %, gain \+30.0 \[\+2"),
+        ((*RANDOM, FEW), (*LEARNED, FEW), "no measurable gain .*the objective is learned"),
+        ((*RANDOM, MANY), (*LEARNED, FEW), "worse than the untrained encoder: k-NN 30.0 %"),
     ],
 )
-def test_the_verdict_is_in_words(name, words):
-    base = RNG.normal(size=(256, 64))
-    z_a, z_b = {
-        "learned": (base, base + 0.3 * RNG.normal(size=base.shape)),
-        "random": (base, RNG.normal(size=base.shape)),
-        "point": (np.ones((256, 64)) + 0.001 * base, np.ones((256, 64)) + 0.001 * base[::-1]),
-        "line": (np.outer(base[:, 0], np.ones(64)), np.outer(base[:, 0], np.ones(64))),
-        "nan": (base, base),
-    }[name]
-    figures = monitors.health(z_a, z_b, 0.5)
-    figures |= {"spread": math.nan} if name == "nan" else {}
-    assert monitors.verdict(figures, 256, 64).startswith(words)
+def test_the_verdict_is_about_the_gain_over_the_start(start, end, words):
+    found = verdict(snapshot(*start), snapshot(*end))
+    assert re.match(words, found), found
+    assert "\n" not in found
+
+
+def test_a_gain_of_one_image_in_a_thousand_is_not_measurable():
+    more = FEW.copy()
+    more[np.flatnonzero(~FEW)[0]] = True
+    assert verdict(snapshot(*RANDOM, FEW), snapshot(*RANDOM, more)).startswith("no measurable gain")
+
+
+def test_figures_that_are_not_finite_have_diverged():
+    end = snapshot(*LEARNED)
+    end.figures["spread"] = math.nan
+    assert verdict(snapshot(*RANDOM), end).startswith("diverged")
 
 
 def test_waiting_for_data_is_measured_and_working_is_not():

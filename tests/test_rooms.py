@@ -40,7 +40,9 @@ MAY_IMPORT = {
     "miniatures": {"catalog", "knobs", "methods", "encoders", "views"},
     "microbatch": NOTHING,
     "layerwise": {"decoders"},
-    "monitors": {"evaluators", "losses"},
+    "norms": NOTHING,
+    "verdict": {"evaluators"},
+    "monitors": {"evaluators", "losses", "norms", "tracking", "verdict"},
     "runs": {"files"},
     "tracking": {"files"},
     "export": {"files", "taps"},
@@ -52,20 +54,21 @@ MAY_IMPORT = {
     "corruptions": NOTHING,
     "checkpoints": {"files"},
     "diagnosis": {"checkpoints", "files", "replicas"},
-    "train": {"checkpoints", "diagnosis", "replicas"},
-    "evaluation": {"data", "evaluators", "export", "files", "views"},
+    "train": {"checkpoints", "diagnosis", "replicas", "tracking"},
+    "baseline": {"encoders", "export", "files", "norms"},
+    "evaluation": {"baseline", "data", "evaluators", "export", "files", "views"},
     "formats": {"data", "evaluation", "export", "files", "knobs"},
     "weights": {"encoders", "export", "formats", "provenance"},
     "sklearn": {"export"},
     "embedding": {"data", "evaluation", "export", "files"},
     "comparison": {"data", "evaluation", "evaluators", "export"},
     "report": {
-        *{"data", "evaluation", "evaluators", "export", "files", "plots", "provenance", "views"},
+        *{"baseline", "data", "evaluation", "evaluators", "export", "files", "plots", "provenance", "views"},
         *{"corruptions", "finetuning", "losses", "maps", "scenes", "taps"},
     },
     "tune": {"catalog", "evaluation", "evaluators", "export", "files", "knobs", "plots", "runs", "tracking"},
 }
-ANYTHING = {"plan", "pretraining", "sweep", "__main__", "__init__", "doctor"}
+ANYTHING = {"plan", "pretraining", "runner", "sweep", "__main__", "__init__", "doctor"}
 
 
 def room(path: Path) -> str:

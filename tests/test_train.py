@@ -239,4 +239,4 @@ def test_a_finished_run_is_extended_and_another_number_of_devices_may_go_on(tmp_
     extended = sslzoo.pretrain("simclr", "digits", "mlp", epochs=3, extend=True, strategy="mirrored", **knobs)
     assert extended.model.steps_done == 6
     lines = [json.loads(line) for line in (extended.run / "metrics.jsonl").read_text().splitlines()]
-    assert [(line["epoch"], line["step"]) for line in lines] == [(1, 2), (2, 4), (3, 6)]
+    assert [(line["epoch"], line["step"]) for line in lines] == [(0, 0), (1, 2), (2, 4), (3, 6)]

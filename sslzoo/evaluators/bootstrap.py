@@ -1,12 +1,16 @@
 """Bootstrap: whether one encoder is better than another, or was lucky with these test images."""
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+DISTINCT = 64  # distinct differences up to which drawing images is drawing how many there are of each
+LABEL_DRAWS = 500  # resamplings of the label draws
+
 
 class Difference(NamedTuple):
-    """A difference of accuracies and its interval."""
+    """A difference of two scores and its interval."""
 
     mean: float
     low: float
@@ -17,31 +21,72 @@ class Difference(NamedTuple):
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """Whether the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 
 def paired_difference(one, other, level: float = 0.95, draws: int = 5000, seed: int = 0) -> Difference:
-    """How much more often `one` is right than `other` on the same images, with a percentile bootstrap interval.
+    """Mean difference of two scores of the same images, with a percentile bootstrap interval.
 
-    Images are drawn with replacement, both answers of an image together (Efron and Tibshirani 1993, chapter 13): what
-    both find hard cancels out, which makes the interval narrower than those of the two accuracies apart.
+    Images are drawn with replacement, both values of an image together (Efron and Tibshirani 1993, chapter 13): what
+    both find hard cancels out, which makes the interval narrower than those of the two means apart. With several draws
+    of the labels, draws and images are resampled independently of each other (Owen 2007, arXiv 0712.1111).
 
     Args:
-        one, other: right or not, bool (images,), the same images in the same order.
+        one, other: a value for each image, such as right or not: (images,), or (draws of the labels, images), with the
+            same images and draws in the same order.
         level: of the interval.
         draws: bootstrap samples.
-        seed: of the draws.
+        seed: of the bootstrap.
 
     Raises:
         ValueError: other numbers of images, or none.
     """
     one, other = np.asarray(one, "float64"), np.asarray(other, "float64")
-    if one.shape != other.shape or one.ndim != 1 or not one.size:
+    if one.shape != other.shape or one.ndim not in (1, 2) or not one.size:
         raise ValueError(f"both must answer for the same images: {one.shape} and {other.shape}")
-    gains = np.array([np.sum(one < other), np.sum(one == other), np.sum(one > other)])
-    # An image gives -1, 0 or 1, so that drawing images is drawing how many of each kind there are.
-    drawn = np.random.default_rng(seed).multinomial(len(one), gains / len(one), size=draws)
-    means = (drawn[:, 2] - drawn[:, 0]) / len(one)
+    difference, random = np.atleast_2d(one - other), np.random.default_rng(seed)
+    if len(difference) == 1:
+        means = _means(difference[0], draws, random)
+    else:
+        chosen = random.integers(0, len(difference), (LABEL_DRAWS, len(difference)))
+        means = np.concatenate(
+            [_means(difference[rows].mean(0), max(1, draws // LABEL_DRAWS), random) for rows in chosen]
+        )
+    return _interval(float(np.mean(difference)), means, level)
+
+
+def difference_of(
+    statistic: Callable[[np.ndarray], float],
+    one: np.ndarray,
+    others: Sequence[np.ndarray],
+    level: float = 0.95,
+    draws: int = 200,
+    seed: int = 0,
+) -> Difference:
+    """Difference of a statistic that is no mean over images, such as the adjusted Rand index.
+
+    Args:
+        statistic: rows of an array -> number.
+        one: what the statistic looks at, a row for each image.
+        others: the same of the encoders compared with; their statistics are averaged.
+        level, draws, seed: as of `paired_difference`.
+    """
+    random, found = np.random.default_rng(seed), []
+    for draw in range(draws + 1):
+        rows = random.integers(0, len(one), len(one)) if draw else np.arange(len(one))
+        found.append(statistic(one[rows]) - np.mean([statistic(other[rows]) for other in others]))
+    return _interval(float(found[0]), np.array(found[1:]), level)
+
+
+def _means(values: np.ndarray, draws: int, random: np.random.Generator) -> np.ndarray:
+    """Means of `draws` resamplings of the values."""
+    kinds, counts = np.unique(values, return_counts=True)
+    if len(kinds) > DISTINCT:
+        kinds, counts, draws = values, np.ones(len(values)), min(draws, 1000)
+    return random.multinomial(len(values), counts / counts.sum(), size=draws) @ kinds / len(values)
+
+
+def _interval(mean: float, means: np.ndarray, level: float) -> Difference:
     tail = (1 - level) / 2
-    return Difference(float(np.mean(one - other)), *map(float, np.quantile(means, [tail, 1 - tail])))
+    return Difference(mean, *map(float, np.quantile(means, [tail, 1 - tail])))

@@ -24,6 +24,11 @@ def knn(train_x, train_y, test_x, test_y, k: int = 20, temperature: float = 0.07
     return float(np.mean(vote(train_x, train_y, test_x, k, temperature) == test_y))
 
 
+def leave_one_out(features: np.ndarray, labels: np.ndarray, k: int = 20, temperature: float = 0.07) -> np.ndarray:
+    """The class of each image by `vote` of all other images: labels (images,)."""
+    return _voted(features, labels, features, min(k, len(features) - 1), temperature, own=True)
+
+
 def vote(
     bank: np.ndarray, labels: np.ndarray, queries: np.ndarray, k: int = 20, temperature: float = 0.07
 ) -> np.ndarray:
@@ -38,15 +43,22 @@ def vote(
     Returns:
         Labels (queries,).
     """
+    return _voted(bank, labels, queries, min(k, len(bank)), temperature, own=False)
+
+
+def _voted(bank, labels, queries, k, temperature, own):
+    """Labels (queries,); with `own`, query i is row i of the bank and has no vote for itself."""
     if k < 1 or temperature <= 0:
         raise ValueError(f"k and temperature must be positive, not {k} and {temperature}")
-    k = min(k, len(bank))
     classes, numbers = np.unique(labels, return_inverse=True)
     bank, queries = unit_length(bank), unit_length(queries)
-    chunks = [queries[start : start + CHUNK] for start in range(0, len(queries), CHUNK)]
-    return classes[
-        np.concatenate([_winners(chunk @ bank.T, numbers, len(classes), k, temperature) for chunk in chunks])
-    ]
+    winners = []
+    for start in range(0, len(queries), CHUNK):
+        similarity = queries[start : start + CHUNK] @ bank.T
+        if own:
+            similarity[np.arange(len(similarity)), start + np.arange(len(similarity))] = -np.inf
+        winners.append(_winners(similarity, numbers, len(classes), k, temperature))
+    return classes[np.concatenate(winners)]
 
 
 def _winners(similarity, numbers, classes, k, temperature):

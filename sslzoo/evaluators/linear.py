@@ -134,3 +134,13 @@ def _accuracy(train_x, test_x, train_y, test_y, fraction, seed):
 def _spread(data, fraction, seeds):
     scores = [_accuracy(*data, fraction, seed) for seed in range(seeds)]
     return float(np.mean(scores)), float(np.std(scores, ddof=1)) if seeds > 1 else None
+
+
+def linear_answers(train_x, train_y, test_x, test_y, fraction: float = 1.0, seeds: int = 5) -> np.ndarray:
+    """Whether the probe is right for each test image, in each draw of the labels: bool (draws, images)."""
+    train_x, test_x, train_y, test_y = _prepared(train_x, train_y, test_x, test_y)
+    answers = []
+    for seed in range(seeds if fraction < 1 else 1):
+        rows = label_subset(train_y, fraction, seed)
+        answers.append(fit(train_x[rows], train_y[rows], seed).predict(test_x) == test_y)
+    return np.array(answers)

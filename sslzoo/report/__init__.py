@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 from tqdm import tqdm
 
-from sslzoo import evaluation, provenance
+from sslzoo import baseline, evaluation, provenance
 from sslzoo.data import describe
 from sslzoo.export import read_projector
 from sslzoo.files import replacing
@@ -46,9 +46,11 @@ def report(
     """
     if images < 50:
         raise ValueError(f"a report on {images} images says nothing: take 50 or more")
-    encoders, splits, size = evaluation.prepare(encoder, data, untrained, image_size)
+    subject = evaluation.prepare(encoder, data, untrained, image_size)
+    encoders = dict(zip((TRAINED, UNTRAINED), (models[0] for models in subject.columns.values()), strict=True))
     name = encoder.name if isinstance(encoder, keras.Model) else Path(encoder).name
-    study, began = Study(encoders, splits, size, images, _projectors(encoder)), time.perf_counter()
+    study = Study(encoders, subject.data, subject.size, images, _projectors(encoder))
+    began = time.perf_counter()
     chapters = _chapters(study)
     folder = Path(out or f"reports/{name}")
     _write(folder, _facts(name, study, time.perf_counter() - began), chapters)
@@ -63,7 +65,7 @@ def _projectors(encoder: keras.Model | str | Path) -> dict[str, keras.Model]:
     """That of an exported encoder if it was kept, and the same with new weights."""
     if isinstance(encoder, keras.Model) or not (projector := read_projector(encoder)):
         return {}
-    return {TRAINED: projector, UNTRAINED: evaluation.fresh(projector)}
+    return {TRAINED: projector, UNTRAINED: baseline.fresh(projector)}
 
 
 def _chapters(study: Study) -> list[Chapter]:

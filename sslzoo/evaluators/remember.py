@@ -1,0 +1,63 @@
+"""Scores kept in a cache folder: those of raw inputs are the same for all encoders judged on the same data."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from sslzoo.evaluators.report import Scored
+
+
+def folder() -> Path:
+    """The cache folder: SSLZOO_CACHE, or else ~/.cache/sslzoo."""
+    return Path(os.environ.get("SSLZOO_CACHE") or Path.home() / ".cache" / "sslzoo")
+
+
+def remembered(inputs: Iterable, make: Callable[[], list[Scored]]) -> list[Scored]:
+    """What `make()` returns, read from the cache folder if it was made of the same inputs by the same code before.
+
+    Args:
+        inputs: all that the scores depend on: arrays, and values whose `repr` tells them apart.
+        make: computes the scores.
+    """
+    file = folder() / "scores" / f"{_digest(inputs)}.npz"
+    if (kept := _read(file)) is not None:
+        return kept
+    scores = make()
+    with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
+        _write(file, scores)
+    return scores
+
+
+def _digest(inputs: Iterable) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for value in inputs:
+        digest.update(np.ascontiguousarray(value) if isinstance(value, np.ndarray) else repr(value).encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _read(file: Path) -> list[Scored] | None:
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            told = json.loads(str(kept["scores"]))
+            return [Scored(**one, answers=kept.get(f"answers{number}")) for number, one in enumerate(told)]
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        return None  # none is there, or it is damaged
+
+
+def _write(file: Path, scores: list[Scored]) -> None:
+    told = [{name: value for name, value in one._asdict().items() if name != "answers"} for one in scores]
+    arrays = {f"answers{number}": one.answers for number, one in enumerate(scores) if one.answers is not None}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.stem}.{os.getpid()}.npz")
+    try:
+        np.savez_compressed(beside, scores=json.dumps(told), **arrays)
+        os.replace(beside, file)
+    finally:
+        beside.unlink(missing_ok=True)

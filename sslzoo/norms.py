@@ -1,0 +1,113 @@
+"""BatchNorm statistics that belong to the weights: means over given batches, not what a training happened to leave."""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+
+def norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
+    """Every BatchNorm of a model, nested ones included."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+class Calibration:
+    """Sets the moving statistics of a model's BatchNorm layers to their means over batches (PreciseBN).
+
+    Moving averages lag behind the weights: an untrained network has mean 0 and variance 1, and after a short training
+    the averages still mix statistics of earlier weights. Two networks are compared fairly only if the statistics of
+    both are computed alike (Wu and Johnson 2021, arXiv 2105.07576, section 3).
+
+    Args:
+        model: the model whose BatchNorm layers are set.
+        forward: batch -> outputs, in training mode; `model(batch, training=True)` if not given. A BatchNorm layer that
+            is not called by it, or called in inference mode, keeps its statistics.
+    """
+
+    def __init__(self, model: keras.Model, forward: Callable[[Any], Any] | None = None):
+        self.model, self.norms = model, norms(model)
+        forward = forward or (lambda batch: model(batch, training=True))
+
+        def statistics_only(batch) -> None:
+            forward(batch)
+
+        self.forward = tf.function(statistics_only)
+
+    def __bool__(self) -> bool:
+        return bool(self.norms)
+
+    def calibrate(self, batches: Iterable) -> None:
+        """Sets the statistics; all other state of the model stays as it is.
+
+        Args:
+            batches: what `forward` takes, at least one.
+        """
+        if not self.norms:
+            return
+        momenta = [norm.momentum for norm in self.norms for _ in range(2)]
+        before, other = self._values(), _state(self.model)
+        kept, sums, count = None, 0.0, 0
+        for batch in batches:
+            found = self._after(batch, 0.0)
+            if kept is None:
+                kept = [_kept(a, b, m) for a, b, m in zip(self._after(batch, 1.0), found, momenta, strict=True)]
+            sums, count = [total + one for total, one in zip(sums or [0.0] * len(found), found, strict=True)], count + 1
+        _restore(other)
+        means = zip(before, sums, kept, strict=True)
+        self._assign([old if share == 1 else total / count / (1 - share) for old, total, share in means])
+
+    @contextlib.contextmanager
+    def calibrated(self, batches: Iterable) -> Iterator[None]:
+        """Within, the statistics are those of `calibrate`; afterwards they are bitwise what they were before."""
+        with self.preserved():
+            self.calibrate(batches)
+            yield
+
+    @contextlib.contextmanager
+    def preserved(self) -> Iterator[None]:
+        """Afterwards the statistics are bitwise what they were before."""
+        before = self._values()
+        try:
+            yield
+        finally:
+            self._assign(before)
+
+    @property
+    def _statistics(self) -> list[keras.Variable]:
+        return [variable for norm in self.norms for variable in (norm.moving_mean, norm.moving_variance)]
+
+    def _values(self) -> list[np.ndarray]:
+        return [ops.convert_to_numpy(variable) for variable in self._statistics]
+
+    def _assign(self, values: list[np.ndarray]) -> None:
+        for variable, value in zip(self._statistics, values, strict=True):
+            variable.assign(ops.cast(value, variable.dtype))
+
+    def _after(self, batch, start: float) -> list[np.ndarray]:
+        """The statistics after a pass over a batch that began with `start` everywhere, float64."""
+        self._assign([np.full(variable.shape, start) for variable in self._statistics])
+        self.forward(batch)
+        return [value.astype("float64") for value in self._values()]
+
+
+def _kept(from_one: np.ndarray, from_zero: np.ndarray, momentum: float) -> float:
+    """The share of the old statistics that a pass keeps: momentum to the power of the calls in it, 1 for no call."""
+    share = float(np.median(from_one - from_zero))
+    if momentum in (0.0, 1.0) or share <= 0:
+        return momentum if momentum == 1.0 else 0.0 if share < 0.5 else 1.0
+    return momentum ** round(math.log(share) / math.log(momentum))
+
+
+def _state(model: keras.Model) -> list[tuple[keras.Variable, np.ndarray]]:
+    """What a forward pass in training mode may move: counters of random generators and the like."""
+    return [(variable, ops.convert_to_numpy(variable)) for variable in model.non_trainable_variables]
+
+
+def _restore(state: list[tuple[keras.Variable, np.ndarray]]) -> None:
+    for variable, value in state:
+        variable.assign(value)

@@ -1,0 +1,83 @@
+"""The verdict: whether a training made an encoder better than it was before the first step."""
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from sslzoo.evaluators.bootstrap import Difference, paired_difference
+
+
+@dataclasses.dataclass
+class Snapshot:
+    """What the monitors measure at one moment.
+
+    Attributes:
+        figures: by name: those of `health`, and `knn` where labels are at hand.
+        found: for each watched image, whether its other view is the nearest of all.
+        right: for each image of the online k-NN, whether its class is found; None without labels.
+        dim: dimensions of the embeddings.
+    """
+
+    figures: dict[str, float]
+    found: np.ndarray
+    right: np.ndarray | None
+    dim: int
+
+
+def verdict(start: Snapshot, end: Snapshot) -> str:
+    """What a training changed, in words, with the figures it is judged by.
+
+    With labels the gain in online k-NN decides, else the gain in finding an image's other view. A gain counts where the
+    95 % interval of a paired bootstrap over the images excludes zero. A collapse is one against the start: the
+    embeddings of some untrained networks are narrow too.
+
+    Args:
+        start: before the first step.
+        end: after the last one.
+
+    Returns:
+        One line that begins with "learning", "no measurable gain over the untrained encoder", "worse than the untrained
+        encoder", "collapsing" or "diverged", and ends with advice where there is any.
+    """
+    figures, before = end.figures, start.figures
+    if not all(map(math.isfinite, figures.values())):
+        return "diverged: embeddings are not finite; lower the learning rate"
+    found = _change(start.found, end.found, f"other view found among {len(end.found)} in")
+    knn = _change(start.right, end.right, "k-NN") if end.right is not None else None
+    rank = f"rank {figures['rank']:.0f} of {min(len(end.found), end.dim)} (start {before['rank']:.0f})"
+    if figures["spread"] < min(0.1, 0.7 * before["spread"]) and figures["contrast_accuracy"] < 0.5:
+        spread = f"spread {figures['spread']:.2f} of 1, start {before['spread']:.2f}"
+        return f"collapsing: all embeddings point one way ({spread}); {found}; lower the learning rate"
+    if figures["rank"] < min(max(2.0, 0.03 * min(len(end.found), end.dim)), 0.7 * before["rank"]):
+        return f"collapsing: {rank}; {found}; lower the learning rate or weaken the views"
+    deciding = knn or found
+    told = "; ".join(str(part) for part in (knn, found, rank) if part)
+    if deciding.gain.low > 0:
+        return f"learning: {told}"
+    if deciding.gain.high < 0:
+        return f"worse than the untrained encoder: {told}; train longer, or look at the views: `sslzoo views`"
+    return f"no measurable gain over the untrained encoder: {told}; {_advice(found)}"
+
+
+class _Change(NamedTuple):
+    what: str
+    before: float
+    after: float
+    gain: Difference
+
+    def __str__(self) -> str:
+        low, high = (f"{100 * value:+.1f}" for value in (self.gain.low, self.gain.high))
+        gain = f"{100 * self.gain.mean:+.1f} [{low}, {high}]"
+        return f"{self.what} {100 * self.after:.1f} % (start {100 * self.before:.1f} %, gain {gain})"
+
+
+def _change(before: np.ndarray, after: np.ndarray, what: str) -> _Change:
+    return _Change(what, float(np.mean(before)), float(np.mean(after)), paired_difference(after, before))
+
+
+def _advice(found: _Change) -> str:
+    if found.gain.low > 0:
+        return "the objective is learned, the features are no better yet: train longer, or change views or encoder"
+    return "raise the learning rate, or train longer"

@@ -1,0 +1,134 @@
+"""The untrained baseline: the run's own start, the same everywhere, and no gain where nothing was learned."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import sslzoo
+from sslzoo import baseline, catalog, encoders, evaluation
+from sslzoo.export import load_encoder, read_facts
+from sslzoo.methods import find
+from sslzoo.miniatures import COUNT, batch, batches, build, images
+from sslzoo.monitors import Labelled, Watch
+
+RNG = np.random.default_rng(0)
+SMALL = dict(epochs=2, batch_size=64, max_images=256, optimizer="adam", hidden_dim=16, projection_dim=8)
+
+
+def train(place, encoder, **knobs):
+    places = dict(runs=str(place / "runs"), export_to=str(place / "exports"), name="one")
+    return sslzoo.pretrain("simclr", "digits", encoder, preset="digits", **SMALL | places | knobs)
+
+
+@pytest.mark.parametrize("name", catalog.methods())
+def test_at_learning_rate_zero_no_method_has_a_measurable_gain(name):
+    model = build(name, optimizer=keras.optimizers.SGD(0.0))
+    data = batch(model)
+    watch = Watch(model, data, COUNT, Labelled(images(1, seed=1)[0], data["label"]))
+    model.run_eagerly = True
+    model.fit(batches(model, 3), verbose=0)
+    assert model.steps_done == 3
+    assert watch.judge().startswith("no measurable gain over the untrained encoder")
+    # The masks of MSN and the choice of SMoG's views are drawn by the step, and so differ in what they calibrate with.
+    assert watch.end.figures == pytest.approx(watch.start.figures, rel=0.05 if name in ("msn", "smog") else 1e-3)
+
+
+@pytest.mark.parametrize("encoder, knobs", [("mlp", dict(units=16)), ("conv6", dict(width=0.125))])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_without_learning_every_score_is_that_of_the_start(tmp_path, monkeypatch, encoder, knobs, frozen):
+    """mlp has BatchNorm: its statistics move even if no weight does, unless its layers are frozen."""
+    if frozen:
+        monkeypatch.setattr("sslzoo.plan.Plan.build_encoder", frozen_encoder(encoder, knobs))
+    result = train(tmp_path, encoder, learning_rate=1e-2 if frozen else 0.0, **knobs)
+    gains = [row.gains["untrained"] for row in result.scores if "untrained" in row.gains]
+    assert len(gains) >= 4
+    assert all(gain.low <= 0 <= gain.high for gain in gains)
+    by_name = {(row.features, row.key): row.mean for row in result.scores}
+    for (features, key), mean in by_name.items():
+        if features == "trained":
+            assert mean == by_name["untrained", key], key
+
+
+def frozen_encoder(name, knobs):
+    def build(plan):
+        made = encoders.make(name, plan.image_shape, **knobs)
+        made.trainable = False
+        return made
+
+    return build
+
+
+def test_card_evaluate_and_compare_agree_to_the_last_digit(tmp_path):
+    result = train(tmp_path, "mlp", units=16)
+    facts = read_facts(result.exported)
+    again = evaluation.evaluate(result.exported, "digits")
+    assert json.loads(json.dumps([row.as_dict() for row in again])) == facts["scores"]
+
+
+@pytest.mark.parametrize("encoder, knobs", [("mlp", dict(units=16)), ("resnet18", dict(width=0.125))])
+def test_the_start_of_an_export_comes_back_from_seed_and_statistics(tmp_path, encoder, knobs):
+    result = train(tmp_path, encoder, epochs=1, seed=3, **knobs)
+    again = baseline.restore(result.exported)
+    for one, two in zip(result.untrained.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    kept = np.load(result.exported / baseline.FILE)
+    names = [again.weights[int(number)].name for number in kept]
+    assert names and set(names) == {"moving_mean", "moving_variance"}, "weights that the seed gives are not kept"
+
+
+def test_a_start_that_does_not_come_out_as_it_was_is_replaced_by_several_and_named_so(tmp_path):
+    result = train(tmp_path, "mlp", units=16, epochs=1)
+    file = result.exported / "recipe.json"
+    facts = json.loads(file.read_text())
+    facts["untrained"]["seed"] += 1
+    file.write_text(json.dumps(facts))
+    assert baseline.restore(result.exported) is None
+    rows = evaluation.evaluate(result.exported, "digits", fractions=(1.0,))
+    column = "untrained (mean of 3 seeds)"
+    assert {row.features for row in rows} == {"trained", column, "raw pixels"}
+    assert all(row.std > 0 for row in rows if row.features == column and row.key in ("linear_1", "knn"))
+    assert "gain over" not in str(rows[0]) and column in rows[0].gains
+
+
+def test_weights_that_the_seed_does_not_give_are_kept(tmp_path):
+    start = encoders.make("mlp", (8, 8, 1), units=8)
+    for weight in start.weights:
+        weight.assign(weight + 1)
+    facts = baseline.keep(start, tmp_path, dict(seed=0, encoder="mlp", input_shape=[8, 8, 1], knobs={"units": 8}))
+    (tmp_path / "recipe.json").write_text(json.dumps({"untrained": facts}))
+    again = baseline.restore(tmp_path)
+    assert all(np.array_equal(one, two) for one, two in zip(start.weights, again.weights, strict=True))
+
+
+def test_encoders_with_new_weights_are_calibrated():
+    encoder = encoders.make("mlp", (8, 8, 1), units=8)
+    data = [RNG.random((32, 8, 8, 1), "float32")]
+    made = baseline.several(encoder, lambda: data)
+    assert len({baseline.checksum(one) for one in made}) == 3
+    for one in made:
+        statistics = [weight for weight in one.weights if weight.name == "moving_variance"]
+        assert not any(np.all(np.asarray(weight) == 1) for weight in statistics)
+
+
+def test_an_export_without_a_known_start_has_none(tmp_path):
+    (tmp_path / "recipe.json").write_text("{}")
+    assert baseline.restore(tmp_path) is None
+
+
+def test_the_exported_encoder_has_statistics_of_its_own_weights(tmp_path):
+    """Moving averages after four steps still mix the statistics of the start."""
+    result = train(tmp_path, "mlp", units=16, epochs=1, learning_rate=0.1)
+    moved = [
+        not np.allclose(one, two)
+        for one, two, weight in zip(
+            load_encoder(result.exported).get_weights(),
+            result.model.encoder.get_weights(),
+            result.model.encoder.weights,
+            strict=True,
+        )
+        if weight.name.startswith("moving")
+    ]
+    assert all(moved)
+    assert find("simclr") is type(result.model)
