@@ -175,7 +175,7 @@ class Judge:
 
         from sslzoo import evaluation
 
-        encoder = result.plan.encoder(result.model)
+        encoder = result.encoder
         if clustered == "embedding":
             encoder = keras.Sequential([encoder, result.model.projector])
         features = evaluation.encode(encoder, parts.test, result.plan.size)
@@ -224,7 +224,7 @@ def _report(experiment, given: dict, command: str) -> None:
     _draw_loss(rows, given, experiment.folder / "loss.png", command)
     scores = [f"ari{f', pca {count}' * (k > 0)}" for k, count in enumerate(given["pca_components"])]
     others = grid([*by, *scores], [[*key, *cells] for key, cells in sweep.means(rows, by, tuple(scores))])
-    points = "\n".join(f"- {line}" for line in _key_points(trained, given))
+    points = "\n".join(f"- {line}" for line in _key_points(trained, rows, given))
     experiment.write_journal(
         f"# {experiment.folder.name}\n\n    {command}\n\n{points}\n\n"
         f"Mean and deviation over {given['seeds']} seeds, with {given['pca_components'][0]} principal components:\n\n"
@@ -259,23 +259,18 @@ def _draw_loss(rows: list[dict], given: dict, path: Path, command: str) -> None:
     plots.curves(panels, "embedding size (dimensions)", path, command, log=True, lines=lines)
 
 
-def _key_points(trained: list[dict], given: dict) -> list[str]:
-    """What the figures say, in words."""
+def _key_points(trained: list[dict], rows: list[dict], given: dict) -> list[str]:
+    """What the figures show, in words: an effect only where it exceeds the spread over the seeds."""
+    from sslzoo import sweep
+
     count = given["num_classes"][0]
     some = [row for row in trained if row["num_classes"] == count]
-
-    def mean(size: int, figure: str) -> float:
-        values = [row[figure] for row in some if row["embedding_size"] == size]
-        return sum(values) / len(values)
-
-    sizes = sorted({row["embedding_size"] for row in some})
-    best = max(sizes, key=lambda size: mean(size, "ari"))
-    small, large = sizes[0], sizes[-1]
+    others = [row for row in rows if row["encoder"] != "trained" and row["num_classes"] == count]
+    baselines = {row["encoder"]: [row["ari"]] for row in others}
     return [
-        f"the loss is {mean(small, 'loss'):.2f} nats at {small} dimensions and {mean(large, 'loss'):.2f} at {large}; "
-        f"less that of random directions it is {mean(small, 'loss_excess'):.2f} and {mean(large, 'loss_excess'):.2f}",
-        f"with {count} classes the clusters match them best at {best} dimensions: adjusted Rand index "
-        f"{mean(best, 'ari'):.2f}",
+        sweep.effect(some, "embedding_size", "loss", {}, higher=False),
+        sweep.effect(some, "embedding_size", "loss_excess", {}, higher=False),
+        f"{sweep.effect(some, 'embedding_size', 'ari', baselines)} ({count} classes)",
     ]
 
 

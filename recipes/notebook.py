@@ -88,7 +88,7 @@ def notebook(
 
         def train(knobs: dict, run: str, again: bool) -> dict:
             result = _pretrain(given | knobs, run, again, exports, experiment)
-            figures = probe.encoder(result.plan.encoder(result.model))
+            figures = probe.encoder(result.encoder)
             experiment.add(result, figures, baselines)
             return figures | {"verdict": result.verdict}
 
@@ -213,7 +213,11 @@ def _report(experiment, knob: str, swept: bool, command: str, judged_on: str) ->
         }
         label = {"alpha": "alpha, weight of the embedding term", "strength": "strength of the colour jitter"}[knob]
         plots.curves(panels, label, experiment.folder / "plot.png", command, log=knob == "alpha", lines=lines)
-        text += f"\n![{knob}](plot.png)\n"
+        said = [
+            sweep.effect(trained, knob, figure, {name: [r[figure] for r in some] for name, some in levels.items()})
+            for figure in FIGURES
+        ]
+        text += "\n" + "\n".join(f"- {line}" for line in said) + f"\n\n![{knob}](plot.png)\n"
     experiment.write_journal(text)
 
 

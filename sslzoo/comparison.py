@@ -5,111 +5,133 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tqdm.auto import tqdm
 
-from sslzoo import evaluation
+from sslzoo import baseline, evaluation
 from sslzoo.data import Splits
-from sslzoo.evaluators import linear
 from sslzoo.evaluators.bootstrap import Difference, paired_difference
-from sslzoo.evaluators.knn import vote
 from sslzoo.evaluators.overlap import neighbour_overlap
-from sslzoo.evaluators.report import grid
+from sslzoo.evaluators.report import Scored, grid, judge, note
 from sslzoo.evaluators.spectrum import effective_rank
 from sslzoo.export import load_encoder, read_facts
 
-RAW = "raw pixels"
 NEIGHBOURS = 10
 SPECTRUM_IMAGES = 1000
+METRICS = {"knn": "k-NN", "linear_1": "linear probe"}
 
 
 class Compared(NamedTuple):
-    """An encoder: side of its images in pixels, features, effective rank, and right or not for each test image."""
+    """What is compared of an encoder.
+
+    Attributes:
+        size: side of its images in pixels.
+        features: of the test images, (images, dim).
+        rank: effective rank of some of them.
+        scores: by key of METRICS.
+        untrained: the same of its untrained baseline: a list, with one entry for each encoder in it.
+    """
 
     size: int
-    features: np.ndarray  # (test images, dim)
+    features: np.ndarray
     rank: float
-    knn: np.ndarray  # (test images,) bool
-    probe: np.ndarray  # (test images,) bool
+    scores: dict[str, Scored]
+    untrained: list[dict[str, Scored]]
 
 
 def compare(
     encoders: Sequence[str],
     data: str,
-    max_images: int = 5000,
-    test_images: int = 2000,
+    classes: int | None = None,
+    max_images: int | None = None,
     image_size: int | None = None,
 ) -> str:
-    """Judges exported encoders on the same images and tells how sure the differences to the first one are.
+    """Judges exported encoders on the same images, each next to its untrained baseline, with intervals.
 
     Args:
         encoders: paths of exported encoders, two or more.
         data: as for `pretrain`, with labels.
-        max_images: training images that the probes see, drawn with a fixed seed.
-        test_images: test images at most, drawn alike.
+        classes: only the first so many classes; as in training of the first encoder if not given and the data are the
+            same.
+        max_images: at most so many training images and test images, drawn with a fixed seed; as in training of the
+            first encoder if not given and the data are the same. Never more than 10 000 and 5000.
         image_size: side in pixels for all; by default each encoder gets that of its export.
 
     Returns:
-        Markdown: a table of accuracies with raw pixels as a last line, and one of mutual k-NN overlap.
+        Markdown: a table of accuracies with raw pixels as the last line, and one of mutual k-NN overlap.
 
     Raises:
         ValueError: fewer than two encoders, no labels, other channels, or no exported encoder.
     """
     if len(encoders) < 2:
         raise ValueError("name two encoders or more to compare")
-    names = _names(encoders)
-    splits = evaluation.labelled(data)
-    if min(max_images, test_images) < 10:
+    names, facts = _names(encoders), [read_facts(path) for path in encoders]
+    splits = evaluation.judged(evaluation.labelled(data), facts[0], classes, max_images)
+    if min(map(len, splits)) < 10:
         raise ValueError("fewer than 10 images are too few to compare encoders on: take more")
-    splits = Splits(splits.train.sample(max_images), splits.test.sample(test_images))
-    found = {n: _judged(path, splits, image_size) for n, path in zip(names, encoders, strict=True)}
-    size = min(evaluation.RAW_SIZE, min(one.size for one in found.values()))
-    found[RAW] = _answers(size, *(evaluation.pixels(part, size) for part in splits), splits)
-    head = f"{splits.train.name}: {len(splits.train)} images to train probes, {len(splits.test)} to test them."
+    sizes = [image_size or told["encoder"]["image_shape"][0] for told in facts]
+    bar = tqdm(list(zip(names, encoders, sizes, strict=True)), "compare", unit="encoder", leave=False, disable=None)
+    found = {name: _judged(path, splits, size) for name, path, size in bar}
+    found[evaluation.RAW] = _raw(splits, min(evaluation.RAW_SIZE, *sizes))
+    head = f"{splits.train.name}: {note(splits.train.labels, splits.test.labels)}."
     return "\n\n".join([head, _scores(found), _overlaps(found)])
 
 
 def _names(paths):
-    """The last part of each path, or as much of it as tells them apart."""
+    """The last part of each path, or the whole path where last parts are equal."""
     short = [Path(path).name for path in paths]
     return short if len(set(short)) == len(short) else [str(path) for path in paths]
 
 
-def _judged(path, splits, image_size):
-    size = image_size or read_facts(path)["encoder"]["image_shape"][0]
-    encoder = load_encoder(path)
-    evaluation.same_channels(encoder, splits.train)
-    return _answers(size, *(evaluation.encode(encoder, part, size) for part in splits), splits)
+def _judged(path, splits: Splits, size: int) -> Compared:
+    model = load_encoder(path)
+    evaluation.same_channels(model, splits.train)
+    (untrained,) = evaluation.untrained_column(model, baseline.restore(path), splits.train, size).values()
+    features, *others = ([evaluation.encode(encoder, part, size) for part in splits] for encoder in (model, *untrained))
+    rank = effective_rank(features[1][:SPECTRUM_IMAGES])
+    return Compared(size, features[1], rank, _scored(features, splits), [_scored(x, splits) for x in others])
 
 
-def _answers(size, train_x, test_x, splits):
-    train_y, test_y = splits.train.labels, splits.test.labels
-    x, z = linear.standardize(train_x, test_x)
-    probe = linear.fit(x, train_y).predict(z) == test_y
-    rank = effective_rank(test_x[:SPECTRUM_IMAGES])
-    return Compared(size, test_x, rank, vote(train_x, train_y, test_x) == test_y, probe)
+def _raw(splits: Splits, size: int) -> Compared:
+    parts = [evaluation.pixels(part, size) for part in splits]
+    rank = effective_rank(parts[1][:SPECTRUM_IMAGES])
+    return Compared(size, parts[1], rank, _scored(parts, splits), [])
 
 
-def _scores(found):
-    first = next(iter(found.values()))
-    head = ["encoder", "side (px)", "features", "RankMe", "k-NN", "difference", "linear probe", "difference"]
-    lines = []
-    for name, one in found.items():
-        cells = [name, str(one.size), str(one.features.shape[1]), f"{one.rank:.1f}"]
-        for own, other in ((one.knn, first.knn), (one.probe, first.probe)):
-            difference = "" if one is first else _difference(paired_difference(own, other))
-            cells += [f"{100 * own.mean():.1f} %", difference]
-        lines.append(cells)
-    note = (
-        "Differences to the first encoder with their 95 % interval, a paired bootstrap over the test images; `*` marks "
-        "those whose interval leaves out zero. They tell nothing of other training seeds."
+def _scored(features, splits: Splits) -> dict[str, Scored]:
+    labels = splits.train.labels, splits.test.labels
+    scores = judge({"it": [features]}, *labels, metrics=("knn", "linear"), fractions=(1.0,))[1]["it"][0]
+    return {score.key: score for score in scores}
+
+
+def _scores(found: dict[str, Compared]) -> str:
+    head = ["encoder", "side (px)", "features", "RankMe"]
+    for title in METRICS.values():
+        head += [title, "over its untrained", "over the first"]
+    lines = [_line(name, one, next(iter(found.values()))) for name, one in found.items()]
+    text = (
+        "Differences with their 95 % interval, a paired bootstrap over the test images; `*` marks those whose interval "
+        "excludes zero. They do not cover the spread over training seeds."
     )
-    return f"{grid(head, lines)}\n\n{note}"
+    return f"{grid(head, lines)}\n\n{text}"
 
 
-def _difference(difference: Difference) -> str:
+def _line(name: str, one: Compared, first: Compared) -> list[str]:
+    cells = [name, str(one.size), str(one.features.shape[1]), f"{one.rank:.0f}"]
+    for key in METRICS:
+        own = one.scores[key]
+        untrained = [scores[key].answers for scores in one.untrained]
+        cells.append(f"{100 * own.mean:.1f} %")
+        cells.append(_difference(own, np.mean(untrained, axis=0)) if untrained else "")
+        cells.append("" if one is first else _difference(own, first.scores[key].answers))
+    return cells
+
+
+def _difference(own: Scored, other: np.ndarray) -> str:
+    difference: Difference = paired_difference(own.answers, other)
     return f"{difference}{' *' if difference.clear else ''}"
 
 
-def _overlaps(found):
+def _overlaps(found: dict[str, Compared]) -> str:
     k = min(NEIGHBOURS, len(next(iter(found.values())).features) - 1)
     names = list(found)
     lines = [
@@ -117,5 +139,5 @@ def _overlaps(found):
         for one in names
     ]
     chance = 100 * k / (len(next(iter(found.values())).features) - 1)
-    note = f"Share of the {k} nearest test images that two encoders have in common; chance is {chance:.1f} %."
-    return f"{note}\n\n{grid(['', *names], lines)}"
+    text = f"Share of the {k} nearest test images that two encoders have in common; chance is {chance:.1f} %."
+    return f"{text}\n\n{grid(['', *names], lines)}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from sslzoo.evaluators.report import Row, grid
 from sslzoo.export import read_facts, write_card
@@ -17,6 +18,8 @@ from sslzoo.files import replacing
 from sslzoo.pretraining import Result
 from sslzoo.runs import Run
 from sslzoo.tracking import MLflow
+
+SEEDS = 3  # runs of each setting from which on a sweep states an effect
 
 
 class Sweep:
@@ -130,6 +133,44 @@ def means(rows: list[dict], by: tuple[str, ...], figures: tuple[str, ...]) -> It
     for key in dict.fromkeys(tuple(row[name] for name in by) for row in rows):
         some = [row for row in rows if tuple(row[name] for name in by) == key]
         yield key, [spread([row.get(figure) for row in some]) for figure in figures]
+
+
+def effect(rows: list[dict], knob: str, figure: str, baselines: dict[str, list[float]], higher: bool = True) -> str:
+    """What a sweep shows of one figure over one knob, in a sentence: an effect only where it exceeds the seeds' spread.
+
+    The best setting is compared with each other setting and each baseline by Welch's interval of the difference of
+    means over seeds (95 %), which needs three seeds or more of each setting.
+
+    Args:
+        rows: lines of the sweep, each with the knob and the figure.
+        knob, figure: their names.
+        baselines: name -> values of the figure, one for each seed; a single one has no spread.
+        higher: whether the higher figure is the better one.
+    """
+    values = {key: [row[figure] for row in rows if row[knob] == key] for key in dict.fromkeys(r[knob] for r in rows)}
+    fewest = min(map(len, values.values()))
+    if fewest < SEEDS:
+        return f"{figure}: {fewest} seed{'s' * (fewest > 1)} of each {knob}: too few to tell an effect from chance"
+    sign = 1 if higher else -1
+    best = max(values, key=lambda key: sign * np.mean(values[key]))
+    others = {f"{knob} {key}": found for key, found in values.items() if key != best} | baselines
+    beaten = [name for name, found in others.items() if sign * _margin(values[best], found, sign) > 0]
+    said = f"{figure}: best at {knob} {best} ({spread(values[best])})"
+    equal = [name for name in others if name not in beaten]
+    if not beaten:
+        return f"{said}, but no difference exceeds the spread over {fewest} seeds"
+    rest = f"; not measurably better than {', '.join(equal)}" if equal else ""
+    return f"{said}, measurably better than {', '.join(beaten)}{rest}"
+
+
+def _margin(one: list[float], other: list[float], sign: int) -> float:
+    """The end of Welch's interval of mean(one) - mean(other) that is nearer to zero where `one` is better."""
+    variances = [np.var(x, ddof=1) / len(x) if len(x) > 1 else 0.0 for x in (one, other)]
+    error = np.sqrt(sum(variances))
+    if error == 0:
+        return float(np.mean(one) - np.mean(other))
+    freedom = sum(variances) ** 2 / sum(v**2 / (len(x) - 1) for v, x in zip(variances, (one, other), strict=True) if v)
+    return float(np.mean(one) - np.mean(other) - sign * stats.t.ppf(0.975, freedom) * error)
 
 
 def spread(values: list[float]) -> str:

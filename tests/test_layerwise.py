@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import sslzoo
-from sslzoo import encoders, layerwise, methods, pretraining
+from sslzoo import encoders, layerwise, methods, runner
 
 SIZE = 16
 IMAGES = np.random.default_rng(0).uniform(size=(3, 8, SIZE, SIZE, 3)).astype("float32")
@@ -211,7 +211,7 @@ def test_a_run_stopped_in_each_stage_ends_as_if_it_had_not_been(tmp_path, monkey
     straight = sslzoo.pretrain("autoencoder", data, runs=str(tmp_path), name="straight", **knobs)
     for stop, resume in ((Stop(1), False), (Stop(2), True)):  # in each of two stages of two steps
         with monkeypatch.context() as patched:
-            patched.setattr(pretraining, "Throughput", lambda *_, stop=stop: stop)
+            patched.setattr(runner, "Throughput", lambda *_, stop=stop: stop)
             with pytest.raises(KeyboardInterrupt):
                 sslzoo.pretrain("autoencoder", data, runs=str(tmp_path), name="stopped", resume=resume, **knobs)
     resumed = sslzoo.pretrain("autoencoder", data, runs=str(tmp_path), name="stopped", resume=True, **knobs)

@@ -172,7 +172,8 @@ def test_compared_encoders_stand_side_by_side_with_intervals(exported, capsys):
     ]
     table = said.split("\n\n")[1].splitlines()
     assert table[3].count("+0.0 [+0.0, +0.0] %") == 2
-    assert table[2].count("[") == 0 and table[5].count("[") == 2
+    assert table[2].count("[") == 2 and table[3].count("[") == 4, "the first one has its untrained baseline alone"
+    assert table[5].count("[") == 2, "raw pixels have no untrained baseline"
     assert lines["same"][1] == "100 %"  # the last table is that of shared neighbours
 
 

@@ -61,7 +61,7 @@ MAY_IMPORT = {
     "weights": {"encoders", "export", "formats", "provenance"},
     "sklearn": {"export"},
     "embedding": {"data", "evaluation", "export", "files"},
-    "comparison": {"data", "evaluation", "evaluators", "export"},
+    "comparison": {"baseline", "data", "evaluation", "evaluators", "export"},
     "report": {
         *{"baseline", "data", "evaluation", "evaluators", "export", "files", "plots", "provenance", "views"},
         *{"corruptions", "finetuning", "losses", "maps", "scenes", "taps"},

@@ -1,6 +1,7 @@
 """Sweeps, their plots and projections, and the two recipes of the founding experiments."""
 
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -55,6 +56,31 @@ def test_a_sweep_goes_on_where_it_was_stopped(tmp_path):
 def test_means_are_over_the_runs_of_a_setting():
     rows = [dict(alpha=1, score=0.2), dict(alpha=1, score=0.4), dict(alpha=2, score=None)]
     assert list(sweep.means(rows, ("alpha",), ("score",))) == [((1,), ["0.300 +- 0.141"]), ((2,), ["-"])]
+
+
+def lines(**settings):
+    return [{"size": size, "ari": value} for size, values in settings.items() for value in values]
+
+
+@pytest.mark.parametrize(
+    "rows, baselines, said",
+    [
+        (lines(a=[0.5, 0.6], b=[0.1, 0.2]), {}, "2 seeds of each size: too few to tell an effect from chance"),
+        (lines(a=[0.50, 0.51, 0.52], b=[0.30, 0.31, 0.32]), {}, "best at size a .*, measurably better than size b$"),
+        (lines(a=[0.5, 0.6, 0.4], b=[0.49, 0.58, 0.42]), {}, "no difference exceeds the spread over 3 seeds"),
+        (lines(a=[0.50, 0.51, 0.52], b=[0.3] * 3), {"raw": [0.51]}, "than size b; not measurably better than raw$"),
+        (lines(a=[0.5, 0.6, 0.4], b=[0.4, 0.3, 0.5]), {"raw": [0.9]}, "no difference exceeds the spread"),
+        (lines(a=[0.5] * 3, b=[0.5] * 3), {}, "no difference exceeds the spread"),
+    ],
+)
+def test_an_effect_is_stated_only_where_it_exceeds_the_spread_over_three_seeds(rows, baselines, said):
+    assert re.search(said, sweep.effect(rows, "size", "ari", baselines))
+
+
+def test_where_lower_is_better_the_lowest_setting_is_best():
+    rows = lines(a=[0.50, 0.51, 0.52], b=[0.30, 0.31, 0.32])
+    assert "best at size b" in sweep.effect(rows, "size", "ari", {}, higher=False)
+    assert "measurably better than size a" in sweep.effect(rows, "size", "ari", {}, higher=False)
 
 
 def test_the_command_of_a_recipe_names_what_is_not_at_its_default():

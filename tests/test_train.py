@@ -223,7 +223,7 @@ def test_out_of_memory_names_the_batch_to_try(tmp_path, monkeypatch, error):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("sslzoo.pretraining.train", fail)
+    monkeypatch.setattr("sslzoo.runner.train", fail)
     with pytest.raises(ValueError, match="out of memory with a batch of 64: try --batch-size 32") as caught:
         sslzoo.pretrain("simclr", "digits", "mlp", units=8, batch_size=64, runs=str(tmp_path), export_to=None)
     assert "\n" not in str(caught.value)

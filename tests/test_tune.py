@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras_tuner
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 import sslzoo
 from sslzoo import catalog
 from sslzoo.checkpoints import saved
-from sslzoo.tune import HyperModel, space
+from sslzoo.tune import HyperModel, report, space
 from sslzoo.tune.search import tune
 
 TINY = dict(encoder="mlp", units=16, hidden_dim=16, epochs=1)
@@ -95,6 +96,44 @@ def test_the_export_has_the_weights_of_the_best_trial(searched):
     kernels = [weight for weight in sslzoo.load_encoder(place / search.exported).get_weights() if weight.ndim == 2]
     for kernel in kernels:
         assert any(kernel.shape == other.shape and np.array_equal(kernel, other) for other in stored)
+
+
+def leave_answers(folder, right):
+    """What trials leave of an objective, image by image, in place of a training."""
+    for number, answers in enumerate(right):
+        run = folder / f"fake-trial-{number:03d}"
+        run.mkdir(parents=True)
+        np.savez(run / "answers.npz", knn=np.asarray(answers))
+    table = [
+        {"trial": n, "status": "completed", "knn": float(np.mean(a)), "run": f"fake-trial-{n:03d}"}
+        for n, a in enumerate(right)
+    ]
+    return table, SimpleNamespace(objective="knn", runs=str(folder))
+
+
+def test_trials_that_one_image_sets_apart_are_ties(tmp_path):
+    right = np.arange(400) % 10 < 8
+    one_more = right.copy()
+    one_more[9] = True
+    table, model = leave_answers(tmp_path, [right, one_more, np.arange(400) % 10 < 4])
+    assert report.best_of(table, "knn")["trial"] == 1
+    assert report.ties(table, model) == [0]
+
+
+def test_of_equal_trials_the_first_is_best_whatever_their_order(tmp_path):
+    table, model = leave_answers(tmp_path, [np.arange(100) < 50] * 4)
+    assert report.best_of(table, "knn")["trial"] == report.best_of(table[::-1], "knn")["trial"] == 0
+    assert report.ties(table, model) == [1, 2, 3]
+
+
+def test_a_search_says_which_trials_are_ties(searched, capsys):
+    place, search = searched
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        tune("simclr_digits", 2, evaluate=False, resume=True, **TINY)
+    said = capsys.readouterr().out
+    assert "before training)" in said
+    assert "treat them as ties" in said or "measurably better than the other 1" in said
 
 
 def test_a_finished_search_resumes_with_more_trials_and_repeats_none(place, capsys):

@@ -14,12 +14,13 @@ import numpy as np
 from keras_tuner.errors import FailedTrialError, FatalError, FatalValueError
 
 from sslzoo import evaluation
-from sslzoo.evaluators.linear import linear_probe
+from sslzoo.evaluators.linear import linear_answers
+from sslzoo.files import replacing
 from sslzoo.knobs import nearest
 from sslzoo.tune import space as spaces
 
 OBJECTIVES = {
-    "knn": "k-NN accuracy on held-out training images",
+    "knn": "leave-one-out k-NN accuracy on training images",
     "linear": "linear probe accuracy on held-out training images",
     "rank": "RankMe (1 to the dimension of the embedding)",
 }
@@ -143,8 +144,13 @@ def _linear(result) -> float:
         _refuse("linear")
     order = np.random.default_rng(0).permutation(len(plan.train_set))[:HELD_OUT]
     some, known = plan.train_set.take(order), len(order) * 4 // 5
-    features = evaluation.encode(plan.encoder(result.model), some, plan.size)
-    return linear_probe(features[:known], some.labels[:known], features[known:], some.labels[known:])
+    features = evaluation.encode(result.encoder, some, plan.size)
+    right = linear_answers(features[:known], some.labels[:known], features[known:], some.labels[known:])[0]
+    with np.load(result.run / "answers.npz") as kept:
+        answers = dict(kept)
+    with replacing(result.run / "answers.npz") as beside, open(beside, "wb") as file:
+        np.savez(file, **answers, linear=right)
+    return float(right.mean())
 
 
 def _refuse(objective: str) -> None:

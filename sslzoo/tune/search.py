@@ -50,8 +50,9 @@ def tune(
     Args:
         recipe: a file of recipes/, or the path of another one.
         trials: how many to run, at most.
-        objective: "knn" and "linear" are accuracies on held-out training images, of k-NN and a linear probe; "rank" is
-            RankMe and needs no labels. The test images judge the best encoder alone.
+        objective: "knn" is the leave-one-out accuracy of k-NN on training images, "linear" that of a linear probe on
+            training images held out from it; "rank" is RankMe and needs no labels. The test images judge only the
+            best encoder.
         tuner: "random", "bayesian", or "hyperband", which gives many trials few epochs and the best of them more.
         seed: of the draws, and of every trial.
         name: of the search and the export; RECIPE_search if not given.

@@ -63,14 +63,31 @@ class Searcher:
         print(f"time: {self._outlook()}")
         self.tuner.search(verbose=0)
         table = self._table()
-        best = self.oracle.get_best_trials()[0]
-        if best.status != "COMPLETED":
+        if not any(row["status"] == "completed" for row in table):
             raise ValueError(f"none of {len(table)} trials succeeded, the last one: {table[-1]['message']}")
         report.draw(table, self.model, self.command, self.folder / "trials.png")
         print(f"all trials: {self.folder / 'trials.csv'}, {self.folder / 'trials.png'}")
-        knobs = spaces.spelt(self.model.values(best.hyperparameters))
-        print(f"best: trial {int(best.trial_id)}, {self.model.objective} {best.score:.4g}, {knobs}")
-        return best
+        best = report.best_of(table, self.model.objective)
+        trial = next(trial for trial in self.oracle.trials.values() if int(trial.trial_id) == best["trial"])
+        knobs = spaces.spelt(self.model.values(trial.hyperparameters))
+        print(f"best: trial {best['trial']}, {self._shown(best)}, {knobs}")
+        print(self._certainty(table))
+        return trial
+
+    def _shown(self, row: dict[str, Any]) -> str:
+        start = "" if row["at_start"] is None else f" ({row['at_start']:.4g} before training)"
+        return f"{self.model.objective} {row[self.model.objective]:.4g}{start}"
+
+    def _certainty(self, table: list[dict[str, Any]]) -> str:
+        """Which trials the best one is measurably better than."""
+        equal = report.ties(table, self.model)
+        others = sum(row["status"] == "completed" for row in table) - 1
+        if equal is None:
+            return f"{self.model.objective} has no interval: small differences between trials may be chance"
+        if not equal:
+            return f"it is measurably better than the other {others} (paired 95 % intervals, one seed)"
+        names = ", ".join(map(str, sorted(equal)))
+        return f"not measurably worse: trials {names} (their paired 95 % interval includes zero): treat them as ties"
 
     def began(self, trial: Trial) -> None:
         knobs = spaces.spelt(self.model.values(trial.hyperparameters))
