@@ -114,13 +114,14 @@ def pretrain(
         mlflow: log the run to MLflow too; MLFLOW_TRACKING_URI, or else sqlite:///mlflow.db.
         preview: only draw the contact sheet of the views and count what they do.
 
-    Other keywords are the knobs of the method, the encoder and the preset of views.
+    Other keywords are the knobs of the method, the encoder and the preset of views. The settings of the run record all
+    of them, defaults too, and under "given" the names of those that were set.
 
     Raises:
         ValueError: a wrong knob, name or value; the text is one line that says what to do.
     """
     given = dict(locals())
-    settings = {k: v for k, v in given.items() if k not in (*PLACES, "knobs")} | knobs
+    settings = {k: v for k, v in given.items() if k not in (*PLACES, "knobs")}
     resume = resume or extend
     free = None if change else {"strategy", "epochs"} if extend else {"strategy"}
     if deterministic:
