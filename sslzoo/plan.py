@@ -134,6 +134,11 @@ class Plan:
             before = model
 
     @property
+    def stage_count(self) -> int:
+        """How many times the run trains for its epochs: once for each block if layer-wise."""
+        return len(layerwise.blocks(self.untrained)) if self.settings["layerwise"] else 1
+
+    @property
     def strategy(self) -> tf.distribute.Strategy:
         """How the training is spread over devices and workers."""
         return replicas.strategy(self.settings["strategy"])

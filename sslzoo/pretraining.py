@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from sslzoo import baseline, evaluation, provenance, replicas
+from sslzoo import baseline, evaluation, hparams, provenance, replicas
 from sslzoo.data import describe
 from sslzoo.evaluators.report import markdown, note
 from sslzoo.export import export, lines, refuse_existing, write_card, write_projector
@@ -145,6 +145,7 @@ def pretrain(
         print(f"run folder {run.path}")
         plan.draw_views(run.path / "views.png")
         plan.checkpoints = dict(steps=checkpoint_steps, minutes=checkpoint_minutes, keep=keep_checkpoints)
+        hparams.write(run.path / "events", plan.settings)
         replicas.meet(spread)
         with _naming_memory(batch_size):
             result = train_all(plan, model, run.path, [tracker] * mlflow, evaluate and plan.test_set is not None)
@@ -158,8 +159,10 @@ def pretrain(
             write_card(exported, facts | scores)
         if facts:
             write_index(exported.parent)
+        figures = {f"{row.features}/{row.metric}": row.mean for row in result.scores}
+        hparams.write(run.path / "events", plan.settings, figures, plan.stage_count * epochs * plan.steps)
         if mlflow:
-            tracker.log({f"{row.features}/{row.metric}": row.mean for row in result.scores})
+            tracker.log(figures)
     return result
 
 

@@ -44,6 +44,7 @@ MAY_IMPORT = {
     "verdict": {"evaluators"},
     "monitors": {"evaluators", "losses", "norms", "tracking", "verdict"},
     "resolved": {"catalog", "knobs"},
+    "hparams": NOTHING,
     "runs": {"files", "resolved"},
     "tracking": {"files"},
     "export": {"files", "taps"},
