@@ -86,3 +86,25 @@ def upgraded(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     if told.get("preset") is None:
         told.pop("preset", None)
     return {name: now[name] for name, knob in bare.items() if knob not in now["given"]} | told
+
+
+def section(settings: dict[str, Any]) -> str:
+    """The section "Knobs" of a model card: a line for the experiment and one for each of its parts; "" for no settings.
+
+    Knobs that were given are bold. Settings of version 0.1 do not say which ones were.
+    """
+    if not settings:
+        return ""
+    parts: dict[str, list[str]] = {}
+    for name in settings:
+        if name != "given":
+            parts.setdefault(name.rpartition(".")[0] or "experiment", []).append(_shown(name, settings))
+    note = "Bold: given by the user. The others are defaults or chosen from the data.\n\n"
+    lines = [f"- {part}: {', '.join(told)}\n" for part, told in parts.items()]
+    return f"## Knobs\n\n{note if 'given' in settings else ''}{''.join(lines)}\n"
+
+
+def _shown(name: str, settings: dict[str, Any]) -> str:
+    knob = name.rpartition(".")[2]
+    told = f"`{knob} = {' '.join(str(settings[name]).split())}`"
+    return f"**{told}**" if knob in settings.get("given", ()) else told

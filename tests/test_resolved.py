@@ -94,6 +94,21 @@ def test_a_run_records_all_knobs_and_which_were_given(trained):
     assert read_facts(trained.exported)["knobs"] == settings
 
 
+def test_the_card_lists_all_knobs_and_marks_the_given_ones(trained):
+    card = (trained.exported / "README.md").read_text()
+    section = card.split("## Knobs\n")[1].split("\n## ")[0]
+    method = next(line for line in section.splitlines() if line.startswith("- method: "))
+    assert "`temperature = 0.2`" in method and "**`temperature" not in method
+    assert "**`queue_size = 16`**" in method and "**`strength = 0.5`**" in section
+    assert "**`epochs = 1`**" in section and "`preset = moco_v2`" in section and "given =" not in section
+
+
+def test_the_card_has_its_scores_once(trained):
+    facts, card = read_facts(trained.exported), (trained.exported / "README.md").read_text()
+    assert facts["scores_markdown"] in card
+    assert "scores_markdown" not in card and card.count("| metric |") == 1
+
+
 def test_a_run_with_resolved_knobs_resumes_and_a_changed_knob_is_refused(trained):
     knobs = TINY | dict(queue_size=16, norm_groups=1, strength=0.5, name="tiny", runs=str(trained.run.parent))
     knobs |= dict(resume=True, export_to=None, evaluate=False)

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "hparams": NOTHING,
     "runs": {"files", "resolved"},
     "tracking": {"files"},
-    "export": {"files", "taps"},
+    "export": {"files", "resolved", "taps"},
     "index": {"evaluators", "export", "files"},
     "evaluators": NOTHING,
     "scenes": NOTHING,
