@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from sslzoo import resolved
 from sslzoo.files import reason, refuse_pattern, replacing, writable
 from sslzoo.taps import with_projector
 
@@ -182,7 +183,7 @@ def card(facts: dict) -> str:
     encoder = facts["encoder"]
     height, width, channels = encoder["image_shape"]
     loads = "\n".join(f"| `{route}` | {_shown(difference)} |" for route, difference in facts["loads"].items())
-    plain = {name: value for name, value in facts.items() if isinstance(value, str | int | float)}
+    plain = {n: v for n, v in facts.items() if isinstance(v, str | int | float) and n != "scores_markdown"}
     told = "\n".join(f"- {name}: {_line(value)}" for name, value in plain.items())
     scores = facts.get("scores_markdown") or "Not measured: the data has no labels, or evaluation was switched off."
     return f"""# {_line(facts.get("name", "encoder"))}
@@ -203,7 +204,7 @@ def card(facts: dict) -> str:
 `sslzoo.load_encoder(path)` gives a trainable Keras model; `keras.layers.TFSMLayer(path, call_endpoint="serve",
 call_training_endpoint="train")` and `tensorflow_hub.load(path)(images)` work without sslzoo.
 
-## Made by
+{resolved.section(facts.get("knobs", {}))}## Made by
 
 {told}
 

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sslzoo import catalog, encoders, evaluation, layerwise, methods, optimizers, replicas, schedules
+from sslzoo import catalog, encoders, evaluation, layerwise, methods, optimizers, replicas, resolved, schedules
 from sslzoo.data import Dataset, Splits, cached, load, restrict
 from sslzoo.data.service import served
-from sslzoo.knobs import nearest, read
+from sslzoo.knobs import nearest
 from sslzoo.microbatch import in_parts
 from sslzoo.model import SSLModel
 from sslzoo.monitors import Labelled, Watch
@@ -30,8 +30,9 @@ class Plan:
     """A pretraining whose names have become objects.
 
     Args:
-        settings: every knob that says what is trained: those of `pretrain`, of the method, the encoder and the views.
-        knobs: those of them that are the method's, the encoder's or the views'.
+        settings: the arguments of `pretrain` that say what is trained.
+        knobs: the given knobs of the method, the encoder and the views. The attribute `knobs` has all of them by part,
+            and the attribute `settings` under flat names such as "method.temperature".
         cache: folder of decoded pixels, for data that do not fit into memory.
         data_service: grpc://host:port of what reads the data and makes the views.
 
@@ -43,9 +44,9 @@ class Plan:
 
     def __init__(self, settings: dict, knobs: dict, cache: str | None = None, data_service: str | None = None):
         preset = _preset(settings["method"], settings["preset"])
-        self.knobs = _route(knobs, settings["method"], settings["encoder"], preset)
-        if settings["layerwise"] and "decoder" in signature(methods.find(settings["method"])).parameters:
-            self.knobs["method"].setdefault("decoder", "symmetric")
+        self.knobs = resolved.resolve(knobs, settings["method"], settings["encoder"], preset)
+        if settings["layerwise"] and "decoder" in self.knobs["method"]:
+            self.knobs["method"]["decoder"] = knobs.get("decoder", "symmetric")
         self.splits = restrict(load(settings["data"]), settings["classes"], settings["max_images"])
         if cache:
             self.splits = Splits(*(part and cached(part, cache) for part in self.splits))
@@ -61,7 +62,8 @@ class Plan:
         self.steps = len(self.train_set) // settings["batch_size"]
         self.fingerprint = self.train_set.fingerprint()
         data = f"{self.train_set.name}, fingerprint {self.fingerprint}"
-        self.settings = settings | {"data": data, "image_size": self.size}
+        self.settings = settings | {"data": data, "image_size": self.size, "preset": preset}
+        self.settings |= resolved.recorded(self.knobs) | {"given": resolved.given(settings, knobs)}
         self.service = served(self.train_set, data_service) if data_service else None
 
     def _check(self, settings: dict) -> None:
@@ -130,6 +132,11 @@ class Plan:
                     self._compiled(model)
                 yield block, model
             before = model
+
+    @property
+    def stage_count(self) -> int:
+        """How many times the run trains for its epochs: once for each block if layer-wise."""
+        return len(layerwise.blocks(self.untrained)) if self.settings["layerwise"] else 1
 
     @property
     def strategy(self) -> tf.distribute.Strategy:
@@ -254,18 +261,3 @@ def _preset(method: str, preset: str | None) -> str:
     if name not in known:
         raise ValueError(nearest("preset", name, known))
     return name
-
-
-def _route(knobs: dict, method: str, encoder: str, preset: str) -> dict[str, dict]:
-    """Hands each further knob to the part whose constructor takes it."""
-    encoder_file = catalog.encoders().get(encoder)
-    owners = {
-        "method": read(catalog.methods()[method], methods.find(method).__name__),
-        "encoder": read(encoder_file, encoder) if encoder_file else {},
-        "views": read(catalog.presets()[preset], preset),
-    }
-    known = {name for part in owners.values() for name in part} - catalog.GIVEN
-    for name in knobs:
-        if name not in known:
-            raise ValueError(nearest(f"knob of {method}, {encoder} and their views", name, known))
-    return {part: {n: v for n, v in knobs.items() if n in names} for part, names in owners.items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from sslzoo import baseline, evaluation, provenance, replicas
+from sslzoo import baseline, evaluation, hparams, provenance, replicas
 from sslzoo.data import describe
 from sslzoo.evaluators.report import markdown, note
 from sslzoo.export import export, lines, refuse_existing, write_card, write_projector
@@ -114,13 +114,14 @@ def pretrain(
         mlflow: log the run to MLflow too; MLFLOW_TRACKING_URI, or else sqlite:///mlflow.db.
         preview: only draw the contact sheet of the views and count what they do.
 
-    Other keywords are the knobs of the method, the encoder and the preset of views.
+    Other keywords are the knobs of the method, the encoder and the preset of views. The settings of the run record all
+    of them, defaults too, and under "given" the names of those that were set.
 
     Raises:
         ValueError: a wrong knob, name or value; the text is one line that says what to do.
     """
     given = dict(locals())
-    settings = {k: v for k, v in given.items() if k not in (*PLACES, "knobs")} | knobs
+    settings = {k: v for k, v in given.items() if k not in (*PLACES, "knobs")}
     resume = resume or extend
     free = None if change else {"strategy", "epochs"} if extend else {"strategy"}
     if deterministic:
@@ -144,6 +145,7 @@ def pretrain(
         print(f"run folder {run.path}")
         plan.draw_views(run.path / "views.png")
         plan.checkpoints = dict(steps=checkpoint_steps, minutes=checkpoint_minutes, keep=keep_checkpoints)
+        hparams.write(run.path / "events", plan.settings)
         replicas.meet(spread)
         with _naming_memory(batch_size):
             result = train_all(plan, model, run.path, [tracker] * mlflow, evaluate and plan.test_set is not None)
@@ -157,8 +159,10 @@ def pretrain(
             write_card(exported, facts | scores)
         if facts:
             write_index(exported.parent)
+        figures = {f"{row.features}/{row.metric}": row.mean for row in result.scores}
+        hparams.write(run.path / "events", plan.settings, figures, plan.stage_count * epochs * plan.steps)
         if mlflow:
-            tracker.log({f"{row.features}/{row.metric}": row.mean for row in result.scores})
+            tracker.log(figures)
     return result
 
 

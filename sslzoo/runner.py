@@ -75,7 +75,7 @@ def train_blocks(plan: Plan, model: SSLModel, folder: Path, trackers: list, judg
 def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int = 0) -> Result:
     """Trains in the run folder, from its newest checkpoint if there is one, and says whether it learned."""
     epochs, steps = plan.settings["epochs"], plan.steps
-    stages = len(layerwise.blocks(plan.untrained)) if plan.settings["layerwise"] else 1
+    stages = plan.stage_count
     throughput, callbacks = Throughput(plan.settings["batch_size"], stages * epochs, steps), []
     if chief := replicas.is_chief(plan.strategy):
         recorders = [*trackers, EpochLine(stages * epochs), *_records(folder, stage * epochs * steps)]

@@ -5,6 +5,7 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
+from sslzoo import resolved
 from sslzoo.files import refuse_pattern, remove, replacing
 
 
@@ -72,7 +73,9 @@ class Run:
             beside.write_text(json.dumps(self.settings, indent=2) + "\n", "utf-8")
 
     def _compare(self, before: dict) -> None:
-        names = sorted(before.keys() | self.settings.keys())
+        before = resolved.upgraded(before, self.settings)
+        # "given" only says who chose the values, which are compared themselves.
+        names = sorted((before.keys() | self.settings.keys()) - {"given"})
         changed = [
             f"{n} was {before.get(n)!r}, is {self.settings.get(n)!r}"
             for n in names

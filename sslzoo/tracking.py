@@ -140,7 +140,8 @@ class MLflow(Recorder):
         if "error" in run.data.tags:
             self.mlflow.delete_tag("error")
         self.mlflow.set_tags({"folder": str(self.folder)} | ({"parent": parent} if parent else {}))
-        self.mlflow.log_params({_allowed(name): str(value)[:6000] for name, value in self.parameters.items()})
+        told = {_allowed(name): str(value)[:6000] for name, value in self.parameters.items()}
+        self.mlflow.log_params({name: text for name, text in told.items() if not _settled(name, run.data.params)})
 
     def _begun(self) -> str | None:
         """Id of the run that the folder began in this store, if it is still there."""
@@ -185,6 +186,14 @@ def _mlflow():
     if not mlflow.is_tracking_uri_set():
         mlflow.set_tracking_uri("sqlite:///mlflow.db")
     return mlflow
+
+
+def _settled(name: str, before: dict[str, str]) -> bool:
+    """Whether a parameter of a resumed run may be another than before, which MLflow does not take.
+
+    "given" may: its values are compared by themselves. Version 0.1 logged None for the preset of the method.
+    """
+    return name == "given" and name in before or name == "preset" and before.get(name) == "None"
 
 
 def _allowed(name: str) -> str:

@@ -56,6 +56,7 @@ def test_a_pretraining_leaves_its_settings_figures_and_files(place):
     assert run.info.run_name == "mine" and run.info.status == "FINISHED"
     settings = json.loads((result.run / "settings.json").read_text())
     assert {name: str(value) for name, value in settings.items()} == run.data.params
+    assert run.data.params["method.temperature"] == "0.1" and run.data.params["encoder.depth"] == "2"
     lines = [json.loads(line) for line in (result.run / "metrics.jsonl").read_text().splitlines()]
     for figure in set(lines[0]) - {"epoch", "step"}:
         assert history(run, figure) == [(line["epoch"], pytest.approx(line[figure])) for line in lines]
@@ -111,6 +112,16 @@ def test_other_settings_for_a_run_that_was_begun_are_one_line_and_leave_no_run_o
         pass
     assert "\n" not in str(refusal.value) and mlflow.active_run() is None
     assert [run.info.status for run in runs()] == ["FAILED"]
+
+
+@needs_mlflow
+def test_a_resumed_run_keeps_what_may_be_recorded_otherwise_and_gets_new_parameters(place):
+    with MLflow(place / "run", "mine", {"preset": None, "given": ["seed"]}):
+        pass
+    with MLflow(place / "run", "mine", {"preset": "simclr", "given": [], "method.temperature": 0.1}):
+        pass
+    (run,) = runs()
+    assert run.data.params == {"preset": "None", "given": "['seed']", "method.temperature": "0.1"}
 
 
 @needs_mlflow

@@ -82,7 +82,8 @@ def test_a_search_ends_with_a_table_a_plot_and_the_best_encoder_in_our_own_expor
     encoder = sslzoo.load_encoder(place / search.exported)
     assert encoder(np.zeros((2, 8, 8, 1), "float32")).shape == (2, 16)
     facts = json.loads((place / search.exported / "recipe.json").read_text())
-    assert facts["knobs"]["temperature"] == search.best["temperature"] and facts["name"] == "simclr_digits_search"
+    assert facts["knobs"]["method.temperature"] == search.best["temperature"]
+    assert facts["name"] == "simclr_digits_search"
 
 
 def test_the_export_has_the_weights_of_the_best_trial(searched):

@@ -1,0 +1,46 @@
+"""TensorBoard's HPARAMS tab: one summary a run, read back by TensorBoard's own reader."""
+
+import numpy as np
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+import sslzoo
+from sslzoo import hparams
+
+IMAGES = np.random.default_rng(0).integers(0, 255, (40, 8, 8, 1), "uint8")
+TAG = "_hparams_/session_start_info"
+
+
+def summaries(folder):
+    """The hyperparameters of each summary in the event files of a folder."""
+    found = []
+    for file in sorted(folder.glob("events.out.tfevents.*")):
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            for value in event.summary.value:
+                if value.tag == TAG:
+                    read = HParamsPluginData.FromString(value.metadata.plugin_data.content).session_start_info.hparams
+                    found.append({name: getattr(v, v.WhichOneof("kind")) for name, v in read.items()})
+    return found
+
+
+def test_a_run_has_one_summary_of_its_settings_and_its_final_figures(tmp_path):
+    knobs = dict(units=16, hidden_dim=16, epochs=2, batch_size=8, runs=str(tmp_path), name="one", export_to=None)
+    result = sslzoo.pretrain("simclr", (IMAGES, np.arange(40) % 4), "mlp", **knobs)
+    (told,) = summaries(result.run / "events")
+    assert told.keys() == result.plan.settings.keys()
+    assert told["method.temperature"] == 0.1 and told["encoder.units"] == 16 and told["encoder"] == "mlp"
+    assert told["views.flip"] is True and told["views.blur"] == "None" and "epochs" in told["given"]
+    events = EventAccumulator(str(result.run / "events")).Reload()
+    assert {"loss", "knn"} <= set(events.Tags()["tensors"])
+    for row in result.scores:
+        last = events.Tensors(f"{row.features}/{row.metric}")[-1]
+        assert last.step == 2 * result.plan.steps and tf.make_ndarray(last.tensor_proto) == np.float32(row.mean)
+    sslzoo.pretrain("simclr", (IMAGES, np.arange(40) % 4), "mlp", resume=True, evaluate=False, **knobs)
+    assert summaries(result.run / "events") == [told]
+
+
+def test_later_hyperparameters_take_the_place_of_earlier_ones(tmp_path):
+    for rate in (0.1, 0.2):
+        hparams.write(tmp_path, {"rate": rate, "sizes": (1, 2)})
+    assert summaries(tmp_path) == [{"rate": 0.2, "sizes": "(1, 2)"}]
