@@ -1,4 +1,4 @@
-"""Every method of the zoo through its recipe, beside the untrained encoder and raw pixels: one table and one picture.
+"""Every method of the zoo through its recipe, next to the untrained encoder and raw pixels: one table and one picture.
 
     python benchmarks/zoo.py --budget 60
 
@@ -14,6 +14,8 @@ import statistics
 import sys
 import time
 from pathlib import Path
+
+import numpy as np
 
 from sslzoo import catalog, knobs
 from sslzoo.__main__ import _import_tensorflow
@@ -46,12 +48,13 @@ def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
     last = json.loads((result.run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
     found |= {"epochs": epochs, "epoch_seconds": len(plan.train_set) / last["images_per_second"]}
     found["verdict"] = result.verdict
-    trained = judge(plan.encoder(result.model), plan)
-    untrained = judge_untrained(repr((plan.knobs["encoder"], found["encoder"], seed, plan.size)), plan)
+    trained, untrained = judge(result.encoder, plan), judge_untrained(result.untrained, plan)
+    np.savez(result.run / "zoo.npz", **trained, **{f"untrained {name}": right for name, right in untrained.items()})
     del result, train
     keras.backend.clear_session()
     gc.collect()
-    found |= trained | {f"untrained {name}": value for name, value in untrained.items()}
+    for column, answers in (("", trained), ("untrained ", untrained)):
+        found |= {f"{column}{name}": float(right.mean()) for name, right in answers.items()}
     return found | {"seconds": time.perf_counter() - began}
 
 
@@ -63,20 +66,20 @@ def teacher(folder: Path) -> Path:
     return folder / "teacher"
 
 
-def judge(encoder, plan) -> dict[str, float]:
-    """k-NN and a linear probe on frozen features of the plan's data."""
+def judge(encoder, plan) -> dict[str, np.ndarray]:
+    """Whether k-NN and a linear probe on frozen features are right, image by image of the plan's test images."""
     from sslzoo import evaluation
 
     parts = (plan.train_set, few(plan.test_set))
-    return scores([evaluation.encode(encoder, part, plan.size) for part in parts], parts)
+    return answers([evaluation.encode(encoder, part, plan.size) for part in parts], parts)
 
 
-def scores(features: list, parts: tuple) -> dict[str, float]:
-    from sslzoo.evaluators.knn import knn
-    from sslzoo.evaluators.softmax import trained_probe
+def answers(features: list, parts: tuple) -> dict[str, np.ndarray]:
+    from sslzoo.evaluators.knn import vote
+    from sslzoo.evaluators.softmax import trained_answers
 
-    data = (features[0], parts[0].labels, features[1], parts[1].labels)
-    return {"knn": knn(*data), "linear": trained_probe(*data, epochs=20)}
+    linear = trained_answers(features[0], parts[0].labels, features[1], parts[1].labels, epochs=20)
+    return {"knn": vote(features[0], parts[0].labels, features[1]) == parts[1].labels, "linear": linear}
 
 
 def few(test):
@@ -86,23 +89,35 @@ def few(test):
 KEPT: dict[str, dict] = {}
 
 
-def judge_untrained(key: str, plan) -> dict[str, float]:
-    """The encoder as it started; equal encoders of one seed start alike."""
-    key += plan.fingerprint
+def judge_untrained(encoder, plan) -> dict[str, np.ndarray]:
+    """The encoder as it started; equal encoders are judged once."""
+    from sslzoo.baseline import checksum
+
+    key = checksum(encoder) + plan.fingerprint
     if key not in KEPT:
-        KEPT[key] = judge(plan.untrained, plan)
+        KEPT[key] = judge(encoder, plan)
     return KEPT[key]
 
 
 @functools.cache
-def raw_pixels(data: str, max_images: int) -> dict[str, float]:
+def raw_pixels(data: str, max_images: int) -> dict[str, np.ndarray]:
     from sslzoo import evaluation
     from sslzoo.data import load, restrict
     from sslzoo.plan import choose_size
 
     train, test = restrict(load(data), None, max_images)
     parts = (train, few(test))
-    return scores([evaluation.pixels(part, choose_size(train)) for part in parts], parts)
+    return answers([evaluation.pixels(part, choose_size(train)) for part in parts], parts)
+
+
+def gain(rows: list[dict], figure: str, folder: Path) -> str:
+    """What training gained over the untrained encoders in points, with its 95 % interval over images and seeds."""
+    from sslzoo.evaluators.bootstrap import paired_difference
+
+    kept = [np.load(folder / f"{row['method']}-{row['seed']}" / "zoo.npz") for row in rows]
+    difference = paired_difference(*(np.stack([one[name] for one in kept]) for name in (figure, f"untrained {figure}")))
+    mean, low, high = (f"{100 * value:+.1f}" for value in difference)
+    return f"**{mean}** [{low}, {high}]" if difference.clear else f"{mean} [{low}, {high}]"
 
 
 def epochs_of(method: str, left: float, runs: int, rows: list[dict]) -> int:
@@ -121,34 +136,34 @@ def whole(method: str) -> int:
     return catalog.recipe_knobs(recipe_of(method))["epochs"].default
 
 
-def table(rows: list[dict]) -> str:
-    """Markdown: a line for each method, means and deviations over its seeds."""
-    head = [
-        "method",
-        "data",
-        "encoder",
-        "epochs",
-        "k-NN",
-        "untrained",
-        "raw pixels",
-        "linear",
-        "untrained",
-        "raw pixels",
-    ]
-    lines = [head, ["---"] * len(head)]
+HEAD = "method,data,encoder,epochs,k-NN,untrained (gain),raw pixels,linear,untrained (gain),raw pixels".split(",")
+
+
+def lines_of(rows: list[dict], folder: Path) -> dict[str, list[str]]:
+    """The cells of each method's line: means and deviations over its seeds, gains with their intervals."""
+    lines = {}
     for method in dict.fromkeys(row["method"] for row in rows):
         some = [row for row in rows if row["method"] == method and "knn" in row]
         if not some:
-            lines.append([f"`{method}`", next(row["error"] for row in rows if row["method"] == method)] + [""] * 8)
+            lines[method] = [next(row["error"] for row in rows if row["method"] == method)] + [""] * 8
             continue
         pixels = raw_pixels(some[0]["data"], some[0]["images"])
-        line = [f"`{method}`", f"{some[0]['data']}, {some[0]['images']}", some[0]["encoder"]]
+        line = [f"{some[0]['data']}, {some[0]['images']}", some[0]["encoder"]]
         line.append(" / ".join(dict.fromkeys(str(row["epochs"]) for row in some)))
         for figure in ("knn", "linear"):
-            line += [percent(row[figure] for row in some), percent(row[f"untrained {figure}"] for row in some)]
-            line.append(percent([pixels[figure]]))
-        lines.append(line)
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+            untrained = percent(row[f"untrained {figure}"] for row in some)
+            line += [percent(row[figure] for row in some), f"{untrained} ({gain(some, figure, folder)})"]
+            line.append(percent([pixels[figure].mean()]))
+        lines[method] = line
+    return lines
+
+
+def table(lines: dict[str, list[str]], before: str) -> str:
+    """Markdown, with the lines that the table had before for methods that were not measured now."""
+    kept = {found[1]: found[0] for found in re.finditer(r"^\| `(\w+)` \|.*$", before, re.M)}
+    kept |= {method: "| " + " | ".join([f"`{method}`", *cells]) + " |" for method, cells in lines.items()}
+    head = ["| " + " | ".join(cells) + " |" for cells in (HEAD, ["---"] * len(HEAD))]
+    return "\n".join([*head, *(kept[method] for method in sorted(kept))])
 
 
 def percent(values) -> str:
@@ -157,19 +172,16 @@ def percent(values) -> str:
     return f"{statistics.mean(values):.1f}{deviation}"
 
 
-def fill_readme(rows: list[dict]) -> None:
-    """Puts k-NN and linear, trained / untrained, into the last two cells of each method's line of README."""
+def fill_readme(lines: dict[str, list[str]]) -> None:
+    """Puts k-NN and linear, trained / untrained (gain), into the last two cells of each method's line of README."""
     from sslzoo.files import replacing
 
     text = README.read_text("utf-8")
-    for method in {row["method"] for row in rows if "knn" in row}:
-        some = [row for row in rows if row["method"] == method and "knn" in row]
-        cells = [
-            f"{percent(row[figure] for row in some)} / {percent(row[f'untrained {figure}'] for row in some)}"
-            for figure in ("knn", "linear")
-        ]
-        line = re.compile(rf"^(\| `{method}` \|[^|]*\|[^|]*\|[^|]*\|).*$", re.M)
-        text = line.sub(lambda found, cells=cells: f"{found[1]} {cells[0]} | {cells[1]} |", text)
+    for method, cells in lines.items():
+        if len(cells) == len(HEAD) - 1:
+            shown = f"{cells[3]} / {cells[4]} | {cells[6]} / {cells[7]}"
+            line = re.compile(rf"^(\| `{method}` \|[^|]*\|[^|]*\|[^|]*\|).*$", re.M)
+            text = line.sub(lambda found, shown=shown: f"{found[1]} {shown} |", text)
     with replacing(README) as beside:
         beside.write_text(text, "utf-8")
 
@@ -222,13 +234,20 @@ def main() -> None:
                     return {"error": f"{type(error).__name__}: {error}".split("\n")[0][:200]}
 
             zoo.run({"method": method, "seed": seed}, run)
-        rows = sorted(zoo.rows, key=lambda row: row["method"])
+        rows = sorted((row for row in zoo.rows if row["method"] in methods), key=lambda row: row["method"])
     command = f"python benchmarks/zoo.py --budget {given.budget:g}"
-    text = f"    {command}\n\n{table(rows)}\n\nk-NN with 20 neighbours; linear: a softmax layer, 20 epochs of Adam; "
-    text += f"both on {TEST_IMAGES} test images at most; mean and deviation over {given.seeds} seeds, in %.\n"
-    (HERE / "zoo.md").write_text(f"# The zoo, measured\n\n{text}\n![k-NN of every method](zoo.png)\n", "utf-8")
+    file, lines = HERE / "zoo.md", lines_of(rows, zoo.folder)
+    text = f"    {command}\n\n{table(lines, file.read_text('utf-8') if file.exists() else '')}\n\n"
+    text += (
+        f"k-NN with 20 neighbours; linear: a softmax layer, 20 epochs of Adam; both on {TEST_IMAGES} test images at "
+    )
+    text += (
+        f"most; mean and deviation over {given.seeds} seeds, in %. Gains over the untrained encoder in points, with "
+    )
+    text += "the 95 % interval of a bootstrap over test images and seeds; bold where it excludes zero.\n"
+    file.write_text(f"# The zoo, measured\n\n{text}\n![k-NN of every method](zoo.png)\n", "utf-8")
     draw(rows, HERE / "zoo.png", command)
-    fill_readme(rows)
+    fill_readme(lines)
     print(text)
     failed = [row["method"] for row in rows if "error" in row]
     if failed:

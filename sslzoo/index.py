@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from sslzoo.evaluators.report import grid
+from sslzoo.evaluators.report import Row, grid
 from sslzoo.export import FACTS, read_facts
 from sslzoo.files import replacing
 
-SHOWN = {"linear 1 %": "linear probe, 1 % of the labels", "k-NN": "k-NN, 20 neighbours"}
+SHOWN = {"linear 1 %": "linear_0.01", "k-NN": "knn"}
+OF_BEFORE = {"linear probe, 1 % of the labels": "linear_0.01", "k-NN, 20 neighbours": "knn"}  # version 0.1 had no keys
 TITLE = "# Exported encoders"
 BASELINES = ("trained", "untrained", "raw pixels")
 
@@ -26,13 +27,13 @@ def write_index(folder: str | Path) -> Path:
 
 
 def index(folder: str | Path) -> str:
-    """Markdown: a line for each exported encoder, with its accuracies beside those of the untrained one and pixels."""
+    """Markdown: a line for each exported encoder, with its accuracies and those of its baselines."""
     head = ["encoder", "method", "architecture", "data", "features", "MB", *SHOWN, "made by"]
     table = grid(head, [_row(file.parent) for file in sorted(Path(folder).glob(f"*/{FACTS}"))])
     return f"""{TITLE}
 
-Made of the cards, which have every score; `sslzoo.load_encoder(path)` opens each. Accuracies on test images are
-{", ".join(BASELINES)}.
+Collected from the cards, which have all scores; `sslzoo.load_encoder(path)` opens each. Accuracies on test images:
+{" / ".join(BASELINES)}, and in brackets the gain over the untrained encoder with its 95 % interval.
 
 {table}
 """
@@ -44,10 +45,12 @@ def _row(folder: Path) -> list[str]:
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
     cells = [f"[{folder.name}]({folder.name}/README.md)", facts.get("method", ""), encoder["name"], data]
     cells += [str(encoder["features"]), f"{size:.1f}"]
-    cells += [_scores(facts.get("scores", []), metric) for metric in SHOWN.values()]
+    cells += [_scores(facts.get("scores", []), key) for key in SHOWN.values()]
     return [*cells, f"`{facts['command']}`" if "command" in facts else ""]
 
 
-def _scores(scores: list[dict], metric: str) -> str:
-    means = {row["features"]: row["mean"] for row in scores if row["metric"] == metric}
-    return " / ".join(f"{100 * means[name]:.1f}" for name in BASELINES if name in means)
+def _scores(scores: list[dict], key: str) -> str:
+    rows = {row["features"]: Row(**row) for row in scores if key in (row.get("key"), OF_BEFORE.get(row["metric"]))}
+    means = " / ".join(f"{100 * rows[name].mean:.1f}" for name in BASELINES if name in rows)
+    gain = rows["trained"].gain("untrained") if "trained" in rows else ""
+    return f"{means} ({gain})" if gain else means

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sslzoo import evaluation
-from sslzoo.data import load, restrict
+from sslzoo import baseline, evaluation
+from sslzoo.data import load
 from sslzoo.data.named import FASHION_MNIST
 from sslzoo.evaluators.knn import knn
 from sslzoo.export import load_encoder, read_facts
@@ -34,11 +34,14 @@ def test_an_export_is_small_and_its_card_names_the_command(path):
 def test_an_export_is_as_good_as_its_card_says(path):
     facts = read_facts(path)
     encoder, size = load_encoder(path), facts["encoder"]["image_shape"][0]
-    splits = restrict(load("fashion_mnist"), None, facts["knobs"]["max_images"])
+    splits = evaluation.judged(load("fashion_mnist"), facts)
     train, test = (evaluation.encode(encoder, part, size) for part in splits)
     told = {row["features"]: row["mean"] for row in facts["scores"] if row["metric"].startswith("k-NN")}
     assert knn(train, splits.train.labels, test, splits.test.labels) == pytest.approx(told["trained"], abs=5e-4)
     assert told["trained"] > told["untrained"]
+    start = baseline.restore(path)
+    train, test = (evaluation.encode(start, part, size) for part in splits)
+    assert knn(train, splits.train.labels, test, splits.test.labels) == pytest.approx(told["untrained"], abs=5e-4)
 
 
 def test_the_index_is_that_of_the_cards():
@@ -54,9 +57,14 @@ def test_an_index_sets_each_number_beside_its_baselines(tmp_path):
     ]
     encoder = {"name": "mlp", "features": 64}
     (tmp_path / "a").mkdir()
+    new = [{**row, "metric": "of another title", "key": "knn", "percent": True} for row in scores]
+    new[0]["gains"] = {"untrained": [0.075, 0.05, 0.1]}
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "recipe.json").write_text(json.dumps({"method": "moco", "encoder": encoder, "scores": new}))
     facts = {"method": "simclr", "encoder": encoder, "scores": scores, "data": "digits: 9 images; fingerprint f"}
     (tmp_path / "a" / "recipe.json").write_text(json.dumps(facts))
-    line = write_index(tmp_path).read_text("utf-8").splitlines()[-1]
+    line, of_new = write_index(tmp_path).read_text("utf-8").splitlines()[-2:]
+    assert "| 87.5 / 80.0 / 79.0 (+7.5 [+5.0, +10.0]) |" in of_new
     assert line == "| [a](a/README.md) | simclr | mlp | digits: 9 images | 64 | 0.0 |  | 87.5 / 80.0 / 79.0 |  |"
     (tmp_path / "README.md").write_text("My own words.")
     assert write_index(tmp_path).read_text("utf-8") == "My own words."

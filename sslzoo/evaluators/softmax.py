@@ -1,4 +1,4 @@
-"""Trained probe: one dense layer on frozen features, by gradient descent with epochs and a learning rate."""
+"""Trained probe: one dense layer on frozen features, fitted by gradient descent with epochs and a learning rate."""
 
 import keras
 import numpy as np
@@ -17,7 +17,22 @@ def trained_probe(
     batch_size: int = 512,
     seed: int = 0,
 ) -> float:
-    """Accuracy on the test part, in [0, 1], of a softmax layer trained by Adam; `linear_probe` needs no such knobs.
+    """Accuracy on the test part, in [0, 1], of a softmax layer trained by Adam: the mean of `trained_answers`."""
+    data = train_x, train_y, test_x, test_y
+    return float(np.mean(trained_answers(*data, epochs, learning_rate, batch_size, seed)))
+
+
+def trained_answers(
+    train_x,
+    train_y,
+    test_x,
+    test_y,
+    epochs: int = 100,
+    learning_rate: float = 1e-3,
+    batch_size: int = 512,
+    seed: int = 0,
+) -> np.ndarray:
+    """Whether a softmax layer trained by Adam is right, bool (test images,); `linear_probe` needs no such knobs.
 
     Args:
         train_x, test_x: features (images, features), standardized here.
@@ -36,4 +51,4 @@ def trained_probe(
     # Many small steps at a time: the cost of a step is mostly that of starting it.
     probe.compile(keras.optimizers.Adam(learning_rate), loss, steps_per_execution=8, jit_compile=False)
     probe.fit(train_x, train_y, batch_size, epochs, verbose=0)
-    return float(np.mean(probe.predict(test_x, batch_size, verbose=0).argmax(1) == test_y))
+    return probe.predict(test_x, batch_size, verbose=0).argmax(1) == test_y
