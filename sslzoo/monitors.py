@@ -143,7 +143,7 @@ class Watch(keras.callbacks.Callback):
 
     def judge(self) -> str:
         """The verdict in words, now."""
-        return verdict(self.start, self.end)
+        return verdict(self.start, self.end, self.watched.supervised)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if self.recorders and self.watched.steps_done == 1:

@@ -26,7 +26,7 @@ class Snapshot:
     dim: int
 
 
-def verdict(start: Snapshot, end: Snapshot) -> str:
+def verdict(start: Snapshot, end: Snapshot, labels_trained_on: bool = False) -> str:
     """What a training changed, in words, with the figures it is judged by.
 
     With labels the gain in online k-NN decides, else the gain in finding an image's other view. A gain counts where the
@@ -36,6 +36,7 @@ def verdict(start: Snapshot, end: Snapshot) -> str:
     Args:
         start: before the first step.
         end: after the last one.
+        labels_trained_on: whether the labels of the online k-NN were used in training, which flatters it.
 
     Returns:
         One line that begins with "learning", "no measurable gain over the untrained encoder", "worse than the untrained
@@ -45,7 +46,8 @@ def verdict(start: Snapshot, end: Snapshot) -> str:
     if not all(map(math.isfinite, figures.values())):
         return "diverged: embeddings are not finite; lower the learning rate"
     found = _change(start.found, end.found, f"other view found among {len(end.found)} in")
-    knn = _change(start.right, end.right, "k-NN") if end.right is not None else None
+    name = "k-NN of labels that were trained on" if labels_trained_on else "k-NN"
+    knn = _change(start.right, end.right, name) if end.right is not None else None
     rank = f"rank {figures['rank']:.0f} of {min(len(end.found), end.dim)} (start {before['rank']:.0f})"
     if figures["spread"] < min(0.1, 0.7 * before["spread"]) and figures["contrast_accuracy"] < 0.5:
         spread = f"spread {figures['spread']:.2f} of 1, start {before['spread']:.2f}"

@@ -1,6 +1,7 @@
 """The untrained baseline: the run's own start, the same everywhere, and no gain where nothing was learned."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -33,6 +34,22 @@ def test_at_learning_rate_zero_no_method_has_a_measurable_gain(name):
     assert watch.judge().startswith("no measurable gain over the untrained encoder")
     # The masks of MSN and the choice of SMoG's views are drawn by the step, and so differ in what they calibrate with.
     assert watch.end.figures == pytest.approx(watch.start.figures, rel=0.05 if name in ("msn", "smog") else 1e-3)
+
+
+TRAINING_RECIPES = [
+    name for name in catalog.recipes() if name not in ("notebook", "embedding_size", "distill_fashion_mnist")
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(catalog.recipes().keys() - EXPERIMENTS))
+def test_at_learning_rate_zero_no_recipe_has_a_measurable_gain(name, tmp_path):
+    recipe = catalog.recipe_function(catalog.recipes()[name])
+    places = dict(runs=str(tmp_path), export_to=None, evaluate=False)
+    if name.startswith("distill"):
+        places["teacher"] = str(TEACHER)
+    result = recipe(learning_rate=0.0, epochs=1, max_images=1024, **places)
+    assert result.verdict.startswith("no measurable gain over the untrained encoder"), result.verdict
 
 
 @pytest.mark.parametrize("encoder, knobs", [("mlp", dict(units=16)), ("conv6", dict(width=0.125))])
