@@ -36,9 +36,8 @@ def test_at_learning_rate_zero_no_method_has_a_measurable_gain(name):
     assert watch.end.figures == pytest.approx(watch.start.figures, rel=0.05 if name in ("msn", "smog") else 1e-3)
 
 
-TRAINING_RECIPES = [
-    name for name in catalog.recipes() if name not in ("notebook", "embedding_size", "distill_fashion_mnist")
-]
+EXPERIMENTS = {"notebook", "embedding_size"}  # recipes of many runs
+TEACHER = Path(__file__).parents[1] / "exported_models" / "simclr_fashion_mnist"
 
 
 @pytest.mark.slow
