@@ -100,7 +100,8 @@ def notebook(
             baselines = {"untrained": untrained, "raw pixels": pixels}
             for value in values:
                 experiment.run({knob: value, "seed": seed}, train)
-        _report(experiment, knob, len(values) > 1, sweep.command(notebook, settings), probe.name)
+        judged_on = f"{len(probe.splits.test)} test images of {probe.name}"
+        _report(experiment, knob, len(values) > 1, sweep.command(notebook, settings), judged_on)
     return experiment.rows
 
 
@@ -212,6 +213,7 @@ def _report(experiment, knob: str, swept: bool, command: str, judged_on: str) ->
             for f, label in FIGURES.items()
         }
         label = {"alpha": "alpha, weight of the embedding term", "strength": "strength of the colour jitter"}[knob]
+        label += f"\n({judged_on})"
         plots.curves(panels, label, experiment.folder / "plot.png", command, log=knob == "alpha", lines=lines)
         said = [
             sweep.effect(trained, knob, figure, {name: [r[figure] for r in some] for name, some in levels.items()})

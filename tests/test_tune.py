@@ -127,6 +127,11 @@ def test_of_equal_trials_the_first_is_best_whatever_their_order(tmp_path):
     assert report.ties(table, model) == [1, 2, 3]
 
 
+def test_an_axis_of_accuracies_never_magnifies_one_image():
+    assert report.widened(0.984, 0.986) == pytest.approx((0.96, 1.01))
+    assert report.widened(0.5, 0.9) == (0.5, 0.9)
+
+
 def test_a_search_says_which_trials_are_ties(searched, capsys):
     place, search = searched
     with pytest.MonkeyPatch.context() as patch:

@@ -106,7 +106,14 @@ def draw(table: list[dict[str, Any]], model: HyperModel, command: str, path: Pat
     figure.supylabel(OBJECTIVES[model.objective], fontsize=9)
     if model.objective != "rank":
         panels[0].yaxis.set_major_formatter(PercentFormatter(1))
+        panels[0].set_ylim(*widened(*panels[0].get_ylim()))
     plots.save(figure, path, command)
+
+
+def widened(low: float, high: float, least: float = 0.05) -> tuple[float, float]:
+    """Ends of an axis of accuracies that spans at least 5 points, so that one image does not look like a result."""
+    missing = max(0.0, least - (high - low)) / 2
+    return low - missing, high + missing
 
 
 def _panel(axes, table: list[dict[str, Any]], knob: str, model: HyperModel) -> None:
