@@ -47,7 +47,7 @@ class Subject:
     Attributes:
         columns: name -> encoders: "trained" has one; "untrained" is the run's own start, or, where that is not known,
             "untrained (mean of 3 seeds)" has three with new weights.
-        data: labelled, with a test part; at most JUDGED images.
+        data: at most JUDGED images; labelled and with a test part unless `prepare` was told otherwise.
         size: side of the images in pixels.
         facts: recipe.json of an exported encoder; {} for a model.
     """
@@ -99,11 +99,17 @@ def prepare(
     image_size: int | None = None,
     classes: int | None = None,
     max_images: int | None = None,
+    unlabelled: bool = False,
 ) -> Subject:
-    """The encoder, its baseline and its data: arguments as of `evaluate`."""
+    """The encoder, its baseline and its data.
+
+    Args:
+        encoder, data, untrained, image_size, classes, max_images: as of `evaluate`.
+        unlabelled: accept data without labels and without a test part.
+    """
     facts = {} if isinstance(encoder, keras.Model) else read_facts(encoder)
     model = encoder if isinstance(encoder, keras.Model) else load_encoder(encoder)
-    splits = judged(labelled(data), facts, classes, max_images)
+    splits = judged(load(data) if unlabelled else labelled(data), facts, classes, max_images)
     if not isinstance(data, Splits):  # who hands over splits has seen them announced
         announce(splits.train)
     size = image_size or (facts["encoder"]["image_shape"][0] if facts else model.input_shape[1])
@@ -133,7 +139,7 @@ def judged(splits: Splits, facts: dict, classes: int | None = None, max_images: 
     scores are then those of its card.
 
     Args:
-        splits: with a test part.
+        splits: the training part, and the test part if there is one.
         facts: recipe.json of the encoder, or {}.
         classes, max_images: as of `evaluate`.
     """
@@ -142,7 +148,7 @@ def judged(splits: Splits, facts: dict, classes: int | None = None, max_images: 
         classes, max_images = _as_trained(splits, facts, knobs.get("classes"), knobs.get("max_images"))
     splits = restrict(splits, classes, max_images)
     counts = [min(most, max_images or most) for most in JUDGED]
-    return Splits(*(part.sample(count) for part, count in zip(splits, counts, strict=True)))
+    return Splits(*(part and part.sample(count) for part, count in zip(splits, counts, strict=True)))
 
 
 def _as_trained(splits: Splits, facts: dict, classes: int | None, max_images: int | None) -> tuple:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import tensorflow as tf
 
 from sslzoo import baseline, evaluation, provenance, replicas
 from sslzoo.data import describe
+from sslzoo.evaluation import TRAINED, UNTRAINED, Subject
 from sslzoo.evaluators.report import markdown, note
-from sslzoo.export import export, lines, refuse_existing, write_card, write_projector
-from sslzoo.files import reason
+from sslzoo.export import HISTORY, VIEWS, export, lines, refuse_existing, write_card, write_projector
+from sslzoo.files import reason, replacing
 from sslzoo.index import write_index
 from sslzoo.plan import Plan
 from sslzoo.runner import Result, train_blocks, train_whole
@@ -101,7 +103,7 @@ def pretrain(
         export_to: folder of the exported encoders; "none" exports nothing.
         keep_projector: export what maps features to embeddings too, as projector.keras; `sslzoo evaluate --all` then
             probes its layers.
-        evaluate: linear probe, k-NN and clustering at the end, where the data has labels.
+        evaluate: linear probe, k-NN and clustering at the end if the data has labels, else a report in the run folder.
         resume: go on with the run of that name, on as many devices as there are now.
         extend: go on with the run of that name to a larger number of epochs, over which the learning rate then falls.
         change: with resume, settings may be others than before.
@@ -156,7 +158,10 @@ def pretrain(
             scores["scores_markdown"] = markdown(result.scores)
             write_card(exported, facts | scores)
         if facts:
+            _keep_history(run.path, exported)
             write_index(exported.parent)
+        if evaluate and plan.train_set.labels is None:
+            _report(plan, result)
         if mlflow:
             tracker.log({f"{row.features}/{row.metric}": row.mean for row in result.scores})
     return result
@@ -202,8 +207,30 @@ def _keep_projector(result: Result, path: Path) -> None:
         write_projector(projector, path, model.encoder.output_shape[-1])
 
 
+def _keep_history(run: Path, exported: Path) -> None:
+    """Copies the figures of the epochs and the sheet of the views, which reports show, to the export."""
+    for name in (HISTORY, VIEWS):
+        if (run / name).is_file():
+            with replacing(exported / name) as beside:
+                shutil.copyfile(run / name, beside)
+
+
+def _report(plan: Plan, result: Result) -> None:
+    """Writes the report that needs no labels to the run folder."""
+    from sslzoo.report import about  # its import takes seconds
+
+    columns = {TRAINED: [result.encoder], UNTRAINED: [result.untrained]}
+    subject = Subject(columns, plan.judged, plan.size, _facts(plan, result))
+    try:
+        folder = about(subject, plan.name, result.run, source=result.run)
+    except ValueError as error:
+        print(f"no report: {error}")
+    else:
+        print(f"report: {folder / 'report.html'}")
+
+
 def _facts(plan: Plan, result: Result) -> dict:
-    """What the card tells of the making."""
+    """Facts of the training for the card."""
     return {
         "name": plan.name,
         "method": plan.settings["method"],

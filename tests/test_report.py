@@ -14,8 +14,9 @@ from sslzoo.__main__ import main
 from sslzoo.data import from_array
 from sslzoo.data.dataset import Splits
 from sslzoo.evaluators.report import Row
-from sslzoo.export import export, write_projector
-from sslzoo.report import _projectors, board, depth, places, report, robustness
+from sslzoo.export import export, read_projector, write_projector
+from sslzoo.report import board, depth, places, projectors, report, robustness
+from sslzoo.report.front import Front
 from sslzoo.report.page import as_html
 from sslzoo.report.study import Chapter, Picture, Study
 
@@ -45,19 +46,27 @@ def splits():
 def made(tmp_path_factory):
     """A report on a conv6 with weights of another seed, with TensorBoard beside it."""
     place = tmp_path_factory.mktemp("report")
-    folder = report(conv6(1), splits(), str(place / "out"), images=100, tensorboard=str(place / "board"))
+    folder = report(conv6(1), splits(), str(place / "out"), tensorboard=str(place / "board"), untrained=conv6())
     return folder, place / "board"
 
 
 def test_every_chapter_has_every_number_beside_its_baselines(made):
     told = json.loads((made[0] / "report.json").read_text())
-    titles = ["With labels", "Without labels", "By depth", "Places", "Robustness", "To look at"]
+    titles = [
+        "With labels",
+        "Without labels",
+        "By depth",
+        "Places",
+        "Robustness",
+        "Clusters, outliers, near-duplicates",
+    ]
+    titles += ["Projections and neighbours"]
     assert list(told["chapters"]) == titles
     for chapter in told["chapters"].values():
         for metric in {row["metric"] for row in chapter["scores"]}:
             columns = [row["features"] for row in chapter["scores"] if row["metric"] == metric]
             assert columns == COLUMNS, metric
-    assert "100 of 100 for training probes, 40 of 60" in told["facts"]["images looked at"]
+    assert told["facts"]["judged on"] == "array: 100 training and 60 test images at 8 px"
 
 
 def test_the_page_needs_nothing_but_itself_and_shows_every_picture(made):
@@ -66,9 +75,9 @@ def test_the_page_needs_nothing_but_itself_and_shows_every_picture(made):
     assert all(source.startswith(("data:", "#")) for source in sources)
     assert "http" not in re.sub(r"<img[^>]*>", "", page)
     files = sorted(path.stem for path in (made[0] / "pictures").glob("*.png"))
-    assert len(files) == page.count("<img ") == 12
+    assert len(files) == page.count("<img ")
     assert {"pca", "tsne", "confusion", "neighbours", "kernels", "maps", "attention", "spectrum"} <= set(files)
-    assert {"guillotine", "reliability", "corruptions"} <= set(files)
+    assert {"guillotine", "reliability", "corruptions", "clusters", "outliers", "duplicates", "scores"} <= set(files)
     markdown = (made[0] / "report.md").read_text()
     assert all(f"(pictures/{name}.png)" in markdown for name in files)
 
@@ -77,11 +86,11 @@ def test_tensorboard_gets_pictures_histograms_and_a_projector(made):
     folder = made[1]
     vectors = np.loadtxt(folder / "features.tsv", delimiter="\t")
     labels = (folder / "labels.tsv").read_text().split()
-    assert vectors.shape == (40, 64) and len(labels) == 40
+    assert vectors.shape == (60, 64) and len(labels) == 60
     config = (folder / "projector_config.pbtxt").read_text()
     assert all(name in config for name in ("features.tsv", "labels.tsv", "sprite.png", "single_image_dim: 8"))
     sprite = tf.io.decode_png((folder / "sprite.png").read_bytes())
-    assert sprite.shape == (7 * SIDE, 7 * SIDE, 3)  # 49 places for 40 images
+    assert sprite.shape == (8 * SIDE, 8 * SIDE, 3)  # 64 places for 60 images
     events = next(folder.glob("events*")).read_bytes()
     for tag in (b"report/guillotine", b"weights/conv1/kernel", b"report trained/k-NN, 20 neighbours"):
         assert tag in events
@@ -96,38 +105,38 @@ def test_the_sprite_has_the_images_row_by_row(tmp_path):
 
 def test_names_from_outside_are_escaped_and_missing_scores_are_a_dash():
     chapter = Chapter("<b>", "a & b", [Row("<i>", "trained", None)], [Picture("p", "<u>", "c", b"x")], notes=["<s>"])
-    page = as_html({"encoder": "<script>"}, [chapter])
+    page = as_html(Front("<script>"), [chapter])
     assert not re.search(r"<(script|b|i|u|s)>", page)
-    assert "<td class=own>-</td>" in page
+    assert "<td>-</td>" in page
 
 
 def test_the_guillotine_goes_on_into_a_projector():
-    study = Study({"trained": conv6(), "untrained": conv6(1)}, splits(), SIDE, 100)
+    study = Study({"trained": [conv6()], "untrained": [conv6(1)]}, splits(), SIDE)
     projector = keras.Sequential(
         [keras.Input((64,)), keras.layers.Dense(6), keras.layers.ReLU(), keras.layers.Dense(2)]
     )
     found = depth.guillotine(study.encoders["trained"], study, study.train, study.test, projector)
     assert list(found) == ["tanh1", "pool2", "tanh3", "pool4", "features", "projector 1", "projector 2"]
-    assert all(0 <= share <= 1 for share in found.values())
+    assert all(right.dtype == bool and right.shape == (60,) for right in found.values())
 
 
 def test_a_projector_that_was_kept_is_probed_beside_one_with_new_weights(tmp_path):
     projector = heads.mlp(64, 6, 2)
     export(conv6(), tmp_path / "encoder", pictures(4)[0], {})
     write_projector(projector, tmp_path / "encoder", 64)
-    kept = _projectors(tmp_path / "encoder")
+    kept = projectors(read_projector(tmp_path / "encoder"), {"trained": conv6(), "untrained": conv6(1)})
     features = np.random.default_rng(0).normal(size=(5, 64)).astype("float32")
     np.testing.assert_allclose(kept["trained"](features), projector(features), atol=1e-6)
     assert not np.allclose(kept["untrained"].get_weights()[0], projector.get_weights()[0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # as Keras does where a weight has no part in the loss
-        told = depth.chapter(Study({"trained": conv6(), "untrained": conv6(1)}, splits(), SIDE, 60, kept))
+        told = depth.chapter(Study({"trained": [conv6()], "untrained": [conv6(1)]}, splits(), SIDE, kept))
     for metric in ("linear probe after projector 2", "fine-tuning from the projector's first layer"):
         assert {row.features for row in told.rows if row.metric == metric} == set(COLUMNS)
 
 
 def test_a_classifier_that_is_blind_is_as_robust_as_it_is_bad():
-    study = Study({"trained": conv6(), "untrained": conv6(1)}, splits(), SIDE, 100)
+    study = Study({"trained": [conv6()], "untrained": [conv6(1)]}, splits(), SIDE)
     blind = {name: lambda images: np.ones((len(images), 3), "float32") for name in ("trained", "untrained")}
     study.functions = blind  # a cached property: what stands there is used
     found = {(row.metric, row.features): row.mean for row in robustness.chapter(study).rows}
@@ -137,12 +146,12 @@ def test_a_classifier_that_is_blind_is_as_robust_as_it_is_bad():
 
 @pytest.mark.parametrize(("name", "knobs"), [("vit_tiny", dict(depth=1)), ("resnet18", dict(width=0.125)), ("mlp", {})])
 def test_places_of_transformers_and_residual_nets_are_probed_and_shown(name, knobs):
-    models = {who: encoders.make(name, (SIDE, SIDE, 1), **knobs) for who in ("trained", "untrained")}
-    chapter = places.chapter(Study(models, splits(), SIDE, 100))
+    models = {who: [encoders.make(name, (SIDE, SIDE, 1), **knobs)] for who in ("trained", "untrained")}
+    chapter = places.chapter(Study(models, splits(), SIDE))
     titles = {picture.title for picture in chapter.pictures}
-    shown = {"First-layer kernels", "Feature maps", "Where the last feature map is strong"}
+    shown = {"First-layer kernels", "Feature maps", "Energy of the last feature map"}
     shown = {"First-layer kernels", "Attention of the class token"} if name == "vit_tiny" else shown
-    assert shown - ({"Feature maps", "Where the last feature map is strong"} if name == "mlp" else set()) <= titles
+    assert shown - ({"Feature maps", "Energy of the last feature map"} if name == "mlp" else set()) <= titles
     assert len(chapter.rows) == (0 if name == "mlp" else 6)
     assert bool(chapter.notes) == (name == "mlp")
 
@@ -181,7 +190,7 @@ def test_compared_encoders_stand_side_by_side_with_intervals(exported, capsys):
     [
         (["compare", "one", "--data", "images"], "two encoders or more"),
         (["compare", "one", "nowhere", "--data", "images"], "nowhere holds no exported encoder"),
-        (["evaluate", "one", "--data", "images", "--all", "--images", "5"], "take 50 or more"),
+        (["evaluate", "one", "--data", "images", "--all", "--max-images", "5"], "take 50 or more"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(exported, monkeypatch, capsys, words, told):
