@@ -118,7 +118,7 @@ def matrix(axes, values: np.ndarray, names: Sequence[str]) -> None:
 def matrix_width(names: Sequence[str]) -> float:
     """Inches of a panel in which `matrix` is readable."""
     longest = max(len(plain(name, 20)) for name in names)
-    return min(WIDTH, max(3.6, 0.27 * min(len(names), NAMED) + 0.075 * longest + 0.8))
+    return min(WIDTH, max(3.2, 0.25 * min(len(names), NAMED) + 0.075 * longest + 0.75))
 
 
 def sheet(

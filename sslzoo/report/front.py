@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from sslzoo import provenance
 from sslzoo.data import describe
-from sslzoo.evaluation import TRAINED
+from sslzoo.evaluation import TRAINED, UNTRAINED
 from sslzoo.evaluators.report import Row
 from sslzoo.export import HISTORY, VIEWS
 from sslzoo.plots import BLUE, COLOURS, GRAY
@@ -59,7 +59,8 @@ def front(name: str, study: Study, known: dict, source: Path | None, chapters: S
         made.verdict = made.verdict or headline(main)
         made.pictures.append(_bars(main, study.train.labels, study.test.labels))
     if len(history) > 1:
-        made.pictures.append(_training(history))
+        chance = 100 / len(np.unique(study.train.labels)) if study.train.labels is not None else 0
+        made.pictures.append(_training(history, chance))
     if source and (source / VIEWS).is_file():
         caption = "Images and their views, as the encoder was trained on them."
         made.pictures.append(Picture("views", "Views", caption, (source / VIEWS).read_bytes()))
@@ -168,10 +169,10 @@ def _bar(axes, column, number, count, rows, chance):
     colour = charts.style(column)[0]
     axes.bar(places, heights - chance, 0.94 * width, bottom=chance, color=colour, label=column)
     axes.errorbar(places, heights, spread, fmt="none", ecolor="black", lw=1)
+    ink = "black" if column.startswith(UNTRAINED) else "white"
     for x, height in zip(places, heights, strict=True):
-        axes.annotate(
-            f"{height:.1f}", (x, height), (0, -2), textcoords="offset points", ha="center", va="top", fontsize=7
-        )
+        place = dict(xytext=(0, 3), textcoords="offset points", ha="center", va="bottom")
+        axes.annotate(f"{height:.1f}", (x, chance), fontsize=8, color=ink, **place)
 
 
 def _gains(axes, place, row):
@@ -179,15 +180,17 @@ def _gains(axes, place, row):
     for line, name in enumerate(reversed(row.gains)):
         colour = {True: BLUE, False: COLOURS[3], None: GRAY}[row.better(name)]
         text = f"over {name.split(' (')[0]}\n{row.gain(name)}"
-        place_of = dict(xytext=(0, 4 + 22 * line), textcoords="offset points", xycoords=axes.get_xaxis_transform())
-        axes.annotate(text, (place, 1), ha="center", va="bottom", fontsize=7.5, color=colour, **place_of)
+        place_of = dict(xytext=(0, 4 + 24 * line), textcoords="offset points", xycoords=axes.get_xaxis_transform())
+        axes.annotate(text, (place, 1), ha="center", va="bottom", fontsize=8, color=colour, **place_of)
 
 
 def _wrapped(metric: str) -> str:
-    return "\n".join(textwrap.wrap(metric.replace(", ", ",\n", 1), 20, replace_whitespace=False))
+    """In lines of at most 20 characters, the first one up to the comma."""
+    head, comma, rest = metric.partition(", ")
+    return "\n".join([head + comma.strip(), *textwrap.wrap(rest, 20)])
 
 
-def _training(history) -> Picture:
+def _training(history, chance: float) -> Picture:
     shown = next(((name, *how) for name, how in FIGURES.items() if any(name in one for one in history)), None)
     panels = {"loss": ("loss", 1, "loss (no unit)")} | ({shown[0]: shown} if shown else {})
 
@@ -199,6 +202,10 @@ def _training(history) -> Picture:
         axes.set(xlabel="epoch (0 = before the first step)", ylabel=label, title="")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
+        if name == "knn":
+            charts.from_chance(axes, chance, points[:, 1])
+        elif scale == 100:
+            axes.set_ylim(0, None)
 
     image = charts.panels([*reversed(panels)], draw, width=WIDTH / len(panels), height=2.9)
     caption = "Course of the training. k-NN: leave-one-out on training images; loss at epoch 0: of the first batch."

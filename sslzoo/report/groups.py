@@ -76,13 +76,11 @@ def _short(study, row) -> str:
 
 
 def _clusters(study, rows, cluster, distance):
-    cells, titles = [], []
-    for number in range(cluster.max() + 1):
-        members = np.flatnonzero(cluster == number)
-        chosen = rows[members[np.argsort(distance[members], kind="stable")[:EXAMPLES]]]
-        images = study.images(study.train, chosen)
-        cells.append([images[row] for row in chosen.tolist()])
-        titles.append(f"cluster {number + 1}\n{len(members)} images")
+    members = [np.flatnonzero(cluster == number) for number in range(cluster.max() + 1)]
+    chosen = [rows[some[np.argsort(distance[some], kind="stable")[:EXAMPLES]]] for some in members]
+    images = study.images(study.train, np.concatenate(chosen))
+    cells = [[images[row] for row in some.tolist()] for some in chosen]
+    titles = [f"cluster {number}\n{len(some)} images" for number, some in enumerate(members, 1)]
     caption = (
         f"k-means with {len(cells)} clusters: the images nearest to the centre of each, the largest cluster first."
     )
@@ -99,8 +97,11 @@ def _outliers(study, chosen, distances):
 
 def _duplicates(study, pairs, similarities):
     images = study.images(study.train, pairs.ravel())
-    texts = [f"{s:.4f}\n{_short(study, row)}" for pair, s in zip(pairs, similarities, strict=True) for row in pair]
-    drawn = _sheet([images[row] for row in pairs.ravel().tolist()], texts, 8)
+    cells, texts = [], []
+    for pair, similarity in zip(pairs.tolist(), similarities, strict=True):
+        cells += [*(images[row] for row in pair), None]  # an empty cell keeps pairs apart
+        texts += [*(f"{similarity:.4f}\n{_short(study, row)}" for row in pair), ""]
+    drawn = _sheet(cells, texts, 9)
     caption = "Pairs of images, side by side, with the highest cosine similarity (the number)."
     return Picture("duplicates", "Near-duplicates", caption, drawn)
 
@@ -108,4 +109,4 @@ def _duplicates(study, pairs, similarities):
 def _sheet(images, texts, columns):
     cells = [images[start : start + columns] for start in range(0, len(images), columns)]
     captions = {(k // columns, k % columns): (text, "black") for k, text in enumerate(texts)}
-    return charts.sheet(cells, captions=captions, cell=1.2)
+    return charts.sheet(cells, captions=captions, cell=charts.WIDTH / columns)
