@@ -1,7 +1,10 @@
-"""Reports and comparisons as a user asks for them: every number beside its baselines, one page, honest intervals."""
+"""Reports and comparisons: scores with their baselines and intervals, the page, its pictures, data without labels."""
 
+import dataclasses
+import html
 import json
 import re
+import shutil
 import warnings
 
 import keras
@@ -9,16 +12,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import sslzoo
 from sslzoo import encoders, heads
 from sslzoo.__main__ import main
 from sslzoo.data import from_array
 from sslzoo.data.dataset import Splits
+from sslzoo.evaluators import dense, few_shot, mlp, outliers, retrieval
 from sslzoo.evaluators.report import Row
-from sslzoo.export import export, read_projector, write_projector
-from sslzoo.report import board, depth, places, projectors, report, robustness
-from sslzoo.report.front import Front
+from sslzoo.export import export, read_facts, read_projector, write_projector
+from sslzoo.plots import class_style, plain
+from sslzoo.report import CHAPTERS, board, charts, depth, groups, labels, looks, places, projectors, report, robustness
+from sslzoo.report.front import Front, read_history
 from sslzoo.report.page import as_html
 from sslzoo.report.study import Chapter, Picture, Study
+from sslzoo.report.text import escaped
 
 SIDE = 8
 COLUMNS = ["trained", "untrained", "raw pixels"]
@@ -154,6 +161,220 @@ def test_places_of_transformers_and_residual_nets_are_probed_and_shown(name, kno
     assert shown - ({"Feature maps", "Energy of the last feature map"} if name == "mlp" else set()) <= titles
     assert len(chapter.rows) == (0 if name == "mlp" else 6)
     assert bool(chapter.notes) == (name == "mlp")
+
+
+def write_small(place, data, chapters, monkeypatch, **knobs):
+    """A report of some chapters; what report.json holds, and its folder."""
+    monkeypatch.setattr("sslzoo.report.CHAPTERS", chapters)
+    folder = report(conv6(1), data, str(place), **knobs)
+    return json.loads((folder / "report.json").read_text()), folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A pretraining on the digits that was exported."""
+    place = tmp_path_factory.mktemp("trained")
+    knobs = dict(epochs=2, batch_size=64, max_images=300, optimizer="adam", hidden_dim=16, projection_dim=8, units=16)
+    places = dict(runs=str(place / "runs"), export_to=str(place / "exports"), name="one", preset="digits")
+    return sslzoo.pretrain("simclr", "digits", "mlp", **knobs, **places)
+
+
+@pytest.fixture
+def reported(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("sslzoo.report.CHAPTERS", (labels,))
+    return report(trained.exported, "digits", str(tmp_path / "out"))
+
+
+def test_the_report_agrees_with_the_card_to_the_last_digit(trained, reported):
+    told = json.loads((reported / "report.json").read_text())
+    card = read_facts(trained.exported)["scores"]
+    assert card and told["chapters"]["With labels"]["scores"][: len(card)] == card
+    assert told["facts"]["judged on"] == "digits: 300 training and 360 test images at 8 px"
+
+
+def test_the_first_screen_has_verdict_scores_curve_views_and_facts(trained, reported):
+    told = json.loads((reported / "report.json").read_text())
+    page = (reported / "report.html").read_text()
+    first = page[: page.index("<nav>")]
+    assert told["verdict"] == trained.verdict and trained.verdict.split(":")[0] in first
+    assert re.findall(r"<h3>([^<]*)</h3>", first) == ["Main scores", "Training", "Views", "Facts"]
+    assert [line["epoch"] for line in told["history"]] == [0, 1, 2]
+    assert {"method", "data", "encoder", "epochs", "time", "command"} <= set(told["facts"])
+    assert "https://arxiv.org/abs/2002.05709" in told["facts"]["method"]
+
+
+def test_what_an_export_does_not_know_is_left_out(trained, tmp_path, monkeypatch):
+    old = tmp_path / "old"
+    shutil.copytree(trained.exported, old)
+    for name in ("metrics.jsonl", "views.png", "untrained.npz"):
+        (old / name).unlink(missing_ok=True)
+    facts = read_facts(old)
+    (old / "recipe.json").write_text(json.dumps({"encoder": facts["encoder"]}))
+    monkeypatch.setattr("sslzoo.report.CHAPTERS", (labels,))
+    folder = report(old, "digits", str(tmp_path / "out"), max_images=100)
+    told = json.loads((folder / "report.json").read_text())
+    assert told["history"] == [] and "method" not in told["facts"]
+    assert "the untrained encoder: k-NN" in told["verdict"]
+    assert sorted(path.stem for path in (folder / "pictures").iterdir()) == ["confusion", "reliability", "scores"]
+    columns = ["trained", "untrained (mean of 3 seeds)", "raw pixels"]
+    scores = told["chapters"]["With labels"]["scores"]
+    for metric in {row["metric"] for row in scores}:
+        assert [row["features"] for row in scores if row["metric"] == metric] == columns, metric
+    assert all(row["std"] is not None for row in scores if row["features"] == columns[1] and row["mean"] is not None)
+    gains = next(row["gains"] for row in scores if row["features"] == "trained" and row["metric"].startswith("MLP"))
+    assert list(gains) == columns[1:]
+
+
+def test_a_damaged_history_is_read_as_far_as_it_goes(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"epoch": 0, "loss": 1.5, "knn": null}\n{"epoch": 1, "loss": 1.0}\n[1]\n{"loss": 3}\n{"epo')
+    assert read_history(file) == [{"epoch": 0, "loss": 1.5}, {"epoch": 1, "loss": 1.0}]
+    assert read_history(tmp_path / "none") == []
+
+
+def test_values_of_images_have_the_mean_of_the_score():
+    x, y = np.random.default_rng(0).normal(size=(200, 5)), np.arange(200) % 3
+    x[:, 0] += y
+    train, test = (x[:100], y[:100]), (x[100:], y[100:])
+    assert mlp.mlp_answers(*train, *test).mean() == mlp.mlp_probe(*train, *test)
+    assert few_shot.few_shot_episodes(x, y, 3).mean() == few_shot.few_shot(x, y, 3)[0]
+    for name, values in retrieval.retrieval_answers(x, y).items():
+        assert values.shape == (200,) and values.mean() == retrieval.retrieval(x, y)[name]
+
+
+def test_values_of_scenes_have_the_score_of_all():
+    random = np.random.default_rng(0)
+    maps, masks = random.normal(size=(20, 4, 4, 3)), random.integers(0, 3, (20, 8, 8))
+    maps += dense.shrink_masks(masks, (4, 4), 3)[..., None]
+    given = maps[:10], masks[:10], maps[10:], masks[10:]
+    counts = dense.segmentation_counts(*given)
+    assert counts.shape == (10, 3, 3) and counts.sum((1, 2)).tolist() == [64] * 10
+    assert dense.iou_of(counts) == dense.segmentation_probe(*given)
+    chapter = Chapter("", "")
+    chapter.add("iou", {"trained": counts, "untrained": counts[:, ::-1]}, statistic="iou")
+    assert chapter.rows[0].mean == dense.iou_of(counts) and chapter.rows[0].gains["untrained"].mean > 0
+
+
+def test_encoders_of_one_column_are_merged_and_gains_are_over_their_mean():
+    chapter = Chapter("", "", columns={"untrained 1": "untrained (mean)", "untrained 2": "untrained (mean)"})
+    right = {"trained": np.ones(50), "untrained 1": np.zeros(50), "untrained 2": np.arange(50) % 2}
+    chapter.add("accuracy", right, percent=True)
+    chapter.add("rank", {"trained": 7.6, "untrained 1": 2.0, "untrained 2": 4.0, "raw pixels": None}, whole=True)
+    assert [(row.features, str(row)) for row in chapter.rows] == [
+        ("trained", "100.0 %"),
+        ("untrained (mean)", "25.0 +- 35.4 %"),
+        ("trained", "8"),
+        ("untrained (mean)", "3 +- 1"),
+        ("raw pixels", "-"),
+    ]
+    assert chapter.rows[0].gains["untrained (mean)"].mean == 0.75 and not chapter.rows[2].gains
+    assert charts.style("untrained 2") == charts.style("untrained (mean of 3 seeds)") == charts.STYLES["untrained"]
+
+
+@pytest.mark.parametrize(
+    ("untrained", "raw", "marked"),
+    [(0.2, 0.3, "better"), (0.2, 0.9, ""), (0.5, 0.3, ""), (0.9, 0.9, "")],
+)
+def test_the_trained_score_is_marked_only_where_it_beats_every_baseline(untrained, raw, marked):
+    def right(share):
+        return (np.arange(200) < 200 * share).astype(float)
+
+    chapter = Chapter("a", "b")
+    chapter.add("x", {"trained": right(0.5), "untrained": right(untrained), "raw pixels": right(raw)}, percent=True)
+    page = as_html(Front("t"), [chapter])
+    own = re.search(r"<td>x</td><td([^>]*)>50.0 %</td>", page)[1]
+    assert own == (f" class={marked}" if marked else "")
+    for name, share in (("untrained", untrained), ("raw pixels", raw)):
+        text = re.escape(html.escape(chapter.rows[0].gain(name)))
+        kind = " class=better" if share < 0.5 else " class=worse" if share > 0.5 else ""
+        assert re.search(f"<td{kind}>{text}</td>", page), name
+
+
+def test_ten_classes_have_ten_colours_and_more_have_other_markers():
+    styles = [tuple(class_style(number).values()) for number in range(100)]
+    assert len({colour for colour, _ in styles[:10]}) == len({marker for _, marker in styles[:10]}) == 10
+    assert len(set(styles)) == 100
+
+
+def test_a_confusion_matrix_grows_with_its_classes():
+    few, many = (charts.matrix_width([f"class {number}" for number in range(count)]) for count in (3, 17))
+    assert few < many <= charts.WIDTH
+    images = [charts.panels(["a", "b"], lambda axes, _: None, width=width) for width in (few, many)]
+    shapes = [tf.io.decode_png(image).shape for image in images]
+    assert shapes[0][1] > shapes[0][0] and shapes[1][0] > shapes[1][1], "fewer panels in a row"
+
+
+EVIL = ("<img src=x onerror=alert(1)>", r"$\frac{a}$ | \frac{a} [b](javascript:c)")
+
+
+def test_names_of_classes_and_files_can_neither_run_nor_end_a_report(tmp_path, monkeypatch):
+    named = [
+        dataclasses.replace(
+            part, class_names=EVIL, name=EVIL[0], files=tuple(f"{EVIL[k % 2]}/{k}" for k in range(len(part)))
+        )
+        for part in splits()
+    ]
+    monkeypatch.setattr(looks, "_umap", lambda features: {})
+    told, folder = write_small(tmp_path, Splits(*named), (labels, groups, looks), monkeypatch, untrained=conv6())
+    assert told["chapters"][groups.TITLE]["curves"]["outliers"][0][0].startswith(EVIL)
+    for file in ("report.html", "report.md"):
+        text = (folder / file).read_text()
+        assert EVIL[0] not in text and "](javascript" not in text
+    assert "onerror" in (folder / "report.md").read_text()
+    assert escaped(EVIL[1]) == r"$\\frac{a}$ \| \\frac{a} \[b\](javascript:c)"
+
+
+def test_text_is_drawn_as_it_stands():
+    assert plain("$a$\nb") == r"\$a\$ b" and plain("_a") == " _a" and plain("abcdef", 4) == "abc\u2026"
+
+
+def test_a_report_without_labels_has_what_needs_none(tmp_path, monkeypatch, capsys):
+    images = pictures(100)[0]
+    images[7] = images[3]
+    images[11] = 1 - images[11]
+    files = tuple(f"folder/{number}.png" for number in range(100))
+    data = Splits(dataclasses.replace(from_array(images), files=files))
+    told, folder = write_small(tmp_path, data, CHAPTERS, monkeypatch, untrained=conv6())
+    said = capsys.readouterr().out
+    titles = ["Without labels", "Places", groups.TITLE, looks.TITLE]
+    assert list(told["chapters"]) == titles
+    assert [line.split(",")[0] for line in said.splitlines() if line.startswith("report:")] == [
+        f"report: {title.split(',')[0]}" for title in titles
+    ]
+    assert re.search(r"report: Places, 2 of 4, \d+ s", said)
+    first = told["chapters"][groups.TITLE]["curves"]
+    assert first["near-duplicates"][0][:2] == ["folder/3.png", "folder/7.png"]
+    assert "folder/11.png" in [name for name, _ in first["outliers"][:3]]
+    shown = {path.stem for path in (folder / "pictures").iterdir()}
+    assert {"spectrum", "kernels", "clusters", "outliers", "duplicates", "pca", "tsne", "neighbours"} <= shown
+    assert told["facts"]["labels"].startswith("none")
+
+
+def test_a_training_without_labels_ends_with_a_report(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sslzoo.report.CHAPTERS", (labels, groups))
+    knobs = dict(epochs=1, batch_size=32, hidden_dim=16, projection_dim=8, units=16, export_to=None, preset="digits")
+    data = pictures(60)[0]
+    result = sslzoo.pretrain("simclr", data, "mlp", runs=str(tmp_path), name="bare", **knobs)
+    assert f"report: {result.run / 'report.html'}" in capsys.readouterr().out
+    assert {"report.html", "report.md", "report.json", "pictures"} <= {path.name for path in result.run.iterdir()}
+    assert (result.run / "pictures" / "clusters.png").exists()
+    for name, count, extra in (("few", 40, {}), ("off", 60, dict(evaluate=False))):
+        result = sslzoo.pretrain("simclr", data[:count], "mlp", runs=str(tmp_path), name=name, **knobs, **extra)
+        assert not (result.run / "report.html").exists()
+
+
+def test_outliers_are_far_from_their_neighbours_and_duplicates_near():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(50, 8)) + 5
+    x[4], x[9] = -x[4], 2 * x[30]
+    rows, similarity = outliers.neighbours(x, 5)
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    whole = unit @ unit.T - 9 * np.eye(50)
+    np.testing.assert_array_equal(rows, np.argsort(-whole, 1)[:, :5])
+    np.testing.assert_allclose(similarity, np.sort(whole, 1)[:, ::-1][:, :5], atol=1e-6)
+    assert outliers.outliers(similarity, 3).rows[0] == 4
+    pairs = outliers.near_duplicates(rows, similarity, 6)
+    assert pairs.rows[0].tolist() == [9, 30] and len({tuple(pair) for pair in pairs.rows.tolist()}) == 6
 
 
 @pytest.fixture(scope="module")

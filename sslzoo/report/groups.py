@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from sslzoo.evaluation import TRAINED
 from sslzoo.evaluators import unit_length
 from sslzoo.evaluators.outliers import near_duplicates, neighbours, outliers
+from sslzoo.plots import plain
 from sslzoo.report import charts
 from sslzoo.report.study import Chapter, Picture, Study
 
@@ -17,6 +18,7 @@ IMAGES = 5000
 CLUSTERS, EXAMPLES, STARTS = 10, 8, 3
 NEIGHBOURS = 10
 OUTLIERS, PAIRS = 16, 12
+LETTERS = 18  # of a line under an image
 TEXT = (
     "The trained encoder's features of {images} training images, compared by cosine similarity; labels are not used. "
     "Outliers are worth a look for broken, mislabelled or foreign images; near-duplicates for copies, which should not "
@@ -69,10 +71,9 @@ def _name(study, row) -> str:
 
 
 def _short(study, row) -> str:
-    """The end of the name, which distinguishes files, in two lines at most."""
-    name = _name(study, row)
-    name = name if len(name) <= 34 else "\u2026" + name[-33:]
-    return "\n".join(charts.plain(name[start : start + 17]) for start in range(0, len(name), 17))
+    """The name in at most two lines: folder and file, each cut at its start."""
+    parts = _name(study, row).rsplit("/", 1)
+    return "\n".join(plain(part if len(part) <= LETTERS else "\u2026" + part[1 - LETTERS :]) for part in parts)
 
 
 def _clusters(study, rows, cluster, distance):
