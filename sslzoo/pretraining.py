@@ -20,7 +20,7 @@ from sslzoo.runner import Result, train_blocks, train_whole
 from sslzoo.runs import Run
 from sslzoo.tracking import MLflow
 
-# Where and how a run goes, not what it is.
+# Run options, not part of the experiment.
 PLACES = ("resume", "extend", "change", "overwrite", "preview", "runs", "export_to", "evaluate", "name", "mlflow")
 PLACES += ("keep_projector", "checkpoint_steps", "checkpoint_minutes", "keep_checkpoints", "cache", "data_service")
 
@@ -68,7 +68,7 @@ def pretrain(
     mlflow: bool = False,
     **knobs,
 ) -> Result | None:
-    """Trains an encoder on images without labels, exports it, judges it where labels are at hand, and says so.
+    """Trains an encoder on images without labels, exports it and evaluates it.
 
     Args:
         method: a file of methods/, such as "simclr".
@@ -169,7 +169,7 @@ def pretrain(
 
 @contextlib.contextmanager
 def _naming_memory(batch_size: int) -> Iterator[None]:
-    """Turns what TensorFlow and Python say where memory runs out into a line that says what to do."""
+    """Turns errors of TensorFlow and Python that memory ran out into a line that says what to do."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
@@ -178,7 +178,7 @@ def _naming_memory(batch_size: int) -> Iterator[None]:
 
 
 def _follow(plan: Plan, train_all: Callable, folder: Path) -> Result:
-    """The part of a worker that is not the first: it trains; telling, judging and writing are that one's."""
+    """Trains as a worker other than the first, which alone prints, evaluates and writes."""
     with contextlib.redirect_stdout(io.StringIO()):
         model = plan.build()
         plan.checkpoints = dict(writes=False)
@@ -187,7 +187,7 @@ def _follow(plan: Plan, train_all: Callable, folder: Path) -> Result:
 
 
 def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
-    """Exports the trained encoder; returns what its card tells."""
+    """Exports the trained encoder; returns the facts of its card."""
     few = next(evaluation.images(plan.train_set, plan.size, batch_size=min(8, len(plan.train_set))))
     facts = export(result.encoder, path, few, _facts(plan, result), overwrite)
     facts["untrained"] = baseline.keep(result.untrained, path, plan.start)
@@ -198,7 +198,7 @@ def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
 
 
 def _keep_projector(result: Result, path: Path) -> None:
-    """Beside the export; methods call it projector or head."""
+    """Keeps the projector, which methods call projector or head, in the folder of the export."""
     model = result.model
     projector = getattr(model, "projector", None) or getattr(model, "head", None)
     if projector is None:
