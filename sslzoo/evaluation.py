@@ -47,7 +47,7 @@ class Subject:
     Attributes:
         columns: name -> encoders: "trained" has one; "untrained" is the run's own start, or, where that is not known,
             "untrained (mean of 3 seeds)" has three with new weights.
-        data: labelled, with a test part; at most JUDGED images.
+        data: at most JUDGED images; labelled and with a test part unless `prepare` was told otherwise.
         size: side of the images in pixels.
         facts: recipe.json of an exported encoder; {} for a model.
     """
@@ -72,7 +72,7 @@ def evaluate(
 
     Args:
         encoder: a Keras model or the path of an exported one.
-        data: as for `pretrain`; labels are needed in its training and its test part.
+        data: as for `pretrain`, with labels in its training and its test part.
         untrained: the encoder before its training. If not given, that of the export, or the mean of three encoders with
             new weights.
         image_size: side in pixels; that of the export, or of the encoder's input, if not given.
@@ -99,12 +99,18 @@ def prepare(
     image_size: int | None = None,
     classes: int | None = None,
     max_images: int | None = None,
+    unlabelled: bool = False,
 ) -> Subject:
-    """The encoder, its baseline and its data: arguments as of `evaluate`."""
+    """The encoder, its baseline and its data.
+
+    Args:
+        encoder, data, untrained, image_size, classes, max_images: as of `evaluate`.
+        unlabelled: accept data without labels and without a test part.
+    """
     facts = {} if isinstance(encoder, keras.Model) else read_facts(encoder)
     model = encoder if isinstance(encoder, keras.Model) else load_encoder(encoder)
-    splits = judged(labelled(data), facts, classes, max_images)
-    if not isinstance(data, Splits):  # who hands over splits has seen them announced
+    splits = judged(load(data) if unlabelled else labelled(data), facts, classes, max_images)
+    if not isinstance(data, Splits):  # splits were announced when they were loaded
         announce(splits.train)
     size = image_size or (facts["encoder"]["image_shape"][0] if facts else model.input_shape[1])
     if not size:
@@ -129,11 +135,11 @@ def untrained_column(
 def judged(splits: Splits, facts: dict, classes: int | None = None, max_images: int | None = None) -> Splits:
     """The part of the data that encoders are judged on: at most JUDGED training and test images.
 
-    Without `classes` and `max_images` it is the part that the encoder was trained on, if the data are the same: the
-    scores are then those of its card.
+    Without `classes` and `max_images`, and if the data are those of the training, it is the part that the encoder was
+    trained on; the scores are then those of its card.
 
     Args:
-        splits: with a test part.
+        splits: the training part, and the test part if there is one.
         facts: recipe.json of the encoder, or {}.
         classes, max_images: as of `evaluate`.
     """
@@ -142,13 +148,13 @@ def judged(splits: Splits, facts: dict, classes: int | None = None, max_images: 
         classes, max_images = _as_trained(splits, facts, knobs.get("classes"), knobs.get("max_images"))
     splits = restrict(splits, classes, max_images)
     counts = [min(most, max_images or most) for most in JUDGED]
-    return Splits(*(part.sample(count) for part, count in zip(splits, counts, strict=True)))
+    return Splits(*(part and part.sample(count) for part, count in zip(splits, counts, strict=True)))
 
 
 def _as_trained(splits: Splits, facts: dict, classes: int | None, max_images: int | None) -> tuple:
     try:
         train = restrict(Splits(splits.train), classes, max_images).train
-    except ValueError:  # other data, of which this is no part
+    except ValueError:  # other data, which have no such part
         return None, None
     same = train.fingerprint() in str(facts.get("data", ""))
     return (classes, max_images) if same else (None, None)
@@ -182,7 +188,7 @@ def scores_of(
     raw_pixels: bool = True,
     **options,
 ) -> list[Row]:
-    """As `score`, of features (train, test) that were computed before; prints nothing."""
+    """As `score`, from features (train, test) that were computed before; prints nothing."""
     known = {RAW: [raw_scores(data, size, **options)]} if raw_pixels else {}
     return judge(features, data.train.labels, data.test.labels, known=known, **options)[0]
 
@@ -200,7 +206,7 @@ def announce(dataset: Dataset) -> None:
 
 
 def labelled(data) -> Splits:
-    """The data to train a probe on and to test it on; ValueError where it has no labels."""
+    """The data to train a probe on and to test it on; raises ValueError if it has no labels."""
     splits = load(data)
     if splits.test is None or splits.train.labels is None:
         name = splits.train.name
@@ -209,7 +215,7 @@ def labelled(data) -> Splits:
 
 
 def same_channels(encoder: keras.Model, dataset: Dataset) -> None:
-    """ValueError where the images have other channels than the encoder takes."""
+    """Raises ValueError if the images have other channels than the encoder takes."""
     wanted, found = encoder.input_shape[-1], dataset.shape[-1]
     if wanted != found:
         raise ValueError(f"the encoder takes images of {wanted} channels, {dataset.name} has {found}")

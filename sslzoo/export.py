@@ -21,6 +21,7 @@ from sslzoo.taps import with_projector
 ARCHITECTURE = "encoder.json"
 FACTS = "recipe.json"
 PROJECTOR = "projector.keras"
+HISTORY, VIEWS = "metrics.jsonl", "views.png"  # files of the run, copied to its export
 
 
 def export(encoder: keras.Model, path: str | Path, images: np.ndarray, facts: dict, overwrite: bool = False) -> dict:

@@ -1,4 +1,4 @@
-"""Fine-tuning: how good an encoder gets when its own weights move too, all alike or less the nearer to the images."""
+"""Fine-tuning: accuracy of an encoder whose weights are trained too, optionally with layer-wise learning rates."""
 
 import keras
 import numpy as np
@@ -26,14 +26,28 @@ def fine_tune(
         encoder: images (batch, height, width, channels) -> features (batch, dim).
         train, test: images and labels (n,), from 0.
         epochs: passes over the train part.
-        batch_size: images of a step; all of them where there are fewer.
-        learning_rate: the peak, of the classifier and, times its share, of each stage of the encoder.
+        batch_size: images of a step; all of them if there are fewer.
+        learning_rate: peak of the classifier; that of each stage of the encoder is multiplied by its share.
         layer_decay: as for `decay_layerwise`; 1 is plain fine-tuning, 0.65 to 0.9 usual.
         seed: of the order.
 
     Raises:
         ValueError: layer_decay outside (0, 1].
     """
+    return float(tuned_answers(encoder, train, test, epochs, batch_size, learning_rate, layer_decay, seed).mean())
+
+
+def tuned_answers(
+    encoder: keras.Model,
+    train: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    epochs: int = 10,
+    batch_size: int = 128,
+    learning_rate: float = 1e-3,
+    layer_decay: float = 1.0,
+    seed: int = 0,
+) -> np.ndarray:
+    """Whether the model of `fine_tune` is right for each test image: bool (n,)."""
     if not 0 < layer_decay <= 1:
         raise ValueError(f"layer_decay is {layer_decay}: choose above 0, at most 1")
     keras.utils.set_random_seed(seed)
@@ -44,7 +58,7 @@ def fine_tune(
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, jit_compile=False)
     model.fit(*train, batch_size, epochs, verbose=0)
-    return float(np.mean(model.predict(test[0], batch_size, verbose=0).argmax(1) == test[1]))
+    return model.predict(test[0], batch_size, verbose=0).argmax(1) == test[1]
 
 
 def classifier(encoder: keras.Model, classes: int) -> keras.Model:

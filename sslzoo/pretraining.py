@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,16 +10,17 @@ import tensorflow as tf
 
 from sslzoo import baseline, evaluation, hparams, provenance, replicas
 from sslzoo.data import describe
+from sslzoo.evaluation import TRAINED, UNTRAINED, Subject
 from sslzoo.evaluators.report import markdown, note
-from sslzoo.export import export, lines, refuse_existing, write_card, write_projector
-from sslzoo.files import reason
+from sslzoo.export import HISTORY, VIEWS, export, lines, refuse_existing, write_card, write_projector
+from sslzoo.files import reason, replacing
 from sslzoo.index import write_index
 from sslzoo.plan import Plan
 from sslzoo.runner import Result, train_blocks, train_whole
 from sslzoo.runs import Run
 from sslzoo.tracking import MLflow
 
-# Where and how a run goes, not what it is.
+# Run options, not part of the experiment.
 PLACES = ("resume", "extend", "change", "overwrite", "preview", "runs", "export_to", "evaluate", "name", "mlflow")
 PLACES += ("keep_projector", "checkpoint_steps", "checkpoint_minutes", "keep_checkpoints", "cache", "data_service")
 
@@ -66,7 +68,7 @@ def pretrain(
     mlflow: bool = False,
     **knobs,
 ) -> Result | None:
-    """Trains an encoder on images without labels, exports it, judges it where labels are at hand, and says so.
+    """Trains an encoder on images without labels, exports it and evaluates it.
 
     Args:
         method: a file of methods/, such as "simclr".
@@ -101,7 +103,7 @@ def pretrain(
         export_to: folder of the exported encoders; "none" exports nothing.
         keep_projector: export what maps features to embeddings too, as projector.keras; `sslzoo evaluate --all` then
             probes its layers.
-        evaluate: linear probe, k-NN and clustering at the end, where the data has labels.
+        evaluate: linear probe, k-NN and clustering at the end if the data has labels, else a report in the run folder.
         resume: go on with the run of that name, on as many devices as there are now.
         extend: go on with the run of that name to a larger number of epochs, over which the learning rate then falls.
         change: with resume, settings may be others than before.
@@ -158,9 +160,12 @@ def pretrain(
             scores["scores_markdown"] = markdown(result.scores)
             write_card(exported, facts | scores)
         if facts:
+            _keep_history(run.path, exported)
             write_index(exported.parent)
         figures = {f"{row.features}/{row.metric}": row.mean for row in result.scores}
         hparams.write(run.path / "events", plan.settings, figures, plan.stage_count * epochs * plan.steps)
+        if evaluate and plan.train_set.labels is None:
+            _report(plan, result)
         if mlflow:
             tracker.log(figures)
     return result
@@ -168,7 +173,7 @@ def pretrain(
 
 @contextlib.contextmanager
 def _naming_memory(batch_size: int) -> Iterator[None]:
-    """Turns what TensorFlow and Python say where memory runs out into a line that says what to do."""
+    """Turns errors of TensorFlow and Python that memory ran out into a line that says what to do."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
@@ -177,7 +182,7 @@ def _naming_memory(batch_size: int) -> Iterator[None]:
 
 
 def _follow(plan: Plan, train_all: Callable, folder: Path) -> Result:
-    """The part of a worker that is not the first: it trains; telling, judging and writing are that one's."""
+    """Trains as a worker other than the first, which alone prints, evaluates and writes."""
     with contextlib.redirect_stdout(io.StringIO()):
         model = plan.build()
         plan.checkpoints = dict(writes=False)
@@ -186,7 +191,7 @@ def _follow(plan: Plan, train_all: Callable, folder: Path) -> Result:
 
 
 def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
-    """Exports the trained encoder; returns what its card tells."""
+    """Exports the trained encoder; returns the facts of its card."""
     few = next(evaluation.images(plan.train_set, plan.size, batch_size=min(8, len(plan.train_set))))
     facts = export(result.encoder, path, few, _facts(plan, result), overwrite)
     facts["untrained"] = baseline.keep(result.untrained, path, plan.start)
@@ -197,7 +202,7 @@ def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
 
 
 def _keep_projector(result: Result, path: Path) -> None:
-    """Beside the export; methods call it projector or head."""
+    """Keeps the projector, which methods call projector or head, in the folder of the export."""
     model = result.model
     projector = getattr(model, "projector", None) or getattr(model, "head", None)
     if projector is None:
@@ -206,8 +211,30 @@ def _keep_projector(result: Result, path: Path) -> None:
         write_projector(projector, path, model.encoder.output_shape[-1])
 
 
+def _keep_history(run: Path, exported: Path) -> None:
+    """Copies the figures of the epochs and the sheet of the views, which reports show, to the export."""
+    for name in (HISTORY, VIEWS):
+        if (run / name).is_file():
+            with replacing(exported / name) as beside:
+                shutil.copyfile(run / name, beside)
+
+
+def _report(plan: Plan, result: Result) -> None:
+    """Writes the report that needs no labels to the run folder."""
+    from sslzoo.report import about  # its import takes seconds
+
+    columns = {TRAINED: [result.encoder], UNTRAINED: [result.untrained]}
+    subject = Subject(columns, plan.judged, plan.size, _facts(plan, result))
+    try:
+        folder = about(subject, plan.name, result.run, source=result.run)
+    except ValueError as error:
+        print(f"no report: {error}")
+    else:
+        print(f"report: {folder / 'report.html'}")
+
+
 def _facts(plan: Plan, result: Result) -> dict:
-    """What the card tells of the making."""
+    """Facts of the training for the card."""
     return {
         "name": plan.name,
         "method": plan.settings["method"],

@@ -1,7 +1,12 @@
-"""Reports and comparisons as a user asks for them: every number beside its baselines, one page, honest intervals."""
+"""Reports and comparisons: scores with their baselines and intervals, the page, its pictures, data without labels."""
 
+import dataclasses
+import html
 import json
 import re
+import shutil
+import sys
+import types
 import warnings
 
 import keras
@@ -9,15 +14,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import sslzoo
 from sslzoo import encoders, heads
 from sslzoo.__main__ import main
 from sslzoo.data import from_array
 from sslzoo.data.dataset import Splits
+from sslzoo.evaluators import dense, few_shot, mlp, outliers, retrieval
 from sslzoo.evaluators.report import Row
-from sslzoo.export import export, write_projector
-from sslzoo.report import _projectors, board, depth, places, report, robustness
+from sslzoo.export import export, read_facts, read_projector, write_projector
+from sslzoo.plots import class_style, plain
+from sslzoo.report import CHAPTERS, board, charts, depth, groups, labels, looks, places, projectors, report, robustness
+from sslzoo.report.front import Front, read_history
 from sslzoo.report.page import as_html
 from sslzoo.report.study import Chapter, Picture, Study
+from sslzoo.report.text import escaped
 
 SIDE = 8
 COLUMNS = ["trained", "untrained", "raw pixels"]
@@ -45,19 +55,38 @@ def splits():
 def made(tmp_path_factory):
     """A report on a conv6 with weights of another seed, with TensorBoard beside it."""
     place = tmp_path_factory.mktemp("report")
-    folder = report(conv6(1), splits(), str(place / "out"), images=100, tensorboard=str(place / "board"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(looks, "_umap", lambda features: {})
+        folder = report(conv6(1), splits(), str(place / "out"), tensorboard=str(place / "board"), untrained=conv6())
     return folder, place / "board"
+
+
+def test_umap_is_drawn_where_it_is_installed(monkeypatch):
+    points = types.SimpleNamespace(fit_transform=lambda x: x[:, :2])
+    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=lambda **_: points))
+    x = np.ones((5, 3))
+    assert looks._umap({"trained": x})["trained"].shape == (5, 2)
+    monkeypatch.setitem(sys.modules, "umap", None)
+    assert looks._umap({"trained": x}) == {}
 
 
 def test_every_chapter_has_every_number_beside_its_baselines(made):
     told = json.loads((made[0] / "report.json").read_text())
-    titles = ["With labels", "Without labels", "By depth", "Places", "Robustness", "To look at"]
+    titles = [
+        "With labels",
+        "Without labels",
+        "By depth",
+        "Places",
+        "Robustness",
+        "Clusters, outliers, near-duplicates",
+    ]
+    titles += ["Projections and neighbours"]
     assert list(told["chapters"]) == titles
     for chapter in told["chapters"].values():
         for metric in {row["metric"] for row in chapter["scores"]}:
             columns = [row["features"] for row in chapter["scores"] if row["metric"] == metric]
             assert columns == COLUMNS, metric
-    assert "100 of 100 for training probes, 40 of 60" in told["facts"]["images looked at"]
+    assert told["facts"]["judged on"] == "array: 100 training and 60 test images at 8 px"
 
 
 def test_the_page_needs_nothing_but_itself_and_shows_every_picture(made):
@@ -66,9 +95,9 @@ def test_the_page_needs_nothing_but_itself_and_shows_every_picture(made):
     assert all(source.startswith(("data:", "#")) for source in sources)
     assert "http" not in re.sub(r"<img[^>]*>", "", page)
     files = sorted(path.stem for path in (made[0] / "pictures").glob("*.png"))
-    assert len(files) == page.count("<img ") == 12
+    assert len(files) == page.count("<img ")
     assert {"pca", "tsne", "confusion", "neighbours", "kernels", "maps", "attention", "spectrum"} <= set(files)
-    assert {"guillotine", "reliability", "corruptions"} <= set(files)
+    assert {"guillotine", "reliability", "corruptions", "clusters", "outliers", "duplicates", "scores"} <= set(files)
     markdown = (made[0] / "report.md").read_text()
     assert all(f"(pictures/{name}.png)" in markdown for name in files)
 
@@ -77,11 +106,11 @@ def test_tensorboard_gets_pictures_histograms_and_a_projector(made):
     folder = made[1]
     vectors = np.loadtxt(folder / "features.tsv", delimiter="\t")
     labels = (folder / "labels.tsv").read_text().split()
-    assert vectors.shape == (40, 64) and len(labels) == 40
+    assert vectors.shape == (60, 64) and len(labels) == 60
     config = (folder / "projector_config.pbtxt").read_text()
     assert all(name in config for name in ("features.tsv", "labels.tsv", "sprite.png", "single_image_dim: 8"))
     sprite = tf.io.decode_png((folder / "sprite.png").read_bytes())
-    assert sprite.shape == (7 * SIDE, 7 * SIDE, 3)  # 49 places for 40 images
+    assert sprite.shape == (8 * SIDE, 8 * SIDE, 3)  # 64 places for 60 images
     events = next(folder.glob("events*")).read_bytes()
     for tag in (b"report/guillotine", b"weights/conv1/kernel", b"report trained/k-NN, 20 neighbours"):
         assert tag in events
@@ -96,38 +125,38 @@ def test_the_sprite_has_the_images_row_by_row(tmp_path):
 
 def test_names_from_outside_are_escaped_and_missing_scores_are_a_dash():
     chapter = Chapter("<b>", "a & b", [Row("<i>", "trained", None)], [Picture("p", "<u>", "c", b"x")], notes=["<s>"])
-    page = as_html({"encoder": "<script>"}, [chapter])
+    page = as_html(Front("<script>"), [chapter])
     assert not re.search(r"<(script|b|i|u|s)>", page)
-    assert "<td class=own>-</td>" in page
+    assert "<td>-</td>" in page
 
 
 def test_the_guillotine_goes_on_into_a_projector():
-    study = Study({"trained": conv6(), "untrained": conv6(1)}, splits(), SIDE, 100)
+    study = Study({"trained": [conv6()], "untrained": [conv6(1)]}, splits(), SIDE)
     projector = keras.Sequential(
         [keras.Input((64,)), keras.layers.Dense(6), keras.layers.ReLU(), keras.layers.Dense(2)]
     )
     found = depth.guillotine(study.encoders["trained"], study, study.train, study.test, projector)
     assert list(found) == ["tanh1", "pool2", "tanh3", "pool4", "features", "projector 1", "projector 2"]
-    assert all(0 <= share <= 1 for share in found.values())
+    assert all(right.dtype == bool and right.shape == (60,) for right in found.values())
 
 
 def test_a_projector_that_was_kept_is_probed_beside_one_with_new_weights(tmp_path):
     projector = heads.mlp(64, 6, 2)
     export(conv6(), tmp_path / "encoder", pictures(4)[0], {})
     write_projector(projector, tmp_path / "encoder", 64)
-    kept = _projectors(tmp_path / "encoder")
+    kept = projectors(read_projector(tmp_path / "encoder"), {"trained": conv6(), "untrained": conv6(1)})
     features = np.random.default_rng(0).normal(size=(5, 64)).astype("float32")
     np.testing.assert_allclose(kept["trained"](features), projector(features), atol=1e-6)
     assert not np.allclose(kept["untrained"].get_weights()[0], projector.get_weights()[0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # as Keras does where a weight has no part in the loss
-        told = depth.chapter(Study({"trained": conv6(), "untrained": conv6(1)}, splits(), SIDE, 60, kept))
+        told = depth.chapter(Study({"trained": [conv6()], "untrained": [conv6(1)]}, splits(), SIDE, kept))
     for metric in ("linear probe after projector 2", "fine-tuning from the projector's first layer"):
         assert {row.features for row in told.rows if row.metric == metric} == set(COLUMNS)
 
 
 def test_a_classifier_that_is_blind_is_as_robust_as_it_is_bad():
-    study = Study({"trained": conv6(), "untrained": conv6(1)}, splits(), SIDE, 100)
+    study = Study({"trained": [conv6()], "untrained": [conv6(1)]}, splits(), SIDE)
     blind = {name: lambda images: np.ones((len(images), 3), "float32") for name in ("trained", "untrained")}
     study.functions = blind  # a cached property: what stands there is used
     found = {(row.metric, row.features): row.mean for row in robustness.chapter(study).rows}
@@ -137,14 +166,225 @@ def test_a_classifier_that_is_blind_is_as_robust_as_it_is_bad():
 
 @pytest.mark.parametrize(("name", "knobs"), [("vit_tiny", dict(depth=1)), ("resnet18", dict(width=0.125)), ("mlp", {})])
 def test_places_of_transformers_and_residual_nets_are_probed_and_shown(name, knobs):
-    models = {who: encoders.make(name, (SIDE, SIDE, 1), **knobs) for who in ("trained", "untrained")}
-    chapter = places.chapter(Study(models, splits(), SIDE, 100))
+    models = {who: [encoders.make(name, (SIDE, SIDE, 1), **knobs)] for who in ("trained", "untrained")}
+    chapter = places.chapter(Study(models, splits(), SIDE))
     titles = {picture.title for picture in chapter.pictures}
-    shown = {"First-layer kernels", "Feature maps", "Where the last feature map is strong"}
+    shown = {"First-layer kernels", "Feature maps", "Energy of the last feature map"}
     shown = {"First-layer kernels", "Attention of the class token"} if name == "vit_tiny" else shown
-    assert shown - ({"Feature maps", "Where the last feature map is strong"} if name == "mlp" else set()) <= titles
+    assert shown - ({"Feature maps", "Energy of the last feature map"} if name == "mlp" else set()) <= titles
     assert len(chapter.rows) == (0 if name == "mlp" else 6)
     assert bool(chapter.notes) == (name == "mlp")
+
+
+def write_small(place, data, chapters, monkeypatch, **knobs):
+    """A report of some chapters; what report.json holds, and its folder."""
+    monkeypatch.setattr("sslzoo.report.CHAPTERS", chapters)
+    monkeypatch.setattr(looks, "_umap", lambda features: {})  # its import compiles for many seconds
+    folder = report(conv6(1), data, str(place), **knobs)
+    return json.loads((folder / "report.json").read_text()), folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A pretraining on the digits that was exported."""
+    place = tmp_path_factory.mktemp("trained")
+    knobs = dict(epochs=2, batch_size=64, max_images=300, optimizer="adam", hidden_dim=16, projection_dim=8, units=16)
+    places = dict(runs=str(place / "runs"), export_to=str(place / "exports"), name="one", preset="digits")
+    return sslzoo.pretrain("simclr", "digits", "mlp", **knobs, **places)
+
+
+@pytest.fixture
+def reported(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("sslzoo.report.CHAPTERS", (labels,))
+    return report(trained.exported, "digits", str(tmp_path / "out"))
+
+
+def test_the_report_agrees_with_the_card_to_the_last_digit(trained, reported):
+    told = json.loads((reported / "report.json").read_text())
+    card = read_facts(trained.exported)["scores"]
+    assert card and told["chapters"]["With labels"]["scores"][: len(card)] == card
+    assert told["facts"]["judged on"] == "digits: 300 training and 300 test images at 8 px"
+
+
+def test_the_first_screen_has_verdict_scores_curve_views_and_facts(trained, reported):
+    told = json.loads((reported / "report.json").read_text())
+    page = (reported / "report.html").read_text()
+    first = page[: page.index("<nav>")]
+    assert told["verdict"] == trained.verdict and trained.verdict.split(":")[0] in first
+    assert re.findall(r"<h3>([^<]*)</h3>", first) == ["Main scores", "Training", "Views", "Facts"]
+    assert [line["epoch"] for line in told["history"]] == [0, 1, 2]
+    assert {"method", "data", "encoder", "epochs", "time", "command"} <= set(told["facts"])
+    assert "https://arxiv.org/abs/2002.05709" in told["facts"]["method"]
+
+
+def test_what_an_export_does_not_know_is_left_out(trained, tmp_path, monkeypatch):
+    old = tmp_path / "old"
+    shutil.copytree(trained.exported, old)
+    for name in ("metrics.jsonl", "views.png", "untrained.npz"):
+        (old / name).unlink(missing_ok=True)
+    facts = read_facts(old)
+    (old / "recipe.json").write_text(json.dumps({"encoder": facts["encoder"]}))
+    monkeypatch.setattr("sslzoo.report.CHAPTERS", (labels,))
+    folder = report(old, "digits", str(tmp_path / "out"), max_images=100)
+    told = json.loads((folder / "report.json").read_text())
+    assert told["history"] == [] and "method" not in told["facts"]
+    assert "the untrained encoder: k-NN" in told["verdict"]
+    assert sorted(path.stem for path in (folder / "pictures").iterdir()) == ["confusion", "reliability", "scores"]
+    columns = ["trained", "untrained (mean of 3 seeds)", "raw pixels"]
+    scores = told["chapters"]["With labels"]["scores"]
+    for metric in {row["metric"] for row in scores}:
+        assert [row["features"] for row in scores if row["metric"] == metric] == columns, metric
+    assert all(row["std"] is not None for row in scores if row["features"] == columns[1] and row["mean"] is not None)
+    gains = next(row["gains"] for row in scores if row["features"] == "trained" and row["metric"].startswith("MLP"))
+    assert list(gains) == columns[1:]
+
+
+def test_a_damaged_history_is_read_as_far_as_it_goes(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"epoch": 0, "loss": 1.5, "knn": null}\n{"epoch": 1, "loss": 1.0}\n[1]\n{"loss": 3}\n{"epo')
+    assert read_history(file) == [{"epoch": 0, "loss": 1.5}, {"epoch": 1, "loss": 1.0}]
+    assert read_history(tmp_path / "none") == []
+
+
+def test_values_of_images_have_the_mean_of_the_score():
+    x, y = np.random.default_rng(0).normal(size=(200, 5)), np.arange(200) % 3
+    x[:, 0] += y
+    train, test = (x[:100], y[:100]), (x[100:], y[100:])
+    assert mlp.mlp_answers(*train, *test).mean() == mlp.mlp_probe(*train, *test)
+    assert few_shot.few_shot_episodes(x, y, 3).mean() == few_shot.few_shot(x, y, 3)[0]
+    for name, values in retrieval.retrieval_answers(x, y).items():
+        assert values.shape == (200,) and values.mean() == retrieval.retrieval(x, y)[name]
+
+
+def test_values_of_scenes_have_the_score_of_all():
+    random = np.random.default_rng(0)
+    maps, masks = random.normal(size=(20, 4, 4, 3)), random.integers(0, 3, (20, 8, 8))
+    maps += dense.shrink_masks(masks, (4, 4), 3)[..., None]
+    given = maps[:10], masks[:10], maps[10:], masks[10:]
+    counts = dense.segmentation_counts(*given)
+    assert counts.shape == (10, 3, 3) and counts.sum((1, 2)).tolist() == [64] * 10
+    assert dense.iou_of(counts) == dense.segmentation_probe(*given)
+    chapter = Chapter("", "")
+    chapter.add("iou", {"trained": counts, "untrained": counts[:, ::-1]}, statistic="iou")
+    assert chapter.rows[0].mean == dense.iou_of(counts) and chapter.rows[0].gains["untrained"].mean > 0
+
+
+def test_encoders_of_one_column_are_merged_and_gains_are_over_their_mean():
+    chapter = Chapter("", "", columns={"untrained 1": "untrained (mean)", "untrained 2": "untrained (mean)"})
+    right = {"trained": np.ones(50), "untrained 1": np.zeros(50), "untrained 2": np.arange(50) % 2}
+    chapter.add("accuracy", right, percent=True)
+    chapter.add("rank", {"trained": 7.6, "untrained 1": 2.0, "untrained 2": 4.0, "raw pixels": None}, whole=True)
+    assert [(row.features, str(row)) for row in chapter.rows] == [
+        ("trained", "100.0 %"),
+        ("untrained (mean)", "25.0 +- 35.4 %"),
+        ("trained", "8"),
+        ("untrained (mean)", "3 +- 1"),
+        ("raw pixels", "-"),
+    ]
+    assert chapter.rows[0].gains["untrained (mean)"].mean == 0.75 and not chapter.rows[2].gains
+    assert charts.style("untrained 2") == charts.style("untrained (mean of 3 seeds)") == charts.STYLES["untrained"]
+
+
+@pytest.mark.parametrize(
+    ("untrained", "raw", "marked"),
+    [(0.2, 0.3, "better"), (0.2, 0.9, ""), (0.5, 0.3, ""), (0.9, 0.9, "")],
+)
+def test_the_trained_score_is_marked_only_where_it_beats_every_baseline(untrained, raw, marked):
+    def right(share):
+        return (np.arange(200) < 200 * share).astype(float)
+
+    chapter = Chapter("a", "b")
+    chapter.add("x", {"trained": right(0.5), "untrained": right(untrained), "raw pixels": right(raw)}, percent=True)
+    page = as_html(Front("t"), [chapter])
+    own = re.search(r"<td>x</td><td([^>]*)>50.0 %</td>", page)[1]
+    assert own == (f" class={marked}" if marked else "")
+    for name, share in (("untrained", untrained), ("raw pixels", raw)):
+        text = re.escape(html.escape(chapter.rows[0].gain(name)))
+        kind = " class=better" if share < 0.5 else " class=worse" if share > 0.5 else ""
+        assert re.search(f"<td{kind}>{text}</td>", page), name
+
+
+def test_ten_classes_have_ten_colours_and_more_have_other_markers():
+    styles = [tuple(class_style(number).values()) for number in range(100)]
+    assert len({colour for colour, _ in styles[:10]}) == len({marker for _, marker in styles[:10]}) == 10
+    assert len(set(styles)) == 100
+
+
+def test_a_confusion_matrix_grows_with_its_classes():
+    few, many = (charts.matrix_width([f"class {number}" for number in range(count)]) for count in (3, 17))
+    assert few < many <= charts.WIDTH
+    images = [charts.panels(["a", "b"], lambda axes, _: None, width=width) for width in (few, many)]
+    shapes = [tf.io.decode_png(image).shape for image in images]
+    assert shapes[0][1] > shapes[0][0] and shapes[1][0] > shapes[1][1], "fewer panels in a row"
+
+
+EVIL = ("<img src=x onerror=alert(1)>", r"$\frac{a}$ | \frac{a} [b](javascript:c)")
+
+
+def test_names_of_classes_and_files_can_neither_run_nor_end_a_report(tmp_path, monkeypatch):
+    named = [
+        dataclasses.replace(
+            part, class_names=EVIL, name=EVIL[0], files=tuple(f"{EVIL[k % 2]}/{k}" for k in range(len(part)))
+        )
+        for part in splits()
+    ]
+    told, folder = write_small(tmp_path, Splits(*named), (labels, groups, looks), monkeypatch, untrained=conv6())
+    assert told["chapters"][groups.TITLE]["curves"]["outliers"][0][0].startswith(EVIL)
+    for file in ("report.html", "report.md"):
+        text = (folder / file).read_text()
+        assert EVIL[0] not in text and "](javascript" not in text
+    assert "onerror" in (folder / "report.md").read_text()
+    assert escaped(EVIL[1]) == r"$\\frac{a}$ \| \\frac{a} \[b\](javascript:c)"
+
+
+def test_text_is_drawn_as_it_stands():
+    assert plain("$a$\nb") == r"\$a\$ b" and plain("_a") == " _a" and plain("abcdef", 4) == "abc\u2026"
+
+
+def test_a_report_without_labels_has_what_needs_none(tmp_path, monkeypatch, capsys):
+    images = pictures(100)[0]
+    images[7] = images[3]
+    images[11] = 1 - images[11]
+    files = tuple(f"folder/{number}.png" for number in range(100))
+    data = Splits(dataclasses.replace(from_array(images), files=files))
+    told, folder = write_small(tmp_path, data, CHAPTERS, monkeypatch, untrained=conv6())
+    said = capsys.readouterr().out
+    titles = ["Without labels", "Places", groups.TITLE, looks.TITLE]
+    assert list(told["chapters"]) == titles
+    assert [line.split(",")[0] for line in said.splitlines() if line.startswith("report:")] == [
+        f"report: {title.split(',')[0]}" for title in titles
+    ]
+    assert re.search(r"report: Places, 2 of 4, \d+ s", said)
+    first = told["chapters"][groups.TITLE]["curves"]
+    assert first["near-duplicates"][0][:2] == ["folder/3.png", "folder/7.png"]
+    assert "folder/11.png" in [name for name, _ in first["outliers"][:3]]
+    shown = {path.stem for path in (folder / "pictures").iterdir()}
+    assert {"spectrum", "kernels", "clusters", "outliers", "duplicates", "pca", "tsne", "neighbours"} <= shown
+    assert told["facts"]["labels"].startswith("none")
+
+
+def test_a_training_without_labels_ends_with_a_report(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sslzoo.report.CHAPTERS", (labels, groups))
+    knobs = dict(epochs=1, batch_size=32, hidden_dim=16, projection_dim=8, units=16, export_to=None, preset="digits")
+    data = pictures(60)[0]
+    result = sslzoo.pretrain("simclr", data, "mlp", runs=str(tmp_path), name="bare", **knobs)
+    assert f"report: {result.run / 'report.html'}" in capsys.readouterr().out
+    assert {"report.html", "report.md", "report.json", "pictures"} <= {path.name for path in result.run.iterdir()}
+    assert (result.run / "pictures" / "clusters.png").exists()
+
+
+def test_outliers_are_far_from_their_neighbours_and_duplicates_near():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(50, 8)) + 5
+    x[4], x[9] = -x[4], 2 * x[30]
+    rows, similarity = outliers.neighbours(x, 5)
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    whole = unit @ unit.T - 9 * np.eye(50)
+    np.testing.assert_array_equal(rows, np.argsort(-whole, 1)[:, :5])
+    np.testing.assert_allclose(similarity, np.sort(whole, 1)[:, ::-1][:, :5], atol=1e-6)
+    assert outliers.outliers(similarity, 3).rows[0] == 4
+    pairs = outliers.near_duplicates(rows, similarity, 6)
+    assert pairs.rows[0].tolist() == [9, 30] and len({tuple(pair) for pair in pairs.rows.tolist()}) == 6
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +422,7 @@ def test_compared_encoders_stand_side_by_side_with_intervals(exported, capsys):
     [
         (["compare", "one", "--data", "images"], "two encoders or more"),
         (["compare", "one", "nowhere", "--data", "images"], "nowhere holds no exported encoder"),
-        (["evaluate", "one", "--data", "images", "--all", "--images", "5"], "take 50 or more"),
+        (["evaluate", "one", "--data", "images", "--all", "--max-images", "5"], "take 50 or more"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(exported, monkeypatch, capsys, words, told):

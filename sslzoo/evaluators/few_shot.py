@@ -8,7 +8,7 @@ from sslzoo.evaluators import as_features, as_labels, unit_length
 def few_shot(
     features, labels, ways: int = 5, shots: int = 1, queries: int = 15, episodes: int = 600, seed: int = 0
 ) -> tuple[float, float]:
-    """N-way K-shot accuracy: a query gets the class whose mean is nearest (arXiv 1703.05175, equations 1 and 2).
+    """N-way K-shot accuracy: each query is assigned to the nearest class mean (arXiv 1703.05175, equations 1 and 2).
 
     Means of features of unit length, Euclidean distance: SimpleShot's L2N (arXiv 1911.04623, section 3).
 
@@ -17,8 +17,8 @@ def few_shot(
         labels: (images,).
         ways: classes of an episode, N.
         shots: labelled images of each class, K.
-        queries: images of each class to recognize.
-        episodes: tasks drawn.
+        queries: images of each class to classify.
+        episodes: number of tasks.
         seed: of the draws.
 
     Returns:
@@ -27,6 +27,14 @@ def few_shot(
     Raises:
         ValueError: fewer than `ways` classes have shots + queries images, or a number that is not positive.
     """
+    found = few_shot_episodes(features, labels, ways, shots, queries, episodes, seed)
+    return float(np.mean(found)), float(1.96 * np.std(found, ddof=1) / np.sqrt(episodes))
+
+
+def few_shot_episodes(
+    features, labels, ways: int = 5, shots: int = 1, queries: int = 15, episodes: int = 600, seed: int = 0
+) -> np.ndarray:
+    """Accuracy of each task of `few_shot` (episodes,); the tasks depend on the labels and the seed alone."""
     features = as_features(features)
     labels = as_labels(labels, features)
     if ways < 2 or min(shots, queries) < 1 or episodes < 2:
@@ -36,8 +44,7 @@ def few_shot(
     if len(rows) < ways:
         raise ValueError(f"{len(rows)} classes have {shots + queries} images: {ways} ways need {ways} such classes")
     random, unit = np.random.default_rng(seed), unit_length(features)
-    found = [episode(unit, _draw(random, rows, ways, shots + queries), shots) for _ in range(episodes)]
-    return float(np.mean(found)), float(1.96 * np.std(found, ddof=1) / np.sqrt(episodes))
+    return np.array([episode(unit, _draw(random, rows, ways, shots + queries), shots) for _ in range(episodes)])
 
 
 def episode(features: np.ndarray, chosen: np.ndarray, shots: int) -> float:

@@ -1,4 +1,4 @@
-"""MLP probe: what a network with one hidden layer reads from frozen features beyond what a linear one does."""
+"""MLP probe: accuracy of a network with one hidden layer on frozen features."""
 
 import warnings
 
@@ -14,18 +14,24 @@ from sslzoo.evaluators.linear import standardize
 def mlp_probe(train_x, train_y, test_x, test_y, hidden: int = 256, epochs: int = 50, seed: int = 0) -> float:
     """Accuracy on the test part, in [0, 1], of a ReLU network with one hidden layer, trained by Adam.
 
-    Features are standardized by the train part. A tenth of the train part says when to stop, where it is large enough.
+    Features are standardized by the train part. Training stops early by a held-out tenth of the train part, if that is
+    large enough.
 
     Args:
         train_x, test_x: features (images, features).
         train_y, test_y: labels (images,).
-        hidden: units.
-        epochs: at most so many.
-        seed: of weights, order and what is held out.
+        hidden: units of the hidden layer.
+        epochs: maximum number of epochs.
+        seed: of weights, order and held-out images.
 
     Raises:
         ValueError: for features or labels of a wrong shape, NaN, or a single class.
     """
+    return float(mlp_answers(train_x, train_y, test_x, test_y, hidden, epochs, seed).mean())
+
+
+def mlp_answers(train_x, train_y, test_x, test_y, hidden: int = 256, epochs: int = 50, seed: int = 0) -> np.ndarray:
+    """Whether the probe of `mlp_probe` is right for each test image: bool (images,)."""
     train_x, test_x = as_features(train_x), as_features(test_x)
     train_y, test_y = as_labels(train_y, train_x), as_labels(test_y, test_x)
     counts = np.unique(train_y, return_counts=True)[1]
@@ -37,5 +43,5 @@ def mlp_probe(train_x, train_y, test_x, test_y, hidden: int = 256, epochs: int =
     )
     train_x, test_x = standardize(train_x, test_x)
     with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)  # `epochs` is meant as a limit
-        return float(probe.fit(train_x, train_y).score(test_x, test_y))
+        warnings.simplefilter("ignore", ConvergenceWarning)  # `epochs` is a limit
+        return probe.fit(train_x, train_y).predict(test_x) == test_y

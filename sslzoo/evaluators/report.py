@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 from sslzoo.evaluators import as_features
 from sslzoo.evaluators.bootstrap import Difference, difference_of, paired_difference
 from sslzoo.evaluators.clustering import clustering
+from sslzoo.evaluators.dense import iou_of
 from sslzoo.evaluators.knn import vote
 from sslzoo.evaluators.linear import label_subset, linear_answers
 
@@ -50,6 +51,7 @@ class Scored(NamedTuple):
 STATISTICS: dict[str, Callable[[np.ndarray], float]] = {
     "ari": lambda rows: adjusted_rand_score(rows[:, 0], rows[:, 1]),
     "nmi": lambda rows: normalized_mutual_info_score(rows[:, 0], rows[:, 1]),
+    "iou": iou_of,
 }
 
 

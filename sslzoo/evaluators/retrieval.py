@@ -27,6 +27,11 @@ def retrieval(features, labels, depths: Sequence[int] = (1, 5, 10)) -> dict[str,
     Raises:
         ValueError: no class has two images.
     """
+    return {name: float(np.mean(values)) for name, values in retrieval_answers(features, labels, depths).items()}
+
+
+def retrieval_answers(features, labels, depths: Sequence[int] = (1, 5, 10)) -> dict[str, np.ndarray]:
+    """The figures of `retrieval` for each query: name -> (queries,)."""
     features = as_features(features)
     labels = np.unique(as_labels(labels, features), return_inverse=True)[1]
     queries = np.flatnonzero(np.bincount(labels)[labels] > 1)
@@ -35,7 +40,7 @@ def retrieval(features, labels, depths: Sequence[int] = (1, 5, 10)) -> dict[str,
     unit = unit_length(features)
     chunks = [queries[start : start + CHUNK] for start in range(0, len(queries), CHUNK)]
     parts = [_figures(_hits(unit, labels, chunk), depths) for chunk in chunks]
-    return {name: float(np.mean(np.concatenate([part[name] for part in parts]))) for name in parts[0]}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _hits(unit, labels, queries):

@@ -1,29 +1,34 @@
-"""Reports: an encoder judged from every side, as one page, with every number beside its baselines."""
+"""Reports: all scores of an encoder and its baselines, with pictures, on one page."""
 
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 from tqdm import tqdm
 
-from sslzoo import baseline, evaluation, provenance
-from sslzoo.data import describe
+from sslzoo import baseline, evaluation
+from sslzoo.evaluation import TRAINED, Subject
 from sslzoo.export import read_projector
 from sslzoo.files import replacing
-from sslzoo.report import depth, geometry, labels, looks, places, robustness
+from sslzoo.report import depth, geometry, groups, labels, looks, places, robustness
+from sslzoo.report.front import Front, front
 from sslzoo.report.page import as_html
-from sslzoo.report.study import TRAINED, UNTRAINED, Chapter, Study
+from sslzoo.report.study import Chapter, Study
 from sslzoo.report.text import as_json, as_markdown
 
-CHAPTERS = (labels, geometry, depth, places, robustness, looks)
+CHAPTERS = (labels, geometry, depth, places, robustness, groups, looks)
+LEAST = 50  # training images
 
 
 def report(
     encoder: str,
     data: str,
     out: str | None = None,
-    images: int = 5000,
     image_size: int | None = None,
+    classes: int | None = None,
+    max_images: int | None = None,
     tensorboard: str | None = None,
     untrained: keras.Model | None = None,
 ) -> Path:
@@ -31,29 +36,62 @@ def report(
 
     Args:
         encoder: path of an exported encoder, or a Keras model.
-        data: as for `pretrain`, with labels.
+        data: as for `pretrain`. Without labels, or without a test part, the chapters that need them are left out.
         out: folder of the report; reports/NAME if not given.
-        images: training images looked at, at most, and two fifths as many test images.
         image_size: side in pixels; that of the export, or of the encoder's input, if not given.
+        classes: only the first so many classes; as in training if not given and the data are the same.
+        max_images: maximum number of training images and of test images, drawn with a fixed seed; as in training if not
+            given and the data are the same. Never more than 10 000 training and 5000 test images.
         tensorboard: log directory that gets pictures, scores, histograms of the weights and the embedding projector.
-        untrained: the encoder before its training; its architecture with new weights if not given.
+        untrained: the encoder before its training. If not given, that of the export, or three encoders with new
+            weights, whose scores are averaged.
 
     Returns:
         The folder.
 
     Raises:
-        ValueError: no labels, too few images, or no exported encoder; one line that says what to do.
+        ValueError: too few images, or no exported encoder; one line that says what to do.
     """
-    if images < 50:
-        raise ValueError(f"a report on {images} images says nothing: take 50 or more")
-    subject = evaluation.prepare(encoder, data, untrained, image_size)
-    encoders = dict(zip((TRAINED, UNTRAINED), (models[0] for models in subject.columns.values()), strict=True))
-    name = encoder.name if isinstance(encoder, keras.Model) else Path(encoder).name
-    study = Study(encoders, subject.data, subject.size, images, _projectors(encoder))
-    began = time.perf_counter()
+    subject = evaluation.prepare(encoder, data, untrained, image_size, classes, max_images, unlabelled=True)
+    if isinstance(encoder, keras.Model):
+        return about(subject, encoder.name, out or f"reports/{encoder.name}", tensorboard=tensorboard)
+    name, projector = Path(encoder).name, read_projector(encoder)
+    return about(subject, name, out or f"reports/{name}", Path(encoder), projector, tensorboard)
+
+
+def about(
+    subject: Subject,
+    name: str,
+    out: str | Path,
+    source: Path | None = None,
+    projector: keras.Model | None = None,
+    tensorboard: str | None = None,
+) -> Path:
+    """Writes a report on encoders that are in memory.
+
+    Args:
+        subject: encoder, baseline and data.
+        name: of the encoder.
+        out, tensorboard: as of `report`.
+        source: folder that may hold metrics.jsonl and views.png of the training.
+        projector: of the trained encoder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: fewer than 50 training images.
+    """
+    if len(subject.data.train) < LEAST:
+        line = f"a report on {len(subject.data.train)} training images is of no use: take {LEAST} or more"
+        raise ValueError(line)
+    study = Study(subject.columns, subject.data, subject.size)
+    study.projectors = projectors(projector, study.encoders)
+    began, folder = time.perf_counter(), Path(out)
     chapters = _chapters(study)
-    folder = Path(out or f"reports/{name}")
-    _write(folder, _facts(name, study, time.perf_counter() - began), chapters)
+    first = front(name, study, subject.facts, source, chapters)
+    first.facts["report"] = f"{time.perf_counter() - began:.0f} s"
+    _write(folder, first, chapters)
     if tensorboard:
         from sslzoo.report import board  # its import takes seconds
 
@@ -61,42 +99,32 @@ def report(
     return folder
 
 
-def _projectors(encoder: keras.Model | str | Path) -> dict[str, keras.Model]:
-    """That of an exported encoder if it was kept, and the same with new weights."""
-    if isinstance(encoder, keras.Model) or not (projector := read_projector(encoder)):
+def projectors(projector: keras.Model | None, encoders: Mapping[str, keras.Model]) -> dict[str, keras.Model]:
+    """Name of each encoder -> its projector, with new weights for all but "trained"; {} if there is none."""
+    if projector is None:
         return {}
-    return {TRAINED: projector, UNTRAINED: baseline.fresh(projector)}
+    others = [name for name in encoders if name != TRAINED]
+    return {TRAINED: projector} | {name: baseline.fresh(projector, seed) for seed, name in enumerate(others)}
 
 
 def _chapters(study: Study) -> list[Chapter]:
-    bar = tqdm(CHAPTERS, "report", unit="chapter", leave=False, disable=None)
-    made = []
-    for module in bar:
-        bar.set_postfix_str(module.__name__.rsplit(".", 1)[1])
+    chosen = [module for module in CHAPTERS if study.labelled or not module.LABELS]
+    bar = tqdm(chosen, "report", unit="chapter", leave=False, disable=None)
+    made, began = [], time.perf_counter()
+    for number, module in enumerate(bar, 1):
+        bar.set_postfix_str(module.TITLE)
         made.append(module.chapter(study))
+        if not sys.stderr.isatty():
+            seconds = time.perf_counter() - began
+            tqdm.write(f"report: {module.TITLE}, {number} of {len(chosen)}, {seconds:.0f} s")
     return made
 
 
-def _facts(name: str, study: Study, seconds: float) -> dict[str, str]:
-    model = study.encoders["trained"]
-    of = [f"{len(part)} of {len(whole)}" for part, whole in zip((study.train, study.test), study.total, strict=True)]
-    return {
-        "encoder": name,
-        "architecture": f"{model.name}, {model.count_params():,} parameters, {model.output_shape[-1]} features",
-        "data": describe(study.total.train),
-        "images looked at": f"{of[0]} for training probes, {of[1]} for testing them, drawn with a fixed seed; "
-        f"at {study.size} px",
-        "baselines": "the same architecture with new weights (untrained), and raw pixels at 32 px at most",
-        "versions": ", ".join(f"{name} {version}" for name, version in provenance.versions().items()),
-        "made in": f"{seconds:.0f} s on {provenance.machine()}",
-    }
-
-
-def _write(folder: Path, facts: dict[str, str], chapters: list[Chapter]) -> None:
+def _write(folder: Path, first: Front, chapters: list[Chapter]) -> None:
     with replacing(folder / "pictures") as beside:
         beside.mkdir()
-        for picture in (picture for chapter in chapters for picture in chapter.pictures):
+        for picture in [*first.pictures, *(picture for chapter in chapters for picture in chapter.pictures)]:
             (beside / f"{picture.name}.png").write_bytes(picture.png)
     for file, make in (("report.json", as_json), ("report.md", as_markdown), ("report.html", as_html)):
         with replacing(folder / file) as beside:
-            beside.write_text(make(facts, chapters), "utf-8")
+            beside.write_text(make(first, chapters), "utf-8", "backslashreplace")

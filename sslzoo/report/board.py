@@ -8,16 +8,17 @@ import numpy as np
 import tensorflow as tf
 from tensorboard.plugins import projector
 
+from sslzoo.evaluation import TRAINED
 from sslzoo.files import replacing
 from sslzoo.report.charts import visible
-from sslzoo.report.study import TRAINED, Chapter, Study
+from sslzoo.report.study import Chapter, Study
 
 POINTS = 1000
 SPRITE = 4096  # pixels; TensorBoard takes at most 8192 a side
 
 
 def write(folder: str | Path, study: Study, chapters: Sequence[Chapter]) -> None:
-    """Writes events and the projector's files.
+    """Writes events and the files of TensorBoard's projector.
 
     Args:
         folder: a log directory, such as that of a run's events.
@@ -44,16 +45,17 @@ def _chapter(chapter):
 
 
 def _projector(folder, study):
-    """Tab-separated features and labels, and a sprite of the images; a checkpoint is not needed."""
+    """Tab-separated features and, if known, labels, and a sprite of the images; no checkpoint is needed."""
     images, labels = study.few(study.test, POINTS)
     vectors = study.functions[TRAINED](images)
     _save(folder / "features.tsv", "\n".join("\t".join(f"{value:.6g}" for value in row) for row in vectors))
-    _save(folder / "labels.tsv", "\n".join(str(study.names[label]) for label in labels))
+    if study.labelled:
+        _save(folder / "labels.tsv", "\n".join(" ".join(str(study.names[label]).split()) for label in labels))
     side = _sprite(folder / "sprite.png", images)
     config = projector.ProjectorConfig()
     embedding = config.embeddings.add()
     embedding.tensor_name = f"{study.train.name} {vectors.shape[1]} features"
-    embedding.tensor_path, embedding.metadata_path = "features.tsv", "labels.tsv"
+    embedding.tensor_path, embedding.metadata_path = "features.tsv", "labels.tsv" if study.labelled else ""
     embedding.sprite.image_path = "sprite.png"
     embedding.sprite.single_image_dim.extend([side, side])
     projector.visualize_embeddings(str(folder), config)

@@ -1,23 +1,27 @@
-"""Chapter: the shape of the cloud of features, told without a label."""
+"""Chapter: rank, spectrum, alignment and uniformity of the features, which need no labels."""
 
 import numpy as np
 
 from sslzoo import losses
-from sslzoo.evaluators import spectrum
+from sslzoo.evaluation import RAW
+from sslzoo.evaluators import spectrum, unit_length
 from sslzoo.evaluators.overlap import neighbour_overlap
 from sslzoo.report import charts
-from sslzoo.report.study import RAW, Chapter, Picture, Study
+from sslzoo.report.study import Chapter, Picture, Study
 from sslzoo.views import presets
 
+TITLE, LABELS = "Without labels", False
 IMAGES = 1000  # the time of a spectrum grows with the square
 LIDAR_IMAGES, VIEWS = 300, 8
 TEXT = (
-    "No label is used here. Effective rank (RankMe) and LiDAR count the directions in use, LiDAR only those that tell "
-    "images apart in spite of their views, {views} of each of {lidar} images. alpha-ReQ is the slope of the spectrum, "
-    "best near 1. Alignment is the mean squared distance of two views of an image on the unit sphere (0 best), "
-    "uniformity how evenly the features fill it (-4 best): a collapsed encoder has perfect alignment and uniformity 0, "
-    "so read the two together. The views are SimCLR's crops and jitter, whatever the encoder was trained with. Rank "
-    "and spectrum are of {images} test images, which bounds them, as does the width of the features."
+    "These scores use no labels. RankMe and LiDAR are effective ranks: the number of directions in use, for LiDAR of "
+    "those that distinguish images across their views ({views} views of each of {lidar} images). alpha-ReQ is the "
+    "slope of the spectrum, best near 1. Alignment is the mean squared distance of two views of an image on the unit "
+    "sphere (0 is best); uniformity is the log of the mean Gaussian potential of all pairs (-4 is best). A collapsed "
+    "encoder has alignment 0 and uniformity 0: read the two together. The views are SimCLR's crops and colour jitter, "
+    "whatever the encoder was trained with. Rank and spectrum are computed from {images} {part} images; this number "
+    "and the width of the features are their upper bounds. Of these scores, alignment alone is a mean over images and "
+    "has an interval."
 )
 
 
@@ -26,24 +30,31 @@ def chapter(study: Study) -> Chapter:
     count = min(IMAGES, len(study.test))
     features = {name: test[:count] for name, (_, test) in study.features.items()}
     views = _views(study)
-    lidar_images = len(next(iter(views.values())))
-    made = Chapter("Without labels", TEXT.format(views=VIEWS, lidar=lidar_images, images=count))
-    made.add("effective rank (RankMe)", _each(features, spectrum.effective_rank))
-    made.add("effective rank across views (LiDAR)", _each(views, spectrum.lidar))
+    part = "training" if study.test is study.train else "test"
+    text = TEXT.format(views=VIEWS, lidar=len(next(iter(views.values()))), images=count, part=part)
+    made = study.chapter(TITLE, text)
+    made.add("effective rank (RankMe)", _each(features, spectrum.effective_rank), whole=True)
+    made.add("effective rank across views (LiDAR)", _each(views, spectrum.lidar), whole=True)
     variances = _each(features, spectrum.eigenvalues)
     made.add("slope of the spectrum (alpha-ReQ)", _each(variances, spectrum.power_law))
-    made.add("alignment (lower is better)", _each(views, lambda v: float(losses.align(v[:, 0], v[:, 1]))))
+    made.add("alignment (lower is better)", _each(views, _distances))
     made.add("uniformity (lower is better)", _each(features, lambda x: float(losses.uniformity(x))))
     k = min(10, count - 1)
     overlap = {name: neighbour_overlap(x, features[RAW], k) for name, x in features.items()}
     made.add(f"neighbours shared with raw pixels (chance {100 * k / (count - 1):.1f} %)", overlap, percent=True)
     made.curves["spectrum"] = {name: [float(v) for v in values] for name, values in variances.items()}
-    made.pictures.append(_spectrum(variances))
+    made.pictures.append(_spectrum({name: variances[name] for name in study.shown}))
     return made
 
 
 def _each(columns, function):
     return {name: function(column) for name, column in columns.items()}
+
+
+def _distances(views):
+    """Squared distance of the first two views of each image on the unit sphere (images,)."""
+    one, other = (unit_length(views[:, k].astype("float64")) for k in (0, 1))
+    return ((one - other) ** 2).sum(1)
 
 
 def _views(study):
@@ -64,9 +75,7 @@ def _spectrum(variances):
         "rank of the principal axis (1 = most variance)",
         "share of the variance",
         width=6.4,
+        height=4.6,
     )
-    caption = (
-        "Eigenvalues of the covariance, each as a share of their sum. A curve that falls off a cliff means dimensions "
-        "that are not used."
-    )
+    caption = "Eigenvalues of the covariance as shares of their sum. A steep drop means unused dimensions."
     return Picture("spectrum", "Embedding spectrum", caption, image)

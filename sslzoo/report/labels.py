@@ -1,52 +1,52 @@
-"""Chapter: how well the classes can be told by the features, with many labels, few, or none."""
+"""Chapter: accuracies of probes, neighbours, few-shot tasks, retrieval and clusters on the frozen features."""
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
+from sslzoo import evaluation
 from sslzoo.evaluators.calibration import reliability
-from sslzoo.evaluators.clustering import clustering
-from sslzoo.evaluators.few_shot import few_shot
-from sslzoo.evaluators.knn import knn
-from sslzoo.evaluators.linear import linear_probes
-from sslzoo.evaluators.mlp import mlp_probe
-from sslzoo.evaluators.report import CLUSTERING
-from sslzoo.evaluators.retrieval import retrieval
+from sslzoo.evaluators.few_shot import few_shot_episodes
+from sslzoo.evaluators.mlp import mlp_answers
+from sslzoo.evaluators.report import note
+from sslzoo.evaluators.retrieval import retrieval_answers
 from sslzoo.report import charts
 from sslzoo.report.study import Chapter, Picture, Study
 
+TITLE, LABELS = "With labels", True
+MLP_IMAGES, MLP_EPOCHS = 5000, 20  # training images of the MLP probe at most
 TEXT = (
-    "What an encoder is worth on the test images. Training added the step from untrained to trained; an encoder worth "
-    "using beats raw pixels too. Behind +-: the standard deviation over draws of the labels or, for few-shot "
-    "tasks, half the 95 % interval. P@K: share of the K nearest images that have the same class; R@K: share of the "
-    "images that have at least one such; mAP: mean average precision over the whole ranking."
+    "Accuracies on the test images, computed from frozen features. Linear probe, k-NN and k-means are the scores of "
+    "the encoder's card. The step from untrained to trained is what training added; a useful encoder beats raw pixels "
+    "too. After +-: the standard deviation over draws of the labels or over untrained encoders; for few-shot tasks of "
+    "one encoder, half the 95 % interval. The MLP probe is fitted to {mlp} training images. P@K: share of the K "
+    "nearest images that have the class of the query; R@K: share of queries with at least one such image among the "
+    "first K; mAP: mean average precision of the whole ranking. No interval is given for silhouette, Davies-Bouldin "
+    "and calibration error, which are not means over images."
 )
 
 
 def chapter(study: Study) -> Chapter:
     """Probes, k-NN, few-shot, retrieval, clustering and calibration."""
-    made = Chapter("With labels", TEXT)
-    train_y, test_y = study.train.labels, study.test.labels
-    known = {name: study.probabilities(name, test) for name, (_, test) in study.features.items()}
-    answers = {name: study.probes[name].classes_[p.argmax(1)] for name, p in known.items()}
-    _probes(made, study, answers)
-    made.add("k-NN, 20 neighbours", study.per_encoder(lambda x, z: knn(x, train_y, z, test_y)), percent=True)
+    made = study.chapter(TITLE, TEXT.format(mlp=min(len(study.train), MLP_IMAGES)))
+    made.under_table = note(study.train.labels, study.test.labels)
+    made.rows += evaluation.scores_of(study.encoder_features, study.data, study.size)
+    _mlp(made, study)
     _few_shots(made, study)
-    _grouped(made, study.per_encoder(lambda _, z: retrieval(z, test_y)), "retrieval, {}", "@mAP")
-    clusters = study.per_encoder(lambda _, z: clustering(z, test_y))
-    _grouped(made, clusters, "k-means, {}", "accuracy", CLUSTERING)
+    _retrieval(made, study)
+    known = {name: study.probabilities(name, test) for name, (_, test) in study.features.items()}
     _calibration(made, study, known)
+    answers = {name: study.probes[name].classes_[known[name].argmax(1)] for name in study.shown}
     made.pictures.append(_confusion(study, answers))
     return made
 
 
-def _probes(made, study, answers):
-    train_y, test_y = study.train.labels, study.test.labels
-    few = study.per_encoder(lambda x, z: linear_probes(x, train_y, z, test_y, (0.01,), seeds=3)[0.01])
-    made.add("linear probe, 1 % of the labels", few, percent=True)
-    shares = {name: float(np.mean(answer == test_y)) for name, answer in answers.items()}
-    made.add(f"linear probe, all {len(train_y)} labels", shares, percent=True)
-    wide = study.per_encoder(lambda x, z: mlp_probe(x, train_y, z, test_y, epochs=20))
-    made.add("MLP probe, one hidden layer", wide, percent=True)
+def _mlp(made, study):
+    rows = np.arange(len(study.train))
+    if len(rows) > MLP_IMAGES:
+        rows = np.sort(np.random.default_rng(0).permutation(len(rows))[:MLP_IMAGES])
+    labels = study.train.labels[rows], study.test.labels
+    answers = study.per_encoder(lambda x, z: mlp_answers(x[rows], labels[0], z, labels[1], epochs=MLP_EPOCHS))
+    made.add("MLP probe, one hidden layer", answers, percent=True)
 
 
 def _few_shots(made, study):
@@ -56,15 +56,17 @@ def _few_shots(made, study):
         if ways < 2:
             made.notes.append(f"No {shots}-shot tasks: too few test images of each class.")
             continue
-        scores = study.per_encoder(lambda _, z, s=shots, w=ways: few_shot(z, study.test.labels, w, s))
+        tasks = study.per_encoder(lambda _, z, s=shots, w=ways: few_shot_episodes(z, study.test.labels, w, s))
+        scores = {
+            name: (found, 1.96 * float(np.std(found, ddof=1)) / len(found) ** 0.5) for name, found in tasks.items()
+        }
         made.add(f"few-shot, {ways} classes, {shots} image{'s' * (shots > 1)} each", scores, percent=True)
 
 
-def _grouped(made, scores, title, percent, titles=None):
-    """A row for each figure of dicts of figures."""
-    for figure in next(iter(scores.values())):
-        name = (titles or {}).get(figure) or title.format(figure)
-        made.add(name, {who: found[figure] for who, found in scores.items()}, figure in percent or "@" in figure)
+def _retrieval(made, study):
+    found = study.per_encoder(lambda _, z: retrieval_answers(z, study.test.labels))
+    for figure in next(iter(found.values())):
+        made.add(f"retrieval, {figure}", {name: values[figure] for name, values in found.items()}, percent=True)
 
 
 def _calibration(made, study, known):
@@ -76,14 +78,14 @@ def _calibration(made, study, known):
         name: [[float(c), float(a), int(n)] for c, a, n in zip(r.confidence, r.accuracy, r.count, strict=True) if n]
         for name, r in found.items()
     }
-    made.pictures.append(_reliability(found, made.curves["reliability"]))
+    made.pictures.append(_reliability({name: found[name] for name in study.shown}, made.curves["reliability"]))
 
 
 def _reliability(found, curves):
     def draw(axes, name):
         axes.plot([0, 100], [0, 100], color=charts.GRAY, lw=1, label="perfect")
         points = np.array(curves[name])
-        colour, marker, _ = charts.STYLES[name]
+        colour, marker, _ = charts.style(name)
         sizes = 8 + 200 * points[:, 2] / points[:, 2].sum()
         axes.scatter(*100 * points[:, :2].T, s=sizes, c=colour, marker=marker, alpha=0.8, clip_on=False, zorder=3)
         axes.set(xlim=(0, 100), ylim=(0, 100))
@@ -91,7 +93,7 @@ def _reliability(found, curves):
         axes.text(5, 90, f"calibration error {100 * found[name].error:.1f} %", fontsize=9)
 
     image = charts.panels(list(found), draw, "confidence (%)", "accuracy (%)")
-    caption = "What the linear probe says of itself against how often it is right; the larger a mark, the more images."
+    caption = "Confidence of the linear probe and its accuracy, in ten bins; larger marks stand for more images."
     return Picture("reliability", "Reliability diagram", caption, image)
 
 
@@ -103,6 +105,9 @@ def _confusion(study, answers):
         table = confusion_matrix(study.test.labels, answers[name], labels=labels)
         charts.matrix(axes, 100 * table / np.maximum(table.sum(1, keepdims=True), 1), names)
 
-    image = charts.panels(list(answers), draw, "class found", "true class", width=4.8)
-    caption = "Linear probe on the test images: per cent of each true class (a row) that was taken for each class."
+    image = charts.panels(list(answers), draw, "predicted class", "true class", width=charts.matrix_width(names))
+    caption = (
+        "Linear probe on the test images: percentage of each true class (a row) that is assigned to each class (a "
+        "column); shares of 1 % and more are written."
+    )
     return Picture("confusion", "Confusion matrix", caption, image)

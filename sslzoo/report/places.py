@@ -1,33 +1,36 @@
-"""Chapter: what the encoder knows of places in an image, and what its filters, maps and attention look like."""
+"""Chapter: segmentation and localization from feature maps; kernels, feature maps and attention as pictures."""
 
 import keras
 import numpy as np
 
 from sslzoo import scenes
-from sslzoo.evaluators.dense import enlarge, localization_probe, segmentation_probe
+from sslzoo.evaluation import RAW, TRAINED
+from sslzoo.evaluators.dense import enlarge, localization_overlaps, segmentation_counts
 from sslzoo.maps import with_map
 from sslzoo.report import charts
-from sslzoo.report.study import RAW, TRAINED, UNTRAINED, Chapter, Picture, Study
+from sslzoo.report.study import Chapter, Picture, Study
 from sslzoo.taps import stages
 
+TITLE, LABELS = "Places", False
 TRAIN_SCENES, TEST_SCENES = 600, 200
 KERNELS, MAPS, SHOWN = 24, 8, 8
 TEXT = (
-    "Probes on the frozen feature map of {h} x {w} places, over {train} scenes drawn by sslzoo: one disc, square or "
-    "triangle on a textured background, whose mask and box are known. Segmentation: mean intersection over union of "
-    "the four classes by one linear layer at each place. Localization: that of the box by ridge regression. Raw "
-    "pixels: the patch under each place. A map as coarse as the shapes cannot outline them."
+    "Probes on the frozen feature map of {h} x {w} places, fitted to {train} synthetic scenes and tested on {test}: "
+    "one disc, square or triangle on a textured background, with known mask and box. Segmentation: mean intersection "
+    "over union of the four classes by one linear layer at each place. Localization: intersection over union of the "
+    "box by ridge regression. Raw pixels: the patch under each place. A map as coarse as the shapes cannot outline "
+    "them. Intervals are of a bootstrap over the test scenes."
 )
 
 
 def chapter(study: Study) -> Chapter:
     """Segmentation and localization probes, kernels, feature maps, attention."""
-    made = Chapter("Places", "Kernels, feature maps and attention.")
+    made = study.chapter(TITLE, "Kernels, feature maps and attention.")
     try:
         models = {name: with_map(model) for name, model in study.encoders.items()}
     except ValueError as error:
         models = _token_maps(study)
-        made.notes += [] if models else [f"No probes of places: {error}"]
+        made.notes += [] if models else [f"No segmentation and localization: {error}"]
     if models and study.size >= 8:
         _probes(made, study, models)
     images, _ = study.few(study.test, SHOWN)
@@ -41,11 +44,11 @@ def _probes(made, study, models):
     maps = {name: [_first(model.predict(p.images, 128, verbose=0)) for p in parts] for name, model in models.items()}
     height, width = maps[TRAINED][0].shape[1:3]
     maps[RAW] = [_patches(part.images, height, width) for part in parts]
-    made.text = TEXT.format(h=height, w=width, train=TRAIN_SCENES)
+    made.text = TEXT.format(h=height, w=width, train=TRAIN_SCENES, test=TEST_SCENES)
     truth = [(part.masks, part.boxes) for part in parts]
-    segmented = {n: segmentation_probe(x, truth[0][0], z, truth[1][0]) for n, (x, z) in maps.items()}
-    made.add("segmentation, mean intersection over union", segmented, percent=True)
-    located = {n: localization_probe(x, truth[0][1], z, truth[1][1]) for n, (x, z) in maps.items()}
+    segmented = {n: segmentation_counts(x, truth[0][0], z, truth[1][0]) for n, (x, z) in maps.items()}
+    made.add("segmentation, mean intersection over union", segmented, percent=True, statistic="iou")
+    located = {n: localization_overlaps(x, truth[0][1], z, truth[1][1]) for n, (x, z) in maps.items()}
     made.add("localization, mean intersection over union", located, percent=True)
 
 
@@ -54,7 +57,7 @@ def _first(outputs):
 
 
 def _token_maps(study):
-    """Of transformers: the patches' tokens after the last norm, back in their grid."""
+    """Feature maps of transformers: the patch tokens after the last norm, in their grid."""
     return {name: model for name, encoder in study.encoders.items() if (model := _token_map(encoder, study.size))}
 
 
@@ -69,7 +72,7 @@ def _token_map(encoder, size):
 
 
 def _patches(images, height, width):
-    """Pixels under each of height x width places; what does not divide is cut off at the far edges."""
+    """Pixels under each of height x width places; a remainder at the far edges is cut off."""
     tall, wide = images.shape[1] // height, images.shape[2] // width
     cut = images[:, : tall * height, : wide * width]
     blocks = cut.reshape(len(images), height, tall, width, wide, -1).transpose(0, 1, 3, 2, 4, 5)
@@ -77,15 +80,16 @@ def _patches(images, height, width):
 
 
 def _kernels(study):
-    """The weights of the first layer, those of most contrast first."""
-    drawn = {name: _first_kernels(model, study) for name, model in study.encoders.items()}
+    """The weights of the first layer, in the order of their norms."""
+    names = TRAINED, study.start
+    drawn = {name: _first_kernels(study.encoders[name], study) for name in names}
     if drawn[TRAINED] is None:
         return None
-    cells = [list(drawn[name][:KERNELS][half]) for name in (TRAINED, UNTRAINED) for half in _halves(len(drawn[name]))]
-    titles = [title for name in (TRAINED, UNTRAINED) for title in (name, "")]
+    cells = [list(drawn[name][:KERNELS][half]) for name in names for half in _halves(len(drawn[name]))]
+    titles = [title for name in names for title in (name, "")]
     caption = (
-        "Weights of the first layer, each stretched from its least (black) to its largest (white), the longest first; "
-        "no unit. Structure in the first two rows that the last two lack is what was learned."
+        "Weights of the first layer in the order of their norms, each scaled from its minimum (black) to its maximum "
+        "(white); no unit. Structure in the first two rows that is missing in the last two was learned."
     )
     return Picture("kernels", "First-layer kernels", caption, charts.sheet(cells, titles, cell=0.62, gap=0.06))
 
@@ -96,7 +100,7 @@ def _halves(count):
 
 
 def _first_kernels(model, study):
-    """Pictures (kernels, height, width, channels), stretched to 0..1, or None where the layer sees no image."""
+    """Pictures (kernels, height, width, channels), scaled to 0..1, or None if the input of the layer is no image."""
     layer = next((layer for layer in model._flatten_layers() if hasattr(layer, "kernel")), None)
     weights = np.moveaxis(keras.ops.convert_to_numpy(layer.kernel), -1, 0) if layer is not None else np.zeros((0,))
     if weights.ndim == 2 and weights.shape[1] == study.size**2 * study.channels:
@@ -108,7 +112,7 @@ def _first_kernels(model, study):
 
 
 def _maps(study, image):
-    """Some channels of some stages, for one image."""
+    """Some channels of some stages for one image."""
     model = study.encoders[TRAINED]
     tensors = {name: tensor for name, tensor in stages(model, 5).items() if len(tensor.shape) == 4}
     if not tensors:
@@ -119,27 +123,28 @@ def _maps(study, image):
     for output in outputs:
         busiest = np.argsort(-output[0].std((0, 1)))[:MAPS]
         cells.append([image, *(charts.stretched(output[0, :, :, channel]) for channel in busiest)])
-    titles = [f"{name}\n{o.shape[1]} x {o.shape[2]} x {o.shape[3]}" for name, o in zip(tensors, outputs, strict=True)]
-    caption = (
-        "The channels that vary most over one test image after some stages of the trained encoder, each stretched."
-    )
+    shapes = [" x ".join(map(str, output.shape[1:])) for output in outputs]
+    titles = [f"{charts.plain(name)}\n{shape}" for name, shape in zip(tensors, shapes, strict=True)]
+    caption = "The channels of largest variance over one image, after some stages of the trained encoder; each scaled."
     columns = ["image", *(f"map {k + 1}" for k in range(MAPS))]
     return Picture("maps", "Feature maps", caption, charts.sheet(cells, titles, columns))
 
 
 def _attention(study, images, models):
-    """Where the class token of a transformer looks, head by head; else how strong the last map is in each place."""
-    heads = {name: _heads(model, images) for name, model in study.encoders.items()}
+    """Attention of the class token of a transformer, by head; else the energy of the last map at each place."""
+    heads = {name: _heads(study.encoders[name], images) for name in (TRAINED, study.start)}
     if heads[TRAINED] is not None:
-        title, caption = "Attention of the class token", "Last block, a row for each head, stretched."
+        title, caption = "Attention of the class token", "Last block, one row per head, each scaled to its range."
         return _overlays(images, {name: found[:, :6] for name, found in heads.items()}, title, caption, study.size)
     if not models:
         return None
-    strong = {n: np.square(_first(m.predict_on_batch(images))).mean(-1)[:, None] for n, m in models.items()}
+    shown = {name: models[name] for name in (TRAINED, study.start)}
+    strong = {n: np.square(_first(m.predict_on_batch(images))).mean(-1)[:, None] for n, m in shown.items()}
     caption = (
-        "Mean square of the last feature map over its channels (arXiv 1612.03928, equation 1), enlarged, stretched."
+        "Mean square of the last feature map over its channels (arXiv 1612.03928, equation 1), enlarged, each scaled "
+        "to its range."
     )
-    return _overlays(images, strong, "Where the last feature map is strong", caption, study.size)
+    return _overlays(images, strong, "Energy of the last feature map", caption, study.size)
 
 
 def _heads(model, images):
@@ -156,7 +161,7 @@ def _heads(model, images):
 
 
 def _overlays(images, maps, title, caption, size):
-    """A column for each image: itself, then the maps (images, heads, h, w) of each encoder, a row for each head."""
+    """One column per image: the image, then the maps (images, heads, h, w) of each encoder, one row per head."""
     cells, titles = [list(images)], ["image"]
     for name, found in maps.items():
         large = enlarge(np.moveaxis(found, 1, -1), (size, size))

@@ -1,32 +1,52 @@
 """The report as Markdown and as JSON."""
 
+import dataclasses
+import html
 import json
+import re
 from collections.abc import Sequence
 
-from sslzoo.evaluators.report import markdown
-from sslzoo.report.study import Chapter
+from sslzoo.evaluators.report import Row, markdown
+from sslzoo.report.front import Front
+from sslzoo.report.study import Chapter, Picture
 
 
-def as_markdown(facts: dict[str, str], chapters: Sequence[Chapter]) -> str:
-    """Tables and pictures, those as files of the folder pictures/."""
-    parts = [f"# {facts['encoder']}", *(f"- {name}: {value}" for name, value in facts.items())]
+def escaped(text: object) -> str:
+    """Text from outside as Markdown shows it literally, on one line: neither HTML nor links nor tables."""
+    line = html.escape(" ".join(str(text).split()), quote=False)
+    return re.sub(r"([\\`*\[\]|~])", r"\\\1", line)
+
+
+def as_markdown(front: Front, chapters: Sequence[Chapter]) -> str:
+    """Tables, and pictures as files of the folder pictures/."""
+    parts = [f"# {escaped(front.title)}", ""]
+    parts += [f"**{escaped(front.verdict)}**", ""] if front.verdict else []
+    parts += [f"- {name}: {escaped(value)}" for name, value in front.facts.items()]
+    for picture in front.pictures:
+        parts += _picture(picture)
     for chapter in chapters:
-        parts += ["", f"## {chapter.title}", "", chapter.text, *(f"\n{note}" for note in chapter.notes)]
-        parts += ["", markdown(chapter.rows)] if chapter.rows else []
+        parts += ["", f"## {escaped(chapter.title)}", "", escaped(chapter.text)]
+        parts += [f"\n{escaped(note)}" for note in chapter.notes]
+        parts += ["", markdown(map(_safe, chapter.rows)), ""] if chapter.rows else []
+        parts += [escaped(chapter.under_table)] if chapter.under_table else []
         for picture in chapter.pictures:
-            parts += [
-                "",
-                f"### {picture.title}",
-                "",
-                f"![{picture.title}](pictures/{picture.name}.png)",
-                "",
-                picture.caption,
-            ]
+            parts += _picture(picture)
     return "\n".join(parts) + "\n"
 
 
-def as_json(facts: dict[str, str], chapters: Sequence[Chapter]) -> str:
-    """Every number, and what the curves are drawn from."""
+def _picture(picture: Picture) -> list[str]:
+    title = escaped(picture.title)
+    image = f"![{title}](pictures/{picture.name}.png)"
+    return ["", f"### {title}", "", image, "", escaped(picture.caption)]
+
+
+def _safe(row: Row) -> Row:
+    gains = {escaped(name): gain for name, gain in row.gains.items()}
+    return dataclasses.replace(row, metric=escaped(row.metric), features=escaped(row.features), gains=gains)
+
+
+def as_json(front: Front, chapters: Sequence[Chapter]) -> str:
+    """Every number, and the data of the pictures."""
     made = {
         chapter.title: {
             "scores": [row.as_dict() for row in chapter.rows],
@@ -35,4 +55,5 @@ def as_json(facts: dict[str, str], chapters: Sequence[Chapter]) -> str:
         }
         for chapter in chapters
     }
-    return json.dumps({"facts": facts, "chapters": made}, indent=1, allow_nan=False) + "\n"
+    told = {"facts": front.facts, "verdict": front.verdict, "history": front.history, "chapters": made}
+    return json.dumps(told, indent=1, allow_nan=False) + "\n"
