@@ -27,7 +27,7 @@ from sslzoo.report import CHAPTERS, board, charts, depth, groups, labels, looks,
 from sslzoo.report.front import Front, read_history
 from sslzoo.report.page import as_html
 from sslzoo.report.study import Chapter, Picture, Study
-from sslzoo.report.text import escaped
+from sslzoo.report.text import as_json, escaped
 
 SIDE = 8
 COLUMNS = ["trained", "untrained", "raw pixels"]
@@ -335,6 +335,12 @@ def test_names_of_classes_and_files_can_neither_run_nor_end_a_report(tmp_path, m
         assert EVIL[0] not in text and "](javascript" not in text
     assert "onerror" in (folder / "report.md").read_text()
     assert escaped(EVIL[1]) == r"$\\frac{a}$ \| \\frac{a} \[b\](javascript:c)"
+
+
+def test_numbers_that_json_does_not_have_become_null():
+    chapter = Chapter("a", "b", [Row("x", "trained", float("nan"))], curves={"c": [float("inf"), 1.0]})
+    told = json.loads(as_json(Front("t"), [chapter]))["chapters"]["a"]
+    assert told["scores"][0]["mean"] is None and told["curves"] == {"c": [None, 1.0]}
 
 
 def test_text_is_drawn_as_it_stands():

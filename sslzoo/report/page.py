@@ -37,16 +37,15 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 18px; margi
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 figure { margin: 8px 0 24px; } figure img { max-width: 100%; height: auto; display: block; }
 .wide { overflow-x: auto; }
-.front { display: grid; grid-template-columns: 1fr 1fr; gap: 0 32px; align-items: start; }
-.front > * { min-width: 0; } .front h3 { margin-top: 4px; font-size: 14px; }
+.front { columns: 2; column-gap: 32px; }
+.front > * { break-inside: avoid; } .front h3 { margin-top: 4px; font-size: 14px; }
 .front figure { margin-bottom: 12px; }
 .front .views img { max-height: 560px; width: auto; }
 @media (max-width: 800px) {
   body { padding: 16px 14px 60px; }
-  .front { grid-template-columns: 1fr; }
+  .front { columns: 1; }
   .verdict b { font-size: 25px; }
   dl { grid-template-columns: 1fr; } dd { margin-bottom: 6px; }
-  section figure img { max-width: none; width: auto; }
   section figure img { max-width: max(100%, 700px); }
   nav { position: static; } section { scroll-margin-top: 0; }
 }

@@ -3,6 +3,7 @@
 import dataclasses
 import html
 import json
+import math
 import re
 from collections.abc import Sequence
 
@@ -56,4 +57,13 @@ def as_json(front: Front, chapters: Sequence[Chapter]) -> str:
         for chapter in chapters
     }
     told = {"facts": front.facts, "verdict": front.verdict, "history": front.history, "chapters": made}
-    return json.dumps(told, indent=1, allow_nan=False) + "\n"
+    return json.dumps(_finite(told), indent=1, allow_nan=False) + "\n"
+
+
+def _finite(value):
+    """The same with None for NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
