@@ -144,10 +144,7 @@ def _bars(main, train_y, test_y) -> Picture:
         _bar(axes, column, number, len(columns), [by[column] for by in main.values() if column in by], chance)
     for place, by_column in enumerate(main.values()):
         _gains(axes, place, by_column[TRAINED])
-    axes.axhline(chance, color="black", lw=1.5, label=f"chance, {chance:.1f} %")
-    axes.axhline(largest, color="black", lw=1, ls=(0, (4, 3)), label=f"largest class, {largest:.1f} %")
-    lowest = min([chance, *(100 * row.mean for by in main.values() for row in by.values())])
-    axes.set_ylim(lowest - 0.01 * (100 - lowest), 100)
+    _levels(axes, chance, largest, [100 * row.mean for by in main.values() for row in by.values()])
     axes.set_xticks(range(len(main)), [_wrapped(by[TRAINED].metric) for by in main.values()], fontsize=9)
     axes.set_ylabel("accuracy (%)")
     axes.spines[["top", "right"]].set_visible(False)
@@ -158,6 +155,14 @@ def _bars(main, train_y, test_y) -> Picture:
         "points."
     )
     return Picture("scores", "Main scores", caption, charts.png(figure))
+
+
+def _levels(axes, chance, largest, heights):
+    """Lines at chance and at the largest class; the axis starts at chance, or at the lowest bar if that is lower."""
+    axes.axhline(chance, color="black", lw=1.5, label=f"chance, {chance:.1f} %")
+    axes.axhline(largest, color="black", lw=1, ls=(0, (4, 3)), label=f"largest class, {largest:.1f} %")
+    lowest = min([chance, *heights])
+    axes.set_ylim(lowest - 0.01 * (100 - lowest), 100)
 
 
 def _bar(axes, column, number, count, rows, chance):
@@ -202,7 +207,8 @@ def _training(history, chance: float) -> Picture:
         axes.set(xlabel="epoch (0 = before the first step)", ylabel=label, title="")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-        if name == "knn":
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        if name == "knn" and chance:
             charts.from_chance(axes, chance, points[:, 1])
         elif scale == 100:
             axes.set_ylim(0, None)
