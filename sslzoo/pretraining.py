@@ -162,7 +162,7 @@ def pretrain(
         if facts:
             _keep_history(run.path, exported)
             write_index(exported.parent)
-        figures = {f"{row.features}/{row.metric}": row.mean for row in result.scores}
+        figures = {f"{row.features}/{row.key}": row.mean for row in result.scores}
         hparams.write(run.path / "events", plan.settings, figures, plan.stage_count * epochs * plan.steps)
         if evaluate and plan.train_set.labels is None:
             _report(plan, result)
