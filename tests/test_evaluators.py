@@ -8,7 +8,7 @@ import pytest
 from sslzoo.evaluators import linear
 from sslzoo.evaluators.clustering import clustering, scores
 from sslzoo.evaluators.knn import CHUNK, knn, vote
-from sslzoo.evaluators.linear import label_subset, linear_probe, linear_probes, standardize
+from sslzoo.evaluators.linear import label_subset, linear_answers, linear_probe, linear_probes, standardize
 from sslzoo.evaluators.report import Row, judge, markdown, table
 
 
@@ -128,8 +128,8 @@ def test_the_test_labels_change_no_prediction(fraction):
 
 def test_the_regularization_is_chosen_on_the_labels_in_use_alone(monkeypatch):
     seen = []
-    choose = linear.choose_strength
-    monkeypatch.setattr(linear, "choose_strength", lambda x, y, seed: seen.append((x, y)) or choose(x, y, seed))
+    fit = linear.fit  # chooses and fits, and sees nothing else
+    monkeypatch.setattr(linear, "fit", lambda x, y, seed: seen.append((x, y)) or fit(x, y, seed))
     linear_probe(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y, fraction=0.1, seed=3)
     rows = label_subset(NOISY_Y, 0.1, seed=3)
     np.testing.assert_array_equal(seen[0][0], standardize(NOISY_X, NOISY_TEST_X)[0][rows])
@@ -158,6 +158,16 @@ def test_probes_over_label_shares_tell_their_spread_but_not_for_all_labels():
     runs = [linear_probe(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y, 0.05, seed) for seed in range(3)]
     assert found[0.05] == (pytest.approx(np.mean(runs)), pytest.approx(np.std(runs, ddof=1)))
     assert found[1.0] == (linear_probe(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y), None)
+
+
+@pytest.mark.parametrize(("fraction", "draws"), [(0.05, 3), (1.0, 1)])
+def test_linear_answers_are_what_the_probes_average(fraction, draws):
+    answers = linear_answers(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y, fraction, seeds=3)
+    assert answers.shape == (draws, len(NOISY_TEST_Y)) and answers.dtype == bool
+    mean, _ = linear_probes(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y, (fraction,), seeds=3)[fraction]
+    assert answers.mean() == pytest.approx(mean)
+    last = draws - 1
+    assert answers[last].mean() == linear_probe(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y, fraction, seed=last)
 
 
 @pytest.mark.parametrize("fraction", [0, -0.1, 1.5])

@@ -120,8 +120,7 @@ def _check(metrics, train_y, test_y, clusters):
 
 
 def _linear(train_x, train_y, test_x, test_y, fractions, seeds):
-    for fraction in fractions:
-        (score,) = linear_probes(train_x, train_y, test_x, test_y, (fraction,), seeds).values()
+    for fraction, score in linear_probes(train_x, train_y, test_x, test_y, fractions, seeds).items():
         yield f"linear probe, {100 * fraction:g} % of the labels", *score, True
 
 
