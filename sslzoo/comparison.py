@@ -10,8 +10,9 @@ from tqdm.auto import tqdm
 from sslzoo import baseline, evaluation
 from sslzoo.data import Splits
 from sslzoo.evaluators.bootstrap import Difference, paired_difference
+from sslzoo.evaluators.judge import Scored, judge
 from sslzoo.evaluators.overlap import neighbour_overlap
-from sslzoo.evaluators.report import Scored, grid, judge, note
+from sslzoo.evaluators.report import grid, note
 from sslzoo.evaluators.spectrum import effective_rank
 from sslzoo.export import load_encoder, read_facts
 

@@ -10,8 +10,9 @@ from tqdm.auto import tqdm
 
 from sslzoo import baseline
 from sslzoo.data import Dataset, Splits, describe, load, restrict
+from sslzoo.evaluators.judge import TRAINED, Scored, judge
 from sslzoo.evaluators.remember import remembered
-from sslzoo.evaluators.report import TRAINED, Row, Scored, judge, note, table
+from sslzoo.evaluators.report import Row, note, table
 from sslzoo.export import load_encoder, read_facts
 from sslzoo.views import presets
 

@@ -4,14 +4,18 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.metrics import silhouette_samples, silhouette_score
 
 from sslzoo.evaluators import linear
 from sslzoo.evaluators.bootstrap import paired_difference
-from sslzoo.evaluators.clustering import clustering, scores
+from sslzoo.evaluators.clustering import cluster_answers, clustering, scores
+from sslzoo.evaluators.judge import judge
 from sslzoo.evaluators.knn import CHUNK, knn, vote
-from sslzoo.evaluators.linear import label_subset, linear_probe, linear_probes, standardize
+from sslzoo.evaluators.linear import label_subset, linear_answers, linear_probe, linear_probes, standardize
 from sslzoo.evaluators.remember import remembered
-from sslzoo.evaluators.report import Row, judge, markdown, note, table
+from sslzoo.evaluators.report import Row, markdown, note, table
+from sslzoo.evaluators.silhouette import silhouettes
 
 
 def blobs(images, classes=3, width=6, spread=0.3, seed=0):
@@ -130,8 +134,8 @@ def test_the_test_labels_change_no_prediction(fraction):
 
 def test_the_regularization_is_chosen_on_the_labels_in_use_alone(monkeypatch):
     seen = []
-    choose = linear.choose_strength
-    monkeypatch.setattr(linear, "choose_strength", lambda x, y, seed: seen.append((x, y)) or choose(x, y, seed))
+    fit = linear.fit  # chooses and fits, and sees nothing else
+    monkeypatch.setattr(linear, "fit", lambda x, y, seed: seen.append((x, y)) or fit(x, y, seed))
     linear_probe(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y, fraction=0.1, seed=3)
     rows = label_subset(NOISY_Y, 0.1, seed=3)
     np.testing.assert_array_equal(seen[0][0], standardize(NOISY_X, NOISY_TEST_X)[0][rows])
@@ -162,6 +166,16 @@ def test_probes_over_label_shares_tell_their_spread_but_not_for_all_labels():
     assert found[1.0] == (linear_probe(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y), None)
 
 
+@pytest.mark.parametrize(("fraction", "draws"), [(0.05, 3), (1.0, 1)])
+def test_linear_answers_are_what_the_probes_average(fraction, draws):
+    answers = linear_answers(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y, fraction, seeds=3)
+    assert answers.shape == (draws, len(NOISY_TEST_Y)) and answers.dtype == bool
+    mean, _ = linear_probes(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y, (fraction,), seeds=3)[fraction]
+    assert answers.mean() == pytest.approx(mean)
+    last = draws - 1
+    assert answers[last].mean() == linear_probe(NOISY_X, NOISY_Y, NOISY_TEST_X, NOISY_TEST_Y, fraction, seed=last)
+
+
 @pytest.mark.parametrize("fraction", [0, -0.1, 1.5])
 def test_an_impossible_share_of_the_labels_is_refused(fraction):
     with pytest.raises(ValueError, match=r"in \(0, 1\]"):
@@ -190,6 +204,50 @@ def test_cluster_scores_are_the_known_numbers():
     assert by_label["accuracy"] == 0.75
     by_shape = scores(np.array([[0.0], [1], [4], [5]]), np.array([0, 0, 1, 1]))
     assert by_shape == {"silhouette": pytest.approx(0.746032, abs=1e-6), "davies_bouldin": pytest.approx(0.25)}
+
+
+@pytest.mark.parametrize("clusters", [None, 2, 6])
+def test_cluster_answers_are_what_the_scores_average(clusters):
+    found = cluster_answers(NOISY_X, NOISY_Y, clusters)
+    expected = clustering(NOISY_X, NOISY_Y, clusters)
+    unit = NOISY_X / np.linalg.norm(NOISY_X, axis=1, keepdims=True)
+    np.testing.assert_array_equal(found.rows, np.arange(300))
+    np.testing.assert_array_equal(found.right, found.matched == NOISY_Y)
+    assert found.right.mean() == pytest.approx(expected["accuracy"])
+    assert found.silhouette.mean() == pytest.approx(silhouette_score(unit, found.clusters), abs=1e-5)
+    assert expected == pytest.approx(scores(unit, found.clusters, NOISY_Y))
+    assert len(np.unique(found.matched[found.matched >= 0])) == min(3, clusters or 3)
+    assert (found.matched == -1).any() == (clusters == 6)
+
+
+def test_cluster_answers_name_the_rows_that_were_drawn(monkeypatch):
+    monkeypatch.setattr("sslzoo.evaluators.clustering.IMAGES", 40)
+    monkeypatch.setattr("sslzoo.evaluators.clustering.SILHOUETTE_IMAGES", 25)
+    found = cluster_answers(TRAIN_X, np.array(["b", "c", "a"])[TRAIN_Y], seed=1)
+    assert len(set(found.rows)) == len(found.clusters) == 40
+    np.testing.assert_array_equal(found.matched, np.array([1, 2, 0])[TRAIN_Y[found.rows]])
+    assert np.isfinite(found.silhouette).sum() == 25
+    unlabelled = cluster_answers(TRAIN_X, clusters=3)
+    assert unlabelled.matched is None and unlabelled.right is None
+
+
+def test_starts_on_principal_axes_end_at_an_optimum_of_all_features():
+    x = np.random.default_rng(0).normal(size=(600, 160)) + 4 * np.eye(5, 160)[np.arange(600) % 5]
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    found = cluster_answers(x, clusters=5).clusters
+    means = np.stack([unit[found == cluster].mean(0) for cluster in range(5)])
+    distances = ((unit[:, None] - means) ** 2).sum(2)
+    np.testing.assert_array_equal(distances.argmin(1), found)
+    best = KMeans(5, n_init=10, random_state=0).fit(unit).inertia_
+    assert distances.min(1).sum() == pytest.approx(best, rel=1e-3)
+
+
+@pytest.mark.parametrize("offset", [0, 100])
+def test_silhouettes_are_those_of_scikit_learn(offset):
+    clusters = np.array([7, 3, 3])[NOISY_Y]
+    clusters[0] = 9  # alone
+    expected = silhouette_samples(NOISY_X.astype("float64"), clusters)
+    np.testing.assert_allclose(silhouettes(NOISY_X + offset, clusters), expected, atol=1e-5 if not offset else 1e-4)
 
 
 def test_clusters_are_found_whatever_the_length_of_the_features_and_the_names_of_the_classes():

@@ -34,7 +34,7 @@ def test_a_run_has_one_summary_of_its_settings_and_its_final_figures(tmp_path):
     events = EventAccumulator(str(result.run / "events")).Reload()
     assert {"loss", "knn"} <= set(events.Tags()["tensors"])
     for row in result.scores:
-        last = events.Tensors(f"{row.features}/{row.metric}")[-1]
+        last = events.Tensors(f"{row.features}/{row.key}")[-1]
         assert last.step == 2 * result.plan.steps and tf.make_ndarray(last.tensor_proto) == np.float32(row.mean)
     sslzoo.pretrain("simclr", (IMAGES, np.arange(40) % 4), "mlp", resume=True, evaluate=False, **knobs)
     assert summaries(result.run / "events") == [told]

@@ -114,6 +114,19 @@ def test_retrieval_finds_duplicates_first_and_refuses_classes_of_one():
         retrieval(x, np.arange(20))
 
 
+def test_retrieval_with_fewer_queries_searches_all_images(monkeypatch):
+    x, y = gaussian(300, 5).astype("float32"), np.arange(300) % 6
+    full = retrieval(x, y)
+    monkeypatch.setattr("sslzoo.evaluators.retrieval.QUERIES", 300)
+    assert retrieval(x, y) == full
+    monkeypatch.setattr("sslzoo.evaluators.retrieval.QUERIES", 250)
+    assert retrieval(x, y) == retrieval(x, y) != full
+    assert retrieval(x, y) == pytest.approx(full, abs=0.03)
+    duplicates = np.repeat(gaussian(150, 4), 2, axis=0)
+    monkeypatch.setattr("sslzoo.evaluators.retrieval.QUERIES", 20)
+    assert retrieval(duplicates, np.repeat(np.arange(150), 2))["P@1"] == 1.0
+
+
 def test_an_episode_goes_to_the_nearest_mean():
     x, chosen = gaussian(40, 3), np.arange(40).reshape(4, 10)
     hits = []

@@ -154,7 +154,7 @@ def test_trials_of_a_search_are_nested_under_it_and_the_best_has_scores_and_enco
     assert parent.data.metrics == {"best rank": pytest.approx(search.score)}
     assert {"trials.csv", "trials.png"} <= artefacts(parent)
     best = [run for run in trials if run.data.metrics["rank"] == pytest.approx(search.score)]
-    assert "encoder" in artefacts(best[0]) and "trained/k-NN 20 neighbours" in best[0].data.metrics
+    assert "encoder" in artefacts(best[0]) and "trained/knn" in best[0].data.metrics
     assert {run.info.status for run in (parent, *trials)} == {"FINISHED"}
 
 

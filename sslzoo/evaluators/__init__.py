@@ -1,6 +1,7 @@
-"""Evaluators: they judge features, or a function `encode: images -> features`, and know nothing else of the model.
+"""Evaluators: functions of features and labels, or of a function `encode: images -> features`.
 
-One file, one way to judge: linear, knn, clustering; report.py sets them side by side with their baselines.
+One file for each way to judge, such as linear, knn and clustering. judge.py computes the scores of several sets of
+features and what one gains over the others; report.py makes tables of them.
 """
 
 import numpy as np

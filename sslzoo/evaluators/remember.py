@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sslzoo.evaluators.report import Scored
+from sslzoo.evaluators.judge import Scored
 
 
 def folder() -> Path:

@@ -6,13 +6,15 @@ import numpy as np
 
 from sslzoo.evaluators import as_features, as_labels, unit_length
 
+QUERIES = 2000
 CHUNK = 256  # queries at once: 256 rankings of 10 000 images are 20 MB
 
 
 def retrieval(features, labels, depths: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
-    """Each image looks for its class among all others, ranked by cosine similarity.
+    """How well images find their class among all others, ranked by cosine similarity.
 
-    Images that are the only one of their class look for nothing and are left out as queries.
+    At most 2000 images, drawn with a fixed seed, are queries; every other image is searched. Images that are the only
+    one of their class are no queries.
 
     Args:
         features: (images, features).
@@ -37,6 +39,7 @@ def retrieval_answers(features, labels, depths: Sequence[int] = (1, 5, 10)) -> d
     queries = np.flatnonzero(np.bincount(labels)[labels] > 1)
     if not len(queries):
         raise ValueError("no class has two images: nothing can be retrieved")
+    queries = np.sort(np.random.default_rng(0).permutation(queries)[:QUERIES])
     unit = unit_length(features)
     chunks = [queries[start : start + CHUNK] for start in range(0, len(queries), CHUNK)]
     parts = [_figures(_hits(unit, labels, chunk), depths) for chunk in chunks]

@@ -12,7 +12,8 @@ from sslzoo import evaluation
 from sslzoo.data import Dataset, Splits
 from sslzoo.evaluation import RAW, TRAINED, UNTRAINED
 from sslzoo.evaluators import linear
-from sslzoo.evaluators.report import STATISTICS, Row, Scored, rows_of
+from sslzoo.evaluators.judge import STATISTICS, Scored, rows_of
+from sslzoo.evaluators.report import Row
 from sslzoo.views import presets
 
 IMAGES_AT_ONCE = 2**28  # bytes of images that are kept in memory at a time

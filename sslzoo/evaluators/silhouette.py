@@ -1,0 +1,40 @@
+"""Silhouettes: how much closer each image is to its own cluster than to the next one."""
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+
+def silhouettes(features: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Silhouette of each image (images,), in [-1, 1]: (b - a) / max(a, b), and 0 where a cluster has one image.
+
+    a is the mean Euclidean distance to the other images of the own cluster, b the smallest of the mean distances to
+    the images of another one (Rousseeuw 1987). scikit-learn's silhouette_samples computes the same at twice the time.
+    Rounding of float32 matters for identical images alone: their distance comes out as up to 0.001 times their length.
+
+    Args:
+        features: (images, features); memory for the square of their number is needed.
+        clusters: of each image, (images,); two or more of them.
+    """
+    numbers = np.unique(clusters, return_inverse=True)[1]
+    members = np.eye(numbers.max() + 1, dtype=features.dtype)[numbers]
+    with threadpool_limits(1):
+        sums = _distances(features) @ members
+    counts, own = members.sum(0), (np.arange(len(numbers)), numbers)
+    inside = sums[own] / np.maximum(counts[numbers] - 1, 1)
+    means = sums / counts
+    means[own] = np.inf
+    outside = means.min(1)
+    values = (outside - inside) / np.maximum(np.maximum(outside, inside), np.finfo(means.dtype).tiny)
+    return np.where(counts[numbers] > 1, values, 0)
+
+
+def _distances(features):
+    """Euclidean distances (images, images) from a single product."""
+    centred = features - features.mean(0)  # shorter vectors, smaller rounding
+    distances = centred @ centred.T
+    squares = distances.diagonal().copy()
+    distances *= -2
+    distances += squares
+    distances += squares[:, None]
+    np.fill_diagonal(distances, 0)
+    return np.sqrt(distances.clip(0, out=distances), out=distances)
