@@ -171,7 +171,7 @@ def score(
         data: labelled, with a test part.
         size: side in pixels.
         raw_pixels: judge the pixels too.
-        options: of `evaluators.report.judge`.
+        options: of `evaluators.judge.judge`.
     """
     features = {
         name: [tuple(encode(encoder, part, size) for part in data) for encoder in encoders]

@@ -64,7 +64,7 @@ class Chapter:
             scores: name of an encoder -> its score. Encoders of one column are merged to mean and deviation. A score
                 that is an array gets intervals; in a tuple, the second value is shown as its deviation.
             percent, whole: whether the score is a share, or a count.
-            statistic: name in `evaluators.report.STATISTICS` of what the score is of its array; the mean if not given.
+            statistic: name in `evaluators.judge.STATISTICS` of what the score is of its array; the mean if not given.
         """
         by_column: dict[str, list] = {}
         for name, score in scores.items():
