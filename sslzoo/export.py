@@ -184,9 +184,12 @@ def card(facts: dict) -> str:
     encoder = facts["encoder"]
     height, width, channels = encoder["image_shape"]
     loads = "\n".join(f"| `{route}` | {_shown(difference)} |" for route, difference in facts["loads"].items())
-    plain = {n: v for n, v in facts.items() if isinstance(v, str | int | float) and n != "scores_markdown"}
+    of_scores = ("scores_markdown", "judged on")
+    plain = {n: v for n, v in facts.items() if isinstance(v, str | int | float) and n not in of_scores}
     told = "\n".join(f"- {name}: {_line(value)}" for name, value in plain.items())
     scores = facts.get("scores_markdown") or "Not measured: the data has no labels, or evaluation was switched off."
+    if "judged on" in facts:
+        scores += f"\n\n{_line(facts['judged on'])}."
     return f"""# {_line(facts.get("name", "encoder"))}
 
 {encoder["name"]}, {encoder["parameters"]:,} parameters. Input: float32 images (batch, {height}, {width}, {channels}) in

@@ -18,6 +18,8 @@ from sslzoo.norms import Calibration
 from sslzoo.tracking import Recorder
 from sslzoo.verdict import Snapshot, verdict
 
+ROWS = 256  # images that pass a network at a time
+
 
 def spread(z: np.ndarray) -> float:
     """Standard deviation of normalized embeddings (n, dim), mean over dimensions, times sqrt(dim): 1 even, 0 collapsed.
@@ -64,10 +66,15 @@ def _unit(z: np.ndarray) -> np.ndarray:
     return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
 
 
-def _in_parts(function: Callable, arrays, rows: int = 256) -> list[np.ndarray]:
-    """The outputs of `function(arrays)`, computed some rows at a time: a thousand images at once take gigabytes."""
-    parts = map(function, tf.data.Dataset.from_tensor_slices(arrays).batch(rows))
-    return [np.concatenate([ops.convert_to_numpy(x) for x in column]) for column in zip(*parts, strict=True)]
+def _parts(arrays, rows: int, drop_remainder: bool = False) -> list:
+    """Some rows at a time: a thousand images at once would take gigabytes in a network."""
+    return list(tf.data.Dataset.from_tensor_slices(arrays).batch(rows, drop_remainder))
+
+
+def _outputs(function: Callable, parts: list) -> list[np.ndarray]:
+    """The outputs of `function(part)`, each joined over the parts."""
+    found = map(function, parts)
+    return [np.concatenate([ops.convert_to_numpy(x) for x in column]) for column in zip(*found, strict=True)]
 
 
 class Labelled(NamedTuple):
@@ -102,8 +109,9 @@ class Watch(keras.callbacks.Callback):
         recorders: Sequence[Recorder] = (),
     ):
         super().__init__()
-        self.watched, self.batch, self.batch_size = model, batch, batch_size
-        self.labelled, self.recorders = labelled, recorders
+        self.watched, self.batch_size, self.labelled, self.recorders = model, batch_size, labelled, recorders
+        self.views, self.images = _parts(batch, ROWS), _parts(labelled.images, ROWS) if labelled else []
+        self.like_training = _parts(batch, min(batch_size, len(batch["index"])), drop_remainder=True)
         self.temperature = getattr(model, "temperature", 0.5)
         self.calibration = Calibration(model)
         self.outputs = tf.function(lambda batch: [model(batch, training=False)[name] for name in ("z_a", "z_b")])
@@ -113,23 +121,18 @@ class Watch(keras.callbacks.Callback):
 
     def measure(self) -> Snapshot:
         """The figures now."""
-        with self.calibration.calibrated(self._parts()):
-            z_a, z_b = _in_parts(self.outputs, self.batch)
+        with self.calibration.calibrated(self.like_training):
+            z_a, z_b = _outputs(self.outputs, self.views)
             right = self._right()
         figures = health(z_a, z_b, self.temperature)
         if right is not None:
             figures["knn"] = float(np.mean(right))
         return Snapshot(figures, _nearest(z_a, z_b) == np.arange(len(z_a)), right, z_a.shape[1])
 
-    def _parts(self) -> tf.data.Dataset:
-        """The watched batch in batches like those of the training, or in one if it is smaller."""
-        rows = min(self.batch_size, len(self.batch["index"]))
-        return tf.data.Dataset.from_tensor_slices(self.batch).batch(rows, drop_remainder=True)
-
     def _right(self) -> np.ndarray | None:
         if self.labelled is None:
             return None
-        (features,) = _in_parts(self.features, self.labelled.images)
+        (features,) = _outputs(self.features, self.images)
         if not np.isfinite(features).all():
             return np.zeros(len(features), bool)
         return leave_one_out(features, self.labelled.labels) == self.labelled.labels

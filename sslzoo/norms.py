@@ -31,6 +31,7 @@ class Calibration:
 
     def __init__(self, model: keras.Model, forward: Callable[[Any], Any] | None = None):
         self.model, self.norms = model, norms(model)
+        self.kept: list[float] | None = None  # share of the old statistics that a pass keeps; measured once
         forward = forward or (lambda batch: model(batch, training=True))
 
         def statistics_only(batch) -> None:
@@ -49,17 +50,20 @@ class Calibration:
         """
         if not self.norms:
             return
-        momenta = [norm.momentum for norm in self.norms for _ in range(2)]
         before, other = self._values(), _state(self.model)
-        kept, sums, count = None, 0.0, 0
-        for batch in batches:
-            found = self._after(batch, 0.0)
-            if kept is None:
-                kept = [_kept(a, b, m) for a, b, m in zip(self._after(batch, 1.0), found, momenta, strict=True)]
-            sums, count = [total + one for total, one in zip(sums or [0.0] * len(found), found, strict=True)], count + 1
+        found = [self._after(batch, 0.0) for batch in self._measured(batches)]
         _restore(other)
-        means = zip(before, sums, kept, strict=True)
-        self._assign([old if share == 1 else total / count / (1 - share) for old, total, share in means])
+        sums = zip(before, map(sum, zip(*found, strict=True)), self.kept, strict=True)
+        self._assign([old if kept == 1 else total / len(found) / (1 - kept) for old, total, kept in sums])
+
+    def _measured(self, batches: Iterable) -> Iterator:
+        """The batches; the first one of all also measures `kept`."""
+        for batch in batches:
+            if self.kept is None:
+                momenta = [norm.momentum for norm in self.norms for _ in range(2)]
+                pairs = zip(self._after(batch, 1.0), self._after(batch, 0.0), momenta, strict=True)
+                self.kept = [_kept(*pair) for pair in pairs]
+            yield batch
 
     @contextlib.contextmanager
     def calibrated(self, batches: Iterable) -> Iterator[None]:

@@ -8,6 +8,8 @@ import numpy as np
 
 from sslzoo.evaluators.bootstrap import Difference, paired_difference
 
+CEILING = 0.95  # k-NN accuracy of an untrained encoder from which on a gain is hard to measure
+
 
 @dataclasses.dataclass
 class Snapshot:
@@ -60,7 +62,7 @@ def verdict(start: Snapshot, end: Snapshot, labels_trained_on: bool = False) -> 
         return f"learning: {told}"
     if deciding.gain.high < 0:
         return f"worse than the untrained encoder: {told}; train longer, or look at the views: `sslzoo views`"
-    return f"no measurable gain over the untrained encoder: {told}; {_advice(found)}"
+    return f"no measurable gain over the untrained encoder: {told}; {_advice(found, knn)}"
 
 
 class _Change(NamedTuple):
@@ -79,7 +81,9 @@ def _change(before: np.ndarray, after: np.ndarray, what: str) -> _Change:
     return _Change(what, float(np.mean(before)), float(np.mean(after)), paired_difference(after, before))
 
 
-def _advice(found: _Change) -> str:
-    if found.gain.low > 0:
-        return "the objective is learned, the features are no better yet: train longer, or change views or encoder"
-    return "raise the learning rate, or train longer"
+def _advice(found: _Change, knn: _Change | None) -> str:
+    if found.gain.low <= 0:
+        return "raise the learning rate, or train longer"
+    if knn and knn.before > CEILING:
+        return "k-NN leaves little to gain on these images: compare the scores with few labels"
+    return "the objective is learned, the features are no better yet: train longer, or change views or encoder"
