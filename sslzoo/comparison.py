@@ -51,9 +51,9 @@ def compare(
     Args:
         encoders: paths of exported encoders, two or more.
         data: as for `pretrain`, with labels.
-        classes: only the first so many classes; as in training of the first encoder if not given and the data are the
-            same.
-        max_images: at most so many training images and test images, drawn with a fixed seed; as in training of the
+        classes: keep only the first `classes` classes; as in training of the first encoder if not given and the data
+            are the same.
+        max_images: most training images and most test images, drawn with a fixed seed; as in training of the
             first encoder if not given and the data are the same. Never more than 10 000 and 5000.
         image_size: side in pixels for all; by default each encoder gets that of its export.
 

@@ -77,8 +77,8 @@ def evaluate(
         untrained: the encoder before its training. If not given, that of the export, or the mean of three encoders with
             new weights.
         image_size: side in pixels; that of the export, or of the encoder's input, if not given.
-        classes: only the first so many classes; as in training if not given and the data are the same.
-        max_images: at most so many training images and test images, drawn with a fixed seed; as in training if not
+        classes: keep only the first `classes` classes; as in training if not given and the data are the same.
+        max_images: most training images and most test images, drawn with a fixed seed; as in training if not
             given and the data are the same. Never more than 10 000 training and 5000 test images.
         fractions: of the training labels that the linear probe learns from.
         seeds: subsets of labels at fractions below 1.

@@ -21,7 +21,7 @@ def remembered(inputs: Iterable, make: Callable[[], list[Scored]]) -> list[Score
     """What `make()` returns, read from the cache folder if it was made of the same inputs by the same code before.
 
     Args:
-        inputs: all that the scores depend on: arrays, and values whose `repr` tells them apart.
+        inputs: everything that the scores depend on: arrays, and values that differ in their `repr`.
         make: computes the scores.
     """
     file = folder() / "scores" / f"{_digest(inputs)}.npz"
