@@ -1,8 +1,10 @@
 """For all tests: two logical CPUs, and the one MirroredStrategy of the process: a second one crashes TensorFlow."""
 
 import os
+import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("SSLZOO_CACHE", os.path.join(tempfile.gettempdir(), "sslzoo-tests"))  # not the user's own
 
 import keras
 import pytest
