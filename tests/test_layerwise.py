@@ -218,4 +218,4 @@ def test_a_run_stopped_in_each_stage_ends_as_if_it_had_not_been(tmp_path, monkey
     for one, two in zip(straight.model.weights, resumed.model.weights, strict=True):
         assert np.array_equal(one, two), one.path
     epochs = [json.loads(line)["epoch"] for line in (tmp_path / "stopped" / "metrics.jsonl").read_text().splitlines()]
-    assert epochs == [1, 2], "two blocks of an epoch each, each of them once"
+    assert epochs == [0, 1, 2], "two blocks of an epoch each, each of them once"
