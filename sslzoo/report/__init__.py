@@ -39,7 +39,7 @@ def report(
         data: as for `pretrain`. Without labels, or without a test part, the chapters that need them are left out.
         out: folder of the report; reports/NAME if not given.
         image_size: side in pixels; that of the export, or of the encoder's input, if not given.
-        classes: only the first so many classes; as in training if not given and the data are the same.
+        classes: keep only the first `classes` classes; as in training if not given and the data are the same.
         max_images: maximum number of training images and of test images, drawn with a fixed seed; as in training if not
             given and the data are the same. Never more than 10 000 training and 5000 test images.
         tensorboard: log directory that gets pictures, scores, histograms of the weights and the embedding projector.

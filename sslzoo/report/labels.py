@@ -20,8 +20,8 @@ TEXT = (
     "too. After +-: the standard deviation over draws of the labels or over untrained encoders; for few-shot tasks of "
     "one encoder, half the 95 % interval. The MLP probe is fitted to {mlp} training images. P@K: share of the K "
     "nearest images that have the class of the query; R@K: share of queries with at least one such image among the "
-    "first K; mAP: mean average precision of the whole ranking. No interval is given for silhouette, Davies-Bouldin "
-    "and calibration error, which are not means over images."
+    "first K; mAP: mean average precision of the whole ranking. No interval is given for Davies-Bouldin and "
+    "calibration error, which are not means over images."
 )
 
 
