@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from sslzoo import data, encoders, evaluation
+from sslzoo import data, encoders
 from sslzoo.evaluators.clustering import clustering
 from sslzoo.evaluators.few_shot import few_shot
 from sslzoo.evaluators.knn import knn
@@ -27,6 +27,7 @@ from sslzoo.evaluators.projection import tsne
 from sslzoo.evaluators.retrieval import retrieval
 from sslzoo.evaluators.softmax import trained_probe
 from sslzoo.evaluators.spectrum import eigenvalues, power_law
+from sslzoo.views import inputs
 
 COLUMNS = "| evaluator | features | score | CPU seconds | wall seconds |\n|---|---|---|---|---|"
 
@@ -37,9 +38,9 @@ def features(train: int, test: int) -> tuple[dict, np.ndarray, np.ndarray]:
     parts = splits.train.sample(train), splits.test.sample(test)
     keras.utils.set_random_seed(0)
     encoder = encoders.make("conv6", (28, 28, 1), width=0.5)
-    wide = [evaluation.encode(encoder, part, 28) for part in parts]
+    wide = [inputs.encode(encoder, part, 28) for part in parts]
     narrow = [np.ascontiguousarray(x[:, :: x.shape[1] // 512][:, :512]) for x in wide]
-    pixels = [evaluation.pixels(part, 28) for part in parts]
+    pixels = [inputs.pixels(part, 28) for part in parts]
     found = {"conv6": wide, "conv6, 512 of them": narrow, "pixels": pixels}
     return {f"{name}: {x.shape[1]}": (x, z) for name, (x, z) in found.items()}, *(part.labels for part in parts)
 

@@ -57,7 +57,7 @@ def measure(batch: int, parts: int = 0, deterministic: bool = False, precision: 
 
     from sslzoo import encoders
     from sslzoo.methods import SimCLR
-    from sslzoo.microbatch import in_parts
+    from sslzoo.training.microbatch import in_parts
 
     if deterministic:
         tf.config.experimental.enable_op_determinism()

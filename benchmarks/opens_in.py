@@ -14,8 +14,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from tqdm import tqdm
 
-from sslzoo import encoders, formats, provenance
-from sslzoo.export import export
+from sslzoo import encoders
+from sslzoo.exports import formats
+from sslzoo.exports.savedmodel import export
+from sslzoo.utils import provenance
 
 FAMILIES = {
     "conv6": ((32, 32, 3), dict(width=0.25)),

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sslzoo import catalog, knobs
+from sslzoo import catalog
 from sslzoo.__main__ import _import_tensorflow
+from sslzoo.catalog import knobs
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
@@ -68,10 +69,11 @@ def teacher(folder: Path) -> Path:
 
 def judge(encoder, plan) -> dict[str, np.ndarray]:
     """Whether k-NN and a linear probe on frozen features are right, image by image of the plan's test images."""
-    from sslzoo import evaluation
+
+    from sslzoo.views import inputs
 
     parts = (plan.train_set, few(plan.test_set))
-    return answers([evaluation.encode(encoder, part, plan.size) for part in parts], parts)
+    return answers([inputs.encode(encoder, part, plan.size) for part in parts], parts)
 
 
 def answers(features: list, parts: tuple) -> dict[str, np.ndarray]:
@@ -91,7 +93,8 @@ KEPT: dict[str, dict] = {}
 
 def judge_untrained(encoder, plan) -> dict[str, np.ndarray]:
     """The encoder as it started; equal encoders are judged once."""
-    from sslzoo.baseline import checksum
+
+    from sslzoo.evaluation.baseline import checksum
 
     key = checksum(encoder) + plan.fingerprint
     if key not in KEPT:
@@ -101,13 +104,13 @@ def judge_untrained(encoder, plan) -> dict[str, np.ndarray]:
 
 @functools.cache
 def raw_pixels(data: str, max_images: int) -> dict[str, np.ndarray]:
-    from sslzoo import evaluation
     from sslzoo.data import load, restrict
-    from sslzoo.plan import choose_size
+    from sslzoo.training.plan import choose_size
+    from sslzoo.views import inputs
 
     train, test = restrict(load(data), None, max_images)
     parts = (train, few(test))
-    return answers([evaluation.pixels(part, choose_size(train)) for part in parts], parts)
+    return answers([inputs.pixels(part, choose_size(train)) for part in parts], parts)
 
 
 def gain(rows: list[dict], figure: str, folder: Path) -> str:
@@ -174,7 +177,7 @@ def percent(values) -> str:
 
 def fill_readme(lines: dict[str, list[str]]) -> None:
     """Puts k-NN and linear, trained / untrained (gain), into the last two cells of each method's line of README."""
-    from sslzoo.files import replacing
+    from sslzoo.utils.files import replacing
 
     text = README.read_text("utf-8")
     for method, cells in lines.items():
@@ -190,7 +193,7 @@ def draw(rows: list[dict], path: Path, command: str) -> None:
     """k-NN of every method beside its untrained encoder."""
     from matplotlib.figure import Figure
 
-    from sslzoo import plots
+    from sslzoo.utils import plots
 
     methods = list(dict.fromkeys(row["method"] for row in rows if "knn" in row))
     figure = Figure(figsize=(7, 1.2 + 0.24 * len(methods)), layout="constrained")
@@ -215,7 +218,7 @@ def main() -> None:
     given = parser.parse_args()
     methods = [m for m in given.methods.split(",") if m] or [m for m in catalog.methods() if recipe_of(m)]
     _import_tensorflow()
-    from sslzoo.sweep import Sweep
+    from sslzoo.tuning.sweep import Sweep
 
     ends = time.monotonic() + 60 * given.budget
     with Sweep("zoo", {}, given.runs, (Path(given.runs) / "zoo").exists(), False) as zoo:

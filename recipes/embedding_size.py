@@ -56,9 +56,9 @@ def embedding_size(
         mlflow: log to MLflow, the runs nested under the sweep.
     """
     given = dict(locals())
-    from sslzoo import sweep
+    from sslzoo.catalog.knobs import nearest
     from sslzoo.data import load, restrict
-    from sslzoo.knobs import nearest
+    from sslzoo.tuning import sweep
 
     if clustered not in ("features", "embedding"):
         raise ValueError(nearest("clustered", clustered, ("features", "embedding")))
@@ -151,17 +151,17 @@ class Judge:
         """Of raw pixels and of an untrained encoder."""
         import keras
 
-        from sslzoo import evaluation
-
         height, side, channels = parts.test.shape
+
+        from sslzoo.views import inputs
 
         def untrained(*_):
             keras.utils.set_random_seed(0)
             encoder = sslzoo.encoders.make("conv6", (height, side, channels), width=width)
-            return self.figures(evaluation.encode(encoder, parts.test, height), parts.test.labels)
+            return self.figures(inputs.encode(encoder, parts.test, height), parts.test.labels)
 
         def pixels(*_):
-            return self.figures(evaluation.pixels(parts.test, height), parts.test.labels)
+            return self.figures(inputs.pixels(parts.test, height), parts.test.labels)
 
         measured = {"untrained": untrained, "raw pixels": pixels}
         self.baselines[count] = {
@@ -173,12 +173,12 @@ class Judge:
         """Figures of one run, which its card, its folder's pictures and MLflow get too."""
         import keras
 
-        from sslzoo import evaluation
-
         encoder = result.encoder
         if clustered == "embedding":
             encoder = keras.Sequential([encoder, result.model.projector])
-        features = evaluation.encode(encoder, parts.test, result.plan.size)
+        from sslzoo.views import inputs
+
+        features = inputs.encode(encoder, parts.test, result.plan.size)
         last = json.loads((result.run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
         figures = {name: last[name] for name in ("loss", "loss_excess")} | self.figures(features, parts.test.labels)
         explained = self._draw(features, parts.test, result.run)
@@ -193,8 +193,8 @@ class Judge:
 
     def _draw(self, features, test, folder: Path) -> list[float]:
         """pca.png and tsne.png; returns the share of the variance along each principal component."""
-        from sslzoo import plots
         from sslzoo.evaluators.projection import pca, tsne
+        from sslzoo.utils import plots
 
         names, reduced = test.class_names, pca(features, self.components[0])
         shares = [
@@ -214,8 +214,8 @@ class Judge:
 
 def _report(experiment, given: dict, command: str) -> None:
     """The journal: what was learned, the table of all settings, the loss over the embedding size."""
-    from sslzoo import sweep
     from sslzoo.evaluators.report import grid
+    from sslzoo.tuning import sweep
 
     rows = [{"encoder": "trained", "embedding_size": "", **row} for row in experiment.rows]
     by = ("encoder", "num_classes", "embedding_size")
@@ -233,8 +233,8 @@ def _report(experiment, given: dict, command: str) -> None:
 
 
 def _draw_loss(rows: list[dict], given: dict, path: Path, command: str) -> None:
-    from sslzoo import plots
     from sslzoo.losses import nt_xent_baseline
+    from sslzoo.utils import plots
 
     some = [row for row in rows if row["encoder"] == "trained" and row["num_classes"] == given["num_classes"][0]]
     random = {
@@ -261,7 +261,7 @@ def _draw_loss(rows: list[dict], given: dict, path: Path, command: str) -> None:
 
 def _key_points(trained: list[dict], rows: list[dict], given: dict) -> list[str]:
     """What the figures show, in words: an effect only where it exceeds the spread over the seeds."""
-    from sslzoo import sweep
+    from sslzoo.tuning import sweep
 
     count = given["num_classes"][0]
     some = [row for row in trained if row["num_classes"] == count]

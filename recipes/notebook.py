@@ -69,8 +69,8 @@ def notebook(
         mlflow: log to MLflow, the runs nested under the experiment.
     """
     given = dict(locals())
-    from sslzoo import sweep
-    from sslzoo.knobs import nearest
+    from sslzoo.catalog.knobs import nearest
+    from sslzoo.tuning import sweep
 
     swept = {"single": {}, "alpha": {"alpha": ALPHAS}, "strength": {"strength": STRENGTHS}}
     for knob, known in (("usl_type", METHODS), ("exp_type", swept)):
@@ -116,7 +116,7 @@ class Probe:
 
     def __init__(self, trained_on: str, data: str, max_images: int | None, epochs: int, learning_rate: float):
         from sslzoo.data import restrict
-        from sslzoo.plan import choose_size
+        from sslzoo.training.plan import choose_size
 
         self.splits = restrict(sslzoo.data.load(data), None, max_images)
         images = sslzoo.data.load(trained_on).train
@@ -130,9 +130,10 @@ class Probe:
             )
 
     def encoder(self, encoder) -> dict[str, float]:
-        from sslzoo import evaluation
 
-        return self.features(*(evaluation.encode(encoder, part, self.size) for part in self.splits))
+        from sslzoo.views import inputs
+
+        return self.features(*(inputs.encode(encoder, part, self.size) for part in self.splits))
 
     def untrained(self, width: float, seed: int) -> dict[str, float]:
         import keras
@@ -143,9 +144,10 @@ class Probe:
         )
 
     def raw_pixels(self) -> dict[str, float]:
-        from sslzoo import evaluation
 
-        return self.features(*(evaluation.pixels(part, self.size) for part in self.splits))
+        from sslzoo.views import inputs
+
+        return self.features(*(inputs.pixels(part, self.size) for part in self.splits))
 
     def features(self, train_x, test_x) -> dict[str, float]:
         from sslzoo.evaluators.clustering import clustering
@@ -196,8 +198,9 @@ def _pretrain(knobs: dict, name: str, resume: bool, exports: str, experiment):
 
 def _report(experiment, knob: str, swept: bool, command: str, judged_on: str) -> None:
     """The journal with its table and, of a sweep, its plot."""
-    from sslzoo import plots, sweep
     from sslzoo.evaluators.report import grid
+    from sslzoo.tuning import sweep
+    from sslzoo.utils import plots
 
     figures = (*FIGURES, "ari", "nmi")
     rows = [{"encoder": "trained", knob: "", **row} for row in experiment.rows]

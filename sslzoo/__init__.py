@@ -1,45 +1,55 @@
-"""sslzoo: self-supervised learning for TensorFlow and Keras 3. Images without labels in, a judged encoder out.
+"""Self-supervised learning for TensorFlow and Keras 3.
 
-`pretrain`, `evaluate`, `load_encoder` and the rooms `losses`, `views`, `methods`, `encoders`, `data`, ... are imported
-when they are first used: this module alone loads neither TensorFlow nor Keras.
+Functions and packages are imported when they are first used: `import sslzoo` loads neither TensorFlow nor Keras.
 """
 
 from importlib import import_module
 
 __version__ = "0.1.0"
 
-_FUNCTIONS = {
-    "pretrain": "sslzoo.pretraining",
-    "evaluate": "sslzoo.evaluation",
-    "embed": "sslzoo.embedding",
-    "load_encoder": "sslzoo.export",
+_OBJECTS = {
+    "EncoderTransformer": "exports.sklearn",
+    "SSLModel": "model",
+    "compare": "evaluation.comparison",
+    "doctor": "commands.doctor",
+    "embed": "evaluation.embedding",
+    "evaluate": "evaluation.judging",
+    "export": "exports.formats",
+    "import_weights": "exports.weights",
+    "load_encoder": "exports.savedmodel",
+    "pack": "data.packing",
+    "pretrain": "training.pretraining",
+    "report": "reports",
+    "serve_data": "data.service",
+    "tune": "tuning.search",
 }
-_ROOMS = (
+_PACKAGES = (
+    "catalog",
     "data",
     "encoders",
+    "evaluation",
     "evaluators",
-    "export",
-    "formats",
-    "heads",
+    "exports",
+    "layers",
     "losses",
     "methods",
-    "monitors",
     "optimizers",
-    "sklearn",
-    "tune",
+    "reports",
+    "testing",
+    "training",
+    "tuning",
     "views",
-    "weights",
 )
-__all__ = [*_FUNCTIONS, *_ROOMS]
+__all__ = sorted([*_OBJECTS, *_PACKAGES])
 
 
 def __getattr__(name: str):
-    if name in _FUNCTIONS:
-        return getattr(import_module(_FUNCTIONS[name]), name)
-    if name in _ROOMS:
+    if name in _OBJECTS:
+        return getattr(import_module(f"sslzoo.{_OBJECTS[name]}"), name)
+    if name in _PACKAGES:
         return import_module(f"sslzoo.{name}")
     raise AttributeError(f"module 'sslzoo' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

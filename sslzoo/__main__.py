@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sslzoo import catalog, knobs
-from sslzoo.knobs import Knob, Parser
+from sslzoo import catalog
+from sslzoo.catalog import knobs
+from sslzoo.catalog.knobs import Knob, Parser
 
 COMMANDS = {
     "list": "what the zoo holds: methods, encoders, views, recipes, with their knobs",
@@ -104,7 +105,7 @@ def _tune(words: list[str]) -> None:
     name = words[0] if words and not words[0].startswith("-") else None
     parser = Parser(prog=f"sslzoo tune {name or 'RECIPE'}", description=COMMANDS["tune"])
     path = catalog.recipes().get(name)
-    own = knobs.read(catalog.ROOT / "tune" / "search.py", "tune")
+    own = knobs.read(catalog.ROOT / "tuning" / "search.py", "tune")
     for knob in ((catalog.recipe_knobs(path) if path else {}) | own).values():
         if knob.name not in ("recipe", "preview"):
             parser.add(knob)
@@ -113,7 +114,7 @@ def _tune(words: list[str]) -> None:
         known = catalog.recipes()
         parser.error(knobs.nearest("recipe", name, known) if name else f"which? RECIPE is one of {', '.join(known)}")
     _import_tensorflow()
-    from sslzoo.tune import tune
+    from sslzoo.tuning import tune
 
     tune(name, **given)
 
@@ -125,14 +126,14 @@ DATA = dict(metavar="DATA", help="a folder of images, or the name of a dataset")
 def _evaluate(words: list[str]) -> None:
     if "--all" in words:
         rest = [word for word in words if word != "--all"]
-        folder = _call("evaluate", rest, MODEL, "report/__init__", "report")
+        folder = _call("evaluate", rest, MODEL, "reports/__init__", "report")
         return print(f"wrote {folder / 'report.html'}, with report.md and report.json beside it")
     told = "\n--all writes a report from every side, a page with pictures: sslzoo evaluate --all --help"
-    _call("evaluate", words, MODEL, "evaluation", told=told)
+    _call("evaluate", words, MODEL, "evaluation/judging", told=told)
 
 
 def _doctor(words: list[str]) -> None:
-    sys.exit(1 if _call("doctor", words) else 0)
+    sys.exit(1 if _call("doctor", words, file="commands/doctor") else 0)
 
 
 def _pack(words: list[str]) -> None:
@@ -146,23 +147,23 @@ def _serve_data(words: list[str]) -> None:
 
 def _compare(words: list[str]) -> None:
     models = dict(metavar="MODEL", nargs="+", help="folders of exported encoders")
-    print(_call("compare", words, {"encoders": models}, "comparison"))
+    print(_call("compare", words, {"encoders": models}, "evaluation/comparison"))
 
 
 def _embed(words: list[str]) -> None:
-    print(f"wrote {_call('embed', words, MODEL, 'embedding')}")
+    print(f"wrote {_call('embed', words, MODEL, 'evaluation/embedding')}")
 
 
 def _export(words: list[str]) -> None:
-    differences = _call("export", words, MODEL, "formats")
-    from sslzoo.export import lines
+    differences = _call("export", words, MODEL, "exports/formats")
+    from sslzoo.exports.savedmodel import lines
 
     print(lines(differences))
 
 
 def _import(words: list[str]) -> None:
     file = dict(metavar="WEIGHTS", help="a .safetensors, .pt or .pth file")
-    _call("import", words, {"weights": file}, "weights", "import_weights")
+    _call("import", words, {"weights": file}, "exports/weights", "import_weights")
 
 
 def _call(
@@ -204,7 +205,7 @@ def _knobs_of(name: str) -> dict[str, Knob]:
 def _action(name: str) -> Callable:
     if name in catalog.recipes():
         return catalog.recipe_function(catalog.recipes()[name])
-    from sslzoo import pretrain
+    from sslzoo.training.pretraining import pretrain
 
     return lambda **given: pretrain(name, **given)
 

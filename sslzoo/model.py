@@ -8,7 +8,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from sslzoo import optimizers, replicas
+from sslzoo import optimizers
+from sslzoo.utils import replicas
 
 
 class SSLModel(keras.Model):

@@ -6,7 +6,7 @@ def keras_classifier(path, images, labels, classes):
     import keras
 
     import sslzoo
-    from sslzoo.finetuning import decay_layerwise
+    from sslzoo.evaluators.finetuning import decay_layerwise
 
     encoder = sslzoo.load_encoder(path)
     model = keras.Sequential([encoder, keras.layers.Dense(classes)])
@@ -43,7 +43,7 @@ def scikit_learn(path, images, labels):
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    from sslzoo.sklearn import EncoderTransformer
+    from sslzoo.exports.sklearn import EncoderTransformer
 
     return make_pipeline(EncoderTransformer(path), LogisticRegression(max_iter=1000)).fit(images, labels)
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import sslzoo
-from sslzoo import baseline, catalog, encoders, evaluation
-from sslzoo.export import load_encoder, read_facts
+from sslzoo import catalog, encoders
+from sslzoo.evaluation import baseline, judging
+from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.methods import find
-from sslzoo.miniatures import COUNT, batch, batches, build, images
-from sslzoo.monitors import Labelled, Watch
+from sslzoo.testing.miniatures import COUNT, batch, batches, build, images
+from sslzoo.training.monitors import Labelled, Watch
 
 RNG = np.random.default_rng(0)
 SMALL = dict(epochs=2, batch_size=64, max_images=256, optimizer="adam", hidden_dim=16, projection_dim=8)
@@ -56,7 +57,7 @@ def test_at_learning_rate_zero_no_recipe_has_a_measurable_gain(name, tmp_path):
 def test_without_learning_every_score_is_that_of_the_start(tmp_path, monkeypatch, encoder, knobs, frozen):
     """mlp has BatchNorm: its statistics move even if no weight does, unless its layers are frozen."""
     if frozen:
-        monkeypatch.setattr("sslzoo.plan.Plan.build_encoder", frozen_encoder(encoder, knobs))
+        monkeypatch.setattr("sslzoo.training.plan.Plan.build_encoder", frozen_encoder(encoder, knobs))
     result = train(tmp_path, encoder, learning_rate=1e-2 if frozen else 0.0, **knobs)
     gains = [row.gains["untrained"] for row in result.scores if "untrained" in row.gains]
     assert len(gains) >= 4
@@ -79,7 +80,7 @@ def frozen_encoder(name, knobs):
 def test_card_evaluate_and_compare_agree_to_the_last_digit(tmp_path):
     result = train(tmp_path, "mlp", units=16)
     facts = read_facts(result.exported)
-    again = evaluation.evaluate(result.exported, "digits")
+    again = judging.evaluate(result.exported, "digits")
     assert json.loads(json.dumps([row.as_dict() for row in again])) == facts["scores"]
 
 
@@ -101,7 +102,7 @@ def test_a_start_that_does_not_come_out_as_it_was_is_replaced_by_several_and_nam
     facts["untrained"]["seed"] += 1
     file.write_text(json.dumps(facts))
     assert baseline.restore(result.exported) is None
-    rows = evaluation.evaluate(result.exported, "digits", fractions=(1.0,))
+    rows = judging.evaluate(result.exported, "digits", fractions=(1.0,))
     column = "untrained (mean of 3 seeds)"
     assert {row.features for row in rows} == {"trained", column, "raw pixels"}
     assert all(row.std > 0 for row in rows if row.features == column and row.key in ("linear_1", "knn"))

@@ -15,7 +15,7 @@ from PIL import Image
 import sslzoo
 from sslzoo import catalog
 from sslzoo.__main__ import main
-from sslzoo.export import load_encoder, read_projector
+from sslzoo.exports.savedmodel import load_encoder, read_projector
 
 QUICK = ["--encoder", "mlp", "--units", "32", "--hidden-dim", "32", "--projection-dim", "16", "--epochs", "2"]
 

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo import encoders, losses, methods, replicas
-from sslzoo.heads import Prototypes
-from sslzoo.miniatures import COUNT, SIZE, batch, batches, build, flat, transformer
-from sslzoo.targets import STATISTICS
+from sslzoo import encoders, losses, methods
+from sslzoo.layers.heads import Prototypes
+from sslzoo.layers.targets import STATISTICS
+from sslzoo.testing.miniatures import COUNT, SIZE, batch, batches, build, flat, transformer
+from sslzoo.utils import replicas
 from sslzoo.views import Views, presets
 
 RNG = np.random.default_rng(0)

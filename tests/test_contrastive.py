@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo import catalog, losses, methods, miniatures
-from sslzoo.taps import with_projector
-from sslzoo.targets import in_groups
+from sslzoo import catalog, losses, methods
+from sslzoo.layers.taps import with_projector
+from sslzoo.layers.targets import in_groups
+from sslzoo.testing import miniatures
 
 RNG = np.random.default_rng(0)
 N, DIM = 6, 5

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo import encoders, export, losses, patches
-from sslzoo.heads import causal_context
+from sslzoo import encoders, losses
+from sslzoo.exports import savedmodel
+from sslzoo.layers import patches
+from sslzoo.layers.heads import causal_context
 from sslzoo.methods import CPC, PIRL, DenseCL, Distill
 from sslzoo.views import Jigsaw, View, Views, presets
 
@@ -442,7 +444,7 @@ def test_the_teacher_stays_as_it_is_in_inference_mode():
 
 def test_an_exported_encoder_teaches_and_a_saved_student_does_not_need_its_folder(tmp_path):
     teacher = encoders.make("mlp", (SIDE, SIDE, 3), units=8)
-    export.export(teacher, tmp_path / "teacher", IMAGES, {})
+    savedmodel.export(teacher, tmp_path / "teacher", IMAGES, {})
     model = Distill(conv6(), teacher=str(tmp_path / "teacher"))
     np.testing.assert_allclose(model(BATCH)["teacher"][:8], teacher(IMAGES), atol=1e-5)
     model.compile(keras.optimizers.SGD(0.1))

@@ -14,9 +14,9 @@ from PIL import Image
 import sslzoo
 from sslzoo import encoders
 from sslzoo.data import Dataset, Splits, from_array, load
-from sslzoo.embedding import FORMATS, embed
-from sslzoo.evaluation import encode
-from sslzoo.export import export
+from sslzoo.evaluation.embedding import FORMATS, embed
+from sslzoo.exports.savedmodel import export
+from sslzoo.views.inputs import encode
 
 ODD = 'a, "b"\'s\nküche'
 LATIN = os.fsdecode(b"latin\xe9.png")

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from sslzoo import encoders, finetuning, formats, heads, load_encoder, optimizers
-from sslzoo.export import export, write_projector
+from sslzoo import encoders, load_encoder, optimizers
+from sslzoo.evaluators import finetuning
+from sslzoo.exports import formats
+from sslzoo.exports.savedmodel import export, write_projector
+from sslzoo.layers import heads
 
 
 @pytest.fixture(scope="module")

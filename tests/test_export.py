@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from sslzoo import encoders, load_encoder
-from sslzoo.export import ROUTES, export, read_facts
+from sslzoo.exports.savedmodel import ROUTES, export, read_facts
 
 IMAGES = np.random.default_rng(0).random((6, 16, 16, 3), "float32")
 
@@ -90,7 +90,7 @@ def test_a_fault_while_writing_leaves_nothing_behind(encoder, tmp_path, monkeypa
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("sslzoo.export.write_card", full)
+    monkeypatch.setattr("sslzoo.exports.savedmodel.write_card", full)
     with pytest.raises(OSError):
         export(encoder, tmp_path / "model", IMAGES, {})
     assert list(tmp_path.iterdir()) == []

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from sslzoo import baseline, evaluation
 from sslzoo.data import load
 from sslzoo.data.named import FASHION_MNIST
+from sslzoo.evaluation import baseline, judging
+from sslzoo.evaluation.index import index, write_index
 from sslzoo.evaluators.knn import knn
-from sslzoo.export import load_encoder, read_facts
-from sslzoo.index import index, write_index
+from sslzoo.exports.savedmodel import load_encoder, read_facts
+from sslzoo.views import inputs
 
 FOLDER = Path(__file__).parents[1] / "exported_models"
 EXPORTS = sorted(FOLDER.glob("*_fashion_mnist"))
@@ -34,13 +35,13 @@ def test_an_export_is_small_and_its_card_names_the_command(path):
 def test_an_export_is_as_good_as_its_card_says(path):
     facts = read_facts(path)
     encoder, size = load_encoder(path), facts["encoder"]["image_shape"][0]
-    splits = evaluation.judged(load("fashion_mnist"), facts)
-    train, test = (evaluation.encode(encoder, part, size) for part in splits)
+    splits = judging.judged(load("fashion_mnist"), facts)
+    train, test = (inputs.encode(encoder, part, size) for part in splits)
     told = {row["features"]: row["mean"] for row in facts["scores"] if row["metric"].startswith("k-NN")}
     assert knn(train, splits.train.labels, test, splits.test.labels) == pytest.approx(told["trained"], abs=5e-4)
     assert told["trained"] > told["untrained"]
     start = baseline.restore(path)
-    train, test = (evaluation.encode(start, part, size) for part in splits)
+    train, test = (inputs.encode(start, part, size) for part in splits)
     assert knn(train, splits.train.labels, test, splits.test.labels) == pytest.approx(told["untrained"], abs=5e-4)
 
 

@@ -19,13 +19,13 @@ from PIL import Image
 import sslzoo
 from sslzoo import encoders, load_encoder
 from sslzoo.__main__ import main
-from sslzoo.checkpoints import Checkpoints, saved
 from sslzoo.data import folder
-from sslzoo.export import export, read_facts
+from sslzoo.exports.savedmodel import export, read_facts
 from sslzoo.methods import SimCLR
-from sslzoo.plan import Plan
-from sslzoo.tracking import JsonLines
-from sslzoo.train import train
+from sslzoo.training.checkpoints import Checkpoints, saved
+from sslzoo.training.loop import train
+from sslzoo.training.plan import Plan
+from sslzoo.training.tracking import JsonLines
 
 IMAGES = np.random.default_rng(0).random((4, 8, 8, 3), "float32")
 ODD = 'a "b" it\'s [x]* %s\nküche 龟'
@@ -270,7 +270,7 @@ def test_an_export_under_an_odd_name_loads_and_its_card_has_it_on_one_line(expor
 
 def test_folders_runs_classes_and_files_may_have_any_name(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sslzoo.export.ROUTES", {})
+    monkeypatch.setattr("sslzoo.exports.savedmodel.ROUTES", {})
     data = pictures(tmp_path / ODD)
     Image.new("RGB", (9, 9)).save(data / "plain" / os.fsdecode(b"latin\xe9.png"))
     words = ["train", "simclr", "--data", ODD, *QUICK, "--name", f"run {NAME}", "--evaluate", "false"]
@@ -289,7 +289,7 @@ def test_folders_runs_classes_and_files_may_have_any_name(tmp_path, monkeypatch,
 def test_brackets_which_tensorflow_takes_for_a_pattern_are_kept_out_of_runs_and_exports(
     exported, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr("sslzoo.export.ROUTES", {})
+    monkeypatch.setattr("sslzoo.exports.savedmodel.ROUTES", {})
     data = pictures(tmp_path / "set[:10%]", count=3)
     words = ["train", "simclr", "--data", data, *QUICK, "--evaluate", "false", "--runs", tmp_path / "runs"]
     main([*map(str, words), "--export-to", str(tmp_path / "models")])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sslzoo.files import replacing
+from sslzoo.utils.files import replacing
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):

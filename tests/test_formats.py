@@ -10,10 +10,11 @@ import keras
 import numpy as np
 import pytest
 
-from sslzoo import encoders, formats, load_encoder
+from sslzoo import encoders, load_encoder
 from sslzoo.__main__ import main
 from sslzoo.encoders.resnet import resnet
-from sslzoo.export import export, read_facts
+from sslzoo.exports import formats
+from sslzoo.exports.savedmodel import export, read_facts
 
 # One encoder of each family, small: the others are the same code.
 FAMILIES = {
@@ -34,7 +35,7 @@ def exported(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("exports") / encoder.name
     images = formats.photographs([size or 16 for size in encoder.input_shape[1:]])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sslzoo.export.ROUTES", {})  # they are opened below
+        patch.setattr("sslzoo.exports.savedmodel.ROUTES", {})  # they are opened below
         export(encoder, path, images, {"name": request.param})
     return path
 

@@ -6,7 +6,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import sslzoo
-from sslzoo import hparams
+from sslzoo.training import hparams
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (40, 8, 8, 1), "uint8")
 TAG = "_hparams_/session_start_info"

@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from sslzoo import corruptions, monitors, scenes
-from sslzoo.evaluators import spectrum
+from sslzoo.evaluators import corruptions, scenes, spectrum
 from sslzoo.evaluators.bootstrap import paired_difference
 from sslzoo.evaluators.calibration import reliability
 from sslzoo.evaluators.dense import (
@@ -22,6 +21,7 @@ from sslzoo.evaluators.linear import linear_probe
 from sslzoo.evaluators.mlp import mlp_probe
 from sslzoo.evaluators.overlap import nearest, neighbour_overlap
 from sslzoo.evaluators.retrieval import retrieval
+from sslzoo.training import monitors
 
 
 def gaussian(*shape, seed=0):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo.checkpoints import damage, saved
+from sslzoo.training.checkpoints import damage, saved
 
 TIMES = int(os.environ.get("SSLZOO_KILLS", "1"))  # each method is killed and resumed so many times
 EPOCHS, STEPS = 12, 5

@@ -4,8 +4,9 @@ import argparse
 
 import pytest
 
-from sslzoo import catalog, knobs
-from sslzoo.knobs import Knob, Parser, convert
+from sslzoo import catalog
+from sslzoo.catalog import knobs
+from sslzoo.catalog.knobs import Knob, Parser, convert
 
 SOURCE = '''
 """What it is about."""

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 import sslzoo
-from sslzoo import encoders, layerwise, methods, runner
+from sslzoo import encoders, methods
+from sslzoo.training import layerwise, runner
 
 SIZE = 16
 IMAGES = np.random.default_rng(0).uniform(size=(3, 8, SIZE, SIZE, 3)).astype("float32")

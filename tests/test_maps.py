@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo import encoders, maps, targets
+from sslzoo import encoders
+from sslzoo.layers import maps, targets
 from sslzoo.model import SSLModel
 
 IMAGES = np.random.default_rng(0).uniform(size=(4, 16, 16, 3)).astype("float32")

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from sslzoo import catalog, encoders, methods
-from sslzoo.checkpoints import Checkpoints
-from sslzoo.miniatures import COUNT, SIZE, arguments, batch, batches, build, flat, losses_of, views
+from sslzoo.testing.miniatures import COUNT, SIZE, arguments, batch, batches, build, flat, losses_of, views
+from sslzoo.training.checkpoints import Checkpoints
 
 A_FAMILY_EACH = ("simclr", "moco", "byol", "swav", "dino", "parallel_autoencoder")
 EVERY_METHOD = pytest.mark.parametrize("name", catalog.methods())

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import sslzoo
-from sslzoo import miniatures
-from sslzoo.microbatch import in_parts
+from sslzoo.testing import miniatures
+from sslzoo.training.microbatch import in_parts
 
 ROWS = 8
 # One of each kind: views together, views apart, a target network, a queue, several crops, Sinkhorn, feature statistics.

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import sslzoo
-from sslzoo import tracking
-from sslzoo.tracking import MLflow
-from sslzoo.tune.search import tune
+from sslzoo.training import tracking
+from sslzoo.training.tracking import MLflow
+from sslzoo.tuning.search import tune
 
 TINY = dict(encoder="mlp", units=16, hidden_dim=16, epochs=2, preset="digits", optimizer="adam")
 
@@ -172,7 +172,7 @@ def test_a_store_that_is_of_no_use_is_one_line(place, monkeypatch):
 
 @needs_mlflow
 def test_the_store_is_a_sqlite_file_where_none_is_named(tmp_path):
-    code = "from sslzoo.tracking import MLflow\nwith MLflow('run', 'mine', {}): pass"
+    code = "from sslzoo.training.tracking import MLflow\nwith MLflow('run', 'mine', {}): pass"
     bare = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
     bare["PYTHONPATH"] = str(Path(sslzoo.__file__).parents[1])
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=bare, check=True, capture_output=True)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo import monitors
-from sslzoo.verdict import Snapshot, verdict
+from sslzoo.training import monitors
+from sslzoo.training.verdict import Snapshot, verdict
 
 RNG = np.random.default_rng(0)
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo import encoders, losses, maps, methods
+from sslzoo import encoders, losses, methods
+from sslzoo.layers import maps
 from sslzoo.losses.local import embedding_distances, location_distances, nearest, vicreg_matched
 from sslzoo.methods.direct_pred import predictor_of
-from sslzoo.schedules import WarmupCosine
+from sslzoo.optimizers.schedules import WarmupCosine
 from sslzoo.views import View, presets
 
 RNG = np.random.default_rng(0)

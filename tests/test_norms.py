@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from sslzoo import catalog
-from sslzoo.miniatures import batch, build, residual
-from sslzoo.norms import Calibration, norms
+from sslzoo.layers.norms import Calibration, norms
+from sslzoo.testing.miniatures import batch, build, residual
 
 RNG = np.random.default_rng(0)
 

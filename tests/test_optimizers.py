@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sslzoo import optimizers
 from sslzoo.optimizers import LAMB, LARS, SGD, make
-from sslzoo.schedules import WarmupCosine, scaled_learning_rate
+from sslzoo.optimizers.schedules import WarmupCosine, scaled_learning_rate
 
 RATES = [0.5, 0.3, 0.1, 0.4]
 W0 = np.random.default_rng(0).normal(size=(3, 4))

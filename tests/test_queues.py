@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo.queues import Bank, Queue
+from sslzoo.layers.queues import Bank, Queue
 
 DIM = 3
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo import decoders, encoders, losses, methods
+from sslzoo import encoders, losses, methods
+from sslzoo.layers import decoders
 from sslzoo.views import Views, presets
 
 SIZE, COUNT, LATENT = 16, 8, 16

@@ -15,19 +15,20 @@ import pytest
 import tensorflow as tf
 
 import sslzoo
-from sslzoo import encoders, heads
+from sslzoo import encoders
 from sslzoo.__main__ import main
 from sslzoo.data import from_array
 from sslzoo.data.dataset import Splits
 from sslzoo.evaluators import dense, few_shot, mlp, outliers, retrieval
 from sslzoo.evaluators.report import Row
-from sslzoo.export import export, read_facts, read_projector, write_projector
-from sslzoo.plots import class_style, plain
-from sslzoo.report import CHAPTERS, board, charts, depth, groups, labels, looks, places, projectors, report, robustness
-from sslzoo.report.front import Front, read_history
-from sslzoo.report.page import as_html
-from sslzoo.report.study import Chapter, Picture, Study
-from sslzoo.report.text import as_json, escaped
+from sslzoo.exports.savedmodel import export, read_facts, read_projector, write_projector
+from sslzoo.layers import heads
+from sslzoo.reports import CHAPTERS, board, charts, depth, groups, labels, looks, places, projectors, report, robustness
+from sslzoo.reports.front import Front, read_history
+from sslzoo.reports.page import as_html
+from sslzoo.reports.study import Chapter, Picture, Study
+from sslzoo.reports.text import as_json, escaped
+from sslzoo.utils.plots import class_style, plain
 
 SIDE = 8
 COLUMNS = ["trained", "untrained", "raw pixels"]
@@ -178,7 +179,7 @@ def test_places_of_transformers_and_residual_nets_are_probed_and_shown(name, kno
 
 def write_small(place, data, chapters, monkeypatch, **knobs):
     """A report of some chapters; what report.json holds, and its folder."""
-    monkeypatch.setattr("sslzoo.report.CHAPTERS", chapters)
+    monkeypatch.setattr("sslzoo.reports.CHAPTERS", chapters)
     monkeypatch.setattr(looks, "_umap", lambda features: {})  # its import compiles for many seconds
     folder = report(conv6(1), data, str(place), **knobs)
     return json.loads((folder / "report.json").read_text()), folder
@@ -195,7 +196,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def reported(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr("sslzoo.report.CHAPTERS", (labels,))
+    monkeypatch.setattr("sslzoo.reports.CHAPTERS", (labels,))
     return report(trained.exported, "digits", str(tmp_path / "out"))
 
 
@@ -224,7 +225,7 @@ def test_what_an_export_does_not_know_is_left_out(trained, tmp_path, monkeypatch
         (old / name).unlink(missing_ok=True)
     facts = read_facts(old)
     (old / "recipe.json").write_text(json.dumps({"encoder": facts["encoder"]}))
-    monkeypatch.setattr("sslzoo.report.CHAPTERS", (labels,))
+    monkeypatch.setattr("sslzoo.reports.CHAPTERS", (labels,))
     folder = report(old, "digits", str(tmp_path / "out"), max_images=100)
     told = json.loads((folder / "report.json").read_text())
     assert told["history"] == [] and "method" not in told["facts"]
@@ -370,7 +371,7 @@ def test_a_report_without_labels_has_what_needs_none(tmp_path, monkeypatch, caps
 
 
 def test_a_training_without_labels_ends_with_a_report(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("sslzoo.report.CHAPTERS", (labels, groups))
+    monkeypatch.setattr("sslzoo.reports.CHAPTERS", (labels, groups))
     knobs = dict(epochs=1, batch_size=32, hidden_dim=16, projection_dim=8, units=16, export_to=None, preset="digits")
     data = pictures(60)[0]
     result = sslzoo.pretrain("simclr", data, "mlp", runs=str(tmp_path), name="bare", **knobs)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import sslzoo
-from sslzoo import catalog, encoders, methods, resolved
-from sslzoo.export import read_facts
-from sslzoo.miniatures import SIZE, arguments, opinionated, transformer
-from sslzoo.runs import Run
+from sslzoo import catalog, encoders, methods
+from sslzoo.catalog import resolved
+from sslzoo.exports.savedmodel import read_facts
+from sslzoo.testing.miniatures import SIZE, arguments, opinionated, transformer
+from sslzoo.training.runs import Run
 from sslzoo.views import presets
 
 MAPS = {"autoencoder", "cpc", "dense_cl", "parallel_autoencoder", "spread", "vicreg_l"}  # need an encoder with maps

@@ -11,8 +11,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sslzoo
 from sslzoo import encoders
-from sslzoo.export import export
-from sslzoo.sklearn import EncoderTransformer
+from sslzoo.exports.savedmodel import export
+from sslzoo.exports.sklearn import EncoderTransformer
 
 
 class OfAnyWidth(EncoderTransformer):

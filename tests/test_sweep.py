@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sslzoo import catalog, plots, sweep
+from sslzoo import catalog
 from sslzoo.evaluators.projection import pca, tsne
 from sslzoo.evaluators.softmax import trained_probe
+from sslzoo.tuning import sweep
+from sslzoo.utils import plots
 
 RNG = np.random.default_rng(0)
 

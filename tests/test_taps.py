@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from sslzoo import encoders, finetuning, heads, taps
+from sslzoo import encoders
+from sslzoo.evaluators import finetuning
+from sslzoo.layers import heads, taps
 
 IMAGES = np.random.default_rng(0).uniform(size=(6, 16, 16, 3)).astype("float32")
 ENDS = {

@@ -14,11 +14,11 @@ import tensorflow as tf
 
 import sslzoo
 from sslzoo import encoders
-from sslzoo.checkpoints import Checkpoints, saved
 from sslzoo.methods import SimCLR
-from sslzoo.runs import Run
-from sslzoo.tracking import JsonLines
-from sslzoo.train import Diverged, train
+from sslzoo.training.checkpoints import Checkpoints, saved
+from sslzoo.training.loop import Diverged, train
+from sslzoo.training.runs import Run
+from sslzoo.training.tracking import JsonLines
 
 STEPS = 4
 
@@ -207,7 +207,8 @@ def test_overwriting_empties_the_folder(tmp_path):
 
 
 def test_a_folder_in_use_is_refused_even_to_overwrite(tmp_path):
-    hold = "import sys; from sslzoo.runs import Run\nwith Run(sys.argv[1], {}): print('held', flush=True); input()"
+    hold = "import sys\nfrom sslzoo.training.runs import Run\n"
+    hold += "with Run(sys.argv[1], {}): print('held', flush=True); input()"
     command = [sys.executable, "-c", hold, str(tmp_path / "run")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
@@ -223,7 +224,7 @@ def test_out_of_memory_names_the_batch_to_try(tmp_path, monkeypatch, error):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("sslzoo.runner.train", fail)
+    monkeypatch.setattr("sslzoo.training.runner.train", fail)
     with pytest.raises(ValueError, match="out of memory with a batch of 64: try --batch-size 32") as caught:
         sslzoo.pretrain("simclr", "digits", "mlp", units=8, batch_size=64, runs=str(tmp_path), export_to=None)
     assert "\n" not in str(caught.value)
@@ -235,7 +236,7 @@ def test_a_finished_run_is_extended_and_another_number_of_devices_may_go_on(tmp_
     sslzoo.pretrain("simclr", "digits", "mlp", epochs=1, **knobs)
     with pytest.raises(ValueError, match="epochs was 1, is 3; --change"):
         sslzoo.pretrain("simclr", "digits", "mlp", epochs=3, resume=True, **knobs)
-    monkeypatch.setattr("sslzoo.replicas.strategy", lambda name: mirrored)
+    monkeypatch.setattr("sslzoo.utils.replicas.strategy", lambda name: mirrored)
     extended = sslzoo.pretrain("simclr", "digits", "mlp", epochs=3, extend=True, strategy="mirrored", **knobs)
     assert extended.model.steps_done == 6
     lines = [json.loads(line) for line in (extended.run / "metrics.jsonl").read_text().splitlines()]

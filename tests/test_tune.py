@@ -12,9 +12,9 @@ from PIL import Image
 
 import sslzoo
 from sslzoo import catalog
-from sslzoo.checkpoints import saved
-from sslzoo.tune import HyperModel, report, space
-from sslzoo.tune.search import tune
+from sslzoo.training.checkpoints import saved
+from sslzoo.tuning import HyperModel, report, space
+from sslzoo.tuning.search import tune
 
 TINY = dict(encoder="mlp", units=16, hidden_dim=16, epochs=1)
 

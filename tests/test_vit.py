@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from sslzoo import encoders, load_encoder
 from sslzoo.encoders.vit import Attention, bicubic, sincos, vit
-from sslzoo.export import ROUTES, export
+from sslzoo.exports.savedmodel import ROUTES, export
 
 IMAGES = np.random.default_rng(0).random((3, 16, 16, 3), "float32")
 SMALL = dict(depth=2, width=0.25)

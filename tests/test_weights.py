@@ -6,9 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from sslzoo import encoders, load_encoder, weights
+from sslzoo import encoders, load_encoder
 from sslzoo.__main__ import main
-from sslzoo.export import read_facts
+from sslzoo.exports import weights
+from sslzoo.exports.savedmodel import read_facts
 
 MEAN, STD = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
 

@@ -10,8 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from sslzoo import doctor, replicas
-from sslzoo.checkpoints import saved
+from sslzoo.commands import doctor
+from sslzoo.training.checkpoints import saved
+from sslzoo.utils import replicas
 
 ENDS = 120  # seconds after which the others have ended at the latest; a few are usual
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sslzoo.data.dataset import DataError, Dataset, progress
-from sslzoo.files import replacing
+from sslzoo.utils.files import replacing
 
 BLOCK_BYTES = 2**26
 IMAGES, SIZES = "images.npy", "sizes.npy"

@@ -11,7 +11,7 @@ import tensorflow as tf
 from sslzoo.data.dataset import DataError, Dataset, progress
 from sslzoo.data.named import load
 from sslzoo.data.packed import AROUND, FORMAT, INDEX, from_packed, is_packed
-from sslzoo.files import reason, replacing
+from sslzoo.utils.files import reason, replacing
 
 SHARD_BYTES = 2**28
 MAGIC = {b"\xff\xd8": "jpeg", b"\x89P": "png", b"BM": "bmp", b"GI": "gif", b"RI": "webp"}

@@ -13,7 +13,7 @@ def make(name: str, input_shape: tuple[int, int, int], **knobs):
     from importlib import import_module
 
     from sslzoo import catalog
-    from sslzoo.knobs import nearest
+    from sslzoo.catalog.knobs import nearest
 
     if name.startswith(PREFIX):
         from sslzoo.encoders.applications import application

@@ -26,7 +26,7 @@ def find(name: str) -> type:
         ValueError: there is none; the text names the nearest.
     """
     from sslzoo import catalog
-    from sslzoo.knobs import nearest
+    from sslzoo.catalog.knobs import nearest
 
     known = catalog.methods()
     if name not in known:

@@ -1,9 +1,9 @@
 """Alignment and uniformity: views of an image near each other, all images spread evenly over the sphere."""
 
-from sslzoo.heads import linear
+from sslzoo.layers.heads import linear
 from sslzoo.losses import align, uniformity
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class AlignUniform(SSLModel):

@@ -2,11 +2,11 @@
 
 from keras import ops
 
-from sslzoo import decoders
-from sslzoo.heads import linear
+from sslzoo.layers import decoders
+from sslzoo.layers.heads import linear
 from sslzoo.losses import mse
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class Autoencoder(SSLModel):

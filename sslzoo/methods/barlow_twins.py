@@ -1,9 +1,9 @@
 """Barlow Twins: each feature of the embedding agrees between two views and says what no other feature says."""
 
-from sslzoo.heads import norm_mlp
+from sslzoo.layers.heads import norm_mlp
 from sslzoo.losses import barlow_twins
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class BarlowTwins(SSLModel):

@@ -5,10 +5,11 @@ import math
 import keras
 from keras import ops
 
-from sslzoo import losses, patches
-from sslzoo.heads import causal_context, linear
+from sslzoo import losses
+from sslzoo.layers import patches
+from sslzoo.layers.heads import causal_context, linear
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 SCALE = 0.1  # of predictions, as CPC v2's code has it: inner products start small
 

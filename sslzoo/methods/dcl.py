@@ -1,9 +1,9 @@
 """DCL: SimCLR without the positive among the negatives, so that small batches do."""
 
-from sslzoo.heads import mlp
+from sslzoo.layers.heads import mlp
 from sslzoo.losses import dcl, dclw
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class DCL(SSLModel):

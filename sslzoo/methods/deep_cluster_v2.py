@@ -4,10 +4,10 @@ import keras
 from keras import ops
 
 from sslzoo import losses
-from sslzoo.heads import norm_mlp
+from sslzoo.layers.heads import norm_mlp
+from sslzoo.layers.queues import Bank
 from sslzoo.model import SSLModel
-from sslzoo.queues import Bank
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class DeepClusterV2(SSLModel):

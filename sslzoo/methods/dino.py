@@ -4,10 +4,10 @@ import keras
 from keras import ops
 
 from sslzoo import losses
-from sslzoo.heads import Prototypes, gelu_mlp
+from sslzoo.layers.heads import Prototypes, gelu_mlp
+from sslzoo.layers.targets import Target, cosine_to_zero
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
-from sslzoo.targets import Target, cosine_to_zero
+from sslzoo.utils.replicas import gather
 
 
 class DINO(SSLModel):

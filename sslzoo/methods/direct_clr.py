@@ -4,7 +4,7 @@ from keras import ops
 
 from sslzoo.losses import cross_view_info_nce
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class DirectCLR(SSLModel):

@@ -2,11 +2,11 @@
 
 from keras import ops
 
-from sslzoo.heads import byol_mlp
+from sslzoo.layers.heads import byol_mlp
+from sslzoo.layers.targets import Target
 from sslzoo.losses import negative_cosine
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
-from sslzoo.targets import Target
+from sslzoo.utils.replicas import gather
 
 
 def predictor_of(correlation, power: float, epsilon: float):

@@ -5,11 +5,11 @@ from pathlib import Path
 from keras import ops
 
 from sslzoo import catalog, losses
-from sslzoo.export import load_encoder
-from sslzoo.heads import linear
+from sslzoo.exports.savedmodel import load_encoder
+from sslzoo.layers.heads import linear
+from sslzoo.layers.targets import target_of
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
-from sslzoo.targets import target_of
+from sslzoo.utils.replicas import gather
 
 
 class Distill(SSLModel):

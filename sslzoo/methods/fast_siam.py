@@ -2,10 +2,10 @@
 
 from keras import ops
 
-from sslzoo.heads import sim_siam
+from sslzoo.layers.heads import sim_siam
 from sslzoo.losses import negative_cosine
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class FastSiam(SSLModel):

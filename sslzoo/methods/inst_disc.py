@@ -2,10 +2,10 @@
 
 from keras import ops
 
-from sslzoo.banks import ContrastBank
-from sslzoo.heads import linear
+from sslzoo.layers.banks import ContrastBank
+from sslzoo.layers.heads import linear
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class InstDisc(SSLModel):

@@ -3,12 +3,12 @@
 import tensorflow as tf
 from keras import ops
 
-from sslzoo.heads import plain_mlp
+from sslzoo.layers.heads import plain_mlp
+from sslzoo.layers.queues import Queue
+from sslzoo.layers.targets import Target, in_groups
 from sslzoo.losses import hardest_negatives, info_nce, mixed_negatives
 from sslzoo.model import SSLModel
-from sslzoo.queues import Queue
-from sslzoo.replicas import gather
-from sslzoo.targets import Target, in_groups
+from sslzoo.utils.replicas import gather
 
 
 class MoCHi(SSLModel):

@@ -4,10 +4,10 @@ import keras
 from keras import ops
 
 from sslzoo import losses
-from sslzoo.heads import Prototypes, gelu_mlp
+from sslzoo.layers.heads import Prototypes, gelu_mlp
+from sslzoo.layers.targets import Target
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather, uniform
-from sslzoo.targets import Target
+from sslzoo.utils.replicas import gather, uniform
 
 
 class MSN(SSLModel):

@@ -2,11 +2,12 @@
 
 from keras import ops
 
-from sslzoo import decoders, losses
-from sslzoo.heads import linear
-from sslzoo.knobs import nearest
+from sslzoo import losses
+from sslzoo.catalog.knobs import nearest
+from sslzoo.layers import decoders
+from sslzoo.layers.heads import linear
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 # Of order one at any latent_dim: a sum over the dimensions is divided by it.
 EMBEDDING_LOSSES = {

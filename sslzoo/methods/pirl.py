@@ -2,11 +2,11 @@
 
 from keras import ops
 
-from sslzoo import patches
-from sslzoo.banks import ContrastBank
-from sslzoo.heads import linear
+from sslzoo.layers import patches
+from sslzoo.layers.banks import ContrastBank
+from sslzoo.layers.heads import linear
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class PIRL(SSLModel):

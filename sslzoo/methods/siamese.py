@@ -2,10 +2,10 @@
 
 from keras import ops
 
-from sslzoo.heads import mlp
+from sslzoo.layers.heads import mlp
 from sslzoo.losses import contrastive_pair
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class Siamese(SSLModel):

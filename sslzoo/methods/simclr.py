@@ -1,9 +1,9 @@
 """SimCLR: agree on two views of an image, differ from the rest of the batch."""
 
-from sslzoo.heads import mlp
+from sslzoo.layers.heads import mlp
 from sslzoo.losses import nt_xent, nt_xent_baseline
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class SimCLR(SSLModel):

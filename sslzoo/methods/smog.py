@@ -4,11 +4,11 @@ import keras
 from keras import ops
 
 from sslzoo import losses
-from sslzoo.heads import norm_mlp
+from sslzoo.layers.heads import norm_mlp
+from sslzoo.layers.queues import Queue
+from sslzoo.layers.targets import Target
 from sslzoo.model import SSLModel
-from sslzoo.queues import Queue
-from sslzoo.replicas import gather
-from sslzoo.targets import Target
+from sslzoo.utils.replicas import gather
 
 
 class SMoG(SSLModel):

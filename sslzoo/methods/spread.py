@@ -2,11 +2,11 @@
 
 from keras import ops
 
-from sslzoo import decoders
-from sslzoo.heads import plain_mlp
+from sslzoo.layers import decoders
+from sslzoo.layers.heads import plain_mlp
 from sslzoo.losses import class_conditional_info_nce, mse, sup_con
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class Spread(SSLModel):

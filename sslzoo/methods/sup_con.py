@@ -1,9 +1,9 @@
 """SupCon: all images of a label are views of one thing; learns from labels."""
 
-from sslzoo.heads import plain_mlp
+from sslzoo.layers.heads import plain_mlp
 from sslzoo.losses import sup_con
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class SupCon(SSLModel):

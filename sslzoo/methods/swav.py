@@ -2,11 +2,11 @@
 
 from keras import ops
 
-from sslzoo.heads import Prototypes, norm_mlp
+from sslzoo.layers.heads import Prototypes, norm_mlp
+from sslzoo.layers.queues import Queue
 from sslzoo.losses import cross_view_entropy, sinkhorn
 from sslzoo.model import SSLModel
-from sslzoo.queues import Queue
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class SwAV(SSLModel):

@@ -2,11 +2,11 @@
 
 from keras import ops
 
-from sslzoo.heads import byol_mlp
+from sslzoo.layers.heads import byol_mlp
+from sslzoo.layers.targets import Target, cosine_to_zero
 from sslzoo.losses import tico, tico_covariance
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
-from sslzoo.targets import Target, cosine_to_zero
+from sslzoo.utils.replicas import gather
 
 
 class TiCo(SSLModel):

@@ -1,11 +1,11 @@
 """Triplet: the other view of an image nearer than the views of other images, by a margin."""
 
-from sslzoo.heads import mlp
-from sslzoo.knobs import nearest
+from sslzoo.catalog.knobs import nearest
+from sslzoo.layers.heads import mlp
 from sslzoo.losses import mined_triplet
 from sslzoo.losses.metric import MINING
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class Triplet(SSLModel):

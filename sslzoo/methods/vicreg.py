@@ -1,9 +1,9 @@
 """VICReg: embeddings of two views agree, each feature varies over the batch, no two features vary together."""
 
-from sslzoo.heads import norm_mlp
+from sslzoo.layers.heads import norm_mlp
 from sslzoo.losses import vicreg
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class VICReg(SSLModel):

@@ -2,11 +2,11 @@
 
 from keras import ops
 
-from sslzoo import maps
-from sslzoo.heads import norm_mlp
+from sslzoo.layers import maps
+from sslzoo.layers.heads import norm_mlp
 from sslzoo.losses import redundancy, too_narrow, vicreg_local
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class VICRegL(SSLModel):

@@ -5,10 +5,10 @@ from itertools import combinations
 import tensorflow as tf
 from keras import ops
 
-from sslzoo.heads import norm_mlp
+from sslzoo.layers.heads import norm_mlp
 from sslzoo.losses import w_mse
 from sslzoo.model import SSLModel
-from sslzoo.replicas import gather
+from sslzoo.utils.replicas import gather
 
 
 class WMSE(SSLModel):

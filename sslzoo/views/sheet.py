@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from sslzoo.files import replacing
+from sslzoo.utils.files import replacing
 from sslzoo.views.image import LARGEST, View
 from sslzoo.views.operation import Draws, Operation
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from sslzoo import encoders, losses
-from sslzoo.export import export
+from sslzoo.exports.savedmodel import export
 from sslzoo.optimizers import LAMB
 from sslzoo.views import Blur, View
 from sslzoo.views.rotate import rotated

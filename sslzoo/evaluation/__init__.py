@@ -1,0 +1,1 @@
+"""Encoders judged on datasets: evaluate, compare, embed, and the untrained baseline."""

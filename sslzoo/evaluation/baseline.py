@@ -1,0 +1,91 @@
+"""The untrained baseline: the encoder as a run started, or several with new weights where that is not known."""
+
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from sslzoo import encoders
+from sslzoo.exports.savedmodel import read_facts
+from sslzoo.layers.norms import Calibration
+from sslzoo.utils.files import replacing
+
+FILE = "untrained.npz"
+SEEDS = (0, 1, 2)
+
+
+def keep(untrained: keras.Model, folder: str | Path, start: dict) -> dict:
+    """Keeps the untrained encoder of a run with its export, in as few bytes as can be.
+
+    Weights that come back from the seed are not written; those that do not, such as BatchNorm statistics, are.
+
+    Args:
+        untrained: the encoder as the run started, with calibrated BatchNorm statistics.
+        folder: of the export; gets untrained.npz where it is needed.
+        start: how to build the encoder again: `seed`, `encoder`, `input_shape` and `knobs`.
+
+    Returns:
+        `start` with a checksum of the weights, for the export's recipe.json.
+    """
+    weights = untrained.get_weights()
+    again = _built(start).get_weights()
+    kept = {str(i): w for i, w in enumerate(weights) if not _equal(w, again, i)}
+    if kept:
+        with replacing(Path(folder) / FILE) as beside, open(beside, "wb") as file:
+            np.savez(file, **kept)
+    return start | {"checksum": checksum(untrained)}
+
+
+def restore(folder: str | Path) -> keras.Model | None:
+    """The untrained encoder of an export; None where it is not known or no longer comes out as it was.
+
+    Args:
+        folder: of an exported encoder.
+    """
+    start = read_facts(folder).get("untrained")
+    if not start:
+        return None
+    encoder, file = _built(start), Path(folder) / FILE
+    if file.is_file():
+        with np.load(file, allow_pickle=False) as kept:
+            encoder.set_weights([kept[str(i)] if str(i) in kept else w for i, w in enumerate(encoder.get_weights())])
+    return encoder if checksum(encoder) == start.get("checksum") else None
+
+
+def fresh(encoder: keras.Model, seed: int = 0) -> keras.Model:
+    """The same architecture with new weights, drawn by a seed."""
+    keras.utils.set_random_seed(seed)
+    return type(encoder).from_config(encoder.get_config())
+
+
+def several(encoder: keras.Model, batches: Callable[[], Iterable], seeds: Sequence[int] = SEEDS) -> list[keras.Model]:
+    """The same architecture with new weights for each seed, with BatchNorm statistics of the given images.
+
+    Args:
+        encoder: gives the architecture.
+        batches: gives the images to calibrate on, in batches as the encoder takes them.
+        seeds: of the weights.
+    """
+    made = [fresh(encoder, seed) for seed in seeds]
+    for one in made:
+        Calibration(one).calibrate(batches())
+    return made
+
+
+def checksum(encoder: keras.Model) -> str:
+    """CRC-32 of all weights, 8 hexadecimal digits."""
+    value = 0
+    for weight in encoder.get_weights():
+        value = zlib.crc32(np.ascontiguousarray(weight, "float32"), value)
+    return f"{value:08x}"
+
+
+def _built(start: dict) -> keras.Model:
+    keras.utils.set_random_seed(start["seed"])
+    return encoders.make(start["encoder"], tuple(start["input_shape"]), **start["knobs"])
+
+
+def _equal(weight: np.ndarray, others: list[np.ndarray], place: int) -> bool:
+    return place < len(others) and weight.shape == others[place].shape and np.array_equal(weight, others[place])

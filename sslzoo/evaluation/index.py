@@ -1,0 +1,56 @@
+"""The index of a folder of exported encoders: a table made of their cards."""
+
+from pathlib import Path
+
+from sslzoo.evaluators.report import Row, grid
+from sslzoo.exports.savedmodel import FACTS, read_facts
+from sslzoo.utils.files import replacing
+
+SHOWN = {"linear 1 %": "linear_0.01", "k-NN": "knn"}
+OF_BEFORE = {"linear probe, 1 % of the labels": "linear_0.01", "k-NN, 20 neighbours": "knn"}  # version 0.1 had no keys
+TITLE = "# Exported encoders"
+BASELINES = ("trained", "untrained", "raw pixels")
+
+
+def write_index(folder: str | Path) -> Path:
+    """Writes README.md of a folder whose sub-folders are exported encoders; each number is that of a card.
+
+    Returns:
+        Its path; another README.md that stands there stays as it is.
+    """
+    path = Path(folder) / "README.md"
+    if path.exists() and not path.read_text("utf-8", "replace").startswith(TITLE):
+        return path
+    with replacing(path) as beside:
+        beside.write_text(index(folder), "utf-8")
+    return path
+
+
+def index(folder: str | Path) -> str:
+    """Markdown: a line for each exported encoder, with its accuracies and those of its baselines."""
+    head = ["encoder", "method", "architecture", "data", "features", "MB", *SHOWN, "made by"]
+    table = grid(head, [_row(file.parent) for file in sorted(Path(folder).glob(f"*/{FACTS}"))])
+    return f"""{TITLE}
+
+Collected from the cards, which have all scores; `sslzoo.load_encoder(path)` opens each. Accuracies on test images:
+{" / ".join(BASELINES)}, and in brackets the gain over the untrained encoder with its 95 % interval.
+
+{table}
+"""
+
+
+def _row(folder: Path) -> list[str]:
+    facts = read_facts(folder)
+    encoder, data = facts["encoder"], str(facts.get("data", "")).split(";")[0]
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+    cells = [f"[{folder.name}]({folder.name}/README.md)", facts.get("method", ""), encoder["name"], data]
+    cells += [str(encoder["features"]), f"{size:.1f}"]
+    cells += [_scores(facts.get("scores", []), key) for key in SHOWN.values()]
+    return [*cells, f"`{facts['command']}`" if "command" in facts else ""]
+
+
+def _scores(scores: list[dict], key: str) -> str:
+    rows = {row["features"]: Row(**row) for row in scores if key in (row.get("key"), OF_BEFORE.get(row["metric"]))}
+    means = " / ".join(f"{100 * rows[name].mean:.1f}" for name in BASELINES if name in rows)
+    gain = rows["trained"].gain("untrained") if "trained" in rows else ""
+    return f"{means} ({gain})" if gain else means

@@ -1,0 +1,1 @@
+"""Exported encoders: SavedModel, other formats, model card, index, scikit-learn, weights from PyTorch."""

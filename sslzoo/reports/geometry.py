@@ -1,0 +1,81 @@
+"""Chapter: rank, spectrum, alignment and uniformity of the features, which need no labels."""
+
+import numpy as np
+
+from sslzoo import losses
+from sslzoo.evaluation.judging import RAW
+from sslzoo.evaluators import spectrum, unit_length
+from sslzoo.evaluators.overlap import neighbour_overlap
+from sslzoo.reports import charts
+from sslzoo.reports.study import Chapter, Picture, Study
+from sslzoo.views import presets
+
+TITLE, LABELS = "Without labels", False
+IMAGES = 1000  # the time of a spectrum grows with the square
+LIDAR_IMAGES, VIEWS = 300, 8
+TEXT = (
+    "These scores use no labels. RankMe and LiDAR are effective ranks: the number of directions in use, for LiDAR of "
+    "those that distinguish images across their views ({views} views of each of {lidar} images). alpha-ReQ is the "
+    "slope of the spectrum, best near 1. Alignment is the mean squared distance of two views of an image on the unit "
+    "sphere (0 is best); uniformity is the log of the mean Gaussian potential of all pairs (-4 is best). A collapsed "
+    "encoder has alignment 0 and uniformity 0: read the two together. The views are SimCLR's crops and colour jitter, "
+    "whatever the encoder was trained with. Rank and spectrum are computed from {images} {part} images; this number "
+    "and the width of the features are their upper bounds. Of these scores, alignment alone is a mean over images and "
+    "has an interval."
+)
+
+
+def chapter(study: Study) -> Chapter:
+    """Rank, spectrum, alignment, uniformity and overlap."""
+    count = min(IMAGES, len(study.test))
+    features = {name: test[:count] for name, (_, test) in study.features.items()}
+    views = _views(study)
+    part = "training" if study.test is study.train else "test"
+    text = TEXT.format(views=VIEWS, lidar=len(next(iter(views.values()))), images=count, part=part)
+    made = study.chapter(TITLE, text)
+    made.add("effective rank (RankMe)", _each(features, spectrum.effective_rank), whole=True)
+    made.add("effective rank across views (LiDAR)", _each(views, spectrum.lidar), whole=True)
+    variances = _each(features, spectrum.eigenvalues)
+    made.add("slope of the spectrum (alpha-ReQ)", _each(variances, spectrum.power_law))
+    made.add("alignment (lower is better)", _each(views, _distances))
+    made.add("uniformity (lower is better)", _each(features, lambda x: float(losses.uniformity(x))))
+    k = min(10, count - 1)
+    overlap = {name: neighbour_overlap(x, features[RAW], k) for name, x in features.items()}
+    made.add(f"neighbours shared with raw pixels (chance {100 * k / (count - 1):.1f} %)", overlap, percent=True)
+    made.curves["spectrum"] = {name: [float(v) for v in values] for name, values in variances.items()}
+    made.pictures.append(_spectrum({name: variances[name] for name in study.shown}))
+    return made
+
+
+def _each(columns, function):
+    return {name: function(column) for name, column in columns.items()}
+
+
+def _distances(views):
+    """Squared distance of the first two views of each image on the unit sphere (images,)."""
+    one, other = (unit_length(views[:, k].astype("float64")) for k in (0, 1))
+    return ((one - other) ** 2).sum(1)
+
+
+def _views(study):
+    """Name -> features (images, views, dim) of views of some test images, the same views for all."""
+    images, _ = study.few(study.test, LIDAR_IMAGES)
+    view = presets.simclr(study.size, study.channels, strength=0.5, min_scale=0.3, flip=False)[0]
+    sizes = np.tile(np.int32([study.size] * 2), (len(images), 1))
+    seen = [view(images, sizes, (draw, 7)).numpy() for draw in range(VIEWS)]
+    return {name: np.stack([encode(x) for x in seen], axis=1) for name, encode in study.functions.items()}
+
+
+def _spectrum(variances):
+    series = {name: (np.arange(1, len(v) + 1), v / v.sum()) for name, v in variances.items()}
+    series = {name: (x[y > 1e-9], y[y > 1e-9]) for name, (x, y) in series.items()}
+    image = charts.panels(
+        ["Spectrum of the features"],
+        lambda axes, _: charts.lines(axes, series, log=True, markers=False),
+        "rank of the principal axis (1 = most variance)",
+        "share of the variance",
+        width=6.4,
+        height=4.6,
+    )
+    caption = "Eigenvalues of the covariance as shares of their sum. A steep drop means unused dimensions."
+    return Picture("spectrum", "Embedding spectrum", caption, image)

@@ -1,0 +1,1 @@
+"""Public checks for methods, encoders, views, evaluators and datasets."""

@@ -1,0 +1,128 @@
+"""A small instance of every method on generated images: what the doctor and the contract tests train in seconds."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sslzoo import catalog, methods
+from sslzoo.catalog import knobs
+from sslzoo.encoders.resnet import resnet
+from sslzoo.encoders.vit import vit
+from sslzoo.views import presets
+
+SIZE, COUNT = 16, 32  # side of the images, images in the only batch
+SMALL = {
+    "hidden_dim": 32,
+    "map_dim": 16,
+    "projection_dim": 16,
+    "queue_size": 48,  # which the batch does not divide
+    "norm_groups": 4,
+    "hardest": 16,
+    "mixed": 8,
+    "query_mixed": 8,
+    "spread_weight": 0.9,  # SupCon alone cannot fall far: all images of a label share its softmax
+    "ema_rate": 0.1,  # thirty steps are few for a teacher that moves a thousandth
+    "predictor_dim": 32,
+    "prototypes": 24,
+    "whitening_size": COUNT,
+    "covariance_rate": 0.9,  # of TiCo, whose loss rises until its covariance is that of its embeddings
+    "input_shape": (SIZE, SIZE, 3),
+    "dataset_size": COUNT,
+    "num_classes": 4,
+    "grid": 3,
+    "farthest_row": 2,
+    "context_blocks": 2,
+}
+OWN = {
+    # Its views meet in the bank alone, and CPC has a context network in between: both need more than thirty steps.
+    "pirl": {"negatives": 64, "temperature": 0.2, "jigsaw_weight": 0.7},
+    "cpc": {"projection_dim": 64, "hidden_dim": 128},
+    "distill": {"teacher": lambda: opinionated()},
+    "dino": {"projection_dim": 64},  # in 16 dimensions its sharp teacher blows rounding errors up
+    # A rounding error may change who matches whom, which long steps of SGD would blow up.
+    "vicreg_l": {"invariance": 1.0, "variance": 1.0, "covariance": 0.04},
+}
+TOKENS = {"msn"}  # methods that need them
+
+
+def build(name: str, encoder=None, optimizer: keras.optimizers.Optimizer | None = None) -> keras.Model:
+    """The method in small, compiled; the same weights every time.
+
+    Args:
+        name: a file of methods/.
+        encoder: makes another encoder than the usual one.
+        optimizer: another one than SGD with momentum.
+    """
+    keras.utils.set_random_seed(0)
+    known = arguments(name)
+    small = {key: value for key, value in (SMALL | OWN.get(name, {})).items() if key in known}
+    small = {key: value() if callable(value) else value for key, value in small.items()}
+    encoder = encoder or (transformer if name in TOKENS else residual)
+    model = methods.find(name)(encoder(), **small)
+    model.compile(optimizer or keras.optimizers.SGD(0.05, momentum=0.9))
+    return model
+
+
+def arguments(name: str) -> dict:
+    """Constructor arguments of a method, by name."""
+    path = catalog.methods()[name]
+    return knobs.read(path, catalog.class_name(path))
+
+
+def batch(model: keras.Model, seed: int = 0) -> dict:
+    """One batch of COUNT images as training gives it."""
+    index, made = np.arange(COUNT), views(model, seed)
+    whole = np.tile(np.array([0, 0, 1, 1, 0], "float32"), (COUNT, 1))
+    boxes = (whole,) * len(made)
+    return {"views": made, "boxes": boxes, "index": index, "label": (index % 4).astype("int32")}
+
+
+def batches(model: keras.Model, steps: int, seed: int = 0, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
+    """The batch, or one of so many equal parts of it, so many times."""
+    rows = slice(share[0] * COUNT // share[1], (share[0] + 1) * COUNT // share[1])
+    part = tf.nest.map_structure(lambda column: column[rows], batch(model, seed))
+    return tf.data.Dataset.from_tensors(part).repeat(steps)
+
+
+def losses_of(model: keras.Model, steps: int) -> list[float]:
+    """The loss of each of the next so many steps."""
+    return [model.fit(batches(model, 1), verbose=0).history["loss"][0] for _ in range(steps)]
+
+
+def views(model: keras.Model, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """As many of them, and as large, as the method's preset makes."""
+    sides = [view.size for view in getattr(presets, model.views)(SIZE)]
+    small = [np.arange(side) * SIZE // side for side in sides]
+    return tuple(view[:, some][:, :, some] for view, some in zip(images(len(sides), seed), small, strict=True))
+
+
+def images(count: int, seed: int = 0) -> list[np.ndarray]:
+    """`count` noisy views of images that differ in colour and bright half: easy to tell apart."""
+    rng = np.random.default_rng(seed)
+    colour = rng.uniform(size=(COUNT, 1, 1, 3))
+    half = (np.arange(SIZE) < SIZE // 2)[None, :, None, None] * rng.uniform(size=(COUNT, 1, 1, 1))
+    clean = np.clip(0.5 * colour + 0.5 * half + np.zeros((COUNT, SIZE, SIZE, 3)), 0, 1)
+    noisy = [np.clip(clean + rng.normal(scale=0.05, size=clean.shape), 0, 1) for _ in range(count)]
+    return [view.astype("float32") for view in noisy]
+
+
+def residual(blocks: tuple[int, ...] = (1, 1)) -> keras.Model:
+    """A small encoder with all that large ones have: convolutions, BatchNorm, shortcuts."""
+    return resnet((SIZE, SIZE, 3), blocks, bottleneck=False, width=0.125)
+
+
+def transformer() -> keras.Model:
+    """A small encoder with tokens."""
+    return vit((SIZE, SIZE, 3), 32, 2, depth=2)
+
+
+def opinionated() -> keras.Model:
+    """A teacher that has learned nothing but is nearly sure of one of eight outputs."""
+    sure = keras.initializers.RandomNormal(stddev=1.0)
+    layers = keras.layers.Flatten(), keras.layers.Dense(8, kernel_initializer=sure, dtype="float32")
+    return keras.Sequential([keras.Input((SIZE, SIZE, 3)), *layers])
+
+
+def flat(model: keras.Model) -> np.ndarray:
+    """All weights and all state of a model in one row."""
+    return np.concatenate([np.ravel(keras.ops.convert_to_numpy(weight)) for weight in model.weights])

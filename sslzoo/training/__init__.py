@@ -1,0 +1,1 @@
+"""A training run: the experiment, its loop, checkpoints, monitors and records."""

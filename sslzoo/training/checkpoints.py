@@ -1,0 +1,115 @@
+"""Checkpoints: one folder for each, written beside and renamed, checked before it is trusted."""
+
+import json
+import time
+import zlib
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from sslzoo.utils.files import remove, replacing
+
+SUMS = "sums.json"
+MEGABYTE = 1 << 20
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Weights, optimizer and counters of a model on disk: after each epoch, and more often if asked.
+
+    Args:
+        model: built and compiled.
+        folder: of the checkpoints, step-12/ and so on.
+        steps: one after so many steps too.
+        minutes: one after so many minutes too.
+        keep: the last so many stay.
+        writes: False for workers that leave it to another one, and only read.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        folder: Path,
+        steps: int | None = None,
+        minutes: float | None = None,
+        keep: int = 2,
+        writes: bool = True,
+    ):
+        super().__init__()
+        self.trained = model
+        # Variable by variable: of layers in a list, such as SwAV's two queues, TensorFlow's walk of a model saves none.
+        state = [variable.value for variable in (*model.variables, *model.optimizer.variables)]
+        self.checkpoint = tf.train.Checkpoint(state=state)
+        self.folder, self.steps, self.minutes, self.keep = Path(folder), steps, minutes, keep
+        self.writes = writes
+        self.saved_at = time.monotonic()
+
+    def restore(self) -> int:
+        """Loads the newest checkpoint that is whole, if there is one; returns the number of steps done."""
+        for path in reversed(saved(self.folder)):
+            if fault := damage(path):
+                print(f"{path} is skipped, the one before it is taken: {fault}")
+                continue
+            self.checkpoint.read(str(path / "state")).assert_existing_objects_matched()
+            break
+        return self.trained.steps_done
+
+    def save(self) -> int:
+        """Writes a checkpoint and returns its step; OSError where it cannot, with nothing of it left."""
+        step = self.trained.steps_done
+        if not self.writes:
+            return step
+        try:
+            with replacing(self.folder / f"step-{step}") as beside:
+                beside.mkdir()
+                self.checkpoint.write(str(beside / "state"))
+                (beside / SUMS).write_text(json.dumps(_sums(beside)), "utf-8")
+        except (OSError, tf.errors.OpError) as error:
+            reason = getattr(error, "message", str(error)).split(";")[-1].split(" [Op:")[0].strip()
+            raise OSError(
+                f"no checkpoint of step {step} in {self.folder}: {reason}; the ones before are kept: "
+                "make room, then --resume"
+            ) from None
+        for old in saved(self.folder)[: -self.keep]:
+            remove(old)
+        self.saved_at = time.monotonic()
+        return step
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if batch + 1 == self.params["steps"]:
+            return  # the epoch's own checkpoint is next, after its line in the records
+        late = self.minutes is not None and time.monotonic() - self.saved_at > 60 * self.minutes
+        if late or (self.steps and self.trained.steps_done % self.steps == 0):
+            self.save()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.save()
+
+
+def saved(folder: Path) -> list[Path]:
+    """The checkpoints of a folder, in the order of their steps."""
+    return sorted(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
+
+
+def damage(path: Path) -> str:
+    """What is wrong with a checkpoint on disk, or nothing."""
+    try:
+        expected = json.loads((path / SUMS).read_text("utf-8"))
+        found = _sums(path)
+    except (OSError, ValueError) as error:
+        return f"{SUMS} cannot be read ({error})"
+    wrong = [name for name in expected if found.get(name) != expected[name]]
+    return f"{', '.join(wrong)} missing, cut short or changed" if wrong else ""
+
+
+def _sums(path: Path) -> dict[str, int]:
+    """CRC-32 of each file of the state."""
+    return {file.name: _crc(file) for file in sorted(path.glob("state*"))}
+
+
+def _crc(file: Path) -> int:
+    value = 0
+    with open(file, "rb") as stream:
+        while block := stream.read(MEGABYTE):
+            value = zlib.crc32(block, value)
+    return value

@@ -1,0 +1,131 @@
+"""Layer-wise training: the encoder grows block by block, and what is below stays bitwise as it was.
+
+before = None
+for name, grown in layerwise.grow(encoder):
+    model = methods.Autoencoder(grown, decoder="symmetric")
+    if before:
+        layerwise.inherit(model, before)
+    with layerwise.train_only(model, layerwise.stages(model)[name]):
+        model.compile(keras.optimizers.Adam(1e-4))
+        model.fit(batches)
+    before = model
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+
+import keras
+
+from sslzoo.layers.decoders import chain
+
+
+def blocks(encoder: keras.Model) -> dict[str, list[keras.layers.Layer]]:
+    """The convolutions and dense layers of an encoder, each with the norms up to the next one.
+
+    Args:
+        encoder: a chain of layers, such as conv6.
+
+    Returns:
+        Layers with weights, by the name of the first of each block, the block next to the images first.
+
+    Raises:
+        ValueError: the encoder branches, or its first layer with weights is no convolution or dense layer.
+    """
+    found = {}
+    for layer in (layer for layer in chain(encoder) if layer.weights):
+        if hasattr(layer, "kernel"):
+            found[layer.name] = []
+        elif not found:
+            raise ValueError(
+                f"{encoder.name} starts with {layer.name}: a block starts with a convolution or dense layer"
+            )
+        found[next(reversed(found))].append(layer)
+    return found
+
+
+def stages(model: keras.Model) -> dict[str, list[keras.Variable]]:
+    """The weights that train in each stage, by the name of the encoder's block.
+
+    A stage has a block, the layers of the decoder that mirror it, and whatever stands between features and loss: a
+    projector, the bottleneck, a decoder that mirrors nothing. Those train in every stage, since the features under them
+    change.
+
+    Args:
+        model: a method, whose `encoder` is a chain of layers; a layer named `mirror_NAME` mirrors NAME.
+
+    Returns:
+        Weights, moving statistics among them.
+    """
+    named = {layer.name: layer for layer in model._flatten_layers()}
+    own = {}
+    for name, block in blocks(model.encoder).items():
+        mirrors = [named[f"mirror_{layer.name}"] for layer in block if f"mirror_{layer.name}" in named]
+        own[name] = [weight for layer in block + mirrors for weight in layer.weights]
+    taken = {id(weight) for weights in own.values() for weight in weights}
+    shared = [weight for weight in model.weights if id(weight) not in taken]
+    return {name: weights + shared for name, weights in own.items()}
+
+
+@contextmanager
+def train_only(model: keras.Model, weights: Sequence[keras.Variable]) -> Iterator[None]:
+    """Within, `weights` train and every other weight of the model stays bitwise as it is; compile the model within.
+
+    Others get no gradient (weight by weight: a frozen layer would put its BatchNorm into inference). A BatchNorm whose
+    moving statistics are not among `weights` normalizes by the batch as ever, with momentum 1, which keeps them.
+
+    Args:
+        model: a method; teachers and queues that it moves in `after_step` go on moving.
+        weights: those that were trainable before, and the moving statistics that shall move.
+    """
+    chosen = {id(weight) for weight in weights}
+    frozen = [weight for weight in model.trainable_weights if id(weight) not in chosen]
+    norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = {norm: norm.momentum for norm in norms if id(norm.moving_mean) not in chosen}
+    try:
+        for weight in frozen:
+            weight.trainable = False
+        for norm in momenta:
+            norm.momentum = 1.0
+        yield
+    finally:
+        for weight in frozen:
+            weight.trainable = True
+        for norm, momentum in momenta.items():
+            norm.momentum = momentum
+
+
+def grow(encoder: keras.Model) -> Iterator[tuple[str, keras.Model]]:
+    """The encoder up to the end of each block, flattened, the first block first; the last one is the encoder itself.
+
+    All of them share their layers: what one trains the next one has.
+
+    Args:
+        encoder: a chain of layers, such as conv6.
+    """
+    names = list(blocks(encoder))
+    links = dict(pairwise(reversed(chain(encoder))))  # layer -> the one before it
+    for name, following in pairwise(names):
+        end = links[encoder.get_layer(following)].output
+        flat = keras.layers.Flatten(name=f"flatten_{name}")(end) if len(end.shape) > 2 else end
+        yield name, keras.Model(encoder.input, flat, name=f"{encoder.name}_to_{name}")
+    yield names[-1], encoder
+
+
+def inherit(model: keras.Model, before: keras.Model) -> None:
+    """Copies into the mirrored blocks of a model those of the model of the stage before, by their names."""
+    named = {layer.name: layer for layer in before._flatten_layers()}
+    for layer in model._flatten_layers():
+        if layer.name.startswith("mirror_") and layer.weights and layer.name in named:
+            layer.set_weights(named[layer.name].get_weights())
+
+
+def pooled(encoder: keras.Model, dim: int) -> keras.Model:
+    """A flattened encoder with its last map averaged over squares of pixels until it has at most `dim` features."""
+    maps = chain(encoder)[-1].input
+    if encoder.output_shape[-1] <= dim or len(maps.shape) != 4:
+        return encoder
+    _, height, width, channels = maps.shape
+    side = next(s for s in range(2, height + 1) if -(-height // s) * -(-width // s) * channels <= max(dim, channels))
+    small = keras.layers.AveragePooling2D(side, padding="same", name=f"average{side}")(maps)
+    return keras.Model(encoder.input, keras.layers.Flatten()(small), name=f"{encoder.name}_pooled")

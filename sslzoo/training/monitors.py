@@ -1,0 +1,221 @@
+"""Callbacks that watch a training without changing it: health of the embeddings, online k-NN, throughput."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from tqdm.auto import tqdm
+
+from sslzoo import losses
+from sslzoo.evaluators.knn import leave_one_out
+from sslzoo.evaluators.spectrum import effective_rank
+from sslzoo.layers.norms import Calibration
+from sslzoo.training.tracking import Recorder
+from sslzoo.training.verdict import Snapshot, verdict
+
+ROWS = 256  # images that pass a network at a time
+
+
+def spread(z: np.ndarray) -> float:
+    """Standard deviation of normalized embeddings (n, dim), mean over dimensions, times sqrt(dim): 1 even, 0 collapsed.
+
+    The collapse indicator of SimSiam (arXiv 2011.10566, section 4.1).
+    """
+    return float(np.mean(np.std(_unit(z), axis=0)) * math.sqrt(z.shape[1]))
+
+
+def agreement(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> tuple[float, float]:
+    """How well row i of z_a (n, dim) finds row i among all rows of z_b: share of hits, softmax entropy in nats.
+
+    As SimCLR logs them: over the n logits across the views. The entropy starts near log n and falls.
+    """
+    logits = _unit(z_a) @ _unit(z_b).T / temperature
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    hits = logits.argmax(1) == np.arange(len(z_a))
+    return float(np.mean(hits)), float(-np.mean(np.sum(p * np.log(p + 1e-8), 1)))
+
+
+def health(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> dict[str, float]:
+    """Every label-free figure of two views' embeddings, each (n, dim): those of `Watch`, usable alone."""
+    accuracy, entropy = agreement(z_a, z_b, temperature)
+    excess = float(losses.nt_xent(z_a, z_b, temperature)) - losses.nt_xent_baseline(*z_a.shape, temperature)
+    return {
+        "spread": spread(z_a),
+        "rank": effective_rank(z_a),
+        "alignment": float(losses.align(z_a, z_b)),
+        "uniformity": float(losses.uniformity(z_a)),
+        "contrast_accuracy": accuracy,
+        "contrast_entropy": entropy,
+        "nt_xent_excess": excess,
+    }
+
+
+def _nearest(z_a: np.ndarray, z_b: np.ndarray) -> np.ndarray:
+    """For each row of z_a (n, dim) the row of z_b of highest cosine similarity."""
+    return (_unit(z_a) @ _unit(z_b).T).argmax(1)
+
+
+def _unit(z: np.ndarray) -> np.ndarray:
+    z = np.asarray(z, "float64")
+    return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+
+
+def _parts(arrays, rows: int, drop_remainder: bool = False) -> list:
+    """Some rows at a time: a thousand images at once would take gigabytes in a network."""
+    return list(tf.data.Dataset.from_tensor_slices(arrays).batch(rows, drop_remainder))
+
+
+def _outputs(function: Callable, parts: list) -> list[np.ndarray]:
+    """The outputs of `function(part)`, each joined over the parts."""
+    found = map(function, parts)
+    return [np.concatenate([ops.convert_to_numpy(x) for x in column]) for column in zip(*found, strict=True)]
+
+
+class Labelled(NamedTuple):
+    """Images of the online k-NN, float32 (n, height, width, channels) in [0, 1], and their labels (n,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+class Watch(keras.callbacks.Callback):
+    """Measures the model before the first step and after each epoch, with BatchNorm statistics of its current weights.
+
+    The figures are those of `health` over fixed views, `knn`, the leave-one-out accuracy of k-NN on features of
+    labelled images, and `loss_excess`, the loss minus its value for random embeddings, where the method has one. They
+    are added to the logs of each epoch; those of the start are recorded as epoch 0, with the loss of the first batch,
+    which is computed before the weights change.
+
+    Args:
+        model: gives `z_a` and `z_b` for a batch; the contrastive figures take its `temperature`, 0.5 without one.
+        batch: fixed `views` of some images, each (n, height, width, channels), and the other columns of a batch.
+        batch_size: images of a training step.
+        labelled: for the online k-NN, or None.
+        recorders: get the figures of the start, `record(epoch, step, figures)`.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        batch: dict,
+        batch_size: int,
+        labelled: Labelled | None = None,
+        recorders: Sequence[Recorder] = (),
+    ):
+        super().__init__()
+        self.watched, self.batch_size, self.labelled, self.recorders = model, batch_size, labelled, recorders
+        self.views, self.images = _parts(batch, ROWS), _parts(labelled.images, ROWS) if labelled else []
+        self.like_training = _parts(batch, min(batch_size, len(batch["index"])), drop_remainder=True)
+        self.temperature = getattr(model, "temperature", 0.5)
+        self.calibration = Calibration(model)
+        self.outputs = tf.function(lambda batch: [model(batch, training=False)[name] for name in ("z_a", "z_b")])
+        self.features = tf.function(lambda images: [model.encoder(images, training=False)])
+        self.start = self.measure()
+        self.last: tuple[int, Snapshot] | None = None
+
+    def measure(self) -> Snapshot:
+        """The figures now."""
+        with self.calibration.calibrated(self.like_training):
+            z_a, z_b = _outputs(self.outputs, self.views)
+            right = self._right()
+        figures = health(z_a, z_b, self.temperature)
+        if right is not None:
+            figures["knn"] = float(np.mean(right))
+        return Snapshot(figures, _nearest(z_a, z_b) == np.arange(len(z_a)), right, z_a.shape[1])
+
+    def _right(self) -> np.ndarray | None:
+        if self.labelled is None:
+            return None
+        (features,) = _outputs(self.features, self.images)
+        if not np.isfinite(features).all():
+            return np.zeros(len(features), bool)
+        return leave_one_out(features, self.labelled.labels) == self.labelled.labels
+
+    @property
+    def end(self) -> Snapshot:
+        """The figures of the current weights; measured again only if the weights have moved since the last time."""
+        if self.last is None or self.last[0] != self.watched.steps_done:
+            self.last = (self.watched.steps_done, self.measure())
+        return self.last[1]
+
+    def judge(self) -> str:
+        """The verdict in words, now."""
+        return verdict(self.start, self.end, self.watched.supervised)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if self.recorders and self.watched.steps_done == 1:
+            figures = self.start.figures | {"loss": float(logs["loss"])}
+            for recorder in self.recorders:
+                recorder.record(0, 0, figures | self._excess(figures["loss"]))
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        logs.update(self.end.figures, **self._excess(logs["loss"]))
+
+    def _excess(self, loss: float) -> dict[str, float]:
+        baseline = self.watched.baseline(self.batch_size)
+        return {} if baseline is None else {"loss_excess": loss - baseline}
+
+
+class Throughput(keras.callbacks.Callback):
+    """Progress bar with loss, images/s and the share of time spent waiting for data; both also in the logs.
+
+    Args:
+        batch_size: images of a global batch.
+        total_epochs, steps_per_epoch: for the bar.
+    """
+
+    def __init__(self, batch_size: int, total_epochs: int, steps_per_epoch: int):
+        super().__init__()
+        self.batch_size = batch_size
+        self.total_epochs = total_epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.compiled = False
+        self.waited = tf.Variable(0.0, dtype="float64", trainable=False)
+
+    def watch(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """The same batches, with the seconds that the training waits for each added up."""
+
+        def now() -> tf.Tensor:  # not tf.timestamp, which TensorFlow refuses where it has to be deterministic
+            return tf.ensure_shape(tf.numpy_function(time.perf_counter, [], tf.float64), ())
+
+        def note(asked, batch):
+            self.waited.assign_add(now() - asked)
+            return batch
+
+        # zip asks its parts in order: the clock is read when a batch is asked for, `note` runs when it has come.
+        clock = tf.data.Dataset.counter().map(lambda _: now())
+        options = tf.data.Options()
+        options.experimental_optimization.inject_prefetch = False
+        return tf.data.Dataset.zip(clock, batches).map(note).with_options(options)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        title = f"epoch {epoch + 1}/{self.total_epochs}"
+        self.bar = tqdm(total=self.steps_per_epoch, desc=title, unit="step", leave=False, disable=None)
+        self._start()
+
+    def _start(self) -> None:
+        self.began, self.steps = time.perf_counter(), 0
+        self.waited.assign(0.0)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.steps += 1
+        if not self.compiled and self.steps_per_epoch > 1:
+            self.compiled = True  # the first step of all was spent on tracing
+            self._start()
+        rate, wait = self._rates()
+        self.bar.set_postfix_str(f"loss {float(logs['loss']):.3f}, {rate:.0f} images/s, data wait {wait:.0%}", False)
+        self.bar.update()
+
+    def _rates(self) -> tuple[float, float]:
+        seconds = time.perf_counter() - self.began
+        return self.steps * self.batch_size / seconds, min(1.0, float(self.waited) / seconds)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        logs["images_per_second"], logs["data_wait"] = self._rates()
+        self.bar.close()

@@ -1,0 +1,179 @@
+"""KerasTuner's trials with a line for each, a table, a plot, and a word on how long it all takes."""
+
+import contextlib
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.trial import Trial
+from keras_tuner.errors import FailedTrialError
+
+from sslzoo.tuning import report
+from sslzoo.tuning import space as spaces
+from sslzoo.tuning.hypermodel import HyperModel
+
+TUNERS = {
+    "random": keras_tuner.RandomSearch,
+    "bayesian": keras_tuner.BayesianOptimization,
+    "hyperband": keras_tuner.Hyperband,
+}
+PROBED = 5  # epochs of a trial from which on two epochs are run beforehand to tell how long the search will take
+PATIENCE = 3  # failures in a row that end a search: then it is not the draw
+
+
+class Searcher:
+    """Trials of a HyperModel with a line for each, a table, a plot, and a word on how long it all takes.
+
+    Args:
+        model: its folder of runs takes what the search leaves.
+        tuner: a name of TUNERS.
+        trials: at most.
+        seed: of the draws.
+        epochs: of a trial, of the longest one for Hyperband; None where the space says.
+        command: to stand under the plot.
+    """
+
+    def __init__(self, model: HyperModel, tuner: str, trials: int, seed: int, epochs: int | None, command: str):
+        self.model, self.epochs, self.command = model, epochs, command
+        self.folder = Path(model.runs)
+        self.trials = int(min(trials, spaces.size(model.space)))
+        self.tuner = _announcing(TUNERS[tuner], self)(
+            model,
+            objective=keras_tuner.Objective(model.objective, "max"),
+            seed=seed + 1,  # KerasTuner takes 0 for none
+            directory=str(self.folder),
+            project_name="keras_tuner",
+            **(dict(max_epochs=epochs, hyperband_iterations=None) if tuner == "hyperband" else {}),
+        )
+        self.oracle = self.tuner.oracle
+        self.oracle.max_trials = self.trials
+        self.oracle.max_consecutive_failed_trials = None  # counted in `ended`, where the state is saved
+        count = max(self.trials, len(self.oracle.trials))
+        self.plan = _hyperband_epochs(self.oracle, count) if tuner == "hyperband" else [epochs or 1] * count
+
+    def run(self) -> Trial:
+        """Runs the trials that are missing; returns the best of all.
+
+        Raises:
+            ValueError: none succeeded, or several in a row failed.
+        """
+        print(f"{self.trials} trials, {len(self._done())} of them done, over {', '.join(self.model.space)}")
+        print(f"time: {self._outlook()}")
+        self.tuner.search(verbose=0)
+        table = self._table()
+        if not any(row["status"] == "completed" for row in table):
+            raise ValueError(f"none of {len(table)} trials succeeded, the last one: {table[-1]['message']}")
+        report.draw(table, self.model, self.command, self.folder / "trials.png")
+        print(f"all trials: {self.folder / 'trials.csv'}, {self.folder / 'trials.png'}")
+        best = report.best_of(table, self.model.objective)
+        trial = next(trial for trial in self.oracle.trials.values() if int(trial.trial_id) == best["trial"])
+        knobs = spaces.spelt(self.model.values(trial.hyperparameters))
+        print(f"best: trial {best['trial']}, {self._shown(best)}, {knobs}")
+        print(self._certainty(table))
+        return trial
+
+    def _shown(self, row: dict[str, Any]) -> str:
+        start = "" if row["at_start"] is None else f" ({row['at_start']:.4g} before training)"
+        return f"{self.model.objective} {row[self.model.objective]:.4g}{start}"
+
+    def _certainty(self, table: list[dict[str, Any]]) -> str:
+        """Which trials the best one is measurably better than."""
+        equal = report.ties(table, self.model)
+        others = sum(row["status"] == "completed" for row in table) - 1
+        if equal is None:
+            return f"{self.model.objective} has no interval: small differences between trials may be chance"
+        if not equal:
+            return f"it is measurably better than the other {others} (paired 95 % intervals, one seed)"
+        names = ", ".join(map(str, sorted(equal)))
+        return f"not measurably worse: trials {names} (their paired 95 % interval includes zero): treat them as ties"
+
+    def began(self, trial: Trial) -> None:
+        knobs = spaces.spelt(self.model.values(trial.hyperparameters))
+        print(f"trial {int(trial.trial_id)} ({len(self.oracle.trials)} of {self.trials}): {knobs}", flush=True)
+
+    def ended(self, trial: Trial) -> None:
+        """The line of a trial, and the table so far.
+
+        Raises:
+            ValueError: several trials in a row have failed.
+        """
+        table = self._table()
+        row = next(row for row in table if row["trial"] == int(trial.trial_id))
+        if row["status"] == "failed":
+            print(f"  failed: {row['message']}")
+        else:
+            print(
+                f"  {self.model.objective} {row[self.model.objective]:.4g}, {_clock(row['seconds'])}; {self._outlook()}"
+            )
+        last = self._done()[-PATIENCE:]
+        if len(last) == PATIENCE and all(trial.status == "FAILED" for trial in last):
+            raise ValueError(f"{PATIENCE} trials in a row failed, the last one: {row['message']}")
+
+    def _table(self) -> list[dict[str, Any]]:
+        table = report.rows(self.oracle, self.model)
+        report.write_table(table, self.folder / "trials.csv")
+        return table
+
+    def _done(self) -> list[Trial]:
+        return [self.oracle.trials[trial] for trial in self.oracle.end_order]
+
+    def _outlook(self) -> str:
+        """How long the trials that are left will take, in words."""
+        timed = [trial for trial in self._done() if trial.metrics.exists("seconds")]
+        left = self.plan[len(self._done()) :]
+        if not left:
+            return "nothing to go"
+        if timed:
+            seconds = sum(trial.metrics.get_best_value("seconds") for trial in timed)
+            epochs = sum(self.plan[int(trial.trial_id)] for trial in timed)
+            return f"about {_clock(seconds / epochs * sum(left))} to go"
+        if (self.epochs or 0) < PROBED or self._done():
+            return "not known before the first trial is done"
+        start, pace = self._probe()
+        return f"about {_clock(sum(start + pace * epochs for epochs in left))}, judged by two epochs at default knobs"
+
+    def _probe(self) -> tuple[float, float]:
+        """Seconds that a trial takes to start and to be judged, and those of an epoch."""
+        quick = {"epochs": 2} | dict.fromkeys({"mlflow"} & self.model.fixed.keys(), False)
+        began = time.time()
+        with tempfile.TemporaryDirectory() as folder:
+            with contextlib.suppress(FailedTrialError):  # it will show in the trials
+                self.model.score("probe", folder, quick)
+            whole = time.time() - began
+            written = sorted(file.stat().st_mtime for file in Path(folder).glob("probe/checkpoints/step-*"))
+        pace = written[-1] - written[-2] if len(written) > 1 else whole / 2
+        return max(0.0, whole - 2 * pace), pace
+
+
+def _announcing(base: type, searcher: Searcher) -> type:
+    """KerasTuner's tuner, which tells the searcher of each trial."""
+
+    class Tuner(base):
+        def on_trial_begin(self, trial):
+            super().on_trial_begin(trial)
+            searcher.began(trial)
+
+        def on_trial_end(self, trial):
+            super().on_trial_end(trial)
+            searcher.ended(trial)
+
+    return Tuner
+
+
+def _hyperband_epochs(oracle: keras_tuner.oracles.HyperbandOracle, trials: int) -> list[int]:
+    """Epochs of Hyperband's trials, in order: it begins with its boldest bracket."""
+    epochs = []
+    while len(epochs) < trials:
+        for bracket in reversed(range(oracle._get_num_brackets())):
+            for turn in range(bracket + 1):
+                epochs += [oracle._get_epochs(bracket, turn)] * oracle._get_size(bracket, turn)
+    return epochs[:trials]
+
+
+def _clock(seconds: float) -> str:
+    for limit, unit, length in ((100, "s", 1), (6000, "min", 60)):
+        if seconds < limit:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,1 @@
+"""What belongs to no part of self-supervised learning: files, names, plots, replicas, provenance."""

@@ -1,0 +1,103 @@
+"""Plots: PNGs with axes, units and the command that made them, in colours safe for colour-vision deficiency."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from sslzoo.utils.files import replacing
+
+# Okabe and Ito's palette without its yellow, which is hard to see on white.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
+BLUE, ORANGE, GRAY = COLOURS[0], COLOURS[1], "#777777"
+# The ten-colour cycle of Petroff 2021 (arXiv 2107.02270), for classes.
+TEN = tuple("#3f90da #ffa90e #bd1f01 #94a4a2 #832db6 #a96b59 #e76300 #b9ac70 #717581 #92dadd".split())
+MARKERS = "osD^vP*X<>"
+
+
+def class_style(number: int) -> dict[str, str]:
+    """Colour and marker of a class: both differ among ten classes, their combination among a hundred."""
+    return {"color": TEN[number % 10], "marker": MARKERS[(number + number // 10) % 10]}
+
+
+def plain(text: object, most: int | None = None) -> str:
+    r"""Text from outside as matplotlib draws it literally: on one line, no mathtext, never hidden from a legend.
+
+    Args:
+        text: such as the name of a class, which may hold `$\frac{a}$`.
+        most: characters; longer texts are cut and end in an ellipsis.
+    """
+    line = " ".join(str(text).split())
+    line = line[: most - 1] + "\u2026" if most and len(line) > most else line
+    return (" " + line if line.startswith("_") else line).replace("$", r"\$")
+
+
+def save(figure: Figure, path: Path, command: str) -> None:
+    """Writes the figure as a PNG with the command under it."""
+    figure.supxlabel(command, fontsize=7, color=GRAY, wrap=True)
+    with replacing(path) as beside:
+        figure.savefig(beside, format="png", dpi=120)
+
+
+def curves(
+    panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]],
+    xlabel: str,
+    path: Path,
+    command: str,
+    log: bool = False,
+    lines: Mapping[str, Mapping[str, float]] | None = None,
+) -> None:
+    """Figures over a number, one panel per figure: a dot for each run, a line through the means.
+
+    Args:
+        panels: label of the y axis -> name of the curve -> (x, y) of each run.
+        xlabel: label of the x axis, with its unit.
+        path: of the PNG.
+        command: command line that made it.
+        log: x is logarithmic.
+        lines: label of a panel -> name -> level of a dashed line, such as a baseline.
+    """
+    figure = Figure(figsize=(max(6.0, 4.2 * len(panels)), 4.4), layout="constrained")
+    for axes, (ylabel, series) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        for number, (name, points) in enumerate(series.items()):
+            style = dict(color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)])
+            xs = sorted({x for x, _ in points})
+            axes.plot(xs, [np.mean([y for at, y in points if at == x]) for x in xs], label=name, ms=5, lw=1.5, **style)
+            axes.scatter(*zip(*points, strict=True), s=12, alpha=0.5, **style)
+        for number, (name, level) in enumerate((lines or {}).get(ylabel, {}).items()):
+            axes.axhline(level, color=GRAY, ls=("--", ":", "-.")[number % 3], lw=1.2, label=name)
+        if log:
+            axes.set_xscale("log")
+            axes.set_xticks(xs, [f"{x:g}" for x in xs], minor=False)
+            axes.set_xticks([], minor=True)
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel(ylabel)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7)
+    save(figure, path, command)
+
+
+def scatter(
+    points: np.ndarray,
+    labels: np.ndarray | None,
+    names: Sequence[str] | None,
+    axes_names: tuple[str, str],
+    title: str,
+    path: Path,
+    command: str,
+) -> None:
+    """Points (n, 2) in the colour and marker of their class."""
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    axes = figure.subplots()
+    labels = np.zeros(len(points), int) if labels is None else labels
+    for number, label in enumerate(np.unique(labels)):
+        some = points[labels == label]
+        name = plain(names[label] if names else label)
+        axes.scatter(*some.T, s=9, alpha=0.6, lw=0, label=name, **class_style(number))
+    axes.set_xlabel(axes_names[0])
+    axes.set_ylabel(axes_names[1])
+    axes.set_title(title, fontsize=10)
+    if len(np.unique(labels)) > 1:
+        axes.legend(fontsize=7, markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
+    save(figure, path, command)
