@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from sslzoo import catalog
-from sslzoo.__main__ import _import_tensorflow
-from sslzoo.catalog import knobs
+from sslzoo.catalog import recipe as recipes
+from sslzoo.commands import import_tensorflow
+from sslzoo.commands import run as command
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
@@ -36,12 +37,12 @@ def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
     """Trains by the recipe and judges; figures by name."""
     import keras
 
-    train = catalog.recipe_function(recipe_of(method))
+    train = recipes.load(recipe_of(method))
     began = time.perf_counter()
     places = dict(
         max_images=IMAGES, name=f"{method}-{seed}", runs=str(folder), export_to=None, evaluate=False, overwrite=True
     )
-    if "teacher" in knobs.read(recipe_of(method), recipe_of(method).stem):
+    if "teacher" in recipes.read(recipe_of(method)).settings:
         places["teacher"] = str(teacher(folder))
     result = train(epochs=epochs, seed=seed, **places)
     plan = result.plan
@@ -62,7 +63,7 @@ def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
 def teacher(folder: Path) -> Path:
     """An exported encoder to learn from: SimCLR's."""
     if not (folder / "teacher").exists():
-        train = catalog.recipe_function(recipe_of("simclr"))
+        train = recipes.load(recipe_of("simclr"))
         train(max_images=IMAGES, name="teacher", runs=str(folder / "of"), export_to=str(folder), overwrite=True)
     return folder / "teacher"
 
@@ -105,7 +106,7 @@ def judge_untrained(encoder, plan) -> dict[str, np.ndarray]:
 @functools.cache
 def raw_pixels(data: str, max_images: int) -> dict[str, np.ndarray]:
     from sslzoo.data import load, restrict
-    from sslzoo.training.plan import choose_size
+    from sslzoo.training.checks import choose_size
     from sslzoo.views import inputs
 
     train, test = restrict(load(data), None, max_images)
@@ -136,7 +137,7 @@ def epochs_of(method: str, left: float, runs: int, rows: list[dict]) -> int:
 
 def whole(method: str) -> int:
     """The epochs of a method's recipe."""
-    return catalog.recipe_knobs(recipe_of(method))["epochs"].default
+    return recipes.read(recipe_of(method)).settings["epochs"]
 
 
 HEAD = "method,data,encoder,epochs,k-NN,untrained (gain),raw pixels,linear,untrained (gain),raw pixels".split(",")
@@ -217,7 +218,7 @@ def main() -> None:
     parser.add_argument("--runs", default="runs", help="folder of the runs")
     given = parser.parse_args()
     methods = [m for m in given.methods.split(",") if m] or [m for m in catalog.methods() if recipe_of(m)]
-    _import_tensorflow()
+    import_tensorflow()
     from sslzoo.tuning.sweep import Sweep
 
     ends = time.monotonic() + 60 * given.budget
@@ -258,4 +259,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    knobs.run(main)
+    command(main)

@@ -1,39 +1,20 @@
 """Alignment and uniformity on Fashion-MNIST: 10 000 gray images, Conv6 at half its width, a minute on two cores."""
 
-import sslzoo
-from sslzoo.__main__ import recipe
+from sslzoo import Recipe
 
-
-def align_uniform_fashion_mnist(
-    encoder: str = "conv6",
-    width: float = 0.5,
-    max_images: int = 10000,
-    epochs: int = 6,
-    batch_size: int = 256,
-    optimizer: str = "adam",
-    learning_rate: float = 1e-3,
-    min_scale: float = 0.3,
-    strength: float = 0.5,
-    name: str = "align_uniform_fashion_mnist",
-    **knobs,
-):
-    """Trains, exports and judges; every knob of `sslzoo train align_uniform` is one here."""
-    return sslzoo.pretrain(
-        "align_uniform",
-        "fashion_mnist",
-        encoder,
-        width=width,
-        max_images=max_images,
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        min_scale=min_scale,
-        strength=strength,
-        name=name,
-        **knobs,
-    )
-
+recipe = Recipe(
+    "align_uniform",
+    "fashion_mnist",
+    "conv6",
+    width=0.5,
+    max_images=10000,
+    epochs=6,
+    batch_size=256,
+    optimizer="adam",
+    learning_rate=0.001,
+    min_scale=0.3,
+    strength=0.5,
+)
 
 if __name__ == "__main__":
-    recipe(align_uniform_fashion_mnist)
+    recipe.main()

@@ -1,49 +1,25 @@
 """DenseCL on Fashion-MNIST: 10 000 gray images, Conv6 at half its width, 3 x 3 places; 4 minutes on two cores."""
 
-import sslzoo
-from sslzoo.__main__ import recipe
+from sslzoo import Recipe
 
-
-def dense_cl_fashion_mnist(
-    encoder: str = "conv6",
-    width: float = 0.5,
-    max_images: int = 10000,
-    epochs: int = 20,
-    batch_size: int = 256,
-    optimizer: str = "adam",
-    learning_rate: float = 1e-3,
-    temperature: float = 0.2,
-    queue_size: int = 4096,
-    ema_rate: float = 0.02,
-    norm_groups: int = 1,
-    hidden_dim: int = 256,
-    min_scale: float = 0.3,
-    strength: float = 0.5,
-    name: str = "dense_cl_fashion_mnist",
-    **knobs,
-):
-    """Trains, exports and judges; every knob of `sslzoo train dense_cl` is one here."""
-    return sslzoo.pretrain(
-        "dense_cl",
-        "fashion_mnist",
-        encoder,
-        width=width,
-        max_images=max_images,
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        temperature=temperature,
-        queue_size=queue_size,
-        ema_rate=ema_rate,
-        norm_groups=norm_groups,
-        hidden_dim=hidden_dim,
-        min_scale=min_scale,
-        strength=strength,
-        name=name,
-        **knobs,
-    )
-
+recipe = Recipe(
+    "dense_cl",
+    "fashion_mnist",
+    "conv6",
+    width=0.5,
+    max_images=10000,
+    epochs=20,
+    batch_size=256,
+    optimizer="adam",
+    learning_rate=0.001,
+    temperature=0.2,
+    queue_size=4096,
+    ema_rate=0.02,
+    norm_groups=1,
+    hidden_dim=256,
+    min_scale=0.3,
+    strength=0.5,
+)
 
 if __name__ == "__main__":
-    recipe(dense_cl_fashion_mnist)
+    recipe.main()

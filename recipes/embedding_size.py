@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import sslzoo
-from sslzoo.__main__ import recipe
+from sslzoo.commands import script
 
 FIGURES = ("loss", "loss_excess", "accuracy", "ari", "nmi", "silhouette", "davies_bouldin", "explained_variance")
 
@@ -275,4 +275,4 @@ def _key_points(trained: list[dict], rows: list[dict], given: dict) -> list[str]
 
 
 if __name__ == "__main__":
-    recipe(embedding_size)
+    script(embedding_size)

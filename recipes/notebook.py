@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import sslzoo
-from sslzoo.__main__ import recipe
+from sslzoo.commands import script
 
 ALPHAS = tuple(10.0**power for power in range(-5, 2))
 STRENGTHS = (0.0, 0.1, 0.25, 0.5, 1.0)
@@ -116,7 +116,7 @@ class Probe:
 
     def __init__(self, trained_on: str, data: str, max_images: int | None, epochs: int, learning_rate: float):
         from sslzoo.data import restrict
-        from sslzoo.training.plan import choose_size
+        from sslzoo.training.checks import choose_size
 
         self.splits = restrict(sslzoo.data.load(data), None, max_images)
         images = sslzoo.data.load(trained_on).train
@@ -227,4 +227,4 @@ def _report(experiment, knob: str, swept: bool, command: str, judged_on: str) ->
 
 
 if __name__ == "__main__":
-    recipe(notebook)
+    script(notebook)

@@ -1,41 +1,21 @@
 """Parallel autoencoder on 10 000 Fashion-MNIST images of 28 x 28, Conv6 at half its width: 2 minutes on two cores."""
 
-import sslzoo
-from sslzoo.__main__ import recipe
+from sslzoo import Recipe
 
-
-def parallel_autoencoder_fashion_mnist(
-    encoder: str = "conv6",
-    width: float = 0.5,
-    max_images: int = 10000,
-    epochs: int = 6,
-    batch_size: int = 256,
-    optimizer: str = "adam",
-    learning_rate: float = 1e-3,
-    alpha: float = 1.0,
-    embedding_loss: str = "nt_xent",
-    strength: float = 0.25,
-    name: str = "parallel_autoencoder_fashion_mnist",
-    **knobs,
-):
-    """Trains, exports and judges; every knob of `sslzoo train parallel_autoencoder` is one here."""
-    return sslzoo.pretrain(
-        "parallel_autoencoder",
-        "fashion_mnist",
-        encoder,
-        width=width,
-        max_images=max_images,
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        alpha=alpha,
-        embedding_loss=embedding_loss,
-        strength=strength,
-        name=name,
-        **knobs,
-    )
-
+recipe = Recipe(
+    "parallel_autoencoder",
+    "fashion_mnist",
+    "conv6",
+    width=0.5,
+    max_images=10000,
+    epochs=6,
+    batch_size=256,
+    optimizer="adam",
+    learning_rate=0.001,
+    alpha=1.0,
+    embedding_loss="nt_xent",
+    strength=0.25,
+)
 
 if __name__ == "__main__":
-    recipe(parallel_autoencoder_fashion_mnist)
+    recipe.main()

@@ -1,44 +1,24 @@
-"""SimCLR on Fashion-MNIST: 60 000 gray images of 28 x 28, Conv6 at half its width, 20 minutes on two cores."""
+"""SimCLR on Fashion-MNIST: 60 000 gray images of 28 x 28, Conv6 at half its width, 20 minutes on two cores.
 
-import sslzoo
-from sslzoo.__main__ import recipe
+The images are Debian's package dataset-fashion-mnist where it is installed, else what TFDS has or can download.
+"""
 
+from sslzoo import Recipe
 
-def simclr_fashion_mnist(
-    encoder: str = "conv6",
-    width: float = 0.5,
-    epochs: int = 10,
-    batch_size: int = 256,
-    optimizer: str = "adam",
-    learning_rate: float = 1e-3,
-    temperature: float = 0.2,
-    hidden_dim: int = 256,
-    min_scale: float = 0.3,
-    strength: float = 0.5,
-    name: str = "simclr_fashion_mnist",
-    **knobs,
-):
-    """Trains, exports and judges; every knob of `sslzoo train simclr` is one here.
-
-    The images are Debian's package dataset-fashion-mnist where it is installed, else what TFDS has or can download.
-    """
-    return sslzoo.pretrain(
-        "simclr",
-        "fashion_mnist",
-        encoder,
-        width=width,
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        temperature=temperature,
-        hidden_dim=hidden_dim,
-        min_scale=min_scale,
-        strength=strength,
-        name=name,
-        **knobs,
-    )
-
+recipe = Recipe(
+    "simclr",
+    "fashion_mnist",
+    "conv6",
+    width=0.5,
+    epochs=10,
+    batch_size=256,
+    optimizer="adam",
+    learning_rate=0.001,
+    temperature=0.2,
+    hidden_dim=256,
+    min_scale=0.3,
+    strength=0.5,
+)
 
 if __name__ == "__main__":
-    recipe(simclr_fashion_mnist)
+    recipe.main()

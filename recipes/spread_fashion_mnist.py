@@ -1,45 +1,23 @@
 """Spread (uses labels) on Fashion-MNIST: 10 000 gray images, Conv6 at half its width, a minute on two cores."""
 
-import sslzoo
-from sslzoo.__main__ import recipe
+from sslzoo import Recipe
 
-
-def spread_fashion_mnist(
-    encoder: str = "conv6",
-    width: float = 0.5,
-    max_images: int = 10000,
-    epochs: int = 6,
-    batch_size: int = 256,
-    optimizer: str = "adam",
-    learning_rate: float = 1e-3,
-    temperature: float = 0.2,
-    spread_weight: float = 0.5,
-    hidden_dim: int = 256,
-    min_scale: float = 0.3,
-    strength: float = 0.5,
-    name: str = "spread_fashion_mnist",
-    **knobs,
-):
-    """Trains, exports and judges; every knob of `sslzoo train spread` is one here."""
-    return sslzoo.pretrain(
-        "spread",
-        "fashion_mnist",
-        encoder,
-        width=width,
-        max_images=max_images,
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        temperature=temperature,
-        spread_weight=spread_weight,
-        hidden_dim=hidden_dim,
-        min_scale=min_scale,
-        strength=strength,
-        name=name,
-        **knobs,
-    )
-
+recipe = Recipe(
+    "spread",
+    "fashion_mnist",
+    "conv6",
+    width=0.5,
+    max_images=10000,
+    epochs=6,
+    batch_size=256,
+    optimizer="adam",
+    learning_rate=0.001,
+    temperature=0.2,
+    spread_weight=0.5,
+    hidden_dim=256,
+    min_scale=0.3,
+    strength=0.5,
+)
 
 if __name__ == "__main__":
-    recipe(spread_fashion_mnist)
+    recipe.main()

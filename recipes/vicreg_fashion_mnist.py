@@ -1,43 +1,22 @@
 """VICReg on Fashion-MNIST: 10 000 gray images of 28 x 28, Conv6 at half its width, 2 minutes on two cores."""
 
-import sslzoo
-from sslzoo.__main__ import recipe
+from sslzoo import Recipe
 
-
-def vicreg_fashion_mnist(
-    max_images: int = 10000,
-    encoder: str = "conv6",
-    width: float = 0.5,
-    epochs: int = 6,
-    batch_size: int = 256,
-    optimizer: str = "adam",
-    learning_rate: float = 1e-3,
-    projection_dim: int = 512,
-    hidden_dim: int = 512,
-    min_scale: float = 0.3,
-    strength: float = 0.5,
-    name: str = "vicreg_fashion_mnist",
-    **knobs,
-):
-    """Trains, exports and judges; every knob of `sslzoo train vicreg` is one here."""
-    return sslzoo.pretrain(
-        "vicreg",
-        "fashion_mnist",
-        encoder,
-        max_images=max_images,
-        width=width,
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        projection_dim=projection_dim,
-        hidden_dim=hidden_dim,
-        min_scale=min_scale,
-        strength=strength,
-        name=name,
-        **knobs,
-    )
-
+recipe = Recipe(
+    "vicreg",
+    "fashion_mnist",
+    "conv6",
+    max_images=10000,
+    width=0.5,
+    epochs=6,
+    batch_size=256,
+    optimizer="adam",
+    learning_rate=0.001,
+    projection_dim=512,
+    hidden_dim=512,
+    min_scale=0.3,
+    strength=0.5,
+)
 
 if __name__ == "__main__":
-    recipe(vicreg_fashion_mnist)
+    recipe.main()

@@ -9,9 +9,10 @@ __version__ = "0.1.0"
 
 _OBJECTS = {
     "EncoderTransformer": "exports.sklearn",
+    "Recipe": "catalog.recipe",
     "SSLModel": "model",
     "compare": "evaluation.comparison",
-    "doctor": "commands.doctor",
+    "doctor": "testing.doctor",
     "embed": "evaluation.embedding",
     "evaluate": "evaluation.judging",
     "export": "exports.formats",

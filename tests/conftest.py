@@ -11,6 +11,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework.ops import gradient_registry
 
+from sslzoo.utils.log import show
+
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
@@ -22,6 +24,12 @@ gradients = gradient_registry._registry  # TensorFlow has no public way to it
 def mirrored() -> tf.distribute.MirroredStrategy:
     """Two replicas on two logical CPUs."""
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture(autouse=True)
+def messages_are_shown():
+    """The messages of the library on standard output, as on the command line."""
+    show()
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import pytest
 
 import sslzoo
 from sslzoo import catalog, encoders
+from sslzoo.catalog import recipe as recipes
 from sslzoo.evaluation import baseline, judging
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.methods import find
@@ -44,7 +45,7 @@ TEACHER = Path(__file__).parents[1] / "exported_models" / "simclr_fashion_mnist"
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(catalog.recipes().keys() - EXPERIMENTS))
 def test_at_learning_rate_zero_no_recipe_has_a_measurable_gain(name, tmp_path):
-    recipe = catalog.recipe_function(catalog.recipes()[name])
+    recipe = recipes.load(catalog.recipes()[name])
     places = dict(runs=str(tmp_path), export_to=None, evaluate=False)
     if name.startswith("distill"):
         places["teacher"] = str(TEACHER)

@@ -1,7 +1,9 @@
 """The main job as a user does it: commands in, folders, tables and one-line refusals out."""
 
+import dataclasses
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -15,7 +17,12 @@ from PIL import Image
 import sslzoo
 from sslzoo import catalog
 from sslzoo.__main__ import main
+from sslzoo.catalog import knobs, options, resolved
+from sslzoo.commands.train import found
 from sslzoo.exports.savedmodel import load_encoder, read_projector
+from sslzoo.training.experiment import divide
+
+STUDIES = {"embedding_size", "notebook"}  # recipes of many runs
 
 QUICK = ["--encoder", "mlp", "--units", "32", "--hidden-dim", "32", "--projection-dim", "16", "--epochs", "2"]
 
@@ -152,7 +159,7 @@ def test_ctrl_c_in_mid_epoch_saves_and_the_same_command_resumes(place):
         os.kill(process.pid, signal.SIGINT)
         _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert error.count("\n") == 1 and "--resume goes on from there" in error
+    assert error.count("\n") == 1 and "--resume continues from there" in error
     assert not (place / "exported_models").exists()
     step = int(error.split("at step ")[1].split(",")[0])
     words[-1] = "400"
@@ -193,12 +200,48 @@ def test_list_names_everything_in_the_zoo(capsys):
 def test_help_names_every_knob(name, capsys):
     command(["train", name, "--help"])
     said = capsys.readouterr().out
-    if name in catalog.methods():
-        known = {"epochs", "overwrite", "strength", "width", *catalog.own_knobs(name)}
+    if name in STUDIES:
+        known = knobs.read(catalog.recipes()[name], name)
     else:
-        known = {"overwrite", "width", *catalog.recipe_knobs(catalog.recipes()[name])}
-    for knob in known:
-        assert f"--{knob.replace('_', '-')}" in said
+        recipe, about = found(name)
+        known = options.names(*(recipe.settings.get(part) for part in options.PARTS)) - {*catalog.PYTHON_ONLY, "method"}
+        assert about.splitlines()[0] in said and "Paper: https://" in said
+    shown = set(re.findall(r"^  --([a-z0-9-]+)", said, re.M)) - {"help"}
+    assert shown == {knob.replace("_", "-") for knob in known}
+
+
+@pytest.mark.parametrize("name", sorted({*catalog.methods(), *catalog.recipes()} - STUDIES))
+def test_help_shows_the_defaults_that_act(name, capsys):
+    """Each default in the help is the value that a run without options resolves."""
+    command(["train", name, "--help"])
+    said = re.sub(r"\s+", " ", capsys.readouterr().out)
+    recipe, _ = found(name)
+    experiment, run = divide(recipe.settings)
+    preset = experiment.preset or options.views_of(experiment.method)
+    parts = resolved.resolve(experiment.knobs, experiment.method, experiment.encoder, preset)
+    acts = experiment.settings | dataclasses.asdict(run) | {"preset": preset}
+    for part in ("views", "encoder", "method"):
+        acts |= parts[part]
+    for knob in acts.keys() - {*catalog.PYTHON_ONLY, "method"}:
+        value = acts[knob]
+        entry = re.search(rf" --{knob.replace('_', '-')} (?!--)(.*?)(?= --[a-z]| [a-z]+(?: [a-z0-9_]+)?: --|$)", said)[
+            1
+        ]
+        shown = re.search(r"\(default: (.*?)\)$", entry.strip())
+        expected = None if value in (None, "", False) or isinstance(value, bool) and not value else str(value)
+        if isinstance(value, tuple):
+            expected = ",".join(map(str, value))
+        assert (shown and shown[1]) == expected, (knob, entry)
+
+
+def test_help_follows_the_chosen_encoder_and_views(capsys):
+    command(["train", "simclr", "--encoder", "vit_tiny", "--preset", "byol", "--help"])
+    said = capsys.readouterr().out
+    assert "encoder vit_tiny:" in said and "--patch-size" in said and "views byol:" in said
+    command(["train", "dino_fashion_mnist", "--encoder=resnet18", "--help"])
+    said = capsys.readouterr().out
+    assert "--stem" in said and "--patch-size" not in said
+    assert "(default: 0.5)" in said.split("--width")[1][:80], "the recipe's value, which resnet18 takes too"
 
 
 @pytest.mark.parametrize(
@@ -215,10 +258,10 @@ def test_help_names_every_knob(name, capsys):
         (["train", "simclr", "--preset", "simcl"], "did you mean simclr"),
         (["train", "simclr", "--precision", "float61"], "did you mean float"),
         (["train", "simclr", "--strategy", "mirorred"], "mirrored"),
-        (["train", "simclr", "--augment-on", "gpu"], "no augment_on 'gpu'"),
+        (["train", "simclr", "--augment-on", "gpu"], "no --augment-on 'gpu'"),
         (["train", "simclr", "--learning-rate-rule", "cubic"], "linear"),
         (["train", "simclr", "--strength", "-1"], "strength"),
-        (["train", "simclr", "--encoder", "conv6", "--units", "5"], "no knob"),
+        (["train", "simclr", "--encoder", "conv6", "--units", "5"], "no option '--units'"),
         (["train", "simclr", "--batch-size", "5000"], "batch of 5000 is larger than the data, 1437 images"),
         (["train", "simclr", "--data", "missing/folder"], "missing/folder"),
         (["evaluate", "nowhere", "--data", "digits"], "nowhere holds no exported encoder"),

@@ -99,11 +99,10 @@ def test_files_stay_small_enough_to_read(path):
 
 
 def test_the_readme_names_every_method_encoder_and_command():
-    from sslzoo import catalog
-    from sslzoo.__main__ import COMMANDS
+    from sslzoo import catalog, commands
 
     text = (ROOT / "README.md").read_text("utf-8")
     for name in (*catalog.methods(), *catalog.encoders()):
         assert f"`{name}`" in text, name
-    for name in COMMANDS:
+    for name in commands.names():
         assert f"sslzoo {name}" in text, name

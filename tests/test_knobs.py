@@ -4,9 +4,10 @@ import argparse
 
 import pytest
 
-from sslzoo import catalog
+from sslzoo import catalog, commands
 from sslzoo.catalog import knobs
-from sslzoo.catalog.knobs import Knob, Parser, convert
+from sslzoo.catalog.knobs import Knob, convert
+from sslzoo.catalog.parser import Parser
 
 SOURCE = '''
 """What it is about."""
@@ -87,19 +88,19 @@ def test_faults_end_in_one_line_and_a_status(capsys, error, status):
         raise error
 
     with pytest.raises(SystemExit) as stop:
-        knobs.run(act)
+        commands.run(act)
     assert stop.value.code == status
     assert capsys.readouterr().err == f"sslzoo: {str(error) or 'interrupted'}\n"
 
 
 def test_a_bug_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
-        knobs.run(lambda: 1 / 0)
+        commands.run(lambda: 1 / 0)
 
 
 def test_a_knob_means_one_thing_throughout_the_zoo():
     """Knobs of pretraining, methods, encoders and views share one command line."""
-    everything = [catalog.pretrain_knobs()]
+    everything = [catalog.experiment_knobs() | catalog.run_knobs()]
     everything += [knobs.read(path, catalog.class_name(path)) for path in catalog.methods().values()]
     everything += [knobs.read(path, name) for name, path in (catalog.encoders() | catalog.presets()).items()]
     types = {}
@@ -113,8 +114,61 @@ def test_a_knob_means_one_thing_throughout_the_zoo():
 
 
 def test_every_knob_has_help():
-    everything = catalog.pretrain_knobs() | catalog.own_knobs()
-    assert [name for name, knob in everything.items() if not knob.help] == []
+    everything = {"pretrain": catalog.experiment_knobs() | catalog.run_knobs()}
+    everything |= {name: catalog.method_knobs(name) for name in catalog.methods()}
+    everything |= {name: catalog.encoder_knobs(name) for name in catalog.encoders()}
+    everything |= {name: catalog.preset_knobs(name) for name in catalog.presets()}
+    assert [(part, name) for part, found in everything.items() for name, knob in found.items() if not knob.help] == []
+
+
+def test_a_dataclass_has_the_knobs_of_its_fields_and_attributes_document_them(tmp_path):
+    source = '''
+@dataclass
+class Thing:
+    """A thing.
+
+    Attributes:
+        size: its size.
+        parts: its parts.
+    """
+
+    size: int = 3
+    parts: dict = field(default_factory=dict)
+'''
+    (tmp_path / "thing.py").write_text(source)
+    found = knobs.read(tmp_path / "thing.py", "Thing")
+    assert found == {"size": Knob("size", 3, "int", "its size."), "parts": Knob("parts", {}, "dict", "its parts.")}
+
+
+def test_source_and_memory_give_the_same_knobs():
+    from sslzoo.methods import find
+
+    for name, path in catalog.methods().items():
+        source, memory = knobs.read(path, catalog.class_name(path)), knobs.inspected(find(name))
+        assert {n: (k.default, k.type) for n, k in source.items()} == {
+            n: (k.default, k.type) for n, k in memory.items()
+        }
+
+
+@pytest.mark.parametrize(
+    "message, said",
+    [
+        ("overwrite=True replaces it", "--overwrite replaces it"),
+        ("try batch_size=128", "try --batch-size 128"),
+        ("evaluate=False skips it", "--evaluate false skips it"),
+        ("give another name=...", "give another --name"),
+        ("lower learning_rate", "lower --learning-rate"),
+        ("objective='rank' needs none", "--objective rank needs none"),
+        ("no folder /data/batch_size/x", "no folder /data/batch_size/x"),
+        ("did you mean batch_size?", "did you mean --batch-size?"),
+        ("an unknown=3", "an unknown=3"),
+    ],
+)
+def test_messages_name_options_on_the_command_line(message, said):
+    parser = Parser()
+    for name in ("overwrite", "batch_size", "evaluate", "name", "learning_rate", "objective"):
+        parser.add(Knob(name, None, "str", ""))
+    assert commands.as_options(message) == said
 
 
 def test_a_list_is_numbers_with_commas_between():

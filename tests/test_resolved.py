@@ -12,6 +12,7 @@ from sslzoo import catalog, encoders, methods
 from sslzoo.catalog import resolved
 from sslzoo.exports.savedmodel import read_facts
 from sslzoo.testing.miniatures import SIZE, arguments, opinionated, transformer
+from sslzoo.training.experiment import Experiment
 from sslzoo.training.runs import Run
 from sslzoo.views import presets
 
@@ -71,9 +72,8 @@ def test_an_encoder_of_keras_has_no_knobs_and_what_pretraining_fills_in_is_none(
 
 
 def test_given_are_the_knobs_and_the_arguments_that_differ_from_their_defaults():
-    defaults = {name: knob.default for name, knob in catalog.pretrain_knobs().items()}
-    assert resolved.given(defaults, {}) == []
-    assert resolved.given(defaults | {"epochs": 5, "data": DIGITS[0]}, {"width": 1.0}) == ["data", "epochs", "width"]
+    assert Experiment().given == []
+    assert Experiment(epochs=5, data=DIGITS[0], knobs={"width": 1.0}).given == ["data", "epochs", "width"]
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_a_run_with_resolved_knobs_resumes_and_a_changed_knob_is_refused(trained
     knobs = TINY | dict(queue_size=16, norm_groups=1, strength=0.5, name="tiny", runs=str(trained.run.parent))
     knobs |= dict(resume=True, export_to=None, evaluate=False)
     sslzoo.pretrain("moco", DIGITS, temperature=0.2, **knobs)  # its default, now given
-    with pytest.raises(ValueError, match="other settings: method.temperature was 0.2, is 0.3; --change"):
+    with pytest.raises(ValueError, match="other settings: method.temperature was 0.2, is 0.3; change=True"):
         sslzoo.pretrain("moco", DIGITS, temperature=0.3, **knobs)
 
 
@@ -165,7 +165,7 @@ def test_a_run_of_version_01_with_another_value_is_refused(tmp_path, before, now
     (tmp_path / "settings.json").write_text(json.dumps(settings_of_version_01(NOW, **before)))
     with pytest.raises(ValueError) as refusal, Run(tmp_path, NOW | now, resume=True):
         pass
-    assert f"with other settings: {said}; --change goes on anyway" in str(refusal.value)
+    assert f"with other settings: {said}; change=True accepts them" in str(refusal.value)
 
 
 VERSION_01 = """{"method": "moco", "data": "digits, fingerprint 737de5abf3f86717", "encoder": "mlp", "epochs": 1,
@@ -182,7 +182,7 @@ def test_a_pretraining_of_version_01_goes_on(tmp_path):
     kept = sslzoo.pretrain("moco", "digits", **knobs).run / "settings.json"
     now = json.loads(kept.read_text())
     kept.write_text(VERSION_01)
-    with pytest.raises(ValueError, match="other settings: views.strength was 0.5, is 0.4; --change"):
+    with pytest.raises(ValueError, match="other settings: views.strength was 0.5, is 0.4; change=True"):
         sslzoo.pretrain("moco", "digits", resume=True, **knobs | {"strength": 0.4})
     sslzoo.pretrain("moco", "digits", resume=True, **knobs)
     assert json.loads(kept.read_text()) == now

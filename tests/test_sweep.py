@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from sslzoo import catalog
+from sslzoo.catalog import recipe as recipes
 from sslzoo.evaluators.projection import pca, tsne
 from sslzoo.evaluators.softmax import trained_probe
 from sslzoo.tuning import sweep
@@ -18,7 +19,7 @@ RNG = np.random.default_rng(0)
 
 def recipe(name, **changes):
     """The function of a recipe, with some of its module's constants replaced."""
-    function = catalog.recipe_function(catalog.recipes()[name])
+    function = recipes.load(catalog.recipes()[name])
     function.__globals__.update(changes)
     return function
 
@@ -166,7 +167,7 @@ def test_bad_values_of_an_experiment_get_one_line(tmp_path, name, knobs, line):
 
 
 def test_the_notebooks_command_line_has_its_names_and_defaults():
-    known = catalog.recipe_knobs(catalog.recipes()["notebook"])
+    known = catalog.knobs.read(catalog.recipes()["notebook"], "notebook")
     defaults = dict(usl_epochs=400, le_epochs=300, usl_lr=1e-4, le_lr=1e-3, denoising=False, layerwise=False)
     assert {name: known[name].default for name in defaults} == defaults
     assert catalog.knobs.convert(known["denoising"], "False") is False

@@ -12,6 +12,8 @@ from PIL import Image
 
 import sslzoo
 from sslzoo import catalog
+from sslzoo.catalog import options
+from sslzoo.catalog import recipe as recipes
 from sslzoo.training.checkpoints import saved
 from sslzoo.tuning import HyperModel, report, space
 from sslzoo.tuning.search import tune
@@ -164,7 +166,7 @@ def test_an_interrupted_trial_is_resumed_as_the_run_that_it_was(place):
 
 def test_a_folder_with_trials_is_refused_and_the_ways_on_are_named(place):
     tune("fake.py", 1, mode="good", export_to=None)
-    with pytest.raises(ValueError, match="--resume.*--overwrite.*--name") as refusal:
+    with pytest.raises(ValueError, match="resume=True.*overwrite=True.*name=") as refusal:
         tune("fake.py", 1, mode="good", export_to=None)
     assert "\n" not in str(refusal.value)
     with pytest.raises(ValueError, match="objective was 'knn', is 'rank'"):
@@ -234,7 +236,7 @@ def test_the_time_is_told_before_the_first_trial_where_that_is_cheap(place, caps
         (dict(objective="lineal"), "did you mean linear"),
         (dict(tuner="hyper"), "did you mean hyperband"),
         (dict(trials=0), "trials is 0"),
-        (dict(rate=0.1, mode="good", size=2), "the search space of fake.py is empty"),
+        (dict(rate=0.1, mode="good", size=2), "the search space of fake is empty"),
         (dict(moed="good"), "did you mean mode"),
     ],
 )
@@ -256,18 +258,26 @@ def test_a_space_of_another_form_is_refused_with_the_form(choice):
 def test_a_search_without_labels_ends_at_the_first_trial(place, tmp_path):
     recipe = RECIPE.replace('"knn": knn, ', "")  # the last epoch lacks it
     (tmp_path / "fake.py").write_text(recipe)
-    with pytest.raises(ValueError, match="needs labels, .*--objective rank"):
+    with pytest.raises(ValueError, match="requires labels.*objective='rank'"):
         tune("fake.py", 5, mode="good")
     assert len(calls()) == 1
 
 
 def test_the_space_of_every_recipe_is_of_its_knobs():
     for path in catalog.recipes().values():
-        found = space.read(path)
-        assert set(found) <= set(catalog.recipe_knobs(path)), path.name
-        if found:
+        recipe = recipes.read(path)
+        if recipe is not None:
+            found = recipe.space or space.default(recipe.settings)
+            assert set(found) <= options.names(*(recipe.settings.get(part) for part in options.PARTS)), path.name
             space.check(found, path.name)
-    assert space.read(catalog.recipes()["simclr_digits"])
+    assert recipes.read(catalog.recipes()["simclr_digits"]).space
+
+
+@pytest.mark.parametrize("method", catalog.methods())
+def test_every_method_has_a_space_to_search(method):
+    found = space.default({"method": method, "encoder": "resnet18"})
+    assert "learning_rate" in found
+    space.check(found, method)
 
 
 def test_a_keras_tuner_user_passes_our_hypermodel_to_a_tuner_of_theirs(place):

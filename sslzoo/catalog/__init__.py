@@ -1,91 +1,102 @@
-"""What the zoo holds, found by looking into its folders; source is read, nothing is imported."""
+"""What sslzoo has: methods, encoders, presets and recipes, found by their folders; source is read, not imported."""
 
 import ast
-import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 
 from sslzoo.catalog import knobs
 from sslzoo.catalog.knobs import Knob
 
 ROOT = Path(__file__).parents[1]
-RECIPES = ROOT.parent / "recipes"
+# In a checkout the recipes lie next to the package; a wheel has them as sslzoo.recipes.
+RECIPES = next((path for path in (ROOT / "recipes", ROOT.parent / "recipes") if path.is_dir()), ROOT / "recipes")
 # Arguments that pretraining fills in.
 GIVEN = {"encoder", "input_shape", "size", "channels", "dataset_size", "num_classes"}
+# Fields of an experiment or of run options that only Python can give.
+PYTHON_ONLY = {"knobs", "callbacks"}
 
 
 def methods() -> dict[str, Path]:
-    """Every file of methods/, by its name."""
+    """Name -> file of every method."""
     return {path.stem: path for path in _files(ROOT / "methods")}
 
 
 def encoders() -> dict[str, Path]:
-    """Every public function of encoders/ that needs nothing but `input_shape`, with its file."""
+    """Name -> file of every encoder: a public function of encoders/ whose only required argument is `input_shape`."""
     return _functions(ROOT / "encoders", "input_shape")
 
 
 def presets() -> dict[str, Path]:
-    """Every public function of views/*presets.py that makes views of a size for a number of channels, with its file."""
+    """Name -> file of every preset: a public function of views/*presets.py with the arguments `size` and `channels`."""
     found = _functions(ROOT / "views", "size", "*presets.py")
     return {name: path for name, path in found.items() if "channels" in knobs.read(path, name)}
 
 
 def recipes() -> dict[str, Path]:
-    """Every file of recipes/ that defines a function of its own name; none where only the package is installed."""
-    return {path.stem: path for path in _files(RECIPES) if path.stem in _named(path, ast.FunctionDef)}
+    """Name -> file of every recipe: a file of recipes/ that assigns `recipe`, or defines a function of its name."""
+    return {path.stem: path for path in _files(RECIPES) if {path.stem, "recipe"} & _defined(path)}
 
 
 def class_name(path: Path) -> str:
-    """The one public class of a method's file."""
-    return next(name for name in _named(path, ast.ClassDef) if not name.startswith("_"))
+    """Name of the one public class of a method's file."""
+    return _class(path).name
 
 
-def own_knobs(method: str | None = None) -> dict[str, Knob]:
-    """Knobs of one method (of all, for None), of every encoder and of every preset, by name."""
-    chosen = {method: methods()[method]} if method else methods()
-    found = {}
-    for path in chosen.values():
-        found |= knobs.read(path, class_name(path))
-    for name, path in (encoders() | presets()).items():
-        found |= knobs.read(path, name)
+def method_attribute(method: str, name: str, default: str = "") -> str:
+    """A class attribute of a method, such as `views`, its preset, or `paper`."""
+    for node in _class(methods()[method]).body:
+        target = getattr(node, "target", None) or next(iter(getattr(node, "targets", ())), None)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and ast.unparse(target) == name:
+            return ast.literal_eval(node.value)
+    return default
+
+
+def method_knobs(method: str) -> dict[str, Knob]:
+    """Knobs of a method."""
+    path = methods()[method]
+    return _own(knobs.read(path, class_name(path)))
+
+
+def encoder_knobs(encoder: str) -> dict[str, Knob]:
+    """Knobs of an encoder; none for an encoder of Keras."""
+    known = encoders()
+    return _own(knobs.read(known[encoder], encoder)) if encoder in known else {}
+
+
+def preset_knobs(preset: str) -> dict[str, Knob]:
+    """Knobs of a preset."""
+    return _own(knobs.read(presets()[preset], preset))
+
+
+def experiment_knobs() -> dict[str, Knob]:
+    """Fields of an experiment that the command line can give."""
+    found = knobs.read(ROOT / "training" / "experiment.py", "Experiment")
+    return {name: knob for name, knob in found.items() if name not in PYTHON_ONLY}
+
+
+def run_knobs() -> dict[str, Knob]:
+    """Fields of run options that the command line can give."""
+    found = knobs.read(ROOT / "training" / "experiment.py", "RunOptions")
+    return {name: knob for name, knob in found.items() if name not in PYTHON_ONLY}
+
+
+def _own(found: dict[str, Knob]) -> dict[str, Knob]:
     return {name: knob for name, knob in found.items() if name not in GIVEN}
-
-
-def pretrain_knobs() -> dict[str, Knob]:
-    """Knobs of `sslzoo.pretrain`."""
-    return knobs.read(ROOT / "training" / "pretraining.py", "pretrain")
-
-
-def recipe_knobs(path: Path) -> dict[str, Knob]:
-    """Knobs of a recipe: its own, and where it hands `**knobs` on to `pretrain`, all of those that it does not pin."""
-    function = next(n for n in ast.parse(path.read_text("utf-8")).body if getattr(n, "name", "") == path.stem)
-    own = knobs.read(path, path.stem)
-    call = next((n for n in ast.walk(function) if isinstance(n, ast.Call) and _called(n) == "pretrain"), None)
-    if function.args.kwarg is None or call is None:
-        return own
-    everything = pretrain_knobs() | own_knobs()
-    pinned = {keyword.arg for keyword in call.keywords} | set(list(pretrain_knobs())[: len(call.args)])
-    return own | {name: knob for name, knob in everything.items() if name not in pinned | set(own)}
-
-
-def recipe_function(path: Path) -> Callable:
-    """The recipe of a file, ready to be called: the one thing here that does import."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return getattr(module, path.stem)
-
-
-def _called(call: ast.Call) -> str:
-    return getattr(call.func, "attr", getattr(call.func, "id", ""))
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
 
 
-def _named(path: Path, kind: type) -> list[str]:
-    return [node.name for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, kind)]
+def _class(path: Path) -> ast.ClassDef:
+    classes = (node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ClassDef))
+    return next(node for node in classes if not node.name.startswith("_"))
+
+
+def _defined(path: Path) -> set[str]:
+    """Names of the functions and variables at the top of a file."""
+    body = ast.parse(path.read_text("utf-8")).body
+    names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    return names | {ast.unparse(target) for node in body if isinstance(node, ast.Assign) for target in node.targets}
 
 
 def _functions(folder: Path, only: str, pattern: str = "*.py") -> dict[str, Path]:

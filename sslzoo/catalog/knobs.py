@@ -1,12 +1,10 @@
-"""The knobs of functions and classes, read from their source, and the command lines made of them."""
+"""Knobs: the keyword arguments of functions and classes, with defaults, types and help, read from their source."""
 
 import argparse
 import ast
 import difflib
-import gc
-import os
+import inspect
 import re
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ REQUIRED = object()
 
 @dataclass(frozen=True)
 class Knob:
-    """One keyword argument: its name, default (REQUIRED where there is none), type as written, and docstring line."""
+    """One keyword argument: its name, default (REQUIRED if it has none), annotation as text, and documentation."""
 
     name: str
     default: Any
@@ -26,10 +24,14 @@ class Knob:
 
 
 def read(path: Path, qualname: str) -> dict[str, Knob]:
-    """Knobs of the function or class `qualname` in a source file, in order; nothing is imported.
+    """Knobs of a function, class or dataclass of a source file, in order; nothing is imported.
 
-    A class has those of its constructor. `self`, `*args` and `**kwargs` are none. A knob that its own docstring leaves
-    out is explained by another one of the file.
+    A class has the knobs of its constructor, a dataclass those of its fields. `self`, `*args` and `**kwargs` are left
+    out. A knob that its own docstring does not document takes the documentation of another object of the file.
+
+    Args:
+        path: the source file.
+        qualname: name of the function or class.
     """
     nodes = {
         n.name: n for n in ast.parse(path.read_text("utf-8")).body if isinstance(n, ast.FunctionDef | ast.ClassDef)
@@ -37,35 +39,57 @@ def read(path: Path, qualname: str) -> dict[str, Knob]:
     node = nodes.pop(qualname)
     doc = {}
     for other in (*nodes.values(), node):
-        doc |= _documented(ast.get_docstring(other) or "")
+        doc |= described(ast.get_docstring(other) or "")
     if isinstance(node, ast.ClassDef):
-        node = next(n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
+        init = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+        if init is None:
+            return {f.target.id: _knob(f.target.id, f, f.value, doc) for f in node.body if isinstance(f, ast.AnnAssign)}
+        node = init
     positional = node.args.args
     defaults = [None] * (len(positional) - len(node.args.defaults)) + node.args.defaults
     pairs = [*zip(positional, defaults, strict=True), *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)]
-    return {arg.arg: _knob(arg, default, doc) for arg, default in pairs if arg.arg != "self"}
+    return {arg.arg: _knob(arg.arg, arg, default, doc) for arg, default in pairs if arg.arg != "self"}
 
 
-def _knob(arg: ast.arg, default: ast.expr | None, doc: dict[str, str]) -> Knob:
-    value = REQUIRED if default is None else ast.literal_eval(default)
-    annotation = ast.unparse(arg.annotation) if arg.annotation else type(value).__name__
-    return Knob(arg.arg, value, annotation, doc.get(arg.arg, ""))
+def _knob(name: str, node: ast.arg | ast.AnnAssign, default: ast.expr | None, doc: dict[str, str]) -> Knob:
+    value = REQUIRED if default is None else {} if isinstance(default, ast.Call) else ast.literal_eval(default)
+    annotation = ast.unparse(node.annotation) if node.annotation else type(value).__name__
+    return Knob(name, value, annotation, doc.get(name, ""))
 
 
-def _documented(docstring: str) -> dict[str, str]:
-    """Names and explanations of the docstring's Args section."""
-    section = re.search(r"^Args:\n(.*?)(?:\n\n|\Z)", docstring, re.S | re.M)
-    entries = re.findall(r"^    (\w[\w, ]*): (.*(?:\n     +.*)*)", section[1] if section else "", re.M)
+def inspected(function: Callable) -> dict[str, Knob]:
+    """Knobs of a function or class in memory, in order, as `read` gives them for source."""
+    doc = described(inspect.getdoc(function) or "")
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    found = {}
+    for p in inspect.signature(function).parameters.values():
+        if p.kind in kinds:
+            default = REQUIRED if p.default is p.empty else p.default
+            annotation = type(default).__name__ if p.annotation is p.empty else inspect.formatannotation(p.annotation)
+            found[p.name] = Knob(p.name, default, annotation, doc.get(p.name, ""))
+    return found
+
+
+def described(docstring: str) -> dict[str, str]:
+    """Name -> explanation, of the sections Args and Attributes of a docstring."""
+    text = inspect.cleandoc(docstring)
+    sections = re.findall(r"^(?:Args|Attributes):\n(.*?)(?:\n\n|\Z)", text, re.S | re.M)
+    entries = [e for part in sections for e in re.findall(r"^    (\w[\w, ]*): (.*(?:\n     +.*)*)", part, re.M)]
     return {name.strip(): re.sub(r"\s+", " ", text) for names, text in entries for name in names.split(",")}
 
 
 def summary(path: Path) -> str:
     """The first line of a module's docstring, read without importing it."""
-    return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n")[0]
+    return document(path).split("\n")[0]
+
+
+def document(path: Path) -> str:
+    """A module's docstring, read without importing it."""
+    return ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
 
 
 def nearest(what: str, name: str, known: Iterable[str]) -> str:
-    """The line for a name that does not exist: the closest ones, or all of them."""
+    """The line for a name that does not exist: the closest names, or all of them."""
     known = sorted(known)
     close = difflib.get_close_matches(str(name), known, 3, 0.5)
     return f"no {what} {name!r}: " + (
@@ -74,11 +98,11 @@ def nearest(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def convert(knob: Knob, text: str) -> Any:
-    """A command-line word as the type that the knob is annotated with."""
+    """A word of the command line as the type of the knob's annotation."""
     optional = "None" in knob.type
     if optional and text.lower() == "none":
         return None
-    name = knob.type.replace("| None", "").strip()
+    name = _plain_type(knob.type)
     if listed := re.fullmatch(r"tuple\[(\w+), \.\.\.\]", name):
         one = Knob(knob.name, knob.default, listed[1], knob.help)
         return tuple(convert(one, word.strip()) for word in text.split(",") if word.strip())
@@ -94,84 +118,12 @@ def convert(knob: Knob, text: str) -> Any:
         raise argparse.ArgumentTypeError(f"{text!r} is not {article}") from None
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse whose word for a misspelt option is one line with the nearest right name, and exit status 2."""
-
-    def __init__(self, *args, **kwargs):
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(*args, allow_abbrev=False, **kwargs)
-
-    def add(self, knob: Knob) -> None:
-        """An option for one knob; a bool may stand alone or with a value."""
-        text = knob.help.replace("%", "%%")
-        default = ",".join(map(str, knob.default)) if isinstance(knob.default, tuple) else knob.default
-        text += "" if default in (REQUIRED, None, "") else f" (default: {default})"
-        alone = dict(nargs="?", const=True) if knob.type == "bool" else {}
-        options = dict.fromkeys((f"--{knob.name.replace('_', '-')}", f"--{knob.name}"))
-        self.add_argument(
-            *options,
-            dest=knob.name,
-            type=lambda word: convert(knob, word),
-            default=argparse.SUPPRESS,
-            required=knob.default is REQUIRED,
-            metavar=_metavar(knob.type),
-            help=text.strip(),
-            **alone,
-        )
-
-    def parse_args(self, args=None, namespace=None):
-        parsed, unknown = self.parse_known_args(args, namespace)
-        if unknown:
-            known = {o for a in self._actions for o in a.option_strings if o.startswith("--") and "_" not in o}
-            option = unknown[0].split("=")[0]
-            self.error(nearest("option", option, known) if option.startswith("-") else f"unexpected word {option!r}")
-        return parsed
-
-    def error(self, message: str):
-        self.exit(2, f"{self.prog}: {message}\n")
+def metavar(written: str) -> str:
+    """FLOAT for "float | None", PATH for "str | Path", FLOAT,FLOAT,... for "tuple[float, ...]"."""
+    return re.sub(r"TUPLE\[(\w+), \.\.\.\]", r"\1,\1,...", _plain_type(written).upper())
 
 
-def _metavar(written: str) -> str:
-    """FLOAT of "float | None", PATH of "str | Path", and FLOAT,FLOAT,... of "tuple[float, ...]"."""
-    name = written.replace(" | None", "").split(" | ")[-1].upper()
-    return re.sub(r"TUPLE\[(\w+), \.\.\.\]", r"\1,\1,...", name)
-
-
-def run(action: Callable[[], Any]) -> None:
-    """Calls `action` as a command: bad input, faults and Ctrl-C end in one line on stderr and a status other than 0."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
-    status = _status(action)
-    if status:
-        # Only now that the error and its frames are gone: data threads that they hold could block the exit.
-        gc.collect()
-        sys.exit(status)
-
-
-def _status(action: Callable[[], Any]) -> int:
-    try:
-        action()
-        return 0
-    except KeyboardInterrupt as interrupt:
-        return _last_words(str(interrupt) or "interrupted", getattr(interrupt, "status", 130))
-    except BrokenPipeError:
-        return 141
-    except Exception as error:
-        # TensorFlow's errors, a full disk among them, are no OSError; they are told apart without importing it.
-        foreseen = isinstance(error, ValueError | OSError) or ".framework.errors" in type(error).__module__
-        if os.environ.get("SSLZOO_TRACEBACK") or not foreseen:
-            raise
-        line = str(error) if isinstance(error, ValueError | OSError) else _of_tensorflow(str(error))
-        return _last_words(line or repr(error), 2 if isinstance(error, ValueError) else 1)
-
-
-def _of_tensorflow(text: str) -> str:
-    """The line of an error that says why: that of our own function where TensorFlow met it there, else the first."""
-    told = re.search(r"^.*\bDataError: (.*)$", text, re.M)
-    return told[1] if told else text.split("\n")[0]
-
-
-def _last_words(message: str, status: int) -> int:
-    line = re.sub(r"\s*\n\s*", " ", message.strip())
-    print(f"sslzoo: {line}", file=sys.stderr)
-    return status
+def _plain_type(written: str) -> str:
+    """The part of an annotation that a command line can give; objects are for Python."""
+    parts = [part for part in written.split(" | ") if part not in ("None", "Any", "Callable")]
+    return parts[-1] if parts else "str"

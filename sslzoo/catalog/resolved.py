@@ -2,18 +2,16 @@
 
 from typing import Any
 
-from sslzoo import catalog
-from sslzoo.catalog.knobs import REQUIRED, Knob, nearest, read
+from sslzoo.catalog import options
+from sslzoo.catalog.knobs import REQUIRED, Knob, nearest
 
 
-def resolve(knobs: dict[str, Any], method: str, encoder: str, preset: str) -> dict[str, dict[str, Any]]:
+def resolve(knobs: dict[str, Any], method: Any, encoder: Any, preset: Any) -> dict[str, dict[str, Any]]:
     """The knobs of method, encoder and views: the defaults of their signatures, overlaid with the given ones.
 
     Args:
         knobs: the given ones, by name; every part that takes a name gets its value.
-        method: a name of `catalog.methods()`.
-        encoder: a name of `catalog.encoders()`; any other encoder has no knobs.
-        preset: a name of `catalog.presets()`.
+        method, encoder, preset: as of `options.signatures`.
 
     Returns:
         "method", "encoder" and "views", each name -> value. The arguments that pretraining fills in are left out.
@@ -21,22 +19,17 @@ def resolve(knobs: dict[str, Any], method: str, encoder: str, preset: str) -> di
     Raises:
         ValueError: no part takes a given knob; the text names the nearest.
     """
-    signatures = _signatures(method, encoder, preset)
+    signatures = options.signatures(method, encoder, preset)
     known = {name for signature in signatures.values() for name in signature}
     for name in knobs:
         if name not in known:
-            raise ValueError(nearest(f"knob of {method}, {encoder} and their views", name, known))
+            parts = ", ".join(part if isinstance(part, str) else _name(part) for part in (method, encoder))
+            raise ValueError(nearest(f"knob of {parts} and their views", name, {*known, *options.fields()}))
     return {part: _overlaid(signature, knobs) for part, signature in signatures.items()}
 
 
-def _signatures(method: str, encoder: str, preset: str) -> dict[str, dict[str, Knob]]:
-    methods, encoders, presets = catalog.methods(), catalog.encoders(), catalog.presets()
-    found = {
-        "method": read(methods[method], catalog.class_name(methods[method])),
-        "encoder": read(encoders[encoder], encoder) if encoder in encoders else {},
-        "views": read(presets[preset], preset),
-    }
-    return {part: {n: knob for n, knob in every.items() if n not in catalog.GIVEN} for part, every in found.items()}
+def _name(part: Any) -> str:
+    return getattr(part, "__name__", None) or getattr(part, "name", type(part).__name__)
 
 
 def _overlaid(signature: dict[str, Knob], knobs: dict[str, Any]) -> dict[str, Any]:
@@ -47,22 +40,6 @@ def _overlaid(signature: dict[str, Knob], knobs: dict[str, Any]) -> dict[str, An
 def recorded(parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Resolved knobs under flat names: {"method.temperature": 0.2, "encoder.width": 1.0, "views.strength": 0.5}."""
     return {f"{part}.{name}": value for part, knobs in parts.items() for name, value in knobs.items()}
-
-
-def given(arguments: dict[str, Any], knobs: dict[str, Any]) -> list[str]:
-    """Sorted names of what the user set.
-
-    Args:
-        arguments: of `pretrain`, by name; those equal to their default count as not set.
-        knobs: further keywords of `pretrain`.
-    """
-    defaults = {name: knob.default for name, knob in catalog.pretrain_knobs().items()}
-    return sorted([*knobs, *(name for name, value in arguments.items() if not _equal(value, defaults[name]))])
-
-
-def _equal(value: Any, default: Any) -> bool:
-    # By type first: data may be an array, whose == is no bool.
-    return isinstance(value, type(default)) and value == default
 
 
 def upgraded(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

@@ -1,1 +1,177 @@
-"""The commands of `sslzoo`, one file each."""
+"""The commands of `sslzoo`, one file each, and what they share: parsing, messages, errors."""
+
+import gc
+import importlib
+import itertools
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sslzoo import catalog
+from sslzoo.catalog import knobs, options
+from sslzoo.catalog.parser import Parser
+from sslzoo.catalog.recipe import Recipe
+
+MODEL = {"encoder": dict(metavar="MODEL", help="folder of an exported encoder")}
+DATA = {"data": dict(metavar="DATA", help="folder of images, or name of a dataset")}
+QUOTE = "'"
+IDLE = {"untrained", "evaluators"}  # arguments for objects, which a command line cannot give
+
+
+def names() -> dict[str, Path]:
+    """Name -> file of every command."""
+    files = sorted(path for path in Path(__file__).parent.glob("*.py") if not path.name.startswith("_"))
+    return {path.stem.strip("_").replace("_", "-"): path for path in files}
+
+
+def run(action: Callable[[], Any]) -> None:
+    """Calls `action` as a command: bad input, faults and Ctrl-C end in one line on stderr and a status other than 0."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
+    status = _status(action)
+    if status:
+        # Only after the error and its frames are gone: data threads that they hold could block the exit.
+        gc.collect()
+        sys.exit(status)
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without the messages of its C++ half before its log level counts; shows those of sslzoo."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    stderr = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        importlib.import_module("tensorflow").get_logger().setLevel("ERROR")  # it warns of every model after the fifth
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+    importlib.import_module("sslzoo.utils.log").show()
+
+
+def call(function: str, words: list[str], command: str, places: dict[str, dict] | None = None, more: str = "") -> Any:
+    """Calls a function with the words of a command.
+
+    Args:
+        function: module and name, such as "evaluation.embedding:embed".
+        words: of the command line, after the command.
+        command: its name.
+        places: positional arguments, with the options of argparse; all others are options.
+        more: text to add to the help.
+    """
+    places, (module, name) = places or {}, function.split(":")
+    file = catalog.ROOT / module.replace(".", "/")
+    path = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
+    parser = Parser(prog=f"sslzoo {command}", description=knobs.document(names()[command]) + more)
+    for place, about in places.items():
+        parser.add_argument(place, **about)
+    for knob in knobs.read(path, name).values():
+        if knob.name not in {*places, *IDLE}:
+            parser.add(knob)
+    given = vars(parser.parse_args(words))
+    import_tensorflow()
+    return getattr(importlib.import_module(f"sslzoo.{module}"), name)(**given)
+
+
+def training_parser(
+    prog: str, about: str, recipe: Recipe, words: list[str], first: dict[str, dict] | None = None
+) -> Parser:
+    """A parser for the options of a training: those of the parts that `words` choose, with the defaults that act.
+
+    Args:
+        prog: the command, for messages.
+        about: description.
+        recipe: gives the defaults.
+        words: of the command line; --encoder and --preset are read first.
+        first: groups of options before those of the training; they hide options of the same name.
+    """
+    chosen = {part: word for part in ("encoder", "preset") if (word := _word(words, part)) is not None}
+    parser = Parser(prog=prog, description=about)
+    first = first or {}
+    hidden = {name for group in first.values() for name in group}
+    for title, group in first.items():
+        parser.add_group(title, group)
+    for title, group in options.groups(recipe.changed(**chosen)).items():
+        parser.add_group(title, {name: knob for name, knob in group.items() if name not in hidden})
+    return parser
+
+
+def method_about(method: str) -> str:
+    """What a method is, its paper and its use, for the help."""
+    path = catalog.methods()[method]
+    lines = [knobs.summary(path), catalog.method_attribute(method, "use")]
+    lines.append(f"Paper: {catalog.method_attribute(method, 'paper')}")
+    return "\n".join(line for line in lines if line)
+
+
+def script(recipe: Any) -> None:
+    """Runs a recipe, or a function of a recipe's file, as a script with a command line."""
+    path = Path(sys.modules["__main__"].__file__)
+    prog = f"python {os.path.relpath(path)}"
+    if isinstance(recipe, Recipe):
+        method = recipe.settings["method"]
+        about = knobs.document(path) + (f"\n\n{method_about(method)}" if isinstance(method, str) else "")
+        parser = training_parser(prog, about, recipe, sys.argv[1:])
+    else:
+        parser = Parser(prog=prog, description=recipe.__doc__)
+        for knob in knobs.read(path, recipe.__name__).values():
+            parser.add(knob)
+    given = vars(parser.parse_args())
+    run(lambda: (import_tensorflow(), recipe(**given)))
+
+
+def _word(words: list[str], option: str) -> str | None:
+    """The value of an option among the words."""
+    for word, following in itertools.zip_longest(words, words[1:]):
+        if word == f"--{option}":
+            return following
+        if word.startswith(f"--{option}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _status(action: Callable[[], Any]) -> int:
+    try:
+        action()
+        return 0
+    except KeyboardInterrupt as interrupt:
+        return _last_line(str(interrupt) or "interrupted", getattr(interrupt, "status", 130))
+    except BrokenPipeError:
+        return 141
+    except Exception as error:
+        # TensorFlow's errors, a full disk among them, are no OSError; they are recognized without importing it.
+        foreseen = isinstance(error, ValueError | OSError) or ".framework.errors" in type(error).__module__
+        if os.environ.get("SSLZOO_TRACEBACK") or not foreseen:
+            raise
+        line = str(error) if isinstance(error, ValueError | OSError) else _of_tensorflow(str(error))
+        return _last_line(line or repr(error), 2 if isinstance(error, ValueError) else 1)
+
+
+def _of_tensorflow(text: str) -> str:
+    """The line of an error that says why: that of our own function if TensorFlow called it, else the first line."""
+    told = re.search(r"^.*\bDataError: (.*)$", text, re.M)
+    return told[1] if told else text.split("\n")[0]
+
+
+def _last_line(message: str, status: int) -> int:
+    line = re.sub(r"\s*\n\s*", " ", as_options(message.strip()))
+    print(f"sslzoo: {line}", file=sys.stderr)
+    return status
+
+
+def as_options(message: str) -> str:
+    """A message of the library with the options of the command line in place of Python arguments."""
+
+    def option(match: re.Match) -> str:
+        name, value = match[1], match[2]
+        if name not in Parser.names or value is None and "_" not in name:
+            return match[0]
+        word = f"--{name.replace('_', '-')}"
+        if value in (None, "True", "..."):
+            return word
+        return f"{word} {'false' if value == 'False' else value.strip(QUOTE)}"
+
+    return re.sub(r"(?<![\w./'\"-])([a-z][a-z_]*)(?:=(\.\.\.|'[^']*'|[\w.+-]*\w))?(?![\w/'\"=])", option, message)

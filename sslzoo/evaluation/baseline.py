@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from sslzoo import encoders
-from sslzoo.exports.savedmodel import read_facts
+from sslzoo.exports.savedmodel import ARCHITECTURE, from_architecture, read_facts
 from sslzoo.layers.norms import Calibration
 from sslzoo.utils.files import replacing
 
@@ -24,13 +24,14 @@ def keep(untrained: keras.Model, folder: str | Path, start: dict) -> dict:
     Args:
         untrained: the encoder as the run started, with calibrated BatchNorm statistics.
         folder: of the export; gets untrained.npz where it is needed.
-        start: how to build the encoder again: `seed`, `encoder`, `input_shape` and `knobs`.
+        start: how to build the encoder again: `seed`, `encoder`, `input_shape` and `knobs`; `seed` alone for the
+            architecture of the export.
 
     Returns:
         `start` with a checksum of the weights, for the export's recipe.json.
     """
     weights = untrained.get_weights()
-    again = _built(start).get_weights()
+    again = _built(start, folder).get_weights()
     kept = {str(i): w for i, w in enumerate(weights) if not _equal(w, again, i)}
     if kept:
         with replacing(Path(folder) / FILE) as beside, open(beside, "wb") as file:
@@ -47,7 +48,7 @@ def restore(folder: str | Path) -> keras.Model | None:
     start = read_facts(folder).get("untrained")
     if not start:
         return None
-    encoder, file = _built(start), Path(folder) / FILE
+    encoder, file = _built(start, folder), Path(folder) / FILE
     if file.is_file():
         with np.load(file, allow_pickle=False) as kept:
             encoder.set_weights([kept[str(i)] if str(i) in kept else w for i, w in enumerate(encoder.get_weights())])
@@ -82,8 +83,10 @@ def checksum(encoder: keras.Model) -> str:
     return f"{value:08x}"
 
 
-def _built(start: dict) -> keras.Model:
+def _built(start: dict, folder: str | Path) -> keras.Model:
     keras.utils.set_random_seed(start["seed"])
+    if "encoder" not in start:  # a user's own
+        return from_architecture((Path(folder) / ARCHITECTURE).read_text("utf-8"))
     return encoders.make(start["encoder"], tuple(start["input_shape"]), **start["knobs"])
 
 

@@ -111,7 +111,7 @@ def difference(run: Callable, path: str | Path, encoder: keras.Model, images: np
 
 def _unused(folder: Path) -> Path:
     if folder.exists():
-        raise ValueError(f"{folder} exists: give another --out, or leave it out to write beside the SavedModel")
+        raise ValueError(f"{folder} exists: give another out=..., or none to write into the folder of the SavedModel")
     return folder
 
 
@@ -130,7 +130,7 @@ def _images(shape: tuple[int, ...], data: str | None) -> tuple[np.ndarray, str]:
     dataset = load(data).train
     images = next(images_of(dataset, shape[0], max(BATCHES)))
     if images.shape[1:] != shape:
-        raise ValueError(f"{dataset.name} gives images {images.shape[1:]}, the encoder takes {shape}: other --data?")
+        raise ValueError(f"{dataset.name} gives images {images.shape[1:]}, the encoder takes {shape}: other data=... ?")
     return images, dataset.name
 
 

@@ -70,10 +70,10 @@ def _write(encoder: keras.Model, folder: Path) -> None:
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raises the one line for an export that would replace something unasked, or may not be written."""
     if path.exists() and not overwrite:
-        raise ValueError(f"{path} exists: --overwrite replaces it, --name or --export-to writes elsewhere")
+        raise ValueError(f"{path} exists: overwrite=True replaces it, name=... or export_to=... writes elsewhere")
     refuse_pattern(path)
     if not writable(path):
-        raise ValueError(f"{path} cannot be written, its folder allows none of it: --export-to writes elsewhere")
+        raise ValueError(f"{path} cannot be written, its folder does not allow it: export_to=... writes elsewhere")
 
 
 def load_encoder(path: str | Path, projector_layers: int = 0) -> keras.Model:

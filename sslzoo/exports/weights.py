@@ -14,6 +14,7 @@ from sslzoo import encoders
 from sslzoo.exports.formats import photographs
 from sslzoo.exports.savedmodel import export
 from sslzoo.utils import provenance
+from sslzoo.utils.log import log
 
 # One name that every ResNet, and every ViT, of these layouts has, and that tells where in a file it begins.
 ANCHORS = ("layer1.0.conv1.weight", "cls_token", "class_token")
@@ -89,13 +90,13 @@ def import_weights(
         ValueError: no such encoder in the file, or one that leaves weights of ours without a value.
     """
     if Path(out).exists():
-        raise ValueError(f"{out} exists: give another --out")
+        raise ValueError(f"{out} exists: give another out=...")
     given = _named(read(weights), prefix)
     model, size = _fitting(encoder, given, image_size, pool)
     report = transfer(model, given, prefix="")
-    print(report)
+    log.info(report)
     if lost := [*report.missing, *report.mismatched]:
-        raise ValueError(f"{encoder} would keep {len(lost)} random weights, such as {lost[0]}: another --encoder?")
+        raise ValueError(f"{encoder} would keep {len(lost)} random weights, such as {lost[0]}: another encoder=... ?")
     normalize(model, mean, std)
     facts = {
         "name": Path(out).name,
@@ -104,7 +105,7 @@ def import_weights(
         "licence": "that of the imported weights",
     }
     export(model, out, photographs((size, size, model.input_shape[-1])), facts | provenance.facts())
-    print(f"exported to {out}")
+    log.info(f"exported to {out}")
     return report
 
 
@@ -216,7 +217,7 @@ def _find_prefix(weights: Mapping[str, np.ndarray]) -> str:
     preferred = [prefix for prefix in found if any(word in prefix for word in PREFERRED)]
     chosen = preferred if len(found) > 1 else found
     if len(chosen) != 1:
-        raise ValueError(f"several encoders in the file: choose one with --prefix, of {', '.join(chosen or found)}")
+        raise ValueError(f"several encoders in the file: choose one with prefix=..., of {', '.join(chosen or found)}")
     return chosen[0]
 
 

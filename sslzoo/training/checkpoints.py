@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from sslzoo.utils.files import remove, replacing
+from sslzoo.utils.log import log
 
 SUMS = "sums.json"
 MEGABYTE = 1 << 20
@@ -48,7 +49,7 @@ class Checkpoints(keras.callbacks.Callback):
         """Loads the newest checkpoint that is whole, if there is one; returns the number of steps done."""
         for path in reversed(saved(self.folder)):
             if fault := damage(path):
-                print(f"{path} is skipped, the one before it is taken: {fault}")
+                log.warning(f"{path} is skipped, the one before it is taken: {fault}")
                 continue
             self.checkpoint.read(str(path / "state")).assert_existing_objects_matched()
             break
@@ -68,7 +69,7 @@ class Checkpoints(keras.callbacks.Callback):
             reason = getattr(error, "message", str(error)).split(";")[-1].split(" [Op:")[0].strip()
             raise OSError(
                 f"no checkpoint of step {step} in {self.folder}: {reason}; the ones before are kept: "
-                "make room, then --resume"
+                "make room, then resume=True continues"
             ) from None
         for old in saved(self.folder)[: -self.keep]:
             remove(old)

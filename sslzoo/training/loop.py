@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import keras
 import tensorflow as tf
-from tqdm.auto import tqdm
 
 from sslzoo.training.checkpoints import Checkpoints
 from sslzoo.training.diagnosis import diagnose
 from sslzoo.training.tracking import Recorder
 from sslzoo.utils import replicas
+from sslzoo.utils.log import log
 
 
 class Diverged(ValueError):
@@ -31,8 +31,8 @@ class NaNGuard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if not math.isfinite(float(logs["loss"])):
             step = self.model.steps_done
-            line = f"the loss is {float(logs['loss'])} at step {step}: lower --learning-rate or lengthen --warmup; "
-            raise Diverged(line + "the last good checkpoint is kept, --overwrite starts over", step)
+            line = f"the loss is {float(logs['loss'])} at step {step}: lower learning_rate or lengthen the warm-up; "
+            raise Diverged(line + "the last good checkpoint is kept, overwrite=True starts over", step)
 
 
 class Interrupts(keras.callbacks.Callback):
@@ -70,7 +70,7 @@ class Interrupts(keras.callbacks.Callback):
 
 
 class EpochLine(Recorder):
-    """Prints one line for each epoch."""
+    """Logs one line for each epoch."""
 
     SHOWN = {
         "loss": "loss {:.3f}",
@@ -87,7 +87,7 @@ class EpochLine(Recorder):
 
     def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
         shown = [form.format(figures[name]) for name, form in self.SHOWN.items() if name in figures]
-        tqdm.write(f"epoch {epoch}/{self.epochs}  " + "  ".join(shown))
+        log.info(f"epoch {epoch}/{self.epochs}  " + "  ".join(shown))
 
 
 def train(
@@ -124,7 +124,7 @@ def train(
     except tf.errors.OpError as error:
         if "Collective ops is aborted" not in error.message:
             raise
-        line = f"another worker is gone, at step {model.steps_done}: start all of them again with --resume"
+        line = f"another worker is gone, at step {model.steps_done}: start all of them again with resume=True"
         raise ConnectionError(line) from None
     except Diverged as error:
         steps_before = epochs_before * steps_per_epoch
@@ -136,7 +136,7 @@ def train(
         raise Diverged(f"{error}; {where}", error.step) from None
     gc.collect()
     step = checkpoints.save()
-    stopped = KeyboardInterrupt(f"interrupted at step {step}, which is saved: --resume goes on from there")
+    stopped = KeyboardInterrupt(f"interrupted at step {step}, which is saved: resume=True continues from there")
     stopped.status = 128 + (interrupts.asked or signal.SIGINT)
     raise stopped
 

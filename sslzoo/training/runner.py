@@ -1,10 +1,8 @@
 """A run: trains an encoder whole or block by block, and judges it where labels are at hand."""
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from sslzoo.evaluation import judging
@@ -16,47 +14,28 @@ from sslzoo.training.checkpoints import Checkpoints
 from sslzoo.training.loop import EpochLine, train
 from sslzoo.training.monitors import Throughput, Watch
 from sslzoo.training.plan import Plan
+from sslzoo.training.result import Result
 from sslzoo.training.tracking import JsonLines, TensorBoard
 from sslzoo.utils import replicas
 from sslzoo.utils.files import replacing
-
-
-@dataclass
-class Result:
-    """What a pretraining gave: the trained model, its folders and plan, the verdict, and the scores where measured.
-
-    Attributes:
-        encoder, untrained: the encoder that is exported, and the same one with the weights before the first step, both
-            with calibrated BatchNorm statistics.
-    """
-
-    model: SSLModel
-    run: Path
-    plan: Plan
-    encoder: keras.Model | None = None
-    untrained: keras.Model | None = None
-    exported: Path | None = None
-    verdict: str = ""
-    scores: list[Row] = field(default_factory=list)
+from sslzoo.utils.log import log
 
 
 def train_whole(plan: Plan, model: SSLModel, folder: Path, trackers: list, judge: bool) -> Result:
+    """Trains all blocks of the encoder together; `judge` has no effect here."""
     result = _train(plan, model, folder, trackers)
-    if not replicas.is_chief(plan.strategy):
-        return result
-    result.encoder, result.untrained = plan.calibrated(model), plan.calibrated(model, start=True)
-    if judge:
-        columns = {TRAINED: [result.encoder], UNTRAINED: [result.untrained]}
-        result.scores = judging.score(columns, plan.judged, plan.size)
-    return result
+    return _with_encoders(plan, model, result)
 
 
 def train_blocks(plan: Plan, model: SSLModel, folder: Path, trackers: list, judge: bool) -> Result:
-    """Block after block; the scores of each are kept in stages.json, so that a resumed run need not judge again."""
+    """Trains block after block, with scores after each.
+
+    The scores are kept in stages.json, so that a resumed run does not compute them again.
+    """
     kept = folder / "stages.json"
     scores = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
     for stage, (block, grown) in enumerate(plan.stages(model)):
-        print(f"stage {stage + 1}: {block}")
+        log.info(f"stage {stage + 1}: {block}")
         result = _train(plan, grown, folder, trackers, stage)
         if judge and block not in scores:
             features = layerwise.pooled(plan.calibrated(grown), plan.untrained.output_shape[-1])
@@ -64,25 +43,35 @@ def train_blocks(plan: Plan, model: SSLModel, folder: Path, trackers: list, judg
             scores[block] = [row.as_dict() for row in rows]
             with replacing(kept) as beside:
                 beside.write_text(json.dumps(scores, indent=2) + "\n", "utf-8")
-    if not replicas.is_chief(plan.strategy):
-        return result
-    result.encoder, result.untrained = plan.calibrated(grown), plan.calibrated(grown, start=True)
-    if judge:
-        baselines = judging.score({UNTRAINED: [result.untrained]}, plan.judged, plan.size)
-        result.scores = [Row(**row) for rows in scores.values() for row in rows] + baselines
-        print(table(result.scores))
+    result.scores = [Row(**row) for rows in scores.values() for row in rows] if judge else []
+    return _with_encoders(plan, grown, result)
+
+
+def _with_encoders(plan: Plan, model: SSLModel, result: Result) -> Result:
+    if replicas.is_chief(plan.strategy):
+        result.encoder, result.untrained = plan.calibrated(model), plan.calibrated(model, start=True)
     return result
+
+
+def judge_all(plan: Plan, result: Result) -> None:
+    """Adds the scores of the trained encoder, the untrained encoder and raw pixels to the result."""
+    columns = {UNTRAINED: [result.untrained]}
+    if not plan.experiment.layerwise:
+        columns = {TRAINED: [result.encoder]} | columns
+    result.scores = [*result.scores, *judging.score(columns, plan.judged, plan.size)]
+    if plan.experiment.layerwise:
+        log.info(table(result.scores))
 
 
 def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int = 0) -> Result:
     """Trains in the run folder, from its newest checkpoint if there is one, and says whether it learned."""
-    epochs, steps = plan.settings["epochs"], plan.steps
+    epochs, steps = plan.experiment.epochs, plan.steps
     stages = plan.stage_count
-    throughput, callbacks = Throughput(plan.settings["batch_size"], stages * epochs, steps), []
+    throughput, callbacks = Throughput(plan.experiment.batch_size, stages * epochs, steps), []
     if chief := replicas.is_chief(plan.strategy):
         recorders = [*trackers, EpochLine(stages * epochs), *_records(folder, stage * epochs * steps)]
         watch = plan.watch(model, recorders if stage == 0 else ())
-        callbacks = [throughput, watch, *recorders]
+        callbacks = [throughput, watch, *recorders, *plan.run.callbacks]
     train(
         model,
         lambda start, stop, **share: throughput.watch(plan.batches(start, stop, **share)),
@@ -95,7 +84,7 @@ def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int
     if not chief:
         return Result(model, folder, plan)
     verdict = watch.judge()
-    print(f"verdict: {verdict}")
+    log.info(f"verdict: {verdict}")
     _keep_answers(watch, folder)
     return Result(model, folder, plan, verdict=verdict)
 

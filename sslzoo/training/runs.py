@@ -48,7 +48,7 @@ class Run:
             self._claim()
         except BlockingIOError:
             self.lock.close()
-            raise ValueError(f"{self.path} is in use by another run: wait for it, or give another --name") from None
+            raise ValueError(f"{self.path} is in use by another run: wait for it, or give another name=...") from None
         except ValueError:
             self.lock.close()
             raise
@@ -62,9 +62,8 @@ class Run:
         if settings.exists() and self.resume:
             self._compare(json.loads(settings.read_text("utf-8")))
         elif settings.exists() and not self.overwrite:
-            raise ValueError(
-                f"{self.path} holds a run already: --resume goes on with it, --overwrite starts over, --name is another"
-            )
+            ways = "resume=True continues it, overwrite=True starts over, name=... names another"
+            raise ValueError(f"{self.path} holds a run already: {ways}")
         elif settings.exists():
             for old in self.path.iterdir():
                 if old.name != "lock":
@@ -83,5 +82,5 @@ class Run:
         ]
         if changed:
             raise ValueError(
-                f"{self.path} cannot be resumed with other settings: {'; '.join(changed)}; --change goes on anyway"
+                f"{self.path} cannot be resumed with other settings: {'; '.join(changed)}; change=True accepts them"
             )

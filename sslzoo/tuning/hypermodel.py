@@ -1,6 +1,5 @@
 """A recipe as KerasTuner wants it."""
 
-import contextlib
 import json
 import math
 import time
@@ -17,6 +16,7 @@ from sslzoo.catalog.knobs import nearest
 from sslzoo.evaluators.linear import linear_answers
 from sslzoo.tuning import space as spaces
 from sslzoo.utils.files import replacing
+from sslzoo.utils.log import to_file
 from sslzoo.views import inputs
 
 OBJECTIVES = {
@@ -95,7 +95,7 @@ class HyperModel(keras_tuner.HyperModel):
         folder = Path(runs) / name
         folder.parent.mkdir(parents=True, exist_ok=True)
         places = dict(name=name, runs=runs, export_to=None, evaluate=False, resume=folder.exists())
-        with open(f"{folder}.log", "a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
+        with to_file(Path(f"{folder}.log")):
             try:
                 result = self.train(**self.fixed | knobs | places)
                 return _linear(result) if self.objective == "linear" else _last(result.run, self.objective)
@@ -154,4 +154,4 @@ def _linear(result) -> float:
 
 
 def _refuse(objective: str) -> None:
-    raise FatalValueError(f"objective {objective} needs labels, which the data has not: --objective rank needs none")
+    raise FatalValueError(f"objective {objective} requires labels; the data has none: objective='rank' needs none")

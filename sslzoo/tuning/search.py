@@ -2,13 +2,18 @@
 
 import contextlib
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sslzoo import catalog
-from sslzoo.catalog.knobs import nearest
+from sslzoo.catalog import options
+from sslzoo.catalog import recipe as recipes
+from sslzoo.catalog.knobs import nearest, read
+from sslzoo.catalog.recipe import Recipe
 from sslzoo.exports.savedmodel import refuse_existing
+from sslzoo.training.experiment import spelled
 from sslzoo.training.runs import Run
 from sslzoo.training.tracking import MLflow
 from sslzoo.tuning import space as spaces
@@ -16,7 +21,7 @@ from sslzoo.tuning.hypermodel import HyperModel, check_objective
 from sslzoo.tuning.searcher import TUNERS, Searcher
 from sslzoo.utils.files import remove
 
-PLACES = {"name", "runs", "export_to", "evaluate", "resume"}  # knobs that a search sets for each trial
+PLACES = {"name", "runs", "export_to", "evaluate", "resume"}  # arguments that a search sets for each trial
 
 
 @dataclass
@@ -30,7 +35,7 @@ class Search:
 
 
 def tune(
-    recipe: str,
+    recipe: Any,
     trials: int = 10,
     objective: str = "knn",
     tuner: str = "random",
@@ -45,42 +50,44 @@ def tune(
     mlflow: bool = False,
     **knobs,
 ) -> Search:
-    """Searches the SPACE of a recipe; exports and judges the encoder of the best trial.
+    """Searches the space of a recipe or a method; exports and evaluates the encoder of the best trial.
 
     Args:
-        recipe: a file of recipes/, or the path of another one.
-        trials: how many to run, at most.
+        recipe: name of a recipe or a method, or the path of a recipe's file; in Python also a `Recipe`. A recipe
+            without a space, and a method, are searched over their learning rate and the most common of their knobs.
+        trials: maximum number of trials.
         objective: "knn" is the leave-one-out accuracy of k-NN on training images, "linear" that of a linear probe on
-            training images held out from it; "rank" is RankMe and needs no labels. The test images judge only the
-            best encoder.
+            held-out training images; "rank" is RankMe and needs no labels. The test images evaluate only the best
+            encoder.
         tuner: "random", "bayesian", or "hyperband", which gives many trials few epochs and the best of them more.
-        seed: of the draws, and of every trial.
-        name: of the search and the export; RECIPE_search if not given.
+        seed: seed of the draws, and of every trial.
+        name: name of the search and the export; RECIPE_search if None.
         runs: folder of the search's folder.
         export_to: folder of the exported encoders; "none" exports nothing.
-        evaluate: linear probe, k-NN and clustering of the best encoder, where the data has labels.
-        resume: go on with the search of that name, with more trials if more are asked for.
-        overwrite: replace the search and the export of that name.
-        mlflow: log the search to MLflow, its trials nested under it.
-
-    Other keywords are knobs of the recipe: they are the same in all trials, and leave the space.
+        evaluate: run the linear probe, k-NN and clustering of the best encoder if the data has labels.
+        resume: continue the search of this name, with more trials if more are asked for.
+        overwrite: replace the search and the export of this name.
+        mlflow: log the search to MLflow, with the trials nested under it.
+        knobs: arguments of the recipe, the same in all trials; they leave the space.
 
     Raises:
         ValueError: a wrong name or value, an empty space, or no trial succeeded; the text is one line.
     """
-    path = _file(recipe)
-    space = _space(path, trials, objective, tuner, knobs)
-    name = name or f"{path.stem}_search"
+    subject = _subject(recipe)
+    space = _space(subject, trials, objective, tuner, knobs)
+    name = name or f"{subject.name}_search"
     folder, exported = Path(runs) / name, Path(export_to) / name if export_to else None
     if exported and not resume:
         refuse_existing(exported, overwrite)
-    settings = {"recipe": path.stem, "objective": objective, "tuner": tuner, "seed": seed} | knobs
+    settings = {"recipe": subject.name, "objective": objective, "tuner": tuner, "seed": seed} | knobs
+    settings = {n: spelled(value) for n, value in settings.items()}
     settings |= {f"space.{knob}": repr(choice) for knob, choice in space.items()}
     fixed = knobs | {"seed": seed} | ({"mlflow": True} if mlflow else {})
-    model = HyperModel(catalog.recipe_function(path), space, objective, path.stem, str(folder), **fixed)
+    model = HyperModel(subject.train, space, objective, subject.name, str(folder), **fixed)
     tracker = MLflow(folder, name, settings) if mlflow else contextlib.nullcontext()
     with Run(folder, settings, resume, overwrite), tracker:
-        searcher = Searcher(model, tuner, trials, seed, _epochs(path, knobs, space), _command(path, trials, settings))
+        epochs = None if "epochs" in space else knobs.get("epochs", subject.epochs)
+        searcher = Searcher(model, tuner, trials, seed, epochs, _command(subject.name, trials, settings))
         best = searcher.run()
         places = dict(name=name, runs=str(folder), export_to=export_to, evaluate=evaluate, resume=True)
         _link(folder / name, model.run_name(best.trial_id))
@@ -90,43 +97,70 @@ def tune(
     return Search(folder, model.values(best.hyperparameters), float(best.score), exported)
 
 
-def _file(recipe: str) -> Path:
-    path = catalog.recipes().get(recipe, Path(recipe))
-    if path.suffix != ".py" or not path.is_file():
-        raise ValueError(nearest("recipe", recipe, catalog.recipes()))
-    return path
+@dataclass
+class Subject:
+    """What is tuned: a function of knobs that trains, its space, the names that it takes, and its epochs."""
+
+    name: str
+    train: Callable
+    space: spaces.Space
+    takes: Callable[[dict], set[str]]
+    epochs: int | None
 
 
-def _space(path: Path, trials: int, objective: str, tuner: str, knobs: dict) -> spaces.Space:
-    """What is searched, once all that can be wrong is ruled out."""
+def _subject(recipe: Any) -> Subject:
+    if isinstance(recipe, Recipe):
+        return _of_recipe(recipe, f"{spelled(recipe.settings['method'])}".rpartition(".")[2])
+    path = catalog.recipes().get(str(recipe), Path(str(recipe)))
+    if path.suffix == ".py" and path.is_file():
+        found = recipes.read(path)
+        return _of_recipe(found, path.stem) if found else _of_function(path)
+    if isinstance(recipe, str) and recipe not in catalog.methods():
+        raise ValueError(nearest("recipe or method", recipe, {*catalog.recipes(), *catalog.methods()}))
+    return _of_recipe(Recipe(recipe), recipe if isinstance(recipe, str) else recipe.__name__)
+
+
+def _of_recipe(recipe: Recipe, name: str) -> Subject:
+    default = catalog.experiment_knobs()["epochs"].default
+
+    def takes(knobs: dict) -> set[str]:
+        settings = recipe.changed(**knobs)
+        return options.names(*(settings.get(part) for part in options.PARTS))
+
+    space = recipe.space or spaces.default(recipe.settings)
+    return Subject(name, recipe, space, takes, recipe.settings.get("epochs", default))
+
+
+def _of_function(path: Path) -> Subject:
+    known = read(path, path.stem)
+    if missing := PLACES - known.keys():
+        raise ValueError(f"{path.stem} cannot be tuned: it does not take {', '.join(sorted(missing))}")
+    epochs = known["epochs"].default if "epochs" in known else None
+    return Subject(path.stem, recipes.load(path), spaces.read(path), lambda knobs: set(known), epochs)
+
+
+def _space(subject: Subject, trials: int, objective: str, tuner: str, knobs: dict) -> spaces.Space:
+    """What is searched, after all checks."""
     check_objective(objective)
     if tuner not in TUNERS:
         raise ValueError(nearest("tuner", tuner, TUNERS))
     if trials < 1:
         raise ValueError(f"trials is {trials}: give 1 or more")
-    known = catalog.recipe_knobs(path)
-    if missing := PLACES - known.keys():
-        raise ValueError(f"{path.stem} cannot be tuned: it does not take {', '.join(sorted(missing))}")
-    space = spaces.read(path)
-    for name in (*knobs, *space):
+    known = subject.takes(knobs)
+    for name in (*knobs, *subject.space):
         if name not in known:
-            raise ValueError(nearest(f"knob of {path.stem}", name, known.keys() - PLACES))
-    space = {name: choice for name, choice in space.items() if name not in knobs}
-    spaces.check(space, str(path))
+            raise ValueError(nearest(f"knob of {subject.name}", name, known - PLACES))
+    space = {name: choice for name, choice in subject.space.items() if name not in knobs}
+    spaces.check(space, subject.name)
     if tuner == "hyperband" and "epochs" in space:
-        raise ValueError("hyperband chooses the epochs: give --epochs, the most of a trial, or take another --tuner")
+        raise ValueError("hyperband chooses the epochs: give epochs=..., the most of a trial, or another tuner=...")
     return space
 
 
-def _epochs(path: Path, knobs: dict, space: spaces.Space) -> int | None:
-    default = catalog.recipe_knobs(path).get("epochs")
-    return None if "epochs" in space or not default else knobs.get("epochs", default.default)
-
-
-def _command(path: Path, trials: int, settings: dict) -> str:
+def _command(name: str, trials: int, settings: dict) -> str:
     """The command line that these settings come from."""
     given = {"trials": trials} | {k: v for k, v in settings.items() if k != "recipe" and not k.startswith("space.")}
-    return shlex.join(["sslzoo", "tune", path.stem, *(f"--{k.replace('_', '-')}={v}" for k, v in given.items())])
+    return shlex.join(["sslzoo", "tune", name, *(f"--{k.replace('_', '-')}={v}" for k, v in given.items())])
 
 
 def _link(link: Path, target: str) -> None:

@@ -13,6 +13,7 @@ from keras_tuner.errors import FailedTrialError
 from sslzoo.tuning import report
 from sslzoo.tuning import space as spaces
 from sslzoo.tuning.hypermodel import HyperModel
+from sslzoo.utils.log import log
 
 TUNERS = {
     "random": keras_tuner.RandomSearch,
@@ -59,19 +60,19 @@ class Searcher:
         Raises:
             ValueError: none succeeded, or several in a row failed.
         """
-        print(f"{self.trials} trials, {len(self._done())} of them done, over {', '.join(self.model.space)}")
-        print(f"time: {self._outlook()}")
+        log.info(f"{self.trials} trials, {len(self._done())} of them done, over {', '.join(self.model.space)}")
+        log.info(f"time: {self._outlook()}")
         self.tuner.search(verbose=0)
         table = self._table()
         if not any(row["status"] == "completed" for row in table):
             raise ValueError(f"none of {len(table)} trials succeeded, the last one: {table[-1]['message']}")
         report.draw(table, self.model, self.command, self.folder / "trials.png")
-        print(f"all trials: {self.folder / 'trials.csv'}, {self.folder / 'trials.png'}")
+        log.info(f"all trials: {self.folder / 'trials.csv'}, {self.folder / 'trials.png'}")
         best = report.best_of(table, self.model.objective)
         trial = next(trial for trial in self.oracle.trials.values() if int(trial.trial_id) == best["trial"])
         knobs = spaces.spelt(self.model.values(trial.hyperparameters))
-        print(f"best: trial {best['trial']}, {self._shown(best)}, {knobs}")
-        print(self._certainty(table))
+        log.info(f"best: trial {best['trial']}, {self._shown(best)}, {knobs}")
+        log.info(self._certainty(table))
         return trial
 
     def _shown(self, row: dict[str, Any]) -> str:
@@ -91,7 +92,7 @@ class Searcher:
 
     def began(self, trial: Trial) -> None:
         knobs = spaces.spelt(self.model.values(trial.hyperparameters))
-        print(f"trial {int(trial.trial_id)} ({len(self.oracle.trials)} of {self.trials}): {knobs}", flush=True)
+        log.info(f"trial {int(trial.trial_id)} ({len(self.oracle.trials)} of {self.trials}): {knobs}")
 
     def ended(self, trial: Trial) -> None:
         """The line of a trial, and the table so far.
@@ -102,9 +103,9 @@ class Searcher:
         table = self._table()
         row = next(row for row in table if row["trial"] == int(trial.trial_id))
         if row["status"] == "failed":
-            print(f"  failed: {row['message']}")
+            log.info(f"  failed: {row['message']}")
         else:
-            print(
+            log.info(
                 f"  {self.model.objective} {row[self.model.objective]:.4g}, {_clock(row['seconds'])}; {self._outlook()}"
             )
         last = self._done()[-PATIENCE:]

@@ -1,4 +1,4 @@
-"""The search space beside a recipe's knobs: SPACE = {"learning_rate": (1e-4, 1e-2, "log"), "temperature": [0.1, 0.5]}.
+"""Search spaces: {"learning_rate": (1e-4, 1e-2, "log"), "temperature": [0.1, 0.5]}.
 
 A list holds choices. A tuple is a range, of whole numbers if both ends are; "log" draws evenly over powers of ten.
 """
@@ -9,7 +9,32 @@ from typing import Any
 
 import keras_tuner
 
+from sslzoo import catalog
+from sslzoo.catalog import options
+
 Space = dict[str, list | tuple]
+
+
+# Knobs that a search draws by default, if the method or its views take them.
+COMMON: Space = {
+    "temperature": (0.05, 0.5, "log"),
+    "ema_rate": (0.002, 0.1, "log"),
+    "projection_dim": [32, 64, 128, 256],
+    "strength": [0.25, 0.5, 1.0],
+    "min_scale": [0.08, 0.2, 0.4],
+}
+
+
+def default(settings: dict[str, Any]) -> Space:
+    """The search space of a recipe that gives none: the learning rate and the COMMON knobs of its parts.
+
+    Args:
+        settings: arguments of `pretrain`, with "method" and "encoder".
+    """
+    parts = options.signatures(*(settings.get(part) for part in options.PARTS))
+    rate = settings.get("learning_rate", catalog.experiment_knobs()["learning_rate"].default)
+    taken = {**parts["method"], **parts["views"]}
+    return {"learning_rate": (rate / 10, rate * 10, "log")} | {n: c for n, c in COMMON.items() if n in taken}
 
 
 def read(path: Path) -> Space:
@@ -31,7 +56,7 @@ def check(space: Space, where: str) -> None:
     """Raises the one line for a space that is empty, with which KerasTuner would run no trial, or is none."""
     if not space:
         raise ValueError(
-            f"the search space of {where} is empty: write SPACE = {{knob: [choices]}} for free knobs there"
+            f"the search space of {where} is empty: give it a space, {{knob: [choices]}}, of knobs that are not fixed"
         )
     for knob, choice in space.items():
         if not (_is_range(choice) or isinstance(choice, list) and choice):

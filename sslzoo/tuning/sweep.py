@@ -18,6 +18,7 @@ from sslzoo.training.pretraining import Result
 from sslzoo.training.runs import Run
 from sslzoo.training.tracking import MLflow
 from sslzoo.utils.files import replacing
+from sslzoo.utils.log import log
 
 SEEDS = 3  # runs of each setting from which on a sweep states an effect
 
@@ -66,7 +67,7 @@ class Sweep:
         if done is not None:
             return done
         name = "_".join(f"{key}-{value}" for key, value in knobs.items()).replace("/", "-")
-        print(f"--- {self.folder.name}: {', '.join(f'{key} {value}' for key, value in knobs.items())}", flush=True)
+        log.info(f"--- {self.folder.name}: {', '.join(f'{key} {value}' for key, value in knobs.items())}")
         self.rows.append(knobs | measure(knobs, name, (self.folder / name).exists()))
         with replacing(self.folder / "results.json") as beside:
             beside.write_text(json.dumps(self.rows, indent=2) + "\n", "utf-8")
@@ -108,7 +109,7 @@ class Sweep:
         """journal.md, and on the screen."""
         with replacing(self.folder / "journal.md") as beside:
             beside.write_text(text, "utf-8")
-        print(text, f"\nwritten to {self.folder / 'journal.md'}", sep="")
+        log.info(f"{text}\nwritten to {self.folder / 'journal.md'}")
 
     def _write_table(self) -> None:
         columns = list(dict.fromkeys(key for row in self.rows for key in row))

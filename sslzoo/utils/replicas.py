@@ -53,7 +53,7 @@ def _tpu() -> tf.distribute.Strategy:
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (ValueError, tf.errors.OpError) as error:
-        raise ValueError(f"no TPU is found ({str(error).splitlines()[0]}): choose another --strategy") from None
+        raise ValueError(f"no TPU is found ({str(error).splitlines()[0]}): choose another strategy=...") from None
     return tf.distribute.TPUStrategy(resolver)
 
 

@@ -1,7 +1,7 @@
 """Seeing views before training on them: a contact sheet, and a table of what each operation does how often."""
 
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -52,6 +52,25 @@ def contact_sheet(
         _grid(columns, max([CELL, *(view.size for view in views)])).save(beside, format="PNG")
 
 
+def batch_sheet(batch: Mapping, function: Callable[[Mapping], dict], path: str | Path, draws: int = 3) -> None:
+    """Writes a PNG as `contact_sheet` does, for views that are a function of a batch.
+
+    Args:
+        batch: a batch of a dataset, with `image`, `size`, `row` and `step`.
+        function: from batch to batch; adds `views`.
+        path: of the PNG, which replaces what is there.
+        draws: columns for each view, each of another step.
+    """
+    columns = {"original": _valid(np.asarray(batch["image"]), np.asarray(batch["size"]))}
+    for draw in range(draws):
+        views = function({**batch, "step": tf.zeros_like(batch["step"]) + draw})["views"]
+        for letter, view in zip(_letters(views), views, strict=True):
+            columns[f"{letter} {draw + 1}"] = np.asarray(view)
+    ordered = ["original", *sorted(columns.keys() - {"original"})]
+    with replacing(path) as beside:
+        _grid({title: columns[title] for title in ordered}, CELL).save(beside, format="PNG")
+
+
 def statistics(views: Sequence[View], channels: int = 3, count: int = 8192) -> list[Row]:
     """What each operation of each view does to `count` images, from the parameters alone: no pixel is touched.
 
@@ -84,20 +103,24 @@ def _describe(letter: str, operation: Operation, draws: Draws, count: int) -> li
     return [Row(*head, words, x.mean(), x.min(), x.max()) for words, x in strengths.items()] or [Row(*head)]
 
 
-def _letters(views: Sequence[View]) -> str:
+def _letters(views: Sequence) -> str:
     return string.ascii_letters[: len(views)]
 
 
 def _columns(images: np.ndarray, sizes: np.ndarray, views: Sequence[View], draws: int) -> dict[str, list[np.ndarray]]:
     """Pictures (height, width, channels) in [0, 1] by the title of their column."""
-    brightest = LARGEST.get(tf.as_dtype(images.dtype), 1.0)
-    valid = [image[:height, :width] / brightest for image, (height, width) in zip(images, sizes, strict=True)]
     drawn = {
         f"{letter} {draw + 1}": view(images, sizes, (draw, ord(letter))).numpy()
         for letter, view in zip(_letters(views), views, strict=True)
         for draw in range(draws)
     }
-    return {"original": valid, **drawn}
+    return {"original": _valid(images, sizes), **drawn}
+
+
+def _valid(images: np.ndarray, sizes: np.ndarray) -> list[np.ndarray]:
+    """The valid part of each image, in [0, 1]."""
+    brightest = LARGEST.get(tf.as_dtype(images.dtype), 1.0)
+    return [image[:height, :width] / brightest for image, (height, width) in zip(images, sizes, strict=True)]
 
 
 def _grid(columns: dict[str, list[np.ndarray]], cell: int) -> "Image.Image":

@@ -1,0 +1,102 @@
+"""The options of a training by group, with the defaults that a run will use."""
+
+import dataclasses
+import inspect
+from typing import Any
+
+from sslzoo import catalog
+from sslzoo.catalog.knobs import Knob, inspected, nearest
+
+PARTS = ("method", "encoder", "preset")
+
+
+def signatures(method: Any, encoder: Any, preset: Any = None) -> dict[str, dict[str, Knob]]:
+    """Knobs of the three parts of an experiment: "method", "encoder" and "views".
+
+    Args:
+        method: name of a method, a class or a function.
+        encoder: name of an encoder, a Keras model or a function.
+        preset: name of a preset, a function, a list of views, or None for the preset of the method.
+
+    Raises:
+        ValueError: a name that does not exist; the text names the nearest.
+    """
+    if isinstance(method, str) and method not in catalog.methods():
+        raise ValueError(nearest("method", method, catalog.methods()))
+    preset = views_of(method) if preset is None else preset
+    if isinstance(preset, str) and preset not in catalog.presets():
+        raise ValueError(nearest("preset", preset, catalog.presets()))
+    return {
+        "method": catalog.method_knobs(method) if isinstance(method, str) else _inspected(method),
+        "encoder": catalog.encoder_knobs(encoder) if isinstance(encoder, str) else _inspected(encoder),
+        "views": catalog.preset_knobs(preset) if isinstance(preset, str) else _inspected(preset),
+    }
+
+
+def views_of(method: Any) -> Any:
+    """The preset of a method: its class attribute `views`."""
+    if isinstance(method, str):
+        return catalog.method_attribute(method, "views", "simclr")
+    return getattr(method, "views", "simclr")
+
+
+def names(method: Any, encoder: Any, preset: Any = None) -> set[str]:
+    """Names of all arguments that `pretrain` takes with these parts."""
+    return fields().union(*signatures(method, encoder, preset).values())
+
+
+def fields() -> set[str]:
+    """Names of all fields of an experiment and of run options."""
+    return {*catalog.experiment_knobs(), *catalog.run_knobs(), *catalog.PYTHON_ONLY}
+
+
+def groups(settings: dict[str, Any]) -> dict[str, dict[str, Knob]]:
+    """Options by the title of their group, each once, with the defaults that a run will use.
+
+    An option that several parts take stands in the first group; given, it goes to all of them.
+
+    Args:
+        settings: arguments of `pretrain` that replace defaults, such as those of a recipe; has "method" and "encoder".
+    """
+    method, encoder, preset = (settings.get(part) for part in PARTS)
+    parts = signatures(method, encoder, preset)
+    experiment = {name: knob for name, knob in catalog.experiment_knobs().items() if name != "method"}
+    if preset is None:
+        experiment["preset"] = dataclasses.replace(experiment["preset"], default=views_of(method))
+    shown = {
+        "experiment": experiment,
+        f"method {method}": parts["method"],
+        f"encoder {encoder}": parts["encoder"],
+        f"views {preset or views_of(method)}": parts["views"],
+        "run": catalog.run_knobs(),
+    }
+    return {title: _overlaid(title, knobs, shown, settings) for title, knobs in shown.items()}
+
+
+def _overlaid(title: str, knobs: dict[str, Knob], shown: dict, settings: dict[str, Any]) -> dict[str, Knob]:
+    titles = list(shown)
+    before = {name for other in titles[: titles.index(title)] for name in shown[other]}
+    found = {}
+    for name, knob in knobs.items():
+        if name not in before:
+            later = [other for other in titles[titles.index(title) + 1 :] if name in shown[other]]
+            found[name] = _told(knob, settings, {other: shown[other][name].default for other in later})
+    return found
+
+
+def _told(knob: Knob, settings: dict[str, Any], others: dict[str, Any]) -> Knob:
+    """A knob with the default that acts, and what else it sets."""
+    if knob.name in settings:
+        knob = dataclasses.replace(knob, default=settings[knob.name])
+        others = dict.fromkeys(others, knob.default)
+    if not others:
+        return knob
+    also = ", ".join(title if default == knob.default else f"{title}, {default}" for title, default in others.items())
+    return dataclasses.replace(knob, help=f"{knob.help}; also of {also}")
+
+
+def _inspected(part: Any) -> dict[str, Knob]:
+    """Knobs of a class or function of the user; an object, such as a model or a list, has none."""
+    if not (inspect.isclass(part) or inspect.isfunction(part)):
+        return {}
+    return {name: knob for name, knob in inspected(part).items() if name not in catalog.GIVEN}

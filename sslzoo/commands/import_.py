@@ -1,0 +1,8 @@
+"""Make an exported encoder from weights that were trained in PyTorch."""
+
+from sslzoo.commands import call
+
+
+def run(words: list[str]) -> None:
+    file = dict(metavar="WEIGHTS", help="a .safetensors, .pt or .pth file")
+    call("exports.weights:import_weights", words, "import", {"weights": file})

@@ -1,0 +1,26 @@
+"""List methods, encoders, presets of views and recipes, with their options."""
+
+from sslzoo import catalog
+from sslzoo.catalog import knobs
+from sslzoo.catalog.knobs import Knob
+from sslzoo.catalog.parser import Parser
+
+
+def run(words: list[str]) -> None:
+    Parser(prog="sslzoo list", description=__doc__).parse_args(words)
+    for title, entries in (("methods", catalog.methods()), ("recipes", catalog.recipes())):
+        print(f"{title}:")
+        for name, path in entries.items():
+            print(f"  {name:34} {knobs.summary(path)}")
+    for title, entries, own in (
+        ("encoders", catalog.encoders(), catalog.encoder_knobs),
+        ("views", catalog.presets(), catalog.preset_knobs),
+    ):
+        print(f"{title}:")
+        for name in entries:
+            print(f"  {name:34} {_defaults(own(name))}")
+    print(f"  {'keras.applications:NAME':34} any architecture of Keras, such as keras.applications:MobileNetV2")
+
+
+def _defaults(found: dict[str, Knob]) -> str:
+    return ", ".join(f"{knob.name}={knob.default}" for knob in found.values())

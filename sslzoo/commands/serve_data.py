@@ -1,0 +1,7 @@
+"""Read data and compute views for trainings on other machines, which connect with --data-service."""
+
+from sslzoo.commands import DATA, call
+
+
+def run(words: list[str]) -> None:
+    call("data.service:serve_data", words, "serve-data", DATA)

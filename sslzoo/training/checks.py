@@ -1,0 +1,56 @@
+"""Checks of an experiment against its data and devices, before anything runs."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from sslzoo.catalog.knobs import nearest
+from sslzoo.data import Dataset
+from sslzoo.training.experiment import Experiment
+
+SIZES = (32, 64, 96, 128, 160, 224)  # input sizes to choose from for images larger than the smallest
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+
+def check(experiment: Experiment, method: Callable, name: str, data: Dataset, devices: int) -> None:
+    """Raises ValueError for an experiment that cannot run.
+
+    Args:
+        experiment: what is trained.
+        method: its method, a class or a function.
+        name: of the method.
+        data: the training part.
+        devices: number of devices of the training.
+    """
+    if len(data) < 2:
+        raise ValueError(f"{data.name} holds one image: a method that compares images needs at least 2")
+    for knob, known in (("augment_on", ("host", "device")), ("precision", PRECISIONS)):
+        if getattr(experiment, knob) not in known:
+            raise ValueError(nearest(knob, getattr(experiment, knob), known))
+    if getattr(method, "supervised", False) and data.labels is None:
+        line = f"labels are required by {name}; {data.name} has none"
+        raise ValueError(f"{line}: put the images of each class into a folder of its own")
+    if experiment.micro_batch and not getattr(method, "micro_batches", True):
+        raise ValueError(f"{name} reads inside its encoder, which therefore takes no micro-batches")
+    _check_batch(experiment.batch_size, experiment.micro_batch, len(data), devices)
+
+
+def _check_batch(batch: int, part: int | None, images: int, devices: int) -> None:
+    if batch > images:
+        line = f"a batch of {batch} is larger than the data, {images} images"
+        raise ValueError(f"{line}: batch_size={max(2, images // 4)} leaves a few steps per epoch")
+    if batch % devices:
+        line = f"a batch of {batch} cannot be divided equally among {devices} devices"
+        raise ValueError(f"{line}: batch_size={max(1, batch // devices) * devices}")
+    if part is not None and batch // devices % part:
+        raise ValueError(f"a micro-batch of {part} does not divide the {batch // devices} images of a device")
+
+
+def choose_size(dataset: Dataset) -> int:
+    """Input size for a dataset: the longer side of small images, else the largest usual size that most images fill."""
+    height, width, _ = dataset.shape
+    if max(height, width) <= SIZES[0]:
+        return max(height, width)
+    some = np.linspace(0, len(dataset) - 1, 64).astype(int)
+    typical = float(np.median(np.min(dataset.read(some)[1], axis=1)))
+    return max((size for size in SIZES if size <= typical), default=SIZES[0])

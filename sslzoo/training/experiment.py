@@ -1,0 +1,231 @@
+"""What is trained, and how the run goes: the arguments of `pretrain` as two frozen values."""
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Callable
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+from sslzoo.catalog.knobs import described
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What is trained.
+
+    Attributes:
+        method: name of a method, such as "simclr"; in Python also a subclass of `SSLModel`, or a function
+            `(encoder, **knobs) -> SSLModel`.
+        data: name of a dataset ("digits", "fashion_mnist", any TFDS image dataset) or a folder of images; in Python
+            also a list of folders, an array (n, height, width, channels), a pair (images, labels), a
+            `tf.data.Dataset` of images or of dicts, or a `Dataset`.
+        encoder: name of an encoder, such as "resnet18", or "keras.applications:NAME"; in Python also a built Keras
+            model, or a function `(input_shape, **knobs) -> keras.Model`.
+        epochs: passes over the data.
+        batch_size: images of a step, over all devices.
+        optimizer: "lars", "lamb", "sgd" or the name of any Keras optimizer; in Python also an optimizer, which keeps
+            its own learning rate, weight decay and clipping.
+        learning_rate: peak learning rate for a batch of 256; see learning_rate_rule.
+        learning_rate_rule: how the batch size scales the learning rate: "linear", "sqrt" or "none".
+        weight_decay: weight decay of all weights except biases and the weights of normalization layers.
+        weight_decay_end: final weight decay, reached along a cosine (0.4 in DINO and MSN); constant if None.
+        clip_norm: maximum norm of the gradient of a weight, over all devices; no clipping if None.
+        warmup: share of the steps in which the learning rate rises, from 0 to 1; it then falls along a cosine.
+        image_size: side of the square input of the encoder, in pixels; chosen from the data if None.
+        classes: use only the first `classes` classes of the data; all if None.
+        max_images: train on at most this number of images, drawn with a fixed seed; all if None.
+        layerwise: train one block of the encoder after the other, each for `epochs`, and evaluate after each; the
+            encoder must be a chain of layers, such as conv6.
+        preset: name of a preset of views, such as "simclr"; that of the method if None; in Python also a list of
+            `View`, a function `(size, channels, **knobs) -> list of View`, or a function from batch to batch that adds
+            `views`.
+        augment_on: "host" computes the views in tf.data, "device" inside the training step; the views are equal.
+        strategy: "auto" (all GPUs), "one", "mirrored", "multi-worker" (TF_CONFIG names the workers; worker 0 writes
+            checkpoints, and all workers need access to the run folder), or "tpu" (experimental).
+        micro_batch: number of images that the encoder processes at a time, for batches larger than the memory; the
+            gradient is that of the whole batch.
+        precision: "float32", "mixed_float16" or "mixed_bfloat16".
+        seed: seed of weights, order of the data and views.
+        deterministic: make equal runs give equal bits on a GPU, which is slower; on CPUs they always do.
+        knobs: arguments of the method, the encoder and the preset, by name.
+    """
+
+    method: str | Callable = "simclr"
+    data: Any = "digits"
+    encoder: str | Callable = "resnet18"
+    epochs: int = 100
+    batch_size: int = 256
+    optimizer: str | Any = "sgd"
+    learning_rate: float = 0.12
+    learning_rate_rule: str = "linear"
+    weight_decay: float = 5e-4
+    weight_decay_end: float | None = None
+    clip_norm: float | None = None
+    warmup: float = 0.1
+    image_size: int | None = None
+    classes: int | None = None
+    max_images: int | None = None
+    layerwise: bool = False
+    preset: str | Any | None = None
+    augment_on: str = "host"
+    strategy: str = "auto"
+    micro_batch: int | None = None
+    precision: str = "float32"
+    seed: int = 0
+    deterministic: bool = False
+    knobs: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if field.name in RANGES:
+                check(field.name, getattr(self, field.name), *RANGES[field.name], whole="float" not in str(field.type))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The fields except `knobs`, with objects as text: what a run folder records."""
+        return {f.name: spelled(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "knobs"}
+
+    @property
+    def given(self) -> list[str]:
+        """Sorted names of the fields that differ from their defaults, and of the knobs."""
+        changed = [f.name for f in dataclasses.fields(self) if not _equal(getattr(self, f.name), f.default)]
+        return sorted({*self.knobs, *changed} - {"knobs"})
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """How the run goes; none of it changes what is trained.
+
+    Attributes:
+        name: name of the run and of the export; METHOD_DATA if None.
+        runs: folder of the run folders.
+        export_to: folder of the exported encoders; "none" exports nothing.
+        keep_projector: export the projector too, as projector.keras; `sslzoo evaluate --all` then probes its layers.
+        evaluate: run the linear probe, k-NN and clustering at the end if the data has labels; otherwise write a report
+            to the run folder.
+        resume: continue the run of this name, on the devices that are available now.
+        extend: continue the run of this name to a larger number of epochs; the learning rate then falls over all.
+        change: with `resume`, accept settings that differ from those of the run.
+        checkpoint_steps: save a checkpoint every this number of steps as well as after each epoch.
+        checkpoint_minutes: save a checkpoint every this number of minutes as well as after each epoch.
+        keep_checkpoints: number of newest checkpoints to keep.
+        cache: folder for decoded pixels, for data that does not fit into memory; later runs reuse it.
+        data_service: grpc://host:port of `sslzoo serve-data`, which then reads the data and computes the views.
+        overwrite: replace the run and the export of this name.
+        mlflow: log the run to MLflow, at MLFLOW_TRACKING_URI or else sqlite:///mlflow.db.
+        preview: only draw the contact sheet of the views and the table of their operations.
+        callbacks: Keras callbacks of the training, called before the checkpoint of an epoch is written.
+    """
+
+    name: str | None = None
+    runs: str = "runs"
+    export_to: str | None = "exported_models"
+    keep_projector: bool = False
+    evaluate: bool = True
+    resume: bool = False
+    extend: bool = False
+    change: bool = False
+    checkpoint_steps: int | None = None
+    checkpoint_minutes: float | None = None
+    keep_checkpoints: int = 2
+    cache: str | None = None
+    data_service: str | None = None
+    overwrite: bool = False
+    mlflow: bool = False
+    preview: bool = False
+    callbacks: tuple = ()
+
+    def __post_init__(self) -> None:
+        check("keep_checkpoints", self.keep_checkpoints, 1, math.inf, whole=True)
+        check("checkpoint_steps", self.checkpoint_steps, 1, math.inf, whole=True)
+        check("checkpoint_minutes", self.checkpoint_minutes, 0, math.inf)
+        if self.name is not None and (Path(self.name).name != self.name or self.name.startswith(".")):
+            line = "give a name without slashes that does not start with a dot"
+            raise ValueError(f"name={self.name!r} is a path: {line}; runs=... and export_to=... are the folders")
+
+    @property
+    def free(self) -> set[str] | None:
+        """Settings that may differ from those of the run that is resumed; None for all."""
+        if self.change:
+            return None
+        return {"strategy", "epochs"} if self.extend else {"strategy"}
+
+
+# Name -> least and greatest value.
+RANGES = {
+    "epochs": (1, 1_000_000),
+    "batch_size": (2, math.inf),
+    "learning_rate": (0, 1e6),
+    "weight_decay": (0, 1e6),
+    "weight_decay_end": (0, 1e6),
+    "clip_norm": (1e-12, math.inf),
+    "warmup": (0, 1),
+    "image_size": (1, 8192),
+    "classes": (2, math.inf),
+    "max_images": (2, math.inf),
+    "micro_batch": (1, math.inf),
+    "seed": (0, 2**31 - 1),
+}
+
+
+def check(name: str, value: Any, low: float, high: float, whole: bool = False) -> None:
+    """Raises ValueError if a value is neither None nor a number within [low, high]."""
+    if value is None:
+        return
+    kind, article = (Integral, "an integer") if whole else (Real, "a number")
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise ValueError(f"{name} must be {article}, got {value!r}")
+    if not low <= value <= high:
+        within = f"at least {low:g}" if math.isinf(high) else f"between {low:g} and {high:g}"
+        raise ValueError(f"{name} must be {within}, got {value!r}")
+
+
+def divide(options: dict[str, Any]) -> tuple[Experiment, RunOptions]:
+    """The two values of the keywords of `pretrain`; what is a field of neither is a knob."""
+    run = {name: options[name] for name in _names(RunOptions) & options.keys()}
+    fields = {name: options[name] for name in (_names(Experiment) - {"knobs"}) & options.keys()}
+    knobs = {name: value for name, value in options.items() if name not in run and name not in fields}
+    return Experiment(**fields, knobs=knobs), RunOptions(**run)
+
+
+def spelled(value: Any) -> Any:
+    """A setting as JSON and people read it: objects by their name, others as they are."""
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if hasattr(value, "count_params"):
+        return f"Keras model {value.name} of {value.count_params():,} parameters"
+    if isinstance(value, list | tuple) and any(callable(part) for part in value):
+        return [spelled(part) for part in value]
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    if hasattr(value, "get_config"):
+        return f"{type(value).__name__} {value.get_config()}"
+    return repr(value)
+
+
+def composed(function: Callable) -> Callable:
+    """Gives `pretrain` the signature and the documentation of the fields, which stand once."""
+    own = [p for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    taken = {p.name for p in own} | {"knobs"}
+    fields = [f for cls in (Experiment, RunOptions) for f in dataclasses.fields(cls) if f.name not in taken]
+    more = [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=f.type) for f in fields
+    ]
+    knobs = inspect.Parameter("knobs", inspect.Parameter.VAR_KEYWORD)
+    returns = inspect.signature(function).return_annotation
+    function.__signature__ = inspect.Signature([*own, *more, knobs], return_annotation=returns)
+    known = described(Experiment.__doc__) | described(RunOptions.__doc__)
+    names = [p.name for p in (*own, *more)]
+    function.__doc__ = function.__doc__.replace("{fields}", "\n        ".join(f"{n}: {known[n]}" for n in names))
+    return function
+
+
+def _names(cls: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(cls)}
+
+
+def _equal(value: Any, default: Any) -> bool:
+    # By type first: data may be an array, whose == is no bool.
+    return isinstance(value, type(default)) and value == default
