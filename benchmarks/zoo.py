@@ -23,7 +23,7 @@ from sslzoo.commands import import_tensorflow
 from sslzoo.commands import run as command
 
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
+METHODS = HERE.parent / "docs" / "methods.md"
 IMAGES, TEST_IMAGES = 10_000, 4000  # to train on and to judge on, at most
 
 
@@ -176,17 +176,17 @@ def percent(values) -> str:
     return f"{statistics.mean(values):.1f}{deviation}"
 
 
-def fill_readme(lines: dict[str, list[str]]) -> None:
-    """Puts k-NN and linear, trained / untrained (gain), into the last two cells of each method's line of README."""
+def fill_methods(lines: dict[str, list[str]]) -> None:
+    """Puts k-NN and linear, trained / untrained (gain), into the last two cells of each line of docs/methods.md."""
     from sslzoo.utils.files import replacing
 
-    text = README.read_text("utf-8")
+    text = METHODS.read_text("utf-8")
     for method, cells in lines.items():
         if len(cells) == len(HEAD) - 1:
             shown = f"{cells[3]} / {cells[4]} | {cells[6]} / {cells[7]}"
             line = re.compile(rf"^(\| `{method}` \|[^|]*\|[^|]*\|[^|]*\|).*$", re.M)
             text = line.sub(lambda found, shown=shown: f"{found[1]} {shown} |", text)
-    with replacing(README) as beside:
+    with replacing(METHODS) as beside:
         beside.write_text(text, "utf-8")
 
 
@@ -251,7 +251,7 @@ def main() -> None:
     text += "the 95 % interval of a bootstrap over test images and seeds; bold where it excludes zero.\n"
     file.write_text(f"# The zoo, measured\n\n{text}\n![k-NN of every method](zoo.png)\n", "utf-8")
     draw(rows, HERE / "zoo.png", command)
-    fill_readme(lines)
+    fill_methods(lines)
     print(text)
     failed = [row["method"] for row in rows if "error" in row]
     if failed:

@@ -96,13 +96,3 @@ def test_importing_sslzoo_and_listing_load_neither_tensorflow_nor_keras():
 def test_files_stay_small_enough_to_read(path):
     limit = 120 if room(path) == "methods" else 300
     assert len(path.read_text("utf-8").splitlines()) <= limit
-
-
-def test_the_readme_names_every_method_encoder_and_command():
-    from sslzoo import catalog, commands
-
-    text = (ROOT / "README.md").read_text("utf-8")
-    for name in (*catalog.methods(), *catalog.encoders()):
-        assert f"`{name}`" in text, name
-    for name in commands.names():
-        assert f"sslzoo {name}" in text, name

@@ -1,7 +1,10 @@
 """What sslzoo has: methods, encoders, presets and recipes, found by their folders; source is read, not imported."""
 
 import ast
+import functools
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
 from sslzoo.catalog import knobs
 from sslzoo.catalog.knobs import Knob
@@ -77,6 +80,22 @@ def run_knobs() -> dict[str, Knob]:
     """Fields of run options that the command line can give."""
     found = knobs.read(ROOT / "training" / "experiment.py", "RunOptions")
     return {name: knob for name, knob in found.items() if name not in PYTHON_ONLY}
+
+
+@functools.cache
+def plugins(kind: str) -> dict[str, EntryPoint]:
+    """Name -> entry point of the methods, encoders, presets or datasets of other installed packages.
+
+    Args:
+        kind: "methods", "encoders", "presets" or "datasets"; the group of the entry points is "sslzoo.KIND".
+    """
+    return {point.name: point for point in entry_points(group=f"sslzoo.{kind}")}
+
+
+def found(kind: str, thing: Any) -> Any:
+    """The object of another package's entry point if `thing` is its name, else `thing` itself."""
+    points = plugins(kind)
+    return points[thing].load() if isinstance(thing, str) and thing in points else thing
 
 
 def _own(found: dict[str, Knob]) -> dict[str, Knob]:

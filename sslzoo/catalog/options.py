@@ -21,11 +21,12 @@ def signatures(method: Any, encoder: Any, preset: Any = None) -> dict[str, dict[
     Raises:
         ValueError: a name that does not exist; the text names the nearest.
     """
+    method, encoder = catalog.found("methods", method), catalog.found("encoders", encoder)
     if isinstance(method, str) and method not in catalog.methods():
-        raise ValueError(nearest("method", method, catalog.methods()))
-    preset = views_of(method) if preset is None else preset
+        raise ValueError(nearest("method", method, {*catalog.methods(), *catalog.plugins("methods")}))
+    preset = catalog.found("presets", views_of(method) if preset is None else preset)
     if isinstance(preset, str) and preset not in catalog.presets():
-        raise ValueError(nearest("preset", preset, catalog.presets()))
+        raise ValueError(nearest("preset", preset, {*catalog.presets(), *catalog.plugins("presets")}))
     return {
         "method": catalog.method_knobs(method) if isinstance(method, str) else _inspected(method),
         "encoder": catalog.encoder_knobs(encoder) if isinstance(encoder, str) else _inspected(encoder),
@@ -35,6 +36,7 @@ def signatures(method: Any, encoder: Any, preset: Any = None) -> dict[str, dict[
 
 def views_of(method: Any) -> Any:
     """The preset of a method: its class attribute `views`."""
+    method = catalog.found("methods", method)
     if isinstance(method, str):
         return catalog.method_attribute(method, "views", "simclr")
     return getattr(method, "views", "simclr")

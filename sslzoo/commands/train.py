@@ -1,5 +1,6 @@
 """Train an encoder by a recipe or a method, export it and evaluate it."""
 
+import inspect
 from pathlib import Path
 
 from sslzoo import catalog
@@ -19,7 +20,7 @@ def run(words: list[str], command: str = "train", doc: str = __doc__, **fixed) -
         fixed: arguments of the training that no option sets.
     """
     name = words[0] if words and not words[0].startswith("-") else None
-    known = catalog.recipes() | catalog.methods()
+    known = catalog.recipes() | catalog.methods() | catalog.plugins("methods")
     parser = Parser(prog=f"sslzoo {command} {name or 'NAME'}", description=doc)
     if name is None:
         parser.description += f"\n\nNAME is a recipe or a method; sslzoo {command} NAME --help shows its options."
@@ -41,6 +42,8 @@ def run(words: list[str], command: str = "train", doc: str = __doc__, **fixed) -
 
 def found(name: str) -> tuple[Recipe | None, str]:
     """The recipe of a name and its description; None for a file whose recipe is a function."""
+    if name in catalog.plugins("methods"):
+        return Recipe(name), (inspect.getdoc(catalog.found("methods", name)) or "").split("\n")[0]
     if name in catalog.methods() and name not in catalog.recipes():
         return Recipe(name), method_about(name)
     recipe, about = recipes.read(_path(name)), knobs.document(_path(name))

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sslzoo import catalog
 from sslzoo.views import presets
 from sslzoo.views.image import View, Views
 
@@ -26,6 +27,7 @@ def make(preset: Any, size: int, channels: int, **knobs) -> Chain:
     Raises:
         ValueError: anything else.
     """
+    preset = catalog.found("presets", preset)
     if isinstance(preset, str):
         return getattr(presets, preset)(size, channels=channels, **knobs)
     if isinstance(preset, Sequence):

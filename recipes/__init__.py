@@ -1,0 +1,1 @@
+"""Recipes: pretrainings that run in minutes on two cores."""

@@ -1,0 +1,46 @@
+"""The documentation: its examples run, its links lead somewhere, and it names what there is."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sslzoo
+from sslzoo import catalog, commands
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_readme_names_every_command():
+    text = (ROOT / "README.md").read_text("utf-8")
+    for name in commands.names():
+        assert f"sslzoo {name}" in text, name
+
+
+def test_the_methods_page_names_every_method_and_encoder():
+    text = (ROOT / "docs" / "methods.md").read_text("utf-8")
+    for name in (*catalog.methods(), *catalog.encoders()):
+        assert f"`{name}`" in text, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page):
+    for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_examples_of_extending_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    space = {"images": rng.integers(0, 255, (64, 8, 8, 1), "uint8"), "labels": np.arange(64) % 4}
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "extending.md").read_text("utf-8"), re.S):
+        exec(block, space)  # noqa: S102, our own page
+    encoder = sslzoo.load_encoder(tmp_path / "exported_models" / "own")
+    assert encoder(space["images"][:2] / np.float32(255)).shape == (2, 16)
+    again = sslzoo.pretrain(
+        space["Agreement"], space["images"], encoder=space["encoder"], weight=0.5, epochs=2, batch_size=16,
+        name="own", resume=True,
+    )  # fmt: skip
+    assert again.verdict == space["result"].verdict
