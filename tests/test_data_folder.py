@@ -188,8 +188,8 @@ def test_unreadable_files_are_named_with_the_reason_and_skipped(tmp_path):
         "skipped 'empty.gif': empty file",
         "skipped 'text.bmp': its content is not JPEG, PNG, BMP, GIF or WebP",
         "skipped 'link.png': No such file or directory",
-        "skipped 'short.png': Invalid PNG data",
-        "skipped 'short.jpg': jpeg::Uncompress failed",
+        "skipped 'short.png': Invalid PNG data: it ends too early",
+        "skipped 'short.jpg': Invalid JPEG data: it ends too early",
         "ignored 1 other files (1 .txt)",
     ]:
         assert sum(note.startswith(line) for note in dataset.notes) == 1, line

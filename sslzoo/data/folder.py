@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from sslzoo.data.dataset import DataError, Dataset, Splits, in_memory, machine_memory, progress
-from sslzoo.data.images import convert, decode, on_canvas, shrink
+from sslzoo.data.decode import Decoded, decode
+from sslzoo.data.images import convert, on_canvas, shrink
 from sslzoo.data.layout import arrange
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
@@ -70,19 +71,22 @@ class _Scan:
     channels: int = 1
     deep: int = 0
     clear: int = 0
+    turned: int = 0
     shrunk: int = 0
 
     @property
     def dtype(self) -> np.dtype:
         return np.dtype(np.uint16 if self.deep == len(self.files) else np.uint8)
 
-    def add(self, file: str, stamp: tuple[int, int], image: np.ndarray, clear: bool, shrunk: bool) -> None:
+    def add(self, file: str, stamp: tuple[int, int], found: Decoded, shrunk: bool) -> None:
+        image = found.image
         self.files.append(file)
         self.stamps.append(stamp)
         self.longest = max(self.longest, *image.shape[:2])
         self.channels = max(self.channels, image.shape[-1])
         self.deep += image.dtype == np.uint16
-        self.clear += clear
+        self.clear += found.clear
+        self.turned += found.turned
         self.shrunk += shrunk
         if self.images is not None:
             self.images.append(image)
@@ -94,6 +98,7 @@ class _Scan:
         mixed = self.deep if self.dtype == np.uint8 else 0
         counted = {
             f"{self.clear} images with transparency are laid over white": self.clear,
+            f"{self.turned} images are turned upright by their EXIF orientation": self.turned,
             f"{mixed} images of 16 bits are cut to the upper 8, as the others have 8": mixed,
             f"{self.shrunk} images larger than {self.side} pixels are shrunk to that (max_size)": self.shrunk,
             "the images do not fit into memory and are decoded anew in each epoch": self.images is None,
@@ -131,14 +136,15 @@ def _scan(root: str, files: list[str], side: int) -> _Scan:
     return scan
 
 
-def _try(root: str, side: int, file: str) -> tuple[tuple[int, int], np.ndarray, bool, bool] | str:
+def _try(root: str, side: int, file: str) -> tuple[tuple[int, int], Decoded, bool] | str:
+    """The file's stamp, its pixels within `side` and whether they were shrunk; or why it is unreadable."""
     try:
         data, stamp = _content(root, file)
-        image, clear = decode(data)
+        found = decode(data)
     except (OSError, ValueError) as error:
         return _why(error)
-    small = shrink(image, side)
-    return stamp, small, clear, small is not image
+    small = shrink(found.image, side)
+    return stamp, found._replace(image=small), small is not found.image
 
 
 def _content(root: str, file: str) -> tuple[bytes, tuple[int, int]]:
@@ -172,7 +178,7 @@ def _dataset(root: str, scan: _Scan) -> Dataset:
 def _decoded_again(root: str, file: str, stamp: tuple[int, int], shape: tuple[int, int, int], dtype) -> np.ndarray:
     data = _again(root, file, stamp)
     try:
-        return convert(shrink(decode(data)[0], shape[0]), shape[-1], dtype)
+        return convert(shrink(decode(data).image, shape[0]), shape[-1], dtype)
     except ValueError as error:
         raise _changed(root, file, _why(error)) from error
 

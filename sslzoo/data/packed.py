@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from sslzoo.data.cache import held
 from sslzoo.data.dataset import DataError, Dataset, Splits, machine_memory
-from sslzoo.data.images import decode, on_canvas, shrink
+from sslzoo.data.decode import decode
+from sslzoo.data.images import on_canvas, shrink
 
 INDEX = "packed.json"
 FORMAT = 1
@@ -79,7 +80,7 @@ def _columns(split: dict) -> dict:
 def _pixels(feature: dict, dtype: np.dtype) -> np.ndarray:
     data = feature["image/encoded"].bytes_list.value[0]
     if feature["image/format"].bytes_list.value[0] != b"raw":
-        return decode(data)[0]
+        return decode(data).image
     shape = [feature[f"image/{side}"].int64_list.value[0] for side in ("height", "width", "channels")]
     return np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype, copy=False).reshape(shape)
 
