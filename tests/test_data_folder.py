@@ -272,7 +272,8 @@ def test_what_is_in_no_split_is_said(tmp_path):
     train, test = load(tmp_path)
     assert (len(train), len(test)) == (2, 1) and train.labels is None
     assert "left unused: 1 images for validation" in train.notes
-    assert "left unused: 2 images outside of the folders for training and testing" in train.notes
+    assert "left unused: 1 images outside of the folders for training and testing" in train.notes
+    assert "left unused: 1 images in folders of unlabelled images" in train.notes
 
 
 def test_a_test_split_without_labels_does_not_judge_a_training_split_with_labels(tmp_path):

@@ -6,12 +6,19 @@ import numpy as np
 import tensorflow as tf
 
 
+def shrunk_shape(shape: tuple[int, int, int], side: int | None) -> tuple[int, int, int]:
+    """The shape (height, width, channels) of an image after `shrink`."""
+    longest = max(shape[:2])
+    if side is None or longest <= side:
+        return tuple(shape)
+    return *(max(1, round(length * side / longest)) for length in shape[:2]), shape[2]
+
+
 def shrink(images: np.ndarray, side: int | None) -> np.ndarray:
     """Shrinks images (..., height, width, channels) whose longest side exceeds `side` pixels, by means over areas."""
-    longest = max(images.shape[-3:-1])
-    if side is None or longest <= side:
+    height, width, _ = shrunk_shape(images.shape[-3:], side)
+    if (height, width) == images.shape[-3:-1]:
         return images
-    height, width = (max(1, round(length * side / longest)) for length in images.shape[-3:-1])
     with tf.device("CPU"):
         small = tf.image.resize(images, (height, width), method="area").numpy()
     return (np.rint(small) if images.dtype.kind == "u" else small).astype(images.dtype)

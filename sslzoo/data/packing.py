@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo.data.dataset import DataError, Dataset, progress
+from sslzoo.data.index import FORMAT, INDEX
 from sslzoo.data.named import load
-from sslzoo.data.packed import AROUND, FORMAT, INDEX, from_packed, is_packed
+from sslzoo.data.packed import AROUND, from_packed, is_packed
 from sslzoo.utils.files import reason, replacing
 
 SHARD_BYTES = 2**28
@@ -63,7 +64,8 @@ def _write(dataset: Dataset, name: str, folder: Path) -> dict:
         shape=dataset.shape,
         dtype=str(dataset.dtype),
         class_names=dataset.class_names,
-        fingerprint=dataset.fingerprint(),
+        fingerprint=dataset.sampled_fingerprint(),
+        digests=np.ascontiguousarray(dataset.marks, "<u8").tobytes().hex(),
         shards=shards.shards,
         labels=None if dataset.labels is None else dataset.labels.tolist(),
         files=dataset.files,
@@ -141,6 +143,6 @@ def _check(folder: Path, index: dict) -> None:
         files = [str(folder / shard["file"]) for shard in split["shards"]]
         records = tf.data.TFRecordDataset(files).batch(256)
         count = sum(len(batch) for batch in progress(records, f"checking {name}", -(-split["count"] // 256)))
-        again = getattr(from_packed(folder), name).fingerprint()
+        again = getattr(from_packed(folder), name).sampled_fingerprint()
         if (count, again) != (split["count"], split["fingerprint"]):
             raise OSError(f"{name} does not read back as it was written, {count} of {split['count']} records")

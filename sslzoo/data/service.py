@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 import tensorflow as tf
 
 from sslzoo.data.cache import cached
-from sslzoo.data.dataset import DataError, Dataset, Splits, describe, restrict
+from sslzoo.data.dataset import DataError, Dataset, Splits, describe
 from sslzoo.data.named import load
+from sslzoo.data.selection import restrict
 
 FACTS = "sslzoo"
 SPEC = {name: tf.TensorSpec((), tf.string) for name in ("fingerprint", "function", "name")}
