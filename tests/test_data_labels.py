@@ -143,9 +143,7 @@ def test_many_stray_images_end_the_labels_aloud(tmp_path):
     tree(tmp_path, "cat/2", "dog/2", *(f"{i}.png" for i in range(9)))
     train = load(tmp_path).train
     assert train.labels is None and len(train) == 13
-    assert saying(
-        train.notes, "too many for labels: 9 images in no class folder, .*; labels='folders' leaves these out"
-    )
+    assert saying(train.notes, "too many for labels: 9 images in no class folder, .*; labels='folders' leaves them out")
     assert load(tmp_path, labels="folders").train.class_names == ("cat", "dog")
 
 
