@@ -48,7 +48,7 @@ def test_other_shapes_are_not_questioned(shape):
     assert load(np.zeros(shape, np.uint8) + 200).train.shape == (*shape[1:], *([1] if len(shape) == 3 else []))
 
 
-@pytest.mark.parametrize("shape", [(32, 40, 3), (3, 64, 64), (224, 224, 4)])
+@pytest.mark.parametrize("shape", [(32, 40, 3), (9, 9, 3), (224, 224, 4)])
 def test_one_image_is_no_set_of_images(shape):
     assert "which is one image: give several" in refusal(np.zeros(shape, np.uint8))
 

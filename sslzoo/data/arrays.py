@@ -111,7 +111,7 @@ def _channels_first(first: int, middle: int, last: int) -> bool:
 
 
 def _one_image(height: int, width: int, channels: int) -> bool:
-    return (channels in (3, 4) and min(height, width) > 8) or (height in (1, 3) and width == channels > 8)
+    return channels in (3, 4) and min(height, width) > 8
 
 
 def _check_finite(array: np.ndarray) -> None:

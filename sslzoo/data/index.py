@@ -70,8 +70,8 @@ def _check_shards(name: str, split: dict) -> None:
     _need(_list(shards, lambda shard: isinstance(shard, dict)) and bool(shards), f"{name} has no files")
     for shard in shards:
         file, lengths, sums = (shard.get(key) for key in ("file", "lengths", "sums"))
-        plain = _text(file) and file == Path(file).name and not file.startswith(".") and "\0" not in file
-        _need(plain, f"a file of {name} is called {file!r}, which is no name in this folder")
+        plain = _text(file) and file and file == Path(file).name and file[0] != "." and "\0" not in file
+        _need(bool(plain), f"a file of {name} is called {file!r}, which is no name in this folder")
         _need(_list(lengths, lambda n: _whole(n, 0, 2**40)), f"the lengths of the records in {file} are no numbers")
         _need(_list(sums, lambda n: _whole(n, 0, 2**32 - 1), len(lengths)), f"{file} lacks checksums of its records")
     _need(len({shard["file"] for shard in shards}) == len(shards), f"{name} has a file twice")
