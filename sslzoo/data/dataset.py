@@ -42,7 +42,7 @@ class Dataset:
         in_memory: reading is cheap, and is done a batch at a time instead of an image at a time in parallel.
         content: index -> the bytes of the image's file as it stands; None where the images are in no files.
         version: changes with the content of any file, where that is known; "" where it is not.
-        digests: (count,) uint64, which change with the content of each image's file; None where there are no files.
+        digests: (count,) uint64, which change with the content of each image; None where they are to be computed.
     """
 
     name: str
@@ -136,8 +136,8 @@ class Dataset:
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with the shape, the labels, the file names or any image.
 
-        Images are compared by their files' content, or, in memory, by their pixels. Of images that are in no files and
-        not in memory, as those that TFDS reads by index, 64 are compared.
+        Images are compared by their digests, which are those of their files' content, or else by their pixels, which
+        reads all of them. Of data that TFDS reads by index, whose names have versions, 64 images are compared.
         """
         digest = hashlib.sha256(self.sampled_fingerprint().encode())
         digest.update(np.ascontiguousarray(self.marks, "<u8"))
@@ -145,11 +145,9 @@ class Dataset:
 
     @functools.cached_property
     def marks(self) -> np.ndarray:
-        """(count,) uint64 that change with the content of each image; zeros where that is not known."""
+        """(count,) uint64 that change with the content of each image."""
         if self.digests is not None:
             return self.digests
-        if not self.in_memory:
-            return np.zeros(self.count, np.uint64)
         return np.concatenate([_marks(*self.read(rows)) for rows in self._blocks()])
 
     def _blocks(self) -> list[np.ndarray]:
