@@ -181,7 +181,7 @@ def test_arrays_keep_their_pixels(shape, dtype):
         (np.zeros((4, 4)), r"images have shape \(4, 4\)"),
         (np.zeros((0, 4, 4)), r"images have shape \(0, 4, 4\)"),
         (np.full((4, 4, 4), 255.0), r"floats from 255 to 255: scale them to \[0, 1\]"),
-        (np.full((4, 4, 4), np.nan), "floats from nan"),
+        (np.full((4, 4, 4), np.nan), r"NaN pixels in 4 of 4 images, the first of them images\[0\]"),
         (np.zeros((4, 4, 4), np.int64), "images are int64: convert them"),
         ((np.zeros((4, 4, 4)), np.zeros(3, int)), "4 images and 3 labels"),
         ((np.zeros((4, 4, 4)), np.zeros(4)), "labels are float64"),

@@ -188,8 +188,8 @@ def test_unreadable_files_are_named_with_the_reason_and_skipped(tmp_path):
         "skipped 'empty.gif': empty file",
         "skipped 'text.bmp': its content is not JPEG, PNG, BMP, GIF or WebP",
         "skipped 'link.png': No such file or directory",
-        "skipped 'short.png': Invalid PNG data",
-        "skipped 'short.jpg': jpeg::Uncompress failed",
+        "skipped 'short.png': Invalid PNG data: it ends too early",
+        "skipped 'short.jpg': Invalid JPEG data: it ends too early",
         "ignored 1 other files (1 .txt)",
     ]:
         assert sum(note.startswith(line) for note in dataset.notes) == 1, line
@@ -272,7 +272,8 @@ def test_what_is_in_no_split_is_said(tmp_path):
     train, test = load(tmp_path)
     assert (len(train), len(test)) == (2, 1) and train.labels is None
     assert "left unused: 1 images for validation" in train.notes
-    assert "left unused: 2 images outside of the folders for training and testing" in train.notes
+    assert "left unused: 1 images outside of the folders for training and testing" in train.notes
+    assert "left unused: 1 images in folders of unlabelled images" in train.notes
 
 
 def test_a_test_split_without_labels_does_not_judge_a_training_split_with_labels(tmp_path):

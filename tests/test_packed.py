@@ -1,6 +1,8 @@
 """Packed data and cached pixels: the very batches of the data they were made of, and no silent damage."""
 
+import copy
 import dataclasses
+import json
 import os
 import resource
 from pathlib import Path
@@ -175,6 +177,107 @@ def test_a_damaged_index_is_named(text, tmp_path):
     with pytest.raises(DataError, match=r"packed\.json (is damaged|has format 2).*pack again") as caught:
         load(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def damages() -> dict:
+    """Name -> what changes the index of 9 images, 30x30x1 uint8, with labels and class names."""
+
+    def at(*keys, value):
+        def change(index):
+            for key in keys[:-1]:
+                index = index[key]
+            index[keys[-1]] = value
+
+        return change
+
+    def split(name, value):
+        return at("splits", "train", name, value=value)
+
+    def shard(name, value):
+        return at("splits", "train", "shards", 0, name, value=value)
+
+    values = {
+        "count": [-1, 0, 8, 10, 9.0, "9", None, True, 10**18],
+        "shape": [[30, 30], [30, 30, 3, 1], [0, 30, 1], [-30, 30, 1], [29, 30, 1], [30, 30.5, 1], "30x30", None,
+                  [10**9] * 3],
+        "dtype": ["int64", "object", "uint7", None, 8, "float32", "uint16"],
+        "labels": [[0] * 8, [0] * 10, [7] * 9, [-2] * 9, ["a"] * 9, "0" * 9, {}, [0.5] * 9, [2**40] * 9],
+        "class_names": ["ab", [1, 2], {}, ["a"]],
+        "files": [["a"] * 8, [1] * 9, "a" * 9],
+        "digests": ["00", "g" * 144, 7],
+        "name": [None, 7, ["a"]],
+        "shards": [[], None, {}, [7], "a"],
+    }  # fmt: skip
+    inside = {
+        "file": ["../train-00000.tfrecord", "/etc/passwd", "a/b", "", ".", "..", None, 7, "nul\0", "absent.tfrecord"],
+        "lengths": [[], [1] * 9, None, "1" * 9, [-1] * 9, [2.5] * 9],
+        "sums": [[], [0] * 8, None, [-1] * 9, ["a"] * 9, [2**32] * 9],
+    }
+    found = {f"{name} {i}": split(name, value) for name, some in values.items() for i, value in enumerate(some)}
+    found |= {f"{name} {i}": shard(name, value) for name, some in inside.items() for i, value in enumerate(some)}
+    whole = {
+        "none": {},
+        "test alone": {"test": {}},
+        "list": [],
+        "text": "a",
+        "more": {"train": {}, "extra": {}},
+        "empty": {"train": 7},
+    }
+    found |= {f"splits {name}": at("splits", value=value) for name, value in whole.items()}
+    return found | {f"format {value}": at("format", value=value) for value in (0, 2, "1", None)}
+
+
+DAMAGES = damages()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A whole packed folder, and its index."""
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 30, 30), np.uint8)
+    train = dataclasses.replace(from_array(pixels, np.arange(9) % 2), class_names=("a", "b"))
+    out = pack(Splits(train), tmp_path_factory.mktemp("whole") / "out")
+    return out, json.loads((out / packed.INDEX).read_text())
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_every_damage_of_an_index_is_one_line_that_names_a_file(damage, whole, tmp_path):
+    out, index = whole
+    assert load(out).train.class_names == ("a", "b")
+    index = copy.deepcopy(index)
+    DAMAGES[damage](index)
+    for shard in out.glob("*.tfrecord"):
+        os.link(shard, tmp_path / shard.name)
+    (tmp_path / packed.INDEX).write_text(json.dumps(index))
+    with pytest.raises(DataError, match=r"(packed\.json|tfrecord)\b.*(pack again|copy it anew)") as caught:
+        load(tmp_path)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_an_index_of_version_01_without_digests_is_read(whole, tmp_path):
+    out, index = whole
+    index = copy.deepcopy(index)
+    del index["splits"]["train"]["digests"]
+    for shard in out.glob("*.tfrecord"):
+        os.link(shard, tmp_path / shard.name)
+    (tmp_path / packed.INDEX).write_text(json.dumps(index))
+    old, new = load(tmp_path).train, load(out).train
+    assert old.sampled_fingerprint() == new.sampled_fingerprint()
+    np.testing.assert_array_equal(old.arrays()[0], new.arrays()[0])
+
+
+def test_packing_replaces_nothing_but_packed_data(tmp_path):
+    source = from_array(np.full((3, 9, 9), 200, np.uint8))
+    out = pack(source, tmp_path / "out")
+    (out / "thesis.txt").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(DataError, match="it holds 'thesis.txt', which is no packed data"):
+            pack(source, out, overwrite=overwrite)
+    assert (out / "thesis.txt").read_text() == "mine"
+    (tmp_path / "file").write_text("mine")
+    os.symlink(tmp_path / "nowhere", tmp_path / "link")
+    for name in ("file", "link"):
+        with pytest.raises(DataError, match="it is not packed data"):
+            pack(source, tmp_path / name, overwrite=True)
 
 
 # The cache of decoded pixels

@@ -225,12 +225,13 @@ def _by_index(builder: Any, name: str, split: str, side: int | None, shape: tupl
     rows = progress(range(count if "label" in features else 0), f"reading the labels of {name}", count)
     labels = [source[i]["label"] for i in rows]
     dtype = np.dtype(feature.np_dtype)
-    return Dataset(name, read, count, shape, dtype, in_memory=False, **_labels(features, labels))
+    versioned = np.zeros(count, np.uint64)  # what the name stands for does not change: no need to read all of it
+    return Dataset(name, read, count, shape, dtype, in_memory=False, digests=versioned, **_labels(features, labels))
 
 
 def _loaded(dataset: Dataset) -> Dataset:
-    labels = dict(labels=dataset.labels, class_names=dataset.class_names)
-    return in_memory(dataset.name, *_cropped(*dataset.arrays()), **labels)
+    fields = dict(labels=dataset.labels, class_names=dataset.class_names, digests=dataset.digests)
+    return in_memory(dataset.name, *_cropped(*dataset.arrays()), **fields)
 
 
 def _cropped(images: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -37,7 +37,8 @@ def cached(dataset: Dataset, folder: str | Path) -> Dataset:
     images, sizes = arrays
     notes = tuple(note for note in dataset.notes if "decoded anew" not in note)
     read = _Rows(images, np.array(sizes))
-    return dataclasses.replace(dataset, read=read, in_memory=True, notes=(*notes, f"decoded pixels are in {path}"))
+    notes = (*notes, f"decoded pixels are in {path}")
+    return dataclasses.replace(dataset, read=read, in_memory=True, notes=notes, digests=dataset.marks)
 
 
 def held(dataset: Dataset) -> Dataset:

@@ -1,6 +1,7 @@
 """Datasets: images behind one small object, which deals them out in batches that depend on the step alone."""
 
 import dataclasses
+import functools
 import hashlib
 import math
 import os
@@ -15,6 +16,7 @@ from tqdm import tqdm
 # TensorFlow's default of 4 rounds leaves two epochs of 60 000 images in nearly the same order (correlation 0.9);
 # from 12 rounds on the orders of epochs and seeds are as unrelated as those of true permutations.
 SHUFFLE_ROUNDS = 24
+MARKED_BYTES = 2**26  # of pixels that are copied at a time for a fingerprint
 
 
 class DataError(ValueError):
@@ -33,13 +35,14 @@ class Dataset:
         count: the number of images.
         shape: (height, width, channels) of the canvas, in pixels.
         dtype: of the pixels: uint8, uint16, or float32 within [0, 1].
-        labels: (count,) int32, or None.
+        labels: (count,) int32 from 0, and -1 for an image without a label; or None.
         class_names: name of each label, or None.
         files: each image's file, relative to the dataset's folder, or None.
         notes: lines for the user, such as which files were skipped.
         in_memory: reading is cheap, and is done a batch at a time instead of an image at a time in parallel.
         content: index -> the bytes of the image's file as it stands; None where the images are in no files.
         version: changes with the content of any file, where that is known; "" where it is not.
+        digests: (count,) uint64, which change with the content of each image; None where they are to be computed.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Dataset:
     in_memory: bool = True
     content: Callable[[int], bytes] | None = None
     version: str = ""
+    digests: np.ndarray | None = None
 
     def __len__(self) -> int:
         return self.count
@@ -112,6 +116,7 @@ class Dataset:
             labels=None if self.labels is None else self.labels[chosen],
             files=None if self.files is None else tuple(self.files[i] for i in chosen),
             content=self.content and (lambda index: self.content(chosen[index])),
+            digests=None if self.digests is None else self.digests[chosen],
         )
 
     def sample(self, count: int, seed: int = 0) -> "Dataset":
@@ -124,8 +129,33 @@ class Dataset:
         """All images (count, height, width, channels) and their sizes (count, 2); for data that fit into memory."""
         return self.read(np.arange(self.count))
 
+    def labelled(self) -> "Dataset":
+        """The images that have labels; the dataset itself where all have, or none."""
+        return self if self.labels is None or np.all(self.labels >= 0) else self.take(self.labels >= 0)
+
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that change with the shape, the labels, the file names or the pixels of 64 images."""
+        """16 hexadecimal digits that change with the shape, the labels, the file names or any image.
+
+        Images are compared by their digests, which are those of their files' content, or else by their pixels, which
+        reads all of them. Of data that TFDS reads by index, whose names have versions, 64 images are compared.
+        """
+        digest = hashlib.sha256(self.sampled_fingerprint().encode())
+        digest.update(np.ascontiguousarray(self.marks, "<u8"))
+        return digest.hexdigest()[:16]
+
+    @functools.cached_property
+    def marks(self) -> np.ndarray:
+        """(count,) uint64 that change with the content of each image."""
+        if self.digests is not None:
+            return self.digests
+        return np.concatenate([_marks(*self.read(rows)) for rows in self._blocks()])
+
+    def _blocks(self) -> list[np.ndarray]:
+        each = max(1, int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize)
+        return np.array_split(np.arange(self.count), max(1, self.count * each // MARKED_BYTES))
+
+    def sampled_fingerprint(self) -> str:
+        """The fingerprint of sslzoo 0.1, which runs and exports of then carry: of all images, it read 64."""
         images, sizes = self.read(np.unique(np.linspace(0, self.count - 1, 64).astype(np.int64)))
         digest = hashlib.sha256(repr((self.count, self.shape, str(self.dtype), self.files)).encode())
         labels = [] if self.labels is None else self.labels
@@ -185,6 +215,17 @@ class Dataset:
         return tf.numpy_function(self.read, [index], [tf.as_dtype(self.dtype), tf.int32])
 
 
+def mark(content: bytes | np.ndarray) -> int:
+    """64 bits that change with some content."""
+    return int.from_bytes(hashlib.sha256(content).digest()[:8], "little")
+
+
+def _marks(images: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    pixels = np.ascontiguousarray(images).reshape(len(images), -1).view(np.uint8)
+    marks = (mark(row) ^ height << 32 ^ width for row, (height, width) in zip(pixels, sizes.tolist(), strict=True))
+    return np.fromiter(marks, np.uint64, len(images))
+
+
 def _shuffled(position: tf.Tensor, count: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
     """The indices at these positions of an epoch's order of `count` images."""
     return tf.raw_ops.RandomIndexShuffle(
@@ -213,45 +254,6 @@ def in_memory(name: str, images: np.ndarray, sizes: np.ndarray | None = None, **
     if sizes is None:
         sizes = np.broadcast_to(np.asarray(images.shape[1:3], np.int32), (len(images), 2))
     return Dataset(name, lambda i: (images[i], sizes[i]), len(images), images.shape[1:], images.dtype, **fields)
-
-
-def hold_out(dataset: Dataset) -> Splits:
-    """Sets aside a fifth of a labelled dataset, drawn with a fixed seed, of each class alike where that is possible."""
-    from sklearn.model_selection import train_test_split  # slow to import, and seldom needed
-
-    if dataset.labels is None or len(dataset) < 2:
-        return Splits(dataset)
-    index = np.arange(len(dataset))
-    try:
-        parts = train_test_split(index, test_size=0.2, random_state=0, stratify=dataset.labels)
-    except ValueError:  # a class of one image, or more classes than images to set aside
-        parts = train_test_split(index, test_size=0.2, random_state=0)
-    note = f"no test split: {len(parts[1])} of the {len(dataset)} images are held out for it"
-    dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
-    return Splits(*(dataset.take(np.sort(part)) for part in parts))
-
-
-def restrict(splits: Splits, classes: int | None = None, max_images: int | None = None) -> Splits:
-    """The first `classes` classes alone, and of the images to train on at most `max_images`, drawn with a fixed seed.
-
-    Raises:
-        DataError: fewer than two classes, more than there are, no labels, or no images.
-    """
-    if classes is not None:
-        splits = Splits(*(part and _first_classes(part, classes) for part in splits))
-    if max_images is not None and max_images < 2:
-        raise DataError(f"max_images is {max_images}: at least 2 are needed to train on")
-    return splits if max_images is None else splits._replace(train=splits.train.sample(max_images))
-
-
-def _first_classes(dataset: Dataset, classes: int) -> Dataset:
-    if dataset.labels is None:
-        raise DataError(f"{dataset.name} has no labels, so no {classes} classes of it can be chosen")
-    known = len(dataset.class_names) if dataset.class_names else int(dataset.labels.max()) + 1
-    if not 2 <= classes <= known:
-        raise DataError(f"{dataset.name} has {known} classes: choose 2 to {known} of them, not {classes}")
-    some = dataset.take(dataset.labels < classes)
-    return dataclasses.replace(some, class_names=dataset.class_names and dataset.class_names[:classes])
 
 
 def describe(dataset: Dataset) -> str:

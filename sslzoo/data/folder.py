@@ -1,162 +1,181 @@
 """Folders of images of any size: every file is tried once, so that training meets no unreadable one."""
 
 import collections
-import concurrent.futures
 import dataclasses
 import difflib
 import hashlib
 import os
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from sslzoo.data.dataset import DataError, Dataset, Splits, in_memory, machine_memory, progress
-from sslzoo.data.images import convert, decode, on_canvas, shrink
-from sslzoo.data.layout import arrange
+from sslzoo.data import labels as numbers
+from sslzoo.data.dataset import DataError, Dataset, Splits, in_memory, machine_memory
+from sslzoo.data.decode import decode
+from sslzoo.data.images import convert, on_canvas, shrink
+from sslzoo.data.layout import OTHER, Layout, layout
+from sslzoo.data.scan import Scan, content, files_under, scan_files, why
+from sslzoo.data.selection import judge_of, noted
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 SIDE = 256  # of the canvas by default: more than methods crop to, and small enough to keep thousands in memory
 MEMORY_SHARE = 1 / 4  # of the machine's memory for a folder's pixels; while loading they are there twice
-BLOCK = 4096  # files handed to the threads at once; a million waiting jobs would take gigabytes
+STRAY_SHARE = 1 / 5  # of images in no class folder, from which on folders are no classes
+PLACES = {"validation": "for validation", OTHER: "outside of the folders for training and testing"}
+PLACES |= {"unlabelled": "in folders of unlabelled images", "test": "for testing"}
 
 
-def from_folder(folder: str | Path, *, max_size: int | None = None) -> Splits:
+def from_folder(folder: str | Path, **options) -> Splits:
+    """The training and the test part of `parts_of_folder`, whose arguments it takes."""
+    parts = parts_of_folder(folder, **options)
+    return Splits(parts["train"], judge_of(parts))
+
+
+def parts_of_folder(
+    folder: str | Path, *, max_size: int | None = None, labels: str | Path = "auto", splits: Any = "auto"
+) -> dict[str, Dataset]:
     """Reads a folder of JPEG, PNG, BMP, GIF and WebP files, flat or nested, in the order of their names.
 
-    Hidden files and folders are left out. If there are first-level folders called train and test (or val), these are
-    the splits; else, if every image is in a folder and there are at least two first-level folders, they are the
-    labels. Unreadable files are left out, and named in the notes.
+    Hidden files and folders are left out. Folders called train and test, val, unlabeled or the like (`train2017`,
+    `test_set`) are splits, and the folders in them, or else the first ones, are classes, if there are at least two.
+    Images in no class folder are left out if they are less than a fifth; else there are no labels. What was understood,
+    and what was left out, is in the notes. Unreadable files are left out and named.
 
     Args:
         folder: the folder.
         max_size: side of the canvas in pixels, into which larger images are shrunk; 256 by default. If all images
             are smaller, the canvas is as large as the longest side among them.
+        labels: "auto"; "folders", where it is an error if no folders are classes; "none"; or the path of a CSV file,
+            as of `labels.from_csv`.
+        splits: "auto", "none", or the folders of each split, as of `layout.layout`.
+
+    Returns:
+        "train", and where there are such images "test", "validation", "unlabelled" and "other" -> datasets.
 
     Raises:
-        DataError: there is no such folder, or no readable image in it.
+        DataError: there is no such folder, or no readable image in it, or labels or splits are not as asked for.
     """
     root = os.path.abspath(os.path.expanduser(folder))
+    files = _listed(root)
+    candidates = [file for file in files if file.lower().endswith(SUFFIXES)]
+    scan = scan_files(root, candidates, max_size or SIDE, MEMORY_SHARE * machine_memory())
+    if not scan.files:
+        raise DataError(_nothing_found(root, files, scan.bad))
+    found = [f"found {len(scan.files)} images, skipped {len(scan.bad)} of {len(candidates)}", *scan.notes()]
+    parts, lines = arrange(_dataset(root, scan), labels, splits)
+    if len(files) > len(candidates):
+        lines.append(f"ignored {len(files) - len(candidates)} other files ({_other_suffixes(files)})")
+    return noted(parts, [*found, *lines])
+
+
+def arrange(
+    dataset: Dataset, labels: str | Path = "auto", splits: Any = "auto"
+) -> tuple[dict[str, Dataset], list[str]]:
+    """Divides a dataset by the folders that its files are in, and labels it.
+
+    Args:
+        dataset: of files.
+        labels, splits: as of `parts_of_folder`.
+
+    Returns:
+        The parts, and lines on what was understood.
+    """
+    where = layout(dataset.files, splits, dataset.name)
+    dataset, lines = _labelled(dataset, where, labels)
+    roles = np.array(where.roles)
+    if labels in ("auto", "folders"):
+        lines += [] if where.explicit else _leave_out_strays(dataset, roles, 1 if labels == "folders" else STRAY_SHARE)
+    keep = where.explicit or labels not in ("auto", "folders", "none")
+    # Most wanted first: training, testing, the rest.
+    names = [name for name in ("train", "test", "validation", "unlabelled", OTHER) if np.any(roles == name)]
+    parts = {name: _complete(dataset.take(roles == name), keep) for name in names}
+    if "train" not in parts:
+        raise DataError(f"{dataset.name} has no images for training: give splits='none', or name the folders by splits")
+    if labels == "folders" and parts["train"].labels is None:
+        raise DataError(f"labels='folders': {dataset.name} has not two folders of images, or most images are in none")
+    return parts, lines + _understood(parts, where)
+
+
+def _listed(root: str) -> list[str]:
     if not os.path.isdir(root):
         raise DataError(_no_folder(root))
     try:
-        files = [os.path.relpath(path, root) for path in _files(root)]
+        return [os.path.relpath(path, root) for path in files_under(root)]
     except OSError as error:
         raise DataError(
             f"{error.filename} cannot be listed ({error.strerror}): change its rights or move it"
         ) from error
-    candidates = [file for file in files if file.lower().endswith(SUFFIXES)]
-    scan = _scan(root, candidates, max_size or SIDE)
-    if not scan.files:
-        raise DataError(_nothing_found(root, files, scan.bad))
-    splits, lines = arrange(_dataset(root, scan))
-    lines = [f"found {len(scan.files)} images, skipped {len(scan.bad)} of {len(candidates)}", *scan.notes(), *lines]
-    if len(files) > len(candidates):
-        lines.append(f"ignored {len(files) - len(candidates)} other files ({_other_suffixes(files)})")
-    return Splits(*(dataclasses.replace(split, notes=tuple(lines)) for split in splits if split))
 
 
-@dataclasses.dataclass
-class _Scan:
-    """What was learned by decoding every file once; the pixels too, as long as they fit into memory."""
-
-    side: int
-    files: list[str] = dataclasses.field(default_factory=list)
-    stamps: list[tuple[int, int]] = dataclasses.field(default_factory=list)
-    bad: list[tuple[str, str]] = dataclasses.field(default_factory=list)
-    images: list[np.ndarray] | None = dataclasses.field(default_factory=list)
-    longest: int = 0
-    channels: int = 1
-    deep: int = 0
-    clear: int = 0
-    shrunk: int = 0
-
-    @property
-    def dtype(self) -> np.dtype:
-        return np.dtype(np.uint16 if self.deep == len(self.files) else np.uint8)
-
-    def add(self, file: str, stamp: tuple[int, int], image: np.ndarray, clear: bool, shrunk: bool) -> None:
-        self.files.append(file)
-        self.stamps.append(stamp)
-        self.longest = max(self.longest, *image.shape[:2])
-        self.channels = max(self.channels, image.shape[-1])
-        self.deep += image.dtype == np.uint16
-        self.clear += clear
-        self.shrunk += shrunk
-        if self.images is not None:
-            self.images.append(image)
-        # One canvas is at least as large as any image on it, so this bounds the list of images as well.
-        if len(self.files) * self.longest**2 * self.channels * self.dtype.itemsize > MEMORY_SHARE * machine_memory():
-            self.images = None
-
-    def notes(self) -> list[str]:
-        mixed = self.deep if self.dtype == np.uint8 else 0
-        counted = {
-            f"{self.clear} images with transparency are laid over white": self.clear,
-            f"{mixed} images of 16 bits are cut to the upper 8, as the others have 8": mixed,
-            f"{self.shrunk} images larger than {self.side} pixels are shrunk to that (max_size)": self.shrunk,
-            "the images do not fit into memory and are decoded anew in each epoch": self.images is None,
-        }
-        return [note for note, count in counted.items() if count] + [f"skipped {f!r}: {why}" for f, why in self.bad]
+def _labelled(dataset: Dataset, where: Layout, labels: str | Path) -> tuple[Dataset, list[str]]:
+    """The dataset with -1 for images whose label is not known, and lines."""
+    if labels == "none":
+        return dataset, []
+    if labels in ("auto", "folders"):
+        numbers_, names = numbers.by_name(_class_folders(where.tails))
+        return dataclasses.replace(dataset, labels=numbers_, class_names=names), []
+    numbers_, names, lines = numbers.from_csv(labels, dataset.files)
+    return dataclasses.replace(dataset, labels=numbers_, class_names=names), lines
 
 
-def _files(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
-    """Files under a folder in the order of their names; a link back to a folder above is not followed."""
-    real = os.path.realpath(folder)
-    if real in above:
-        return
-    for name in sorted(name for name in os.listdir(folder) if not name.startswith(".")):
-        path = os.path.join(folder, name)
-        if os.path.isdir(path):
-            yield from _files(path, (*above, real))
-        elif os.path.isfile(path) or not os.path.exists(path):  # a broken link is to be named, a pipe left alone
-            yield path
+def _class_folders(tails: list[list[str]]) -> list[str | None]:
+    """The first folder that not all images share; None for images in none."""
+    level = 0
+    while all(len(tail) > level + 2 for tail in tails) and len({tail[level] for tail in tails}) == 1:
+        level += 1
+    return [tail[level] if len(tail) > level + 1 else None for tail in tails]
 
 
-def _scan(root: str, files: list[str], side: int) -> _Scan:
-    scan = _Scan(side)
-    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
-    blocks = (pool.map(partial(_try, root, side), files[i : i + BLOCK]) for i in range(0, len(files), BLOCK))
-    outcomes = (outcome for block in blocks for outcome in block)
-    bar = progress(outcomes, f"reading {os.path.basename(root)}", len(files))
-    try:
-        for file, outcome in zip(files, bar, strict=True):
-            if isinstance(outcome, str):
-                scan.bad.append((file, outcome))
-            else:
-                scan.add(file, *outcome)
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return scan
+def _leave_out_strays(dataset: Dataset, roles: np.ndarray, share: float) -> list[str]:
+    """Gives images in no class folder the role "other", if they are less than a share of their split; lines on that."""
+    lines = []
+    for role in ("train", "test", "validation"):
+        stray = (roles == role) & (dataset.labels < 0)
+        if not stray.any() or len(dataset.class_names) < 2:
+            continue
+        which = f"{stray.sum()} images in no class folder, as {dataset.files[np.flatnonzero(stray)[0]]!r}"
+        if stray.sum() < share * (roles == role).sum():
+            roles[stray] = OTHER
+            lines.append(f"left out: {which}; labels='none' keeps them")
+        elif role == "train":
+            lines.append(f"too many for labels: {which}; labels='folders' leaves them out")
+    return lines
 
 
-def _try(root: str, side: int, file: str) -> tuple[tuple[int, int], np.ndarray, bool, bool] | str:
-    try:
-        data, stamp = _content(root, file)
-        image, clear = decode(data)
-    except (OSError, ValueError) as error:
-        return _why(error)
-    small = shrink(image, side)
-    return stamp, small, clear, small is not image
+def _complete(dataset: Dataset, keep: bool = False) -> Dataset:
+    """Drops labels that tell nothing apart, or, unless they are to be kept, that not every image has."""
+    known = dataset.labels is not None and len(dataset.class_names) >= 2 and bool(np.any(dataset.labels >= 0))
+    if known and (keep or np.all(dataset.labels >= 0)):
+        return dataset
+    return dataclasses.replace(dataset, labels=None, class_names=None)
 
 
-def _content(root: str, file: str) -> tuple[bytes, tuple[int, int]]:
-    """The bytes of a file, and what a change of it changes: its length and the time of its last change."""
-    with open(os.path.join(root, file), "rb") as stream:
-        status = os.fstat(stream.fileno())
-        return stream.read(), (status.st_size, status.st_mtime_ns)
+def _understood(parts: dict[str, Dataset], where: Layout) -> list[str]:
+    lines = []
+    if where.folders:
+        counts = (
+            f"{role} {len(parts[role])} ({', '.join(where.folders[role])})" for role in where.folders if role in parts
+        )
+        lines.append(f"splits by folder: {', '.join(counts)}; splits='none' takes no folder for a split")
+    judge = judge_of(parts)
+    unused = [name for name, part in parts.items() if name != "train" and part is not judge]
+    unread = {name: where.roles.count(name) if name == OTHER else len(parts[name]) for name in unused}
+    lines += [f"left unused: {count} images {PLACES[name]}" for name, count in unread.items() if count]
+    if "unlabelled" in unused:
+        train, more = ("+".join(where.folders[role]) for role in ("train", "unlabelled"))
+        lines.append(f"splits='train={train}+{more},...' trains on the unlabelled images too")
+    if parts["train"].labels is None:
+        lines.append("no labels: folders of images would be classes; labels='FILE.csv' takes them from a file")
+    return lines
 
 
-def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _dataset(root: str, scan: _Scan) -> Dataset:
+def _dataset(root: str, scan: Scan) -> Dataset:
     name, files, dtype = os.path.basename(root), tuple(scan.files), scan.dtype
     shape = (scan.longest, scan.longest, scan.channels)
     version = hashlib.sha256(repr(scan.stamps).encode()).hexdigest()[:16]
     fields = dict(files=files, version=version, content=lambda i: _again(root, files[i], scan.stamps[i]))
+    fields["digests"] = np.array(scan.digests, np.uint64)
     if scan.images is not None:
         return in_memory(name, *on_canvas(scan.images, len(files), shape, dtype), **fields)
 
@@ -172,23 +191,23 @@ def _dataset(root: str, scan: _Scan) -> Dataset:
 def _decoded_again(root: str, file: str, stamp: tuple[int, int], shape: tuple[int, int, int], dtype) -> np.ndarray:
     data = _again(root, file, stamp)
     try:
-        return convert(shrink(decode(data)[0], shape[0]), shape[-1], dtype)
+        return convert(shrink(decode(data).image, shape[0]), shape[-1], dtype)
     except ValueError as error:
-        raise _changed(root, file, _why(error)) from error
+        raise _changed(root, file, why(error)) from error
 
 
 def _again(root: str, file: str, stamp: tuple[int, int]) -> bytes:
     try:
-        data, now = _content(root, file)
+        data, now = content(root, file)
     except OSError as error:
-        raise _changed(root, file, _why(error)) from error
+        raise _changed(root, file, why(error)) from error
     if now != stamp:
         raise _changed(root, file, f"it was replaced, {stamp[0]} bytes by {now[0]}")
     return data
 
 
-def _changed(root: str, file: str, why: str) -> DataError:
-    return DataError(f"{file!r} in {root} could be read at the start and cannot be now: {why}")
+def _changed(root: str, file: str, reason: str) -> DataError:
+    return DataError(f"{file!r} in {root} could be read at the start and cannot be now: {reason}")
 
 
 def _no_folder(path: str) -> str:

@@ -11,120 +11,189 @@ from typing import Any
 
 import numpy as np
 
+from sslzoo.data import labels as numbers
+from sslzoo.data.arrays import from_array, splits_of
 from sslzoo.data.builders import from_tfds, is_prepared, tfds_names
-from sslzoo.data.dataset import DataError, Dataset, Splits, hold_out, in_memory
-from sslzoo.data.folder import from_folder
-from sslzoo.data.images import shrink
+from sslzoo.data.dataset import DataError, Dataset, Splits
+from sslzoo.data.folder import parts_of_folder
 from sslzoo.data.packed import from_packed, is_packed
+from sslzoo.data.ranges import small_range, stretched
+from sslzoo.data.selection import hold_out, judge_of, noted
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist
 FASHION_CLASSES = tuple("T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(","))
+BUILTIN = ("digits", "fashion_mnist")
 
 
-def load(data: Any, *, max_size: int | None = None) -> Splits:
+def load(
+    data: Any,
+    *,
+    max_size: int | None = None,
+    labels: str | Path = "auto",
+    splits: Any = "auto",
+    value_range: tuple[float, float] | None = None,
+) -> Splits:
     """Loads data to train on and, where there are labels, to test on.
 
-    Labelled data without a test split give a fifth of their images, drawn with a fixed seed, for that.
+    Labelled data without a test split give a fifth of their images, drawn with a fixed seed, for that. What was
+    understood of the data, such as classes, splits and what is left out, is in the `notes` of the datasets.
 
     Args:
         data: "digits" (scikit-learn's), "fashion_mnist", the name of any TFDS image dataset ("cifar10",
-            "cifar10:3.0.2", "stl10[unlabelled]", "imagenet2012[:10%]"; a prefix "tfds:" tells it from a folder of
-            that name); the path of a folder, of images or packed; an array (n, height, width) or (n, height, width,
-            channels), uint8, uint16 or float within [0, 1]; a pair (images, labels); two such pairs for training and
-            testing; a Dataset; or Splits.
+            "cifar10:3.0.2", "stl10[unlabelled]", "imagenet2012[:10%]"); the path of a folder, of images or packed; an
+            array (n, height, width) or (n, height, width, channels), uint8, uint16 or float within [0, 1]; a pair
+            (images, labels); two such pairs for training and testing; a Dataset; or Splits. Where a folder has the
+            name of a dataset, "./digits" is the folder, and "builtin:digits" or "tfds:cifar10" the dataset.
         max_size: longest side in pixels; larger images are shrunk. By default 256 where sizes are mixed, else none.
+        labels: "auto" takes folders of images for classes, if there are at least two; "folders" fails if there are
+            not; "none" leaves out all labels; a path is that of a CSV file with rows FILE,CLASS. The last but "none"
+            are for folders of images.
+        splits: "auto" takes folders of images called train, test, val, unlabeled and the like for splits; "none" takes
+            none for one; or the folders of each split, {"train": ["a", "b"], "test": "c"} or "train=a+b,test=c".
+        value_range: (low, high), the pixel values that become black and white, for data that use a part of their
+            range, such as (0, 4095) for 12 bits in 16. By default that of the type.
+
+    Raises:
+        DataError: a line that says what is wrong and what to do.
+    """
+    if isinstance(data, Splits) and labels == splits == "auto" and value_range is None:
+        return data  # as it is
+    parts = load_parts(data, max_size=max_size, labels=labels, splits=splits, value_range=value_range)
+    return Splits(parts["train"], judge_of(parts))
+
+
+def load_parts(
+    data: Any,
+    *,
+    max_size: int | None = None,
+    labels: str | Path = "auto",
+    splits: Any = "auto",
+    value_range: tuple[float, float] | None = None,
+) -> dict[str, Dataset]:
+    """All images of data, those included that `load` leaves out.
+
+    Args:
+        data, max_size, labels, splits, value_range: as of `load`.
+
+    Returns:
+        "train", and where there are such images "test", "validation", "unlabelled" and "other" (in none of these)
+        -> datasets.
 
     Raises:
         DataError: a line that says what is wrong and what to do.
     """
     if max_size is not None and max_size < 1:
         raise DataError(f"max_size is {max_size}: give a number of pixels, or leave it out")
-    splits = _resolve(data, max_size)
-    return hold_out(splits.train) if splits.test is None else splits
+    given = isinstance(data, Dataset | Splits)
+    parts = _resolve(data, dict(max_size=max_size), dict(labels=labels, splits=splits), value_range)
+    if labels == "none":
+        parts = {name: dataclasses.replace(part, labels=None, class_names=None) for name, part in parts.items()}
+    if not given:
+        parts = noted(parts, _understood(parts))
+    return _with_judge(parts)
 
 
-def from_array(
-    images: np.ndarray, labels: np.ndarray | None = None, *, name: str = "array", max_size: int | None = None
-) -> Dataset:
-    """A dataset of an array.
+def _with_judge(parts: dict[str, Dataset]) -> dict[str, Dataset]:
+    """The parts with a labelled test part, held out where there is none; "test_unlabelled" has the others."""
+    judge = judge_of(parts)
+    if judge is None:
+        train, test = hold_out(parts["train"])
+        rest = {"test_unlabelled" if name == "test" and test else name: part for name, part in parts.items()}
+        return {"train": train} | ({"test": test} if test else {}) | {n: p for n, p in rest.items() if n != "train"}
+    known = judge.labelled()
+    if known is judge:
+        return parts
+    name = next(name for name, part in parts.items() if part is judge)
+    return parts | {name: known, f"{name}_unlabelled": judge.take(judge.labels < 0)}
 
-    Args:
-        images: (n, height, width) or (n, height, width, channels), uint8, uint16 or float within [0, 1].
-        labels: (n,) or (n, 1) integers.
-        name: what to call it.
-        max_size: longest side in pixels; larger images are shrunk.
+
+def _understood(parts: dict[str, Dataset]) -> list[str]:
+    """Lines on classes and on the range of pixels."""
+    train, judge = parts["train"], judge_of(parts)
+    lines = small_range(train)
+    if train.labels is None:
+        return lines
+    lines.append(numbers.counts(train.labels, train.class_names))
+    without = int(np.sum(train.labels < 0))
+    lines += [f"{without} of {len(train)} training images have no label"] if without else []
+    if judge is None or judge.labels is None:
+        return lines
+    here, there = (set(part.labels[part.labels >= 0].tolist()) for part in (train, judge))
+    for only, where in ((there - here, "test"), (here - there, "training")):
+        lines += [f"{len(only)} classes are only in the {where} part: {_some(only, train)}"] if only else []
+    return lines
+
+
+def _some(labels: set[int], dataset: Dataset) -> str:
+    names = [dataset.class_names[label] if dataset.class_names else str(label) for label in sorted(labels)]
+    return ", ".join(" ".join(name.split()) for name in names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def _resolve(data: Any, size: dict, reading: dict, value_range: Any) -> dict[str, Dataset]:
+    """The parts of any data; `size` and `reading` are arguments of `parts_of_folder`."""
+    path = data if isinstance(data, Path) else _path(data) if isinstance(data, str) else None
+    if path is not None and not is_packed(path.expanduser()):
+        parts = parts_of_folder(path, **size, **reading)
+        return parts if value_range is None else {name: stretched(part, value_range) for name, part in parts.items()}
+    if reading["labels"] not in ("auto", "none") or reading["splits"] != "auto":
+        raise DataError(
+            "labels='folders', labels=FILE and splits are for folders of images: give one, or leave them out"
+        )
+    if path is None and not isinstance(data, str | Dataset | Splits):
+        return _named_parts(_from_arrays(data, size | dict(value_range=value_range)))
+    splits = from_packed(path, **size) if path else _by_text(data, **size) if isinstance(data, str) else data
+    parts = {"train": splits} if isinstance(splits, Dataset) else _named_parts(splits)
+    return parts if value_range is None else {name: stretched(part, value_range) for name, part in parts.items()}
+
+
+def _named_parts(splits: Splits) -> dict[str, Dataset]:
+    return {name: part for name, part in splits._asdict().items() if part is not None}
+
+
+def _from_arrays(data: Any, options: dict) -> Splits:
+    paths = isinstance(data, tuple | list) and any(isinstance(item, str | os.PathLike) for item in data)
+    if isinstance(data, tuple) and not paths and len(data) == 2:
+        pairs = all(isinstance(item, tuple | list) and len(item) == 2 for item in data)
+        return splits_of(*data, **options) if pairs else splits_of(data, **options)
+    return splits_of((data, None), **options)
+
+
+def _path(text: str) -> Path | None:
+    """The folder that a text names, or None where it is the name of a dataset.
 
     Raises:
-        DataError: shape, dtype, range or lengths do not fit.
+        DataError: it is both, or neither.
     """
-    images = np.asarray(images)
-    if images.ndim not in (3, 4) or 0 in images.shape:
-        raise DataError(f"images have shape {images.shape}: give (n, height, width) or (n, height, width, channels)")
-    if images.dtype.kind != "f" and images.dtype not in (np.uint8, np.uint16):
-        raise DataError(f"images are {images.dtype}: convert them to uint8 or uint16, or to floats within [0, 1]")
-    if images.dtype.kind == "f" and not (images.min() >= 0 and images.max() <= 1):
-        low, high = images.min(), images.max()
-        raise DataError(f"images are floats from {low:g} to {high:g}: scale them to [0, 1], or convert them to uint8")
-    if images.dtype.kind == "f":
-        images = images.astype(np.float32, copy=False)
-    images = shrink(images if images.ndim == 4 else images[..., None], max_size)
-    return in_memory(name, images, labels=None if labels is None else _checked(labels, len(images)))
-
-
-def _checked(labels: np.ndarray, count: int) -> np.ndarray:
-    labels = np.asarray(labels)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise DataError(f"labels are {labels.dtype} of shape {labels.shape}: give one integer for each image")
-    if len(labels) != count:
-        raise DataError(f"{count} images and {len(labels)} labels: give one label for each image")
-    return labels.astype(np.int32)
-
-
-def _resolve(data: Any, max_size: int | None) -> Splits:
-    match data:
-        case Splits():
-            return data
-        case Dataset():
-            return Splits(data)
-        case Path():
-            return _from_path(data, max_size)
-        case str():
-            return _by_text(data, max_size)
-        case ((images, labels), (test_images, test_labels)) if isinstance(data, tuple):
-            train = from_array(images, labels, max_size=max_size)
-            return Splits(train, from_array(test_images, test_labels, max_size=max_size))
-        case (images, labels) if isinstance(data, tuple):
-            return Splits(from_array(images, labels, max_size=max_size))
-    return Splits(from_array(data, max_size=max_size))
+    path, base = Path(text).expanduser(), re.match(r"\w*", text)[0]
+    if text.startswith(("/", ".", "~")):
+        return path
+    if not text:
+        return None
+    builtin = text in BUILTIN
+    if path.is_dir() and (builtin or (base == text and is_prepared(base))):
+        known = f"{'builtin' if builtin else 'tfds'}:{text}"
+        raise DataError(f"{text!r} is a folder here and a dataset's name: give './{text}' for the folder, or {known!r}")
+    if path.is_dir() or (path.exists() and base not in tfds_names()):
+        return path
+    return None
 
 
 def _by_text(text: str, max_size: int | None) -> Splits:
-    name = text.removeprefix("tfds:")
+    name = text.removeprefix("builtin:").removeprefix("tfds:")
     if not name:
         raise DataError("data is an empty text: give a name, a folder or an array")
-    if text == "digits":
+    if name == "digits" and not text.startswith("tfds:"):
         return Splits(_digits(max_size))
-    if text == "fashion_mnist" and FASHION_MNIST.is_dir():
+    if name == "fashion_mnist" and FASHION_MNIST.is_dir() and not text.startswith("tfds:"):
         return Splits(*(_fashion_mnist(part, max_size) for part in ("train", "t10k")))
-    path = Path(text).expanduser()
-    if name == text and path.is_dir():
-        return _from_path(path, max_size)
     base = re.match(r"\w*", name)[0]
     if base and (base in tfds_names() or is_prepared(base)):
         debian = "install Debian's package dataset-fashion-mnist, or " if base == "fashion_mnist" else ""
         return from_tfds(name, max_size=max_size, hint=debian)
-    if text.startswith(("/", ".", "~")) or path.exists():
-        return from_folder(path, max_size=max_size)
     here = [entry.name for entry in os.scandir() if entry.is_dir()]
     nearest = difflib.get_close_matches(base or name, ["digits", *tfds_names(), *here], cutoff=0.7)
     hint = f"nearest names: {', '.join(nearest)}" if nearest else "see tensorflow.org/datasets/catalog for the names"
     raise DataError(f"{text!r} is neither a folder nor the name of a dataset; {hint}")
-
-
-def _from_path(path: Path, max_size: int | None) -> Splits:
-    return (from_packed if is_packed(path.expanduser()) else from_folder)(path, max_size=max_size)
 
 
 def _digits(max_size: int | None) -> Dataset:

@@ -1,20 +1,21 @@
 """Packed data: a folder of a few large TFRecord files instead of a million small ones, read in any order."""
 
 import dataclasses
-import json
 import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from sslzoo.data.cache import held
 from sslzoo.data.dataset import DataError, Dataset, Splits, machine_memory
-from sslzoo.data.images import decode, on_canvas, shrink
+from sslzoo.data.decode import decode
+from sslzoo.data.images import on_canvas, shrink, shrunk_shape
+from sslzoo.data.index import INDEX, IndexFault, digests_of, read_index
+from sslzoo.utils.files import reason
 
-INDEX = "packed.json"
-FORMAT = 1
 # A TFRecord is its length (8 bytes), a checksum of that (4), the data, and a checksum of the data (4).
 BEFORE, AROUND = 12, 16
 MEMORY_SHARE = 1 / 4  # of the machine's memory for the pixels of a split; a larger one is decoded anew in each epoch
@@ -37,29 +38,28 @@ def from_packed(folder: str | Path, *, max_size: int | None = None) -> Splits:
     """
     folder = Path(os.path.abspath(os.path.expanduser(folder)))
     try:
-        index = json.loads((folder / INDEX).read_text("utf-8"))
-        if index["format"] != FORMAT:
-            raise DataError(f"{folder / INDEX} has format {index['format']}, this version reads {FORMAT}: pack again")
-        return Splits(**{name: _opened(folder, split, max_size) for name, split in index["splits"].items()})
-    except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{folder / INDEX} is damaged ({error!r}): pack again") from error
+        splits = read_index(folder)
+    except (OSError, IndexFault) as error:
+        raise DataError(f"{folder / INDEX} is damaged ({reason(error)}): pack again") from error
+    return Splits(**{name: _opened(folder, split, max_size) for name, split in splits.items()})
 
 
 def _opened(folder: Path, split: dict, max_size: int | None) -> Dataset:
     records, dtype = _Records(folder, split["shards"]), np.dtype(split["dtype"])
-    shape = shrink(np.zeros(split["shape"], dtype), max_size).shape
+    shape = shrunk_shape(tuple(split["shape"]), max_size)
     side = max(shape[:2])
 
     def pixels(i: int) -> np.ndarray:
-        return shrink(_pixels(records.feature(i), dtype), side)
+        return _fitting(shrink(_pixels(records.feature(i), dtype), side), shape, dtype)
 
     def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return on_canvas((records.named(pixels, i) for i in index), len(index), shape, dtype)
 
+    records.named(pixels, 0)  # an index of other images is found out before the training
     dataset = Dataset(split["name"], read, split["count"], shape, dtype, in_memory=False, **_columns(split))
     dataset = dataclasses.replace(
         dataset,
-        content=records.content if split["files"] else None,
+        content=records.content if split.get("files") else None,
         version=f"{zlib.crc32(np.array(records.sums, np.uint32)):08x}",
         notes=(f"packed data: {split['count']} images in {len(split['shards'])} files of {folder}",),
     )
@@ -68,18 +68,28 @@ def _opened(folder: Path, split: dict, max_size: int | None) -> Dataset:
 
 
 def _columns(split: dict) -> dict:
-    labels, files, class_names = split["labels"], split["files"], split["class_names"]
+    labels, files, class_names = (split.get(name) for name in ("labels", "files", "class_names"))
     return dict(
         labels=None if labels is None else np.array(labels, np.int32),
         files=files and tuple(files),
         class_names=class_names and tuple(class_names),
+        digests=digests_of(split),
     )
+
+
+def _fitting(image: np.ndarray, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
+    """The image, if it is one of those that the index describes; raises ValueError if not."""
+    height, width, channels = image.shape
+    deeper = image.dtype.itemsize < dtype.itemsize or (image.dtype.kind == "f") != (dtype.kind == "f")
+    if height > shape[0] or width > shape[1] or channels not in (1, shape[2]) or deeper:
+        raise ValueError(f"it is {height}x{width}x{channels} {image.dtype}, the index says {shape} {dtype}")
+    return image
 
 
 def _pixels(feature: dict, dtype: np.dtype) -> np.ndarray:
     data = feature["image/encoded"].bytes_list.value[0]
     if feature["image/format"].bytes_list.value[0] != b"raw":
-        return decode(data)[0]
+        return decode(data).image
     shape = [feature[f"image/{side}"].int64_list.value[0] for side in ("height", "width", "channels")]
     return np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype, copy=False).reshape(shape)
 
@@ -110,7 +120,7 @@ class _Records:
         """`read(i)`, whose errors name the shard."""
         try:
             return read(int(i))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, LookupError, DecodeError) as error:
             path = self.folder / self.files[self.shard[i]]
             raise DataError(f"{path}: image {i} cannot be read ({error}): pack again") from error
 

@@ -1,6 +1,8 @@
 """Packing: data of any kind into TFRecord files and an index."""
 
 import json
+import os
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,13 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo.data.dataset import DataError, Dataset, progress
+from sslzoo.data.index import FORMAT, INDEX
 from sslzoo.data.named import load
-from sslzoo.data.packed import AROUND, FORMAT, INDEX, from_packed, is_packed
+from sslzoo.data.packed import AROUND, from_packed, is_packed
 from sslzoo.utils.files import reason, replacing
 
 SHARD_BYTES = 2**28
+OWN_FILE = re.compile(r"(train|test)-\d{5}\.tfrecord")
 MAGIC = {b"\xff\xd8": "jpeg", b"\x89P": "png", b"BM": "bmp", b"GI": "gif", b"RI": "webp"}
 
 
@@ -36,9 +40,7 @@ def pack(data: Any, out: str | Path, *, max_size: int | None = None, overwrite: 
         OSError: `out` cannot be written; nothing of it is left.
     """
     out = Path(out).expanduser()
-    if out.exists() and not (overwrite and is_packed(out)):
-        way = "--overwrite replaces it, or give another" if is_packed(out) else "it is not packed data, so give another"
-        raise DataError(f"{out} exists: {way} folder to write")
+    _check_free(out, overwrite)
     splits = {name: part for name, part in load(data, max_size=max_size)._asdict().items() if part is not None}
     print(*splits["train"].notes, sep="\n")
     try:
@@ -52,6 +54,19 @@ def pack(data: Any, out: str | Path, *, max_size: int | None = None, overwrite: 
     return out
 
 
+def _check_free(out: Path, overwrite: bool) -> None:
+    """Raises DataError where something is at `out` that may not be replaced."""
+    if not os.path.lexists(out):
+        return
+    if not is_packed(out):
+        raise DataError(f"{out} exists: it is not packed data, so give another folder to write")
+    other = sorted(path.name for path in out.iterdir() if path.name != INDEX and not OWN_FILE.fullmatch(path.name))
+    if other:
+        raise DataError(f"{out} exists: it holds {other[0]!r}, which is no packed data: give another folder to write")
+    if not overwrite:
+        raise DataError(f"{out} exists: --overwrite replaces it, or give another folder to write")
+
+
 def _write(dataset: Dataset, name: str, folder: Path) -> dict:
     shards = _Shards(folder, name)
     for i in progress(range(len(dataset)), f"packing {name}", len(dataset)):
@@ -63,7 +78,8 @@ def _write(dataset: Dataset, name: str, folder: Path) -> dict:
         shape=dataset.shape,
         dtype=str(dataset.dtype),
         class_names=dataset.class_names,
-        fingerprint=dataset.fingerprint(),
+        fingerprint=dataset.sampled_fingerprint(),
+        digests=np.ascontiguousarray(dataset.marks, "<u8").tobytes().hex(),
         shards=shards.shards,
         labels=None if dataset.labels is None else dataset.labels.tolist(),
         files=dataset.files,
@@ -141,6 +157,6 @@ def _check(folder: Path, index: dict) -> None:
         files = [str(folder / shard["file"]) for shard in split["shards"]]
         records = tf.data.TFRecordDataset(files).batch(256)
         count = sum(len(batch) for batch in progress(records, f"checking {name}", -(-split["count"] // 256)))
-        again = getattr(from_packed(folder), name).fingerprint()
+        again = getattr(from_packed(folder), name).sampled_fingerprint()
         if (count, again) != (split["count"], split["fingerprint"]):
             raise OSError(f"{name} does not read back as it was written, {count} of {split['count']} records")

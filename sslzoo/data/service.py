@@ -18,33 +18,42 @@ from urllib.parse import urlsplit
 
 import tensorflow as tf
 
+from sslzoo.data import watched as watch
 from sslzoo.data.cache import cached
-from sslzoo.data.dataset import DataError, Dataset, Splits, describe, restrict
+from sslzoo.data.dataset import DataError, Dataset, Splits, describe
+from sslzoo.data.loopback import is_loopback, loopback_only
 from sslzoo.data.named import load
+from sslzoo.data.selection import restrict
+from sslzoo.data.watched import watched, within
+from sslzoo.utils.files import reason
 
 FACTS = "sslzoo"
 SPEC = {name: tf.TensorSpec((), tf.string) for name in ("fingerprint", "function", "name")}
-ANSWER_SECONDS = 5.0
 service = tf.data.experimental.service
 
 
 class Server:
-    """Reads a dataset for whoever asks; it lives as long as this object.
+    """Reads a dataset for its clients, as long as this object exists.
 
-    Whoever reaches its ports can run any TensorFlow graph in this process: keep them within a trusted network.
+    A client can run any TensorFlow graph in this process. By default only this machine can connect; with a host name or
+    address, every machine that reaches the ports can: keep them within a trusted network.
 
     Args:
         dataset: what `pretrain` trains on elsewhere.
         port: to listen at; 0 takes any free one.
-        host: the name or address under which clients reach this machine.
+        host: the name or address under which clients of other machines reach this one; "localhost" for none.
+
+    Raises:
+        DataError: the port is taken, or the system cannot keep the service to this machine.
     """
 
     def __init__(self, dataset: Dataset, port: int = 0, host: str = "localhost"):
-        self.dispatcher = service.DispatchServer(service.DispatcherConfig(port=port))
-        local = self.dispatcher.target.split("://")[1]
-        self.address = f"grpc://{host}:{local.rpartition(':')[2]}"
-        addresses = dict(worker_address=f"{host}:%port%", data_transfer_address=f"{host}:%dts_port%")
-        self.worker = service.WorkerServer(service.WorkerConfig(dispatcher_address=local, **addresses))
+        try:
+            with loopback_only() if is_loopback(host) else contextlib.nullcontext():
+                self._listen(port, host)
+        except (OSError, RuntimeError) as error:  # the second is TensorFlow's, where a port is taken
+            way = "give another port" if isinstance(error, RuntimeError) else "give the host name of this machine"
+            raise DataError(f"no data service at port {port}: {reason(error)}; {way}") from error
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
         def read(index: tf.Tensor) -> list[tf.Tensor]:
@@ -55,6 +64,13 @@ class Server:
         function = next(op.get_attr("token") for op in operations if op.type.startswith("PyFunc"))
         facts = dict(fingerprint=dataset.fingerprint(), function=function, name=describe(dataset))
         service.register_dataset(self.dispatcher.target, tf.data.Dataset.from_tensors(facts), None, FACTS)
+
+    def _listen(self, port: int, host: str) -> None:
+        self.dispatcher = service.DispatchServer(service.DispatcherConfig(port=port))
+        local = self.dispatcher.target.split("://")[1]
+        self.address = f"grpc://{host}:{local.rpartition(':')[2]}"
+        addresses = dict(worker_address=f"{host}:%port%", data_transfer_address=f"{host}:%dts_port%")
+        self.worker = service.WorkerServer(service.WorkerConfig(dispatcher_address=local, **addresses))
 
 
 def serve_data(
@@ -70,9 +86,9 @@ def serve_data(
 
     Args:
         data: as for `pretrain`.
-        port: to listen at; 0 takes any free one. Whoever reaches it can run any TensorFlow graph in this process: keep
-            it within a trusted network.
-        host: the name or address under which clients reach this machine.
+        port: to listen at; 0 takes any free one.
+        host: the name or address under which other machines reach this one. By default only this machine can connect.
+            A client can run any TensorFlow graph in this process: keep the port within a trusted network.
         classes: as for `pretrain`, and the same as there.
         max_images: as for `pretrain`, and the same as there.
         cache: as for `pretrain`.
@@ -96,8 +112,13 @@ class Served(Dataset):
     function: str = ""
 
     def offload(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """The same batches, made by the service."""
-        return batches.apply(service.distribute(service.ShardingPolicy.OFF, self.address))
+        """The same batches, made by the service.
+
+        They end with an error if the service does not answer for 40 seconds.
+        """
+        made = batches.apply(service.distribute(service.ShardingPolicy.OFF, self.address))
+        lost = f"the data service at {self.address} does not answer any more: start it again, then resume the run"
+        return watched(made, lambda: _answers(self.address), lost)
 
     def _pixels(self, index: tf.Tensor) -> list[tf.Tensor]:
         types = [tf.as_dtype(self.dtype), tf.int32]
@@ -111,8 +132,13 @@ def served(dataset: Dataset, address: str) -> Served:
         DataError: nothing answers there, or it serves other data.
     """
     _probe(address)
-    facts = service.from_dataset_id("parallel_epochs", address, FACTS, SPEC)
-    facts = {name: value.decode() for name, value in next(facts.as_numpy_iterator()).items()}
+    try:
+        facts = within(watch.ANSWER_SECONDS, lambda: _facts(address))
+    except (TimeoutError, tf.errors.OpError) as error:
+        raise DataError(
+            f"what listens at {address} is no data service of sslzoo, or does not answer ({reason(error)}): start one "
+            "with `sslzoo serve-data DATA --port 5050`"
+        ) from error
     if facts["fingerprint"] != dataset.fingerprint():
         raise DataError(
             f"the data service at {address} has other data, {facts['name']}, than {describe(dataset)}: "
@@ -122,12 +148,25 @@ def served(dataset: Dataset, address: str) -> Served:
     return Served(**fields, address=address, function=facts["function"])
 
 
+def _facts(address: str) -> dict[str, str]:
+    facts = service.from_dataset_id("parallel_epochs", address, FACTS, SPEC)
+    return {name: value.decode() for name, value in next(facts.as_numpy_iterator()).items()}
+
+
+def _answers(address: str) -> bool:
+    try:
+        _probe(address)
+        return bool(within(watch.ANSWER_SECONDS, lambda: _facts(address)))
+    except (DataError, TimeoutError, tf.errors.OpError):
+        return False
+
+
 def _probe(address: str) -> None:
-    """TensorFlow itself would wait for an hour."""
+    """Raises DataError where nothing listens; TensorFlow itself would wait for an hour."""
     parts = urlsplit(address)
     with contextlib.suppress(OSError, ValueError):
         if parts.scheme == "grpc" and parts.port:
-            socket.create_connection((parts.hostname, parts.port), ANSWER_SECONDS).close()
+            socket.create_connection((parts.hostname, parts.port), watch.ANSWER_SECONDS).close()
             return
     raise DataError(
         f"no data service answers at {address!r}: start one with `sslzoo serve-data DATA --port 5050`, "

@@ -1,54 +1,66 @@
 """Features of whole datasets, written to disk as they are made."""
 
-import csv
 import dataclasses
-import importlib
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from sslzoo.data import Dataset, load
-from sslzoo.data.packing import serialized
-from sslzoo.evaluation.judging import announce, same_channels
+from sslzoo.data import Dataset, load_parts
+from sslzoo.evaluation import tables
+from sslzoo.evaluation.judging import announce
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.utils.files import replacing
-from sslzoo.views.inputs import feature_batches
+from sslzoo.views.inputs import feature_batches, fitting
+
+FORMATS = tables.FORMATS
 
 
-def embed(encoder: str | Path, data: str, out: str, batch_size: int = 256) -> Path:
+def embed(
+    encoder: str | Path,
+    data: Any,
+    out: str,
+    batch_size: int = 256,
+    labels: str = "auto",
+    splits: str = "auto",
+    value_range: str | None = None,
+) -> Path:
     """Writes features of all images of a dataset to a file, batch by batch: never are all of them in memory.
 
     The format is that of the suffix: .npz (`numpy.load`), .parquet (needs pyarrow), .tfrecord (a tf.train.Example an
-    image) or .csv. Each has `features`, float32 (in CSV the columns feature_0, feature_1, ...), `split` ("train" or
-    "test"), and where they are known `label`, an integer, and `path`, the file within the data's folder; where one
-    split alone has them, the other has -1 and "".
+    image) or .csv. Each has `features`, float32 (in CSV the columns feature_0, feature_1, ...), `split` ("train",
+    "test", "validation", "unlabelled", or "other" for images outside of these), and where they are known `label`, an
+    integer, `class`, its name, and `path`, the file within the data's folder. Images without them have -1 and "". An
+    .npz has `class_names` too, by label.
 
     Args:
         encoder: path of an exported encoder.
-        data: as for `pretrain`.
-        out: the .npz, .parquet, .tfrecord or .csv to write.
+        data: as for `pretrain`; gray images are repeated for an encoder of colour images.
+        out: the .npz, .parquet, .tfrecord or .csv to write; a file of features that is there is replaced.
         batch_size: images encoded at a time.
+        labels, splits, value_range: as for `data.load`; as text, a range is "0,4095".
 
     Raises:
-        ValueError: another suffix, no pyarrow where it is needed, or images that the encoder does not take.
+        ValueError: another suffix, no pyarrow where it is needed, images that the encoder does not take, or something
+            else is at `out`.
     """
     path = Path(out)
     if path.suffix not in FORMATS:
         raise ValueError(f"features cannot be written as {path.name!r}: end --out with one of {', '.join(FORMATS)}")
     if path.suffix == ".parquet":
-        _pyarrow()
+        tables.pyarrow()
+    tables.refuse_foreign(path)
     size = read_facts(encoder)["encoder"]["image_shape"][0]
     model = load_encoder(encoder)
-    parts = {name: part for name, part in load(data)._asdict().items() if part is not None}
+    parts = load_parts(data, labels=labels, splits=splits, value_range=value_range)
+    parts = {name: fitting(part, model.input_shape[-1]) for name, part in parts.items()}
     announce(parts["train"])
-    for part in parts.values():
-        same_channels(model, part)
+    table = _Table(model, parts, size, batch_size)
     with replacing(path) as beside:
-        FORMATS[path.suffix](beside, _Table(model, parts, size, batch_size))
+        FORMATS[path.suffix](beside, table)
+    print(f"{table.count} x {table.dim} features, float32, of {table.origin()}; columns {', '.join(table.columns)}")
     return path
 
 
@@ -64,14 +76,21 @@ class _Table:
     def __post_init__(self) -> None:
         parts = self.parts.values()
         self.count, self.dim = sum(map(len, parts)), self.model.output_shape[-1]
+        self.class_names = next((part.class_names for part in parts if part.class_names), ())
         self.columns: dict[str, Sequence] = {
             "split": [name for name, part in self.parts.items() for _ in range(len(part))]
         }
         if any(part.labels is not None for part in parts):
             labels = (np.full(len(part), -1) if part.labels is None else part.labels for part in parts)
             self.columns["label"] = np.concatenate([*labels]).astype(np.int32)
+        if "label" in self.columns and self.class_names:
+            self.columns["class"] = [name for part in parts for name in _classes(part)]
         if any(part.files for part in parts):
             self.columns["path"] = [file for part in parts for file in part.files or [""] * len(part)]
+
+    def origin(self) -> str:
+        """The number of images of each part."""
+        return ", ".join(f"{name} {len(part)}" for name, part in self.parts.items())
 
     def features(self) -> Iterator[np.ndarray]:
         for part in self.parts.values():
@@ -86,57 +105,8 @@ class _Table:
             row += len(features)
 
 
-def _npz(path: Path, table: _Table) -> None:
-    header = dict(descr="<f4", fortran_order=False, shape=(table.count, table.dim))
-    with zipfile.ZipFile(path, "w") as archive:
-        with archive.open("features.npy", "w", force_zip64=True) as file:
-            np.lib.format.write_array_header_1_0(file, header)
-            for features in table.features():
-                file.write(features.astype("<f4", copy=False).tobytes())
-        for name, column in table.columns.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.asarray(column), allow_pickle=False)
-
-
-def _csv(path: Path, table: _Table) -> None:
-    # A file's name need not be text: written as it was read, byte for byte.
-    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*table.columns, *(f"feature_{i}" for i in range(table.dim))])
-        for features, columns in table.pieces():
-            rows = zip(*columns.values(), features, strict=True)
-            writer.writerows([*told, *numbers] for *told, numbers in rows)
-
-
-def _tfrecord(path: Path, table: _Table) -> None:
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for features, columns in table.pieces():
-            for i, row in enumerate(features):
-                told = {name: column[i] for name, column in columns.items()}
-                writer.write(serialized(told | {"features": row}))
-
-
-def _parquet(path: Path, table: _Table) -> None:
-    arrow = _pyarrow()
-    kinds = {"split": arrow.string(), "label": arrow.int32(), "path": arrow.string()}
-    fields = [(name, kinds[name]) for name in table.columns] + [("features", arrow.list_(arrow.float32(), table.dim))]
-    with importlib.import_module("pyarrow.parquet").ParquetWriter(path, arrow.schema(fields)) as writer:
-        for features, columns in table.pieces():
-            # Parquet's texts are UTF-8, which a file's name need not be.
-            plain = {n: column if n == "label" else [*map(_utf8, column)] for n, column in columns.items()}
-            plain["features"] = arrow.FixedSizeListArray.from_arrays(features.ravel(), table.dim)
-            writer.write_table(arrow.table(plain, schema=writer.schema))
-
-
-def _utf8(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _pyarrow():
-    try:
-        return importlib.import_module("pyarrow")
-    except ImportError:
-        raise ValueError("Parquet needs pyarrow: pip install 'sslzoo[parquet]', or end --out with .npz") from None
-
-
-FORMATS = {".npz": _npz, ".parquet": _parquet, ".tfrecord": _tfrecord, ".csv": _csv}
+def _classes(part: Dataset) -> list[str]:
+    """The name of each image's class, "" where it has none."""
+    if part.labels is None or not part.class_names:
+        return [""] * len(part)
+    return [part.class_names[label] if label >= 0 else "" for label in part.labels]

@@ -1,0 +1,100 @@
+"""Image files to pixels: upright, without transparency, the first frame, in the range of their depth."""
+
+import io
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from PIL import BmpImagePlugin, GifImagePlugin, Image, WebPImagePlugin
+
+from sslzoo.data import exif, png
+
+
+class Decoded(NamedTuple):
+    """An image as it is decoded.
+
+    Attributes:
+        image: (height, width, 1 or 3), uint16 if it is a PNG of 16 bits, else uint8.
+        clear: whether any pixel was transparent.
+        turned: whether its EXIF orientation was applied.
+    """
+
+    image: np.ndarray
+    clear: bool = False
+    turned: bool = False
+
+
+def decode(data: bytes) -> Decoded:
+    """Decodes a JPEG, PNG, BMP, GIF or WebP image.
+
+    The image is turned upright by its EXIF orientation. Transparent pixels, of any format and kind, are laid over
+    white. An animation gives its first frame. Palettes are looked up, CMYK becomes RGB, and gray of fewer than 8 bits
+    fills the range to 255. Gray JPEG, PNG and BMP images have one channel, all others three.
+
+    Args:
+        data: the content of the file.
+
+    Raises:
+        ValueError: a few words on why it is unreadable.
+    """
+    if not data:
+        raise ValueError("empty file")
+    image, orientation = _pixels(data)
+    clear = image.shape[-1] in (2, 4) and bool(image[..., -1].min() < np.iinfo(image.dtype).max)
+    image = image if image.shape[-1] in (1, 3) else _over_white(image)
+    return Decoded(exif.upright(image, orientation), clear, orientation != 1)
+
+
+def _pixels(data: bytes) -> tuple[np.ndarray, int]:
+    """Pixels with any alpha, and the EXIF orientation."""
+    if data.startswith(b"\xff\xd8"):
+        return _checked(_jpeg, data)
+    if data.startswith(png.SIGNATURE):
+        return _checked(png.decode, data)
+    if data.startswith(b"BM"):
+        return _checked(_pillow, data, BmpImagePlugin.BmpImageFile)
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return _checked(_pillow, data, GifImagePlugin.GifImageFile)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return _checked(_pillow, data, WebPImagePlugin.WebPImageFile)
+    raise ValueError("its content is not JPEG, PNG, BMP, GIF or WebP")
+
+
+def _checked(decoder, *arguments) -> tuple[np.ndarray, int]:
+    """What a decoder returns; whatever it raises becomes a ValueError of a few words."""
+    try:
+        return decoder(*arguments)
+    except Exception as error:  # Pillow's plug-ins raise a dozen kinds of errors on damaged files
+        raise ValueError(_few_words(error)) from None
+
+
+def _jpeg(data: bytes) -> tuple[np.ndarray, int]:
+    orientation, scan = exif.jpeg_orientation(data)
+    # The decoder would report a cut file on standard error, where no name is.
+    if scan < 0 or data.rfind(b"\xff\xd9", scan) < 0:
+        raise ValueError("Invalid JPEG data: it ends too early")
+    with tf.device("CPU"):
+        return tf.io.decode_jpeg(data).numpy(), orientation
+
+
+def _pillow(data: bytes, plugin: type[Image.Image]) -> tuple[np.ndarray, int]:
+    # The class itself and not Image.open, which warns of large images and looks through formats that are not read here.
+    with plugin(io.BytesIO(data)) as file:
+        png.check_size(file.width, file.height)
+        clear = file.mode in ("RGBA", "LA", "PA") or "transparency" in file.info
+        gray = file.mode in ("1", "L") and plugin is BmpImagePlugin.BmpImageFile
+        pixels = np.asarray(file.convert("RGBA" if clear else "L" if gray else "RGB"))
+        return pixels.reshape(*pixels.shape[:2], -1), exif.orientation(file.info.get("exif") or b"")
+
+
+def _over_white(image: np.ndarray) -> np.ndarray:
+    white = np.iinfo(image.dtype).max
+    # A mean of two 16-bit numbers weighted by 16 bits still fits into 32.
+    colour, alpha = image[..., :-1].astype(np.uint32), image[..., -1:].astype(np.uint32)
+    return ((colour * alpha + white * (white - alpha) + white // 2) // white).astype(image.dtype)
+
+
+def _few_words(error: Exception) -> str:
+    """A decoder's reason on one line, without the machinery around it."""
+    message = getattr(error, "message", None) or str(error) or type(error).__name__
+    return message.split("}}")[-1].split(" [Op:")[0].strip().splitlines()[0].rstrip(".")
