@@ -170,7 +170,7 @@ class Frame:
 @pytest.mark.parametrize(
     "data, words",
     [
-        (["a", "b"], r"a list of 2 paths: give one folder"),
+        (["a", "b"], r"has no 'a'"),
         ((Path("a"), Path("b")), r"a tuple of 2 paths: give one folder"),
         ([np.zeros((4, 4)), np.zeros((5, 4))], "a list of arrays of several shapes"),
         (None, "data is a NoneType: give"),

@@ -125,5 +125,5 @@ def metavar(written: str) -> str:
 
 def _plain_type(written: str) -> str:
     """The part of an annotation that a command line can give; objects are for Python."""
-    parts = [part for part in written.split(" | ") if part not in ("None", "Any", "Callable")]
+    parts = [part for part in written.split(" | ") if part not in ("None", "Any", "Callable", "dict")]
     return parts[-1] if parts else "str"

@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
+from sslzoo import catalog
 from sslzoo.data import labels as numbers
 from sslzoo.data.arrays import from_array, splits_of
 from sslzoo.data.builders import from_tfds, is_prepared, tfds_names
 from sslzoo.data.dataset import DataError, Dataset, Splits
 from sslzoo.data.folder import parts_of_folder
+from sslzoo.data.joined import join
 from sslzoo.data.packed import from_packed, is_packed
 from sslzoo.data.ranges import small_range, stretched
 from sslzoo.data.selection import hold_out, judge_of, noted
+from sslzoo.data.streams import from_stream
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist
 FASHION_CLASSES = tuple("T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(","))
@@ -42,7 +46,8 @@ def load(
         data: "digits" (scikit-learn's), "fashion_mnist", the name of any TFDS image dataset ("cifar10",
             "cifar10:3.0.2", "stl10[unlabelled]", "imagenet2012[:10%]"); the path of a folder, of images or packed; an
             array (n, height, width) or (n, height, width, channels), uint8, uint16 or float within [0, 1]; a pair
-            (images, labels); two such pairs for training and testing; a Dataset; or Splits. Where a folder has the
+            (images, labels); two such pairs for training and testing; a list of folders; a finite `tf.data.Dataset`, as
+            of `streams.from_stream`; a Dataset; or Splits. Where a folder has the
             name of a dataset, "./digits" is the folder, and "builtin:digits" or "tfds:cifar10" the dataset.
         max_size: longest side in pixels; larger images are shrunk. By default 256 where sizes are mixed, else none.
         labels: "auto" takes folders of images for classes, if there are at least two; "folders" fails if there are
@@ -131,6 +136,12 @@ def _some(labels: set[int], dataset: Dataset) -> str:
 
 def _resolve(data: Any, size: dict, reading: dict, value_range: Any) -> dict[str, Dataset]:
     """The parts of any data; `size` and `reading` are arguments of `parts_of_folder`."""
+    if isinstance(data, str) and data in catalog.plugins("datasets"):
+        return _resolve(catalog.found("datasets", data)(), size, reading, value_range)
+    if isinstance(data, list) and data and all(isinstance(item, str | os.PathLike) for item in data):
+        return _joined([_resolve(Path(item), size, reading, value_range) for item in data])
+    if isinstance(data, tf.data.Dataset):
+        return _named_parts(from_stream(data, **size, value_range=value_range))
     path = data if isinstance(data, Path) else _path(data) if isinstance(data, str) else None
     if path is not None and not is_packed(path.expanduser()):
         parts = parts_of_folder(path, **size, **reading)
@@ -144,6 +155,11 @@ def _resolve(data: Any, size: dict, reading: dict, value_range: Any) -> dict[str
     splits = from_packed(path, **size) if path else _by_text(data, **size) if isinstance(data, str) else data
     parts = {"train": splits} if isinstance(splits, Dataset) else _named_parts(splits)
     return parts if value_range is None else {name: stretched(part, value_range) for name, part in parts.items()}
+
+
+def _joined(folders: list[dict[str, Dataset]]) -> dict[str, Dataset]:
+    names = dict.fromkeys(name for parts in folders for name in parts)
+    return {name: join([parts[name] for parts in folders if name in parts]) for name in names}
 
 
 def _named_parts(splits: Splits) -> dict[str, Dataset]:

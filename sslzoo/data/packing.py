@@ -15,6 +15,7 @@ from sslzoo.data.index import FORMAT, INDEX
 from sslzoo.data.named import load
 from sslzoo.data.packed import AROUND, from_packed, is_packed
 from sslzoo.utils.files import reason, replacing
+from sslzoo.utils.log import log
 
 SHARD_BYTES = 2**28
 OWN_FILE = re.compile(r"(train|test)-\d{5}\.tfrecord")
@@ -42,7 +43,7 @@ def pack(data: Any, out: str | Path, *, max_size: int | None = None, overwrite: 
     out = Path(out).expanduser()
     _check_free(out, overwrite)
     splits = {name: part for name, part in load(data, max_size=max_size)._asdict().items() if part is not None}
-    print(*splits["train"].notes, sep="\n")
+    log.info("\n".join(splits["train"].notes))
     try:
         with replacing(out) as beside:
             beside.mkdir()
@@ -64,7 +65,7 @@ def _check_free(out: Path, overwrite: bool) -> None:
     if other:
         raise DataError(f"{out} exists: it holds {other[0]!r}, which is no packed data: give another folder to write")
     if not overwrite:
-        raise DataError(f"{out} exists: --overwrite replaces it, or give another folder to write")
+        raise DataError(f"{out} exists: overwrite=True replaces it, or give another folder to write")
 
 
 def _write(dataset: Dataset, name: str, folder: Path) -> dict:

@@ -26,6 +26,7 @@ from sslzoo.data.named import load
 from sslzoo.data.selection import restrict
 from sslzoo.data.watched import watched, within
 from sslzoo.utils.files import reason
+from sslzoo.utils.log import log
 
 FACTS = "sslzoo"
 SPEC = {name: tf.TensorSpec((), tf.string) for name in ("fingerprint", "function", "name")}
@@ -95,7 +96,7 @@ def serve_data(
     """
     train_set = restrict(Splits(load(data).train), classes, max_images).train
     server = Server(cached(train_set, cache) if cache else train_set, port, host)
-    print(f"serving {describe(train_set)}; train with --data-service {server.address}", flush=True)
+    log.info(f"serving {describe(train_set)}; address of the data service: {server.address}")
     threading.Event().wait()
 
 

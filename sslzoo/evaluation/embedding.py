@@ -13,6 +13,7 @@ from sslzoo.evaluation import tables
 from sslzoo.evaluation.judging import announce
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.utils.files import replacing
+from sslzoo.utils.log import log
 from sslzoo.views.inputs import feature_batches, fitting
 
 FORMATS = tables.FORMATS
@@ -60,7 +61,7 @@ def embed(
     table = _Table(model, parts, size, batch_size)
     with replacing(path) as beside:
         FORMATS[path.suffix](beside, table)
-    print(f"{table.count} x {table.dim} features, float32, of {table.origin()}; columns {', '.join(table.columns)}")
+    log.info(f"{table.count} x {table.dim} features, float32, of {table.origin()}; columns {', '.join(table.columns)}")
     return path
 
 

@@ -33,6 +33,10 @@ class Experiment:
         weight_decay_end: final weight decay, reached along a cosine (0.4 in DINO and MSN); constant if None.
         clip_norm: maximum norm of the gradient of a weight, over all devices; no clipping if None.
         warmup: share of the steps in which the learning rate rises, from 0 to 1; it then falls along a cosine.
+        labels: "auto" takes sub-folders of images as classes, "folders" requires them, "none" leaves out all labels;
+            else a CSV file with rows FILE,CLASS.
+        splits: "auto" takes folders named train, test, val, unlabeled and the like as splits, "none" does not; else the
+            folders of each split, "train=a+b,test=c".
         image_size: side of the square input of the encoder, in pixels; chosen from the data if None.
         classes: use only the first `classes` classes of the data; all if None.
         max_images: train on at most this number of images, drawn with a fixed seed; all if None.
@@ -64,6 +68,8 @@ class Experiment:
     weight_decay_end: float | None = None
     clip_norm: float | None = None
     warmup: float = 0.1
+    labels: str | Path = "auto"
+    splits: str | dict = "auto"
     image_size: int | None = None
     classes: int | None = None
     max_images: int | None = None
@@ -85,7 +91,9 @@ class Experiment:
     @property
     def settings(self) -> dict[str, Any]:
         """The fields except `knobs`, with objects as text: what a run folder records."""
-        return {f.name: spelled(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "knobs"}
+        told = {f.name: spelled(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "knobs"}
+        # Runs of earlier versions have no such settings.
+        return {name: value for name, value in told.items() if name not in READING or value != "auto"}
 
     @property
     def given(self) -> list[str]:
@@ -153,6 +161,7 @@ class RunOptions:
         return {"strategy", "epochs"} if self.extend else {"strategy"}
 
 
+READING = ("labels", "splits")  # arguments of `data.load`
 # Name -> least and greatest value.
 RANGES = {
     "epochs": (1, 1_000_000),

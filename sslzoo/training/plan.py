@@ -60,7 +60,11 @@ class Plan:
         self.knobs = resolved.resolve(experiment.knobs, experiment.method, experiment.encoder, preset)
         if experiment.layerwise and "decoder" in self.knobs["method"]:
             self.knobs["method"]["decoder"] = experiment.knobs.get("decoder", "symmetric")
-        self.splits = restrict(load(experiment.data), experiment.classes, experiment.max_images)
+        self.splits = restrict(
+            load(experiment.data, labels=experiment.labels, splits=experiment.splits),
+            experiment.classes,
+            experiment.max_images,
+        )
         if run.cache:
             self.splits = Splits(*(part and cached(part, run.cache) for part in self.splits))
         self.train_set, self.test_set = self.splits
