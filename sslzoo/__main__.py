@@ -127,9 +127,9 @@ def _evaluate(words: list[str]) -> None:
     if "--all" in words:
         rest = [word for word in words if word != "--all"]
         folder = _call("evaluate", rest, MODEL, "reports/__init__", "report")
-        return print(f"wrote {folder / 'report.html'}, with report.md and report.json beside it")
+        return print(f"wrote {folder.html}, report.md and report.json")
     told = "\n--all writes a report from every side, a page with pictures: sslzoo evaluate --all --help"
-    _call("evaluate", words, MODEL, "evaluation/judging", told=told)
+    print(_call("evaluate", words, MODEL, "evaluation/judging", told=told))
 
 
 def _doctor(words: list[str]) -> None:

@@ -48,6 +48,7 @@ def train_whole(plan: Plan, model: SSLModel, folder: Path, trackers: list, judge
     if judge:
         columns = {TRAINED: [result.encoder], UNTRAINED: [result.untrained]}
         result.scores = judging.score(columns, plan.judged, plan.size)
+        print(result.scores)
     return result
 
 
