@@ -32,7 +32,7 @@ def test_a_list_of_folders_is_one_dataset_and_classes_of_one_name_are_one(tmp_pa
     if len(index):
         image, size = train.read(index)
         np.testing.assert_array_equal(image[0], np.array(Image.open(tmp_path / "b" / "emu" / "0.png")))
-    small = next(i for i, file in enumerate(train.files) if "/a/" in file)
+    small = next(i for i, file in enumerate(train.files) if "a/" in file)
     image, size = train.read(np.array([small]))
     assert size.tolist() == [[8, 8]] and not image[0, 8:].any() and not image[0, :, 8:].any()
 

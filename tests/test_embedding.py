@@ -120,7 +120,7 @@ def test_gray_images_are_repeated_for_an_encoder_of_colour_and_others_refused(ex
     with np.load(embed(str(tmp_path / "rgb"), gray, str(tmp_path / "gray.npz"))) as one:
         with np.load(embed(str(tmp_path / "rgb"), gray.repeat(3, -1), str(tmp_path / "rgb.npz"))) as two:
             np.testing.assert_array_equal(one["features"], two["features"])
-    with pytest.raises(ValueError, match="takes images of 1 channels, array has 3; give gray images"):
+    with pytest.raises(ValueError, match="takes images of 1 channels, array has 3: data=images.mean"):
         embed(exported, gray.repeat(3, -1), str(tmp_path / "o.npz"))
 
 

@@ -188,7 +188,7 @@ def test_wrong_features_and_labels_are_refused_in_one_line():
     cases = [
         ((TRAIN_X[:, :, None], TRAIN_Y, TEST_X, TEST_Y), "pool or flatten"),
         ((broken, TRAIN_Y, TEST_X, TEST_Y), "NaN or infinity"),
-        ((TRAIN_X, TRAIN_Y[:-1], TEST_X, TEST_Y), "one label an image"),
+        ((TRAIN_X, TRAIN_Y[:-1], TEST_X, TEST_Y), "one label per image"),
         ((TRAIN_X, 0 * TRAIN_Y, TEST_X, TEST_Y), "single class"),
     ]
     for arguments, words in cases:
@@ -311,7 +311,7 @@ def test_every_set_of_features_gets_every_score_and_gains_where_images_answer():
 
 def test_the_baseline_of_several_encoders_is_their_mean_and_deviation():
     noise = [(RNG.normal(size=TRAIN_X.shape), RNG.normal(size=TEST_X.shape)) for _ in range(3)]
-    rows, scores = judge({"trained": [(TRAIN_X, TEST_X)], "untrained": noise}, TRAIN_Y, TEST_Y, metrics=("knn",))
+    rows, scores = judge({"trained": [(TRAIN_X, TEST_X)], "untrained": noise}, TRAIN_Y, TEST_Y, evaluators=("knn",))
     means = [one[0].mean for one in scores["untrained"]]
     assert (rows[1].mean, rows[1].std) == pytest.approx((np.mean(means), np.std(means, ddof=1)))
     assert rows[0].gains["untrained"].mean == pytest.approx(rows[0].mean - np.mean(means), abs=1e-6)
@@ -327,7 +327,7 @@ def test_equal_features_gain_nothing_and_noise_gains_nothing_measurable():
 def test_a_share_of_labels_is_named_as_it_was_used_and_no_share_comes_twice():
     few = np.concatenate([np.flatnonzero(TRAIN_Y == label)[:4] for label in np.unique(TRAIN_Y)])
     part = {"trained": [(TRAIN_X[few], TEST_X)]}
-    rows = judge(part, TRAIN_Y[few], TEST_Y, metrics=("linear",), fractions=(0.01, 0.1, 1.0))[0]
+    rows = judge(part, TRAIN_Y[few], TEST_Y, evaluators=("linear",), fractions=(0.01, 0.1, 1.0))[0]
     assert [row.metric for row in rows] == ["linear probe, 3 labels (25 %)", "linear probe, all 12 labels"]
 
 
@@ -363,18 +363,22 @@ def test_scores_of_the_same_inputs_are_remembered(tmp_path, monkeypatch):
 
 
 def test_without_labels_the_message_says_what_works_and_it_does():
-    with pytest.raises(ValueError, match=r"linear probe and k-NN need labels.*metrics=\('clustering',\)") as error:
+    with pytest.raises(
+        ValueError, match=r"linear: labels .* are required.*knn: labels .* give clusters=<number>"
+    ) as error:
         judge(SETS)
     assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match="give clusters"):
-        judge(SETS, metrics=("clustering",))
-    rows = judge(SETS, metrics=("clustering",), clusters=3)[0]
+        judge(SETS, evaluators=("clustering",))
+    rows = judge(SETS, evaluators=("clustering",), clusters=3)[0]
     assert [row.metric for row in rows[:2]] == [
         "k-means, silhouette",
         "k-means, Davies-Bouldin (lower is better)",
     ]
-    with pytest.raises(ValueError, match="no metric is called nearest; choose from linear, knn, clustering"):
-        judge(SETS, TRAIN_Y, TEST_Y, metrics=("nearest",))
+    with pytest.raises(
+        ValueError, match="no evaluator is called nearest; choose from calibration, clustering, .*, or pass"
+    ):
+        judge(SETS, TRAIN_Y, TEST_Y, evaluators=("nearest",))
 
 
 ROWS = [

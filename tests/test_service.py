@@ -20,7 +20,9 @@ def address():
     words = [sys.executable, "-m", "sslzoo", "serve-data", "digits", "--port", "0", "--max-images", "300"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline()
-        assert line.startswith("serving digits: 300 images 8x8x1 uint8, 10 classes; address of the data service: grpc://")
+        assert line.startswith(
+            "serving digits: 300 images 8x8x1 uint8, 10 classes; address of the data service: grpc://"
+        )
         yield line.split()[-1]
         process.kill()
 

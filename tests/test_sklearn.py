@@ -25,6 +25,10 @@ class OfAnyWidth(EncoderTransformer):
         shape = (1, 1, self.n_features_in_)
         return ENCODERS.setdefault(shape, encoders.make("mlp", shape, units=4, depth=1)), shape
 
+    def _images(self, X, shape):
+        """The checks draw numbers outside of [0, 1]."""
+        return X.reshape(-1, *shape).astype("float32")
+
 
 ENCODERS = {}
 
@@ -80,6 +84,43 @@ def test_a_pipeline_learns_digits_and_names_its_features(exported):
     search = GridSearchCV(pipeline, {"logisticregression__C": [0.1, 1.0]}, cv=2).fit(images[:600] / 16, labels[:600])
     assert search.score(images[600:900] / 16, labels[600:900]) > 0.6  # chance is 0.1, and nothing was trained
     assert list(search.best_estimator_[0].get_feature_names_out()[:2]) == ["encodertransformer0", "encodertransformer1"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda x: 16 * x, "scale them to"),
+        (lambda x: 255 * x, "scale them to"),
+        (lambda x: np.rint(255 * x).astype(int), "convert them to uint8"),
+        (lambda x: x - 0.5, "scale them to"),
+        (lambda x: np.tile(x.reshape(-1, 8, 8, 1), 3), r"images.mean\(-1, keepdims=True\) makes gray"),
+        (lambda x: x.reshape(-1, 4, 16, 1), "resize"),
+        (lambda x: x.reshape(-1, 1, 8, 8), "resize"),
+    ],
+)
+def test_pixels_that_the_encoder_would_misread_are_refused_by_fit_and_by_transform(exported, spoil, told):
+    good = np.random.default_rng(0).random((5, 64))
+    fitted = EncoderTransformer(exported).fit(good)
+    for act in (EncoderTransformer(exported).fit, fitted.transform):
+        with pytest.raises(ValueError, match=f"{told}|features") as caught:  # scikit-learn counts features first
+            act(spoil(good))
+        assert "\n" not in str(caught.value)
+
+
+def test_colour_images_made_gray_as_the_message_says_are_accepted(exported):
+    colour = np.random.default_rng(0).random((5, 8, 8, 3))
+    assert EncoderTransformer(exported).fit_transform(colour.mean(-1, keepdims=True)).shape == (5, 64)
+
+
+def test_gray_images_are_repeated_for_an_encoder_of_colour_images(tmp_path, caplog):
+    encoder = encoders.make("mlp", (8, 8, 3), units=16)
+    export(encoder, tmp_path / "rgb", np.zeros((2, 8, 8, 3), "float32"), {})
+    gray = np.random.default_rng(0).random((5, 8, 8, 1)).astype("float32")
+    expected = encoder(np.repeat(gray, 3, -1)).numpy()
+    for images in (gray, gray[..., 0], gray.reshape(5, 64)):
+        found = EncoderTransformer(tmp_path / "rgb").fit_transform(images)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert "gray images are repeated to the 3 channels" in caplog.text
 
 
 def test_a_missing_encoder_and_other_images_are_refused_in_one_line(exported):

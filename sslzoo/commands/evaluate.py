@@ -6,8 +6,8 @@ from sslzoo.commands import MODEL, call
 def run(words: list[str]) -> None:
     if "--all" in words:
         rest = [word for word in words if word != "--all"]
-        folder = call("reports:report", rest, "evaluate", MODEL)
-        print(f"wrote {folder / 'report.html'}, report.md and report.json")
+        found = call("reports:report", rest, "evaluate", MODEL)
+        print(f"wrote {found.html}, report.md and report.json")
         return
     more = "\n\n--all writes a report with pictures, an HTML page: sslzoo evaluate --all --help"
-    call("evaluation.judging:evaluate", words, "evaluate", MODEL, more)
+    print(call("evaluation.judging:evaluate", words, "evaluate", MODEL, more))

@@ -1,4 +1,4 @@
-"""The untrained baseline: the encoder as a run started, or several with new weights where that is not known."""
+"""The untrained baseline: the encoder before its training, or several with new weights if that is not known."""
 
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -17,13 +17,13 @@ SEEDS = (0, 1, 2)
 
 
 def keep(untrained: keras.Model, folder: str | Path, start: dict) -> dict:
-    """Keeps the untrained encoder of a run with its export, in as few bytes as can be.
+    """Keeps the untrained encoder of a run with its export.
 
-    Weights that come back from the seed are not written; those that do not, such as BatchNorm statistics, are.
+    Only weights that the seed does not reproduce, such as BatchNorm statistics, are written.
 
     Args:
-        untrained: the encoder as the run started, with calibrated BatchNorm statistics.
-        folder: of the export; gets untrained.npz where it is needed.
+        untrained: the encoder before the first step, with calibrated BatchNorm statistics.
+        folder: of the export; gets untrained.npz if there is a weight to write.
         start: how to build the encoder again: `seed`, `encoder`, `input_shape` and `knobs`; `seed` alone for the
             architecture of the export.
 
@@ -40,7 +40,7 @@ def keep(untrained: keras.Model, folder: str | Path, start: dict) -> dict:
 
 
 def restore(folder: str | Path) -> keras.Model | None:
-    """The untrained encoder of an export; None where it is not known or no longer comes out as it was.
+    """The untrained encoder of an export; None if it is not known or its weights are no longer reproduced.
 
     Args:
         folder: of an exported encoder.
@@ -56,17 +56,27 @@ def restore(folder: str | Path) -> keras.Model | None:
 
 
 def fresh(encoder: keras.Model, seed: int = 0) -> keras.Model:
-    """The same architecture with new weights, drawn by a seed."""
+    """The same architecture with new weights, drawn by a seed.
+
+    Raises:
+        ValueError: the model cannot be built again from its configuration.
+    """
     keras.utils.set_random_seed(seed)
-    return type(encoder).from_config(encoder.get_config())
+    try:
+        return type(encoder).from_config(encoder.get_config())
+    except (TypeError, NotImplementedError) as error:
+        raise ValueError(
+            f"{encoder.name} cannot be built again with new weights: give untrained=..., the encoder before training, "
+            "or register its classes with @keras.saving.register_keras_serializable()"
+        ) from error
 
 
 def several(encoder: keras.Model, batches: Callable[[], Iterable], seeds: Sequence[int] = SEEDS) -> list[keras.Model]:
     """The same architecture with new weights for each seed, with BatchNorm statistics of the given images.
 
     Args:
-        encoder: gives the architecture.
-        batches: gives the images to calibrate on, in batches as the encoder takes them.
+        encoder: of the architecture.
+        batches: returns the images to calibrate on, in batches as the encoder takes them.
         seeds: of the weights.
     """
     made = [fresh(encoder, seed) for seed in seeds]

@@ -1,6 +1,8 @@
-"""Encoders side by side on the same images: accuracies, intervals of their differences, and what they share."""
+"""Encoders compared on the same images: accuracies, intervals of their differences, and shared neighbours."""
 
-from collections.abc import Sequence
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,17 +11,22 @@ from tqdm.auto import tqdm
 
 from sslzoo.data import Splits
 from sslzoo.evaluation import baseline, judging
-from sslzoo.evaluators.bootstrap import Difference, paired_difference
-from sslzoo.evaluators.judge import Scored, judge
-from sslzoo.evaluators.overlap import neighbour_overlap
-from sslzoo.evaluators.report import grid, note
-from sslzoo.evaluators.spectrum import effective_rank
+from sslzoo.evaluators import Score
+from sslzoo.evaluators.bootstrap import Difference
+from sslzoo.evaluators.judge import difference, judge
+from sslzoo.evaluators.overlap import nearest, shared
+from sslzoo.evaluators.report import escaped, grid, note
+from sslzoo.evaluators.scores import html_table, pandas
+from sslzoo.exports.inputs import accepted_splits, image_side
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.views import inputs
 
 NEIGHBOURS = 10
-SPECTRUM_IMAGES = 1000
 METRICS = {"knn": "k-NN", "linear_1": "linear probe"}
+INTERVALS = (
+    "Differences with their 95 % interval, a paired bootstrap over the test images; `*` marks those whose interval "
+    "excludes zero. They do not cover the spread over training seeds."
+)
 
 
 class Compared(NamedTuple):
@@ -28,16 +35,119 @@ class Compared(NamedTuple):
     Attributes:
         size: side of its images in pixels.
         features: of the test images, (images, dim).
-        rank: effective rank of some of them.
-        scores: by key of METRICS.
-        untrained: the same of its untrained baseline: a list, with one entry for each encoder in it.
+        scores: by key.
+        untrained: the same of each encoder of its untrained baseline.
     """
 
     size: int
     features: np.ndarray
-    rank: float
-    scores: dict[str, Scored]
-    untrained: list[dict[str, Scored]]
+    scores: dict[str, Score]
+    untrained: list[dict[str, Score]]
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Comparison:
+    """Encoders compared on the same images; prints as Markdown.
+
+    Attributes:
+        encoders: name -> what is compared; the last one is raw pixels.
+        head: data, chance and number of images.
+        notes: what was left out and why.
+    """
+
+    encoders: dict[str, Compared]
+    head: str
+    notes: tuple[str, ...] = ()
+
+    def gains(self, name: str, key: str) -> dict[str, Difference]:
+        """What an encoder has over its untrained baseline and over the first encoder, if it is another one.
+
+        Args:
+            name: of the encoder.
+            key: of a score.
+        """
+        one, first = self.encoders[name], next(iter(self.encoders.values()))
+        others = {"untrained": [scores[key] for scores in one.untrained if key in scores]}
+        others["first"] = [first.scores[key]] if one is not first and key in first.scores else []
+        if key not in one.scores:
+            return {}
+        return {whom: gain for whom, found in others.items() if found and (gain := difference(one.scores[key], found))}
+
+    @functools.cached_property
+    def overlap(self) -> dict[str, dict[str, float]]:
+        """Encoder -> encoder -> share of the nearest test images that both have in common."""
+        near = {name: nearest(one.features, self._neighbours) for name, one in self.encoders.items()}
+        return {a: {b: shared(x, y) for b, y in near.items()} for a, x in near.items()}
+
+    @property
+    def _images(self) -> int:
+        return len(next(iter(self.encoders.values())).features)
+
+    @property
+    def _neighbours(self) -> int:
+        return min(NEIGHBOURS, self._images - 1)
+
+    def to_dict(self) -> dict[str, dict]:
+        """Encoder -> size, features, scores with their gains, and overlap; plain values, ready for JSON."""
+        overlap = self.overlap
+        return {name: self._values(name) | {"overlap": overlap[name]} for name in self.encoders}
+
+    def _values(self, name: str) -> dict:
+        one = self.encoders[name]
+        scores = {
+            key: {"mean": score.mean} | {f"over {whom}": list(gain) for whom, gain in self.gains(name, key).items()}
+            for key, score in one.scores.items()
+        }
+        return {"size": one.size, "features": one.features.shape[1], "scores": scores}
+
+    def to_pandas(self):
+        """The scores as a DataFrame: encoder, key, mean, and gain, low and high over untrained and first.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return pandas().DataFrame([line for name in self.encoders for line in self._lines(name)])
+
+    def _lines(self, name: str) -> Iterator[dict]:
+        for key, score in self.encoders[name].scores.items():
+            line = {"encoder": name, "key": key, "mean": score.mean}
+            for whom, gain in self.gains(name, key).items():
+                line |= {f"gain over {whom}": gain.mean, f"low over {whom}": gain.low, f"high over {whom}": gain.high}
+            yield line
+
+    def __str__(self) -> str:
+        tables = self._tables()
+        parts = [escaped(self.head), _markdown(tables[0]), INTERVALS, *map(escaped, self.notes)]
+        return "\n\n".join([*parts, self._about_overlap, _markdown(tables[1])])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        scores, overlaps = self._tables()
+        return f"{html_table(*scores)}<p>{self._about_overlap}</p>{html_table(*overlaps)}"
+
+    @property
+    def _about_overlap(self) -> str:
+        k, chance = self._neighbours, 100 * self._neighbours / (self._images - 1)
+        return f"Share of the {k} nearest test images that two encoders have in common; chance is {chance:.1f} %."
+
+    def _tables(self) -> tuple[tuple[list[str], list[list[str]]], ...]:
+        """Head and lines of the scores, and of the overlaps."""
+        head = ["encoder", "side (px)", "features", "RankMe"]
+        for title in METRICS.values():
+            head += [title, "over its untrained", "over the first"]
+        overlap = [[name, *(f"{100 * share:.0f} %" for share in row.values())] for name, row in self.overlap.items()]
+        return (head, [self._cells(name) for name in self.encoders]), (["", *self.encoders], overlap)
+
+    def _cells(self, name: str) -> list[str]:
+        one = self.encoders[name]
+        rank = one.scores["rank"].mean if "rank" in one.scores else None
+        found = [name, str(one.size), str(one.features.shape[1]), "-" if rank is None else f"{rank:.0f}"]
+        for key in METRICS:
+            gains = self.gains(name, key)
+            found.append(f"{100 * one.scores[key].mean:.1f} %" if key in one.scores else "-")
+            found += [_shown(gains.get(whom)) for whom in ("untrained", "first")]
+        return found
 
 
 def compare(
@@ -46,100 +156,72 @@ def compare(
     classes: int | None = None,
     max_images: int | None = None,
     image_size: int | None = None,
-) -> str:
+) -> Comparison:
     """Judges exported encoders on the same images, each next to its untrained baseline, with intervals.
 
     Args:
         encoders: paths of exported encoders, two or more.
         data: as for `pretrain`, with labels.
-        classes: keep only the first `classes` classes; as in training of the first encoder if not given and the data
-            are the same.
-        max_images: most training images and most test images, drawn with a fixed seed; as in training of the
-            first encoder if not given and the data are the same. Never more than 10 000 and 5000.
+        classes: keep only the first `classes` classes; by default as in training of the first encoder if the data are
+            the same.
+        max_images: maximum number of training images and of test images, drawn with a fixed seed; by default as in
+            training of the first encoder if the data are the same. Never more than 10 000 and 5000.
         image_size: side in pixels for all; by default each encoder gets that of its export.
 
     Returns:
-        Markdown: a table of accuracies with raw pixels as the last line, and one of mutual k-NN overlap.
+        A table of accuracies with raw pixels as the last line, and one of shared neighbours; prints as Markdown.
 
     Raises:
-        ValueError: fewer than two encoders, no labels, other channels, or no exported encoder.
+        ValueError: fewer than two encoders, no labels, channels that an encoder does not accept, or no exported
+            encoder.
     """
-    if len(encoders) < 2:
-        raise ValueError("name two encoders or more to compare")
+    if isinstance(encoders, str | Path) or len(encoders) < 2:
+        raise ValueError("encoders=...: name two encoders or more to compare")
     names, facts = _names(encoders), [read_facts(path) for path in encoders]
     splits = judging.judged(judging.labelled(data), facts[0], classes, max_images)
     if min(map(len, splits)) < 10:
         raise ValueError("fewer than 10 images are too few to compare encoders on: take more")
-    sizes = [image_size or told["encoder"]["image_shape"][0] for told in facts]
-    bar = tqdm(list(zip(names, encoders, sizes, strict=True)), "compare", unit="encoder", leave=False, disable=None)
-    found = {name: _judged(path, splits, size) for name, path, size in bar}
-    found[judging.RAW] = _raw(splits, min(judging.RAW_SIZE, *sizes))
+    notes: dict[str, None] = {}
+    bar = tqdm(list(zip(names, encoders, facts, strict=True)), "compare", unit="encoder", leave=False, disable=None)
+    found = {name: _judged(path, told, splits, image_size, notes) for name, path, told in bar}
+    found[judging.RAW] = _raw(splits, min(judging.RAW_SIZE, *(one.size for one in found.values())), notes)
     head = f"{splits.train.name}: {note(splits.train.labels, splits.test.labels)}."
-    return "\n\n".join([head, _scores(found), _overlaps(found)])
+    return Comparison(found, head, tuple(notes))
 
 
 def _names(paths):
-    """The last part of each path, or the whole path where last parts are equal."""
+    """The last part of each path, or the whole path if last parts are equal."""
     short = [Path(path).name for path in paths]
     return short if len(set(short)) == len(short) else [str(path) for path in paths]
 
 
-def _judged(path, splits: Splits, size: int) -> Compared:
+def _judged(path, facts: dict, splits: Splits, image_size: int | None, notes: dict) -> Compared:
     model = load_encoder(path)
-    judging.same_channels(model, splits.train)
-    (untrained,) = judging.untrained_column(model, baseline.restore(path), splits.train, size).values()
-    features, *others = ([inputs.encode(encoder, part, size) for part in splits] for encoder in (model, *untrained))
-    rank = effective_rank(features[1][:SPECTRUM_IMAGES])
-    return Compared(size, features[1], rank, _scored(features, splits), [_scored(x, splits) for x in others])
+    size = image_side(model, image_size, facts["encoder"]["image_shape"][0])
+    seen = accepted_splits(splits, model)
+    (untrained,) = judging.untrained_column(model, baseline.restore(path), seen.train, size).values()
+    features, *others = ([inputs.encode(encoder, part, size) for part in seen] for encoder in (model, *untrained))
+    return Compared(size, features[1], _scored(features, seen, notes), [_scored(x, seen, notes) for x in others])
 
 
-def _raw(splits: Splits, size: int) -> Compared:
+def _raw(splits: Splits, size: int, notes: dict) -> Compared:
     parts = [inputs.pixels(part, size) for part in splits]
-    rank = effective_rank(parts[1][:SPECTRUM_IMAGES])
-    return Compared(size, parts[1], rank, _scored(parts, splits), [])
+    return Compared(size, parts[1], _scored(parts, splits, notes), [])
 
 
-def _scored(features, splits: Splits) -> dict[str, Scored]:
+def _scored(features, splits: Splits, notes: dict) -> dict[str, Score]:
+    """Scores by key; adds to `notes` what was left out."""
     labels = splits.train.labels, splits.test.labels
-    scores = judge({"it": [features]}, *labels, metrics=("knn", "linear"), fractions=(1.0,))[1]["it"][0]
-    return {score.key: score for score in scores}
+    options = dict(evaluators=("knn", "linear", "spectrum"), fractions=(1.0,))
+    rows, scores = judge({"it": [features]}, *labels, **options)
+    notes |= dict.fromkeys(rows.notes)
+    return {score.key: score for score in scores["it"][0]}
 
 
-def _scores(found: dict[str, Compared]) -> str:
-    head = ["encoder", "side (px)", "features", "RankMe"]
-    for title in METRICS.values():
-        head += [title, "over its untrained", "over the first"]
-    lines = [_line(name, one, next(iter(found.values()))) for name, one in found.items()]
-    text = (
-        "Differences with their 95 % interval, a paired bootstrap over the test images; `*` marks those whose interval "
-        "excludes zero. They do not cover the spread over training seeds."
-    )
-    return f"{grid(head, lines)}\n\n{text}"
+def _shown(gain: Difference | None) -> str:
+    return f"{gain}{' *' * gain.clear}" if gain else ""
 
 
-def _line(name: str, one: Compared, first: Compared) -> list[str]:
-    cells = [name, str(one.size), str(one.features.shape[1]), f"{one.rank:.0f}"]
-    for key in METRICS:
-        own = one.scores[key]
-        untrained = [scores[key].answers for scores in one.untrained]
-        cells.append(f"{100 * own.mean:.1f} %")
-        cells.append(_difference(own, np.mean(untrained, axis=0)) if untrained else "")
-        cells.append("" if one is first else _difference(own, first.scores[key].answers))
-    return cells
-
-
-def _difference(own: Scored, other: np.ndarray) -> str:
-    difference: Difference = paired_difference(own.answers, other)
-    return f"{difference}{' *' if difference.clear else ''}"
-
-
-def _overlaps(found: dict[str, Compared]) -> str:
-    k = min(NEIGHBOURS, len(next(iter(found.values())).features) - 1)
-    names = list(found)
-    lines = [
-        [one, *(f"{100 * neighbour_overlap(found[one].features, found[other].features, k):.0f} %" for other in names)]
-        for one in names
-    ]
-    chance = 100 * k / (len(next(iter(found.values())).features) - 1)
-    text = f"Share of the {k} nearest test images that two encoders have in common; chance is {chance:.1f} %."
-    return f"{text}\n\n{grid(['', *names], lines)}"
+def _markdown(table: tuple[list[str], list[list[str]]]) -> str:
+    head, lines = table
+    return grid([escaped(cell) for cell in head], [[escaped(line[0]), *line[1:]] for line in lines])

@@ -11,10 +11,11 @@ import numpy as np
 from sslzoo.data import Dataset, load_parts
 from sslzoo.evaluation import tables
 from sslzoo.evaluation.judging import announce
+from sslzoo.exports.inputs import accepted
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.utils.files import replacing
 from sslzoo.utils.log import log
-from sslzoo.views.inputs import feature_batches, fitting
+from sslzoo.views.inputs import feature_batches
 
 FORMATS = tables.FORMATS
 
@@ -56,8 +57,8 @@ def embed(
     size = read_facts(encoder)["encoder"]["image_shape"][0]
     model = load_encoder(encoder)
     parts = load_parts(data, labels=labels, splits=splits, value_range=value_range)
-    parts = {name: fitting(part, model.input_shape[-1]) for name, part in parts.items()}
     announce(parts["train"])
+    parts = {name: accepted(part, model.input_shape[-1]) for name, part in parts.items()}
     table = _Table(model, parts, size, batch_size)
     with replacing(path) as beside:
         FORMATS[path.suffix](beside, table)

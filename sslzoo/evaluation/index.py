@@ -1,8 +1,9 @@
-"""The index of a folder of exported encoders: a table made of their cards."""
+"""The index of a folder of exported encoders: a table from their cards."""
 
 from pathlib import Path
+from urllib.parse import quote
 
-from sslzoo.evaluators.report import Row, grid
+from sslzoo.evaluators.report import Row, code, escaped, grid
 from sslzoo.exports.savedmodel import FACTS, read_facts
 from sslzoo.utils.files import replacing
 
@@ -16,7 +17,7 @@ def write_index(folder: str | Path) -> Path:
     """Writes README.md of a folder whose sub-folders are exported encoders; each number is that of a card.
 
     Returns:
-        Its path; another README.md that stands there stays as it is.
+        Its path; a README.md of another origin is not changed.
     """
     path = Path(folder) / "README.md"
     if path.exists() and not path.read_text("utf-8", "replace").startswith(TITLE):
@@ -43,10 +44,10 @@ def _row(folder: Path) -> list[str]:
     facts = read_facts(folder)
     encoder, data = facts["encoder"], str(facts.get("data", "")).split(";")[0]
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
-    cells = [f"[{folder.name}]({folder.name}/README.md)", facts.get("method", ""), encoder["name"], data]
-    cells += [str(encoder["features"]), f"{size:.1f}"]
+    cells = [f"[{escaped(folder.name)}]({quote(folder.name)}/README.md)", escaped(facts.get("method", ""))]
+    cells += [escaped(encoder["name"]), escaped(data), str(encoder["features"]), f"{size:.1f}"]
     cells += [_scores(facts.get("scores", []), key) for key in SHOWN.values()]
-    return [*cells, f"`{facts['command']}`" if "command" in facts else ""]
+    return [*cells, code(facts["command"]) if "command" in facts else ""]
 
 
 def _scores(scores: list[dict], key: str) -> str:

@@ -1,4 +1,4 @@
-"""Features of whole datasets, and how good they are compared with raw pixels and the untrained encoder."""
+"""Features of whole datasets, and their scores compared with raw pixels and the untrained encoder."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -9,16 +9,20 @@ import numpy as np
 
 from sslzoo.data import Dataset, Splits, describe, load, restrict
 from sslzoo.evaluation import baseline
-from sslzoo.evaluators.judge import TRAINED, Scored, judge
+from sslzoo.evaluators import Score, WrongOption
+from sslzoo.evaluators.judge import EVALUATORS, TRAINED, Evaluator, check, judge
 from sslzoo.evaluators.remember import remembered
-from sslzoo.evaluators.report import Row, note, table
+from sslzoo.evaluators.report import note
+from sslzoo.evaluators.scores import Scores
+from sslzoo.exports.inputs import accepted, accepted_splits, image_shape, image_side
 from sslzoo.exports.savedmodel import load_encoder, read_facts
+from sslzoo.utils.log import log
 from sslzoo.views.inputs import encode, images, pixels
 
 UNTRAINED, RAW = "untrained", "raw pixels"
 JUDGED = (10_000, 5_000)  # training and test images that encoders are judged on, at most
 CALIBRATED = 2048  # images that give the BatchNorm statistics of encoders with new weights
-RAW_SIZE = 32  # raw pixels are judged at most at this side: a linear probe on 224 px would have 150 000 inputs
+RAW_SIZE = 32  # side of raw pixels at most: a linear probe on 224 px would have 150 000 inputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +30,9 @@ class Subject:
     """An encoder to judge, its untrained baseline, and the data to judge them on.
 
     Attributes:
-        columns: name -> encoders: "trained" has one; "untrained" is the run's own start, or, where that is not known,
+        columns: name -> encoders: "trained" has one; "untrained" is the start of the run, or, if that is not known,
             "untrained (mean of 3 seeds)" has three with new weights.
-        data: at most JUDGED images; labelled and with a test part unless `prepare` was told otherwise.
+        data: at most JUDGED images; with labels and a test part unless `prepare` was called with `unlabelled`.
         size: side of the images in pixels.
         facts: recipe.json of an exported encoder; {} for a model.
     """
@@ -48,29 +52,39 @@ def evaluate(
     max_images: int | None = None,
     fractions: tuple[float, ...] = (0.01, 0.1, 1.0),
     seeds: int = 5,
-) -> list[Row]:
-    """Linear probe, k-NN and clustering of an encoder, next to raw pixels and the untrained encoder.
+    evaluators: tuple[str, ...] = ("linear", "knn", "clustering"),
+    **options,
+) -> Scores:
+    """Scores of an encoder, next to those of raw pixels and of the untrained encoder.
+
+    A score that the data do not allow is left out; the notes of the result say why.
 
     Args:
         encoder: a Keras model or the path of an exported one.
         data: as for `pretrain`, with labels in its training and its test part.
-        untrained: the encoder before its training. If not given, that of the export, or the mean of three encoders with
+        untrained: the encoder before its training. By default that of the export, or the mean of three encoders with
             new weights.
-        image_size: side in pixels; that of the export, or of the encoder's input, if not given.
-        classes: keep only the first `classes` classes; as in training if not given and the data are the same.
-        max_images: most training images and most test images, drawn with a fixed seed; as in training if not
-            given and the data are the same. Never more than 10 000 training and 5000 test images.
-        fractions: of the training labels that the linear probe learns from.
-        seeds: subsets of labels at fractions below 1.
+        image_size: side in pixels; by default that of the export, or of the encoder's input.
+        classes: keep only the first `classes` classes; by default as in training if the data are the same.
+        max_images: maximum number of training images and of test images, drawn with a fixed seed; by default as in
+            training if the data are the same. Never more than 10 000 training and 5000 test images.
+        fractions: shares of the training labels that the linear probe is fitted to.
+        seeds: draws of the labels at shares below 1.
+        evaluators: names of evaluators: calibration, clustering, few_shot, knn, linear, mlp, retrieval, softmax,
+            spectrum. In Python also functions: `sslzoo.evaluators.Study` -> iterator of `sslzoo.evaluators.Score`.
+        options: of the evaluators, such as `k=200` for "knn".
 
     Returns:
-        Rows of the table.
+        A list of rows that prints as a table.
 
     Raises:
-        ValueError: no labels, or no size; the text is one line that says what to do.
+        ValueError: no labels, no size, or no score can be computed; one line that says what to do.
     """
+    own = {"fractions": fractions, "seeds": seeds} if "linear" in evaluators else {}
+    options = {"evaluators": evaluators} | own | options
+    check(**options)
     subject = prepare(encoder, data, untrained, image_size, classes, max_images)
-    return score(subject.columns, subject.data, subject.size, fractions=fractions, seeds=seeds)
+    return _scores(subject.columns, subject.data, subject.size, **options)
 
 
 def prepare(
@@ -87,25 +101,26 @@ def prepare(
     Args:
         encoder, data, untrained, image_size, classes, max_images: as of `evaluate`.
         unlabelled: accept data without labels and without a test part.
+
+    Raises:
+        ValueError: no labels, no size, or images that the encoder does not accept.
     """
     facts = {} if isinstance(encoder, keras.Model) else read_facts(encoder)
     model = encoder if isinstance(encoder, keras.Model) else load_encoder(encoder)
+    size = image_side(model, image_size, facts["encoder"]["image_shape"][0] if facts else None)
     splits = judged(load(data) if unlabelled else labelled(data), facts, classes, max_images)
     if not isinstance(data, Splits):  # splits were announced when they were loaded
         announce(splits.train)
-    size = image_size or (facts["encoder"]["image_shape"][0] if facts else model.input_shape[1])
-    if not size:
-        raise ValueError("this encoder takes images of any size: say which with image_size")
-    same_channels(model, splits.train)
-    start = [untrained] if untrained else [baseline.restore(encoder)] if facts else [None]
-    columns = {TRAINED: [model]} | untrained_column(model, start[0], splits.train, size)
+    splits = accepted_splits(splits, model)
+    start = untrained if untrained or not facts else baseline.restore(encoder)
+    columns = {TRAINED: [model]} | untrained_column(model, start, splits.train, size)
     return Subject(columns, splits, size, facts)
 
 
 def untrained_column(
     model: keras.Model, start: keras.Model | None, train: Dataset, size: int
 ) -> dict[str, list[keras.Model]]:
-    """The column of the untrained baseline: the start itself, or several encoders with new weights if it is None."""
+    """The column of the untrained baseline: `start`, or several encoders with new weights if it is None."""
     if start is not None:
         return {UNTRAINED: [start]}
     some = train.sample(CALIBRATED)
@@ -116,7 +131,7 @@ def untrained_column(
 def judged(splits: Splits, facts: dict, classes: int | None = None, max_images: int | None = None) -> Splits:
     """The part of the data that encoders are judged on: at most JUDGED training and test images.
 
-    Without `classes` and `max_images`, and if the data are those of the training, it is the part that the encoder was
+    Without `classes` and `max_images`, and if the data are those of the training, this is the part that the encoder was
     trained on; the scores are then those of its card.
 
     Args:
@@ -137,29 +152,43 @@ def _as_trained(splits: Splits, facts: dict, classes: int | None, max_images: in
         train = restrict(Splits(splits.train), classes, max_images).train
     except ValueError:  # other data, which have no such part
         return None, None
-    same = train.fingerprint() in str(facts.get("data", ""))
+    known = str(facts.get("data", ""))
+    same = train.fingerprint() in known or train.sampled_fingerprint() in known  # version 0.1 wrote the latter
     return (classes, max_images) if same else (None, None)
 
 
 def score(
     columns: Mapping[str, Sequence[keras.Model]], data: Splits, size: int, raw_pixels: bool = True, **options
-) -> list[Row]:
-    """Every score of each column of encoders and of raw pixels; prints them as a table.
+) -> Scores:
+    """Scores of each column of encoders and of raw pixels, for the end of a training: no data raise an error.
 
     Args:
-        columns: name -> encoders over images (n, size, size, channels); of several the mean is taken.
+        columns: name -> encoders of images (n, size, size, channels); the mean of several is taken.
         data: labelled, with a test part.
         size: side in pixels.
         raw_pixels: judge the pixels too.
         options: of `evaluators.judge.judge`.
+
+    Returns:
+        Rows; the notes say what was left out and why.
     """
+    try:
+        return _scores(columns, data, size, raw_pixels, **options)
+    except WrongOption:
+        raise
+    except ValueError as error:
+        return Scores(notes=[f"not judged: {error}"])
+
+
+def _scores(columns, data, size, raw_pixels=True, **options) -> Scores:
+    """As `score`, but raises ValueError if nothing can be computed."""
+    splits = accepted_splits(data, next(iter(columns.values()))[0])
     features = {
-        name: [tuple(encode(encoder, part, size) for part in data) for encoder in encoders]
+        name: [tuple(encode(encoder, part, size) for part in splits) for encoder in encoders]
         for name, encoders in columns.items()
     }
-    rows = scores_of(features, data, size, raw_pixels, **options)
-    print(table(rows), note(data.train.labels, data.test.labels), sep="\n")
-    return rows
+    found = scores_of(features, data, size, raw_pixels, **options)
+    return Scores(found, [note(data.train.labels, data.test.labels), *found.notes])
 
 
 def scores_of(
@@ -168,35 +197,50 @@ def scores_of(
     size: int,
     raw_pixels: bool = True,
     **options,
-) -> list[Row]:
-    """As `score`, from features (train, test) that were computed before; prints nothing."""
+) -> Scores:
+    """As `score`, from features (train, test) that were computed before.
+
+    Raises:
+        ValueError: nothing can be computed.
+    """
     known = {RAW: [raw_scores(data, size, **options)]} if raw_pixels else {}
     return judge(features, data.train.labels, data.test.labels, known=known, **options)[0]
 
 
-def raw_scores(data: Splits, size: int, **options) -> list[Scored]:
-    """Scores of raw pixels, at most at RAW_SIZE; kept in the cache folder, since they are the same for all encoders."""
+def raw_scores(data: Splits, size: int, evaluators: Sequence[Evaluator] = EVALUATORS, **options) -> list[Score]:
+    """Scores of raw pixels, at most at RAW_SIZE; cached on disk, since they are the same for all encoders."""
     parts = tuple(pixels(part, min(size, RAW_SIZE)) for part in data)
     labels = data.train.labels, data.test.labels
-    return remembered((*parts, *labels, options), lambda: judge({RAW: [parts]}, *labels, **options)[1][RAW][0])
+
+    def make() -> list[Score]:
+        return judge({RAW: [parts]}, *labels, evaluators=evaluators, **options)[1][RAW][0]
+
+    if not all(isinstance(one, str) for one in evaluators):
+        return make()
+    return remembered((*parts, *labels, tuple(evaluators), options), make)
 
 
 def announce(dataset: Dataset) -> None:
-    """Prints what was found and skipped, and what the dataset is."""
-    print(*dataset.notes, describe(dataset), sep="\n")
+    """Logs the notes of a dataset and one line that describes it."""
+    log.info("\n".join([*dataset.notes, describe(dataset)]))
 
 
 def labelled(data) -> Splits:
-    """The data to train a probe on and to test it on; raises ValueError if it has no labels."""
+    """The data to fit a probe to and to test it on.
+
+    Raises:
+        ValueError: there is no test part, or one of the parts has no labels.
+    """
     splits = load(data)
-    if splits.test is None or splits.train.labels is None:
-        name = splits.train.name
-        raise ValueError(f"{name} has no labels: an evaluation needs them (one folder a class, for images)")
+    if splits.test is None or any(part.labels is None for part in splits):
+        name, which = splits.train.name, "test part" if splits.test and splits.train.labels is not None else "data"
+        raise ValueError(
+            f"{name}: the {which} has no labels, which an evaluation needs (for images, one folder for each class); "
+            "sslzoo.report(encoder, data) needs none"
+        )
     return splits
 
 
 def same_channels(encoder: keras.Model, dataset: Dataset) -> None:
-    """Raises ValueError if the images have other channels than the encoder takes."""
-    wanted, found = encoder.input_shape[-1], dataset.shape[-1]
-    if wanted != found:
-        raise ValueError(f"the encoder takes images of {wanted} channels, {dataset.name} has {found}")
+    """Raises ValueError if the encoder does not accept the channels of the images."""
+    accepted(dataset, image_shape(encoder)[-1])

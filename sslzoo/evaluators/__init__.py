@@ -1,10 +1,79 @@
-"""Evaluators: functions of features and labels, or of a function `encode: images -> features`.
+"""Evaluators: scores of frozen features, with or without labels.
 
-One file for each way to judge, such as linear, knn and clustering. judge.py computes the scores of several sets of
-features and what one gains over the others; report.py makes tables of them.
+Each file with a function `evaluate(study)` is an evaluator under the name of the file: it yields the scores of the
+frozen features of one encoder. `judge.judge` runs some of them on several sets of features. The other files are parts
+that evaluators and reports share.
 """
 
+import dataclasses
+from typing import NamedTuple
+
 import numpy as np
+
+
+class WrongOption(ValueError):
+    """An option that makes no sense for any data; other ValueErrors of an evaluator mean that the data do not do."""
+
+
+class Score(NamedTuple):
+    """One score of one set of features.
+
+    Attributes:
+        key: identifier, the same for all sets of features.
+        mean: the score, or None where it is not defined.
+        title: for tables; "(lower is better)" marks scores of which the lower one is better.
+        std: standard deviation over draws of the labels or over tasks; None if there is one draw.
+        percent: whether the score is a share in [0, 1].
+        whole: whether the score is shown as a whole number.
+        answers: what an interval is computed from, or None for a score without interval: a value for each test image
+            (images,), or (draws of the labels, images); with `statistic`, rows (images, ...).
+        statistic: name in `judge.STATISTICS` of the function of the rows of `answers`; "" is their mean.
+    """
+
+    key: str
+    mean: float | None
+    title: str
+    std: float | None = None
+    percent: bool = False
+    whole: bool = False
+    answers: np.ndarray | None = None
+    statistic: str = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Study:
+    """Frozen features of one encoder and the labels of their images: all that an evaluator sees.
+
+    Args:
+        train, test: features (images, features) of the training and of the test images.
+        train_labels, test_labels: integers (images,), or None where they are not known.
+
+    Raises:
+        ValueError: features or labels of another shape, or features with NaN or infinity.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    train_labels: np.ndarray | None = None
+    test_labels: np.ndarray | None = None
+    shared: dict = dataclasses.field(default_factory=dict, init=False, repr=False)  # what several evaluators use
+
+    def __post_init__(self) -> None:
+        for part, labels in (("train", "train_labels"), ("test", "test_labels")):
+            object.__setattr__(self, part, as_features(getattr(self, part)))
+            if getattr(self, labels) is not None:
+                object.__setattr__(self, labels, as_labels(getattr(self, labels), getattr(self, part)))
+
+    @property
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Labels of the training and of the test images.
+
+        Raises:
+            ValueError: one of them is not known.
+        """
+        if self.train_labels is None or self.test_labels is None:
+            raise ValueError("labels of the training and the test images are required")
+        return self.train_labels, self.test_labels
 
 
 def as_features(values) -> np.ndarray:
@@ -22,14 +91,14 @@ def as_features(values) -> np.ndarray:
 
 
 def as_labels(values, features: np.ndarray) -> np.ndarray:
-    """`values` as labels (images,) that belong to `features` (images, features).
+    """`values` as labels (images,) of `features` (images, features).
 
     Raises:
-        ValueError: if there is not one label an image.
+        ValueError: if there is not one label per image.
     """
     labels = np.asarray(values)
     if labels.shape != (len(features),):
-        raise ValueError(f"there must be one label an image: labels are {labels.shape}, images {len(features)}")
+        raise ValueError(f"one label per image is required: labels are {labels.shape}, images {len(features)}")
     return labels
 
 

@@ -1,17 +1,37 @@
-"""Calibration: whether a probe that says 80 % is right in 80 of 100 cases."""
+"""Calibration: whether the confidence of the linear probe is its accuracy."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from sslzoo.evaluators import Score, Study
+from sslzoo.evaluators.linear import probe
+
+BINS = 10
+
+
+def evaluate(study: Study) -> Iterator[Score]:
+    """Expected calibration error of the linear probe on the test images."""
+    title = "calibration error of the probe (lower is better)"
+    yield Score("calibration", probe_reliability(study).error, title, percent=True)
+
 
 class Reliability(NamedTuple):
-    """What a reliability diagram shows: the expected calibration error, and a number for each bin (NaN where empty)."""
+    """Expected calibration error, and the numbers of each bin of a reliability diagram (NaN in empty bins)."""
 
     error: float
     confidence: np.ndarray  # (bins,), mean
     accuracy: np.ndarray  # (bins,)
     count: np.ndarray  # (bins,)
+
+
+def probe_reliability(study: Study, bins: int = BINS) -> Reliability:
+    """`reliability` of the linear probe on the test images; test classes without training images count as wrong."""
+    fitted = probe(study)
+    columns = {label: column for column, label in enumerate(fitted.classes)}
+    correct = np.array([columns.get(label, -1) for label in study.labels[1]])
+    return reliability(fitted.probabilities(study.test), correct, bins)
 
 
 def reliability(probabilities, correct_class, bins: int = 15) -> Reliability:
@@ -29,7 +49,9 @@ def reliability(probabilities, correct_class, bins: int = 15) -> Reliability:
     if probabilities.ndim != 2 or not np.allclose(probabilities.sum(1), 1, atol=1e-3):
         raise ValueError(f"probabilities {probabilities.shape} must be (images, classes) with rows that sum to 1")
     if correct_class.shape != (len(probabilities),):
-        raise ValueError(f"there must be one label an image: {correct_class.shape}, images {len(probabilities)}")
+        raise ValueError(
+            f"one label per image is required: labels are {correct_class.shape}, images {len(probabilities)}"
+        )
     confidence = probabilities.max(1)
     right = probabilities.argmax(1) == correct_class
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)

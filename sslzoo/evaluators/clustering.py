@@ -1,5 +1,6 @@
-"""Clustering: k-means on frozen features, scored by its shape alone and, where there are labels, against them."""
+"""Clustering: k-means on frozen features, scored by shape and, if labels are known, by agreement with them."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,21 +10,28 @@ from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, normalize
 from sklearn.metrics.cluster import contingency_matrix
 from threadpoolctl import threadpool_limits
 
-from sslzoo.evaluators import as_features, as_labels, unit_length
+from sslzoo.evaluators import Score, Study, WrongOption, as_features, as_labels, unit_length
 from sslzoo.evaluators.axes import some_axes
 from sslzoo.evaluators.silhouette import silhouettes
 
-IMAGES = 10_000  # k-means and Davies-Bouldin see at most so many
+IMAGES = 10_000  # of k-means and Davies-Bouldin, at most
 SILHOUETTE_IMAGES = 5_000  # its time and memory grow with the square
 STARTS = 10
 AXES = 64  # principal axes that the starts see, or two for each cluster if that is more
+TITLES = {
+    "accuracy": "k-means, accuracy",
+    "ari": "k-means, adjusted Rand index",
+    "nmi": "k-means, mutual information",
+    "silhouette": "k-means, silhouette",
+    "davies_bouldin": "k-means, Davies-Bouldin (lower is better)",
+}
 
 
 class Clusters(NamedTuple):
     """What k-means found for each image, in the order of `rows`.
 
     Attributes:
-        rows: row numbers of the features that were looked at, sorted.
+        rows: row numbers of the features that were used, sorted.
         clusters: the cluster of each image, from 0.
         matched: the number of the class that each image's cluster is matched with, its place among the sorted classes;
             -1 if there are more clusters than classes and this one is left over. None without labels.
@@ -39,15 +47,36 @@ class Clusters(NamedTuple):
     silhouette: np.ndarray | None
 
 
+def evaluate(study: Study, *, clusters: int | None = None) -> Iterator[Score]:
+    """The scores of `clustering` of the test images; without labels, `clusters` has to be given."""
+    found = cluster_answers(study.test, study.test_labels, clusters)
+    answers = _rows_to_draw(found, study.test_labels)
+    for key, mean in cluster_scores(study.test, found, study.test_labels).items():
+        statistic = key if key in ("ari", "nmi") else ""
+        yield Score(key, mean, TITLES[key], percent=key == "accuracy", answers=answers.get(key), statistic=statistic)
+
+
+def _rows_to_draw(found: Clusters, labels: np.ndarray | None) -> dict[str, np.ndarray]:
+    """What intervals are computed from: key -> a row for each image."""
+    answers = {}
+    if found.silhouette is not None:
+        answers["silhouette"] = found.silhouette[np.isfinite(found.silhouette)].astype("float32")
+    if labels is not None:
+        pairs = np.stack([np.unique(labels, return_inverse=True)[1][found.rows], found.clusters], 1)
+        answers |= {"accuracy": found.right.astype("float32"), "ari": pairs, "nmi": pairs}
+    return answers
+
+
 def clustering(features, labels=None, clusters: int | None = None, seed: int = 0) -> dict[str, float | None]:
     """k-means (k-means++, the best of 10 starts) on features of unit length, scored by `scores`.
 
-    At most 10 000 images, drawn by `seed`, are looked at.
+    At most 10 000 images, drawn by `seed`, are used.
 
     Args:
         features: (images, features).
         labels: (images,), or None.
-        clusters: how many to look for; as many as there are classes where it is None.
+        clusters: their number; by default that of the classes.
+        seed: of the drawn images and the starts.
 
     Returns:
         What `scores` returns.
@@ -60,8 +89,8 @@ def clustering(features, labels=None, clusters: int | None = None, seed: int = 0
 
 def cluster_scores(features, found: Clusters, labels=None) -> dict[str, float | None]:
     """What `scores` returns, of the answers of `cluster_answers` for the same features and labels."""
-    looked_at = unit_length(as_features(features)[found.rows])
-    return _scores(looked_at, found, None if labels is None else np.asarray(labels)[found.rows])
+    used = unit_length(as_features(features)[found.rows])
+    return _scores(used, found, None if labels is None else np.asarray(labels)[found.rows])
 
 
 def cluster_answers(features, labels=None, clusters: int | None = None, seed: int = 0) -> Clusters:
@@ -75,14 +104,15 @@ def cluster_answers(features, labels=None, clusters: int | None = None, seed: in
     labels = None if labels is None else as_labels(labels, features)
     if labels is None and clusters is None:
         raise ValueError("without labels the number of clusters is not known; give clusters=<number>")
+    if clusters is not None and clusters < 2:
+        raise WrongOption(f"clusters={clusters}: k-means needs at least 2 clusters and more images")
     rows = _some(len(features), IMAGES, seed)
     features = unit_length(features[rows])
     clusters = clusters or len(np.unique(labels))
     if not 2 <= clusters < len(features):
-        raise ValueError(
-            f"k-means needs at least 2 clusters and more images: {clusters} clusters, {len(features)} images"
-        )
-    with threadpool_limits(1):  # two threads that share busy cores wait for each other: 35 s where one takes 6
+        line = f"k-means needs at least 2 clusters and more images: {clusters} clusters, {len(features)} images"
+        raise ValueError(line)
+    with threadpool_limits(1):  # two threads on busy cores wait for each other: 35 s compared with 6 s
         found = _k_means(features, clusters, seed)
     return _answers(features, found, None if labels is None else labels[rows], seed)._replace(rows=rows)
 
@@ -95,8 +125,8 @@ def scores(features, found, labels=None, seed: int = 0) -> dict[str, float | Non
         (Hungarian method). ari: adjusted Rand index, 1 perfect, about 0 for chance. nmi: mutual information over the
         arithmetic mean of the entropies, in [0, 1]. These three need labels.
         silhouette: Euclidean, in [-1, 1], on at most 5000 images drawn by `seed`. davies_bouldin: lower is better. The
-        two depend on scale and dimension: compare them inside one experiment. None where a cluster has no other beside
-        it, as happens when an encoder has collapsed.
+        two depend on scale and dimension: compare them inside one experiment. None if there is a single cluster, which
+        happens when an encoder has collapsed.
     """
     return _scores(features, _answers(features, found, labels, seed), labels)
 

@@ -1,12 +1,33 @@
-"""Few-shot: new classes from a handful of images each, by the nearest class mean, over many small tasks."""
+"""Few-shot: accuracy on tasks of a few classes with a few labelled images each, by the nearest class mean."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from sslzoo.evaluators import as_features, as_labels, unit_length
+from sslzoo.evaluators import Score, Study, as_features, as_labels, unit_length
+
+QUERIES = 15
+
+
+def evaluate(study: Study) -> Iterator[Score]:
+    """Accuracy of 1-shot and 5-shot tasks of up to five classes; the deviation is half the 95 % interval."""
+    _, labels = study.labels
+    counts, missing = np.unique(labels, return_counts=True)[1], []
+    for shots in (1, 5):
+        ways = min(5, int(np.sum(counts >= shots + QUERIES)))
+        if ways < 2:
+            missing.append(f"{shots}-shot tasks need two classes of {shots + QUERIES} test images")
+            continue
+        found = few_shot_episodes(study.test, labels, ways, shots)
+        half = 1.96 * float(np.std(found, ddof=1)) / len(found) ** 0.5
+        title = f"few-shot, {ways} classes, {shots} image{'s' * (shots > 1)} each"
+        yield Score(f"few_shot_{shots}", float(np.mean(found)), title, half, True, answers=found)
+    if missing:
+        raise ValueError(", ".join(missing))
 
 
 def few_shot(
-    features, labels, ways: int = 5, shots: int = 1, queries: int = 15, episodes: int = 600, seed: int = 0
+    features, labels, ways: int = 5, shots: int = 1, queries: int = QUERIES, episodes: int = 600, seed: int = 0
 ) -> tuple[float, float]:
     """N-way K-shot accuracy: each query is assigned to the nearest class mean (arXiv 1703.05175, equations 1 and 2).
 
@@ -32,7 +53,7 @@ def few_shot(
 
 
 def few_shot_episodes(
-    features, labels, ways: int = 5, shots: int = 1, queries: int = 15, episodes: int = 600, seed: int = 0
+    features, labels, ways: int = 5, shots: int = 1, queries: int = QUERIES, episodes: int = 600, seed: int = 0
 ) -> np.ndarray:
     """Accuracy of each task of `few_shot` (episodes,); the tasks depend on the labels and the seed alone."""
     features = as_features(features)

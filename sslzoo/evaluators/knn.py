@@ -1,20 +1,31 @@
-"""Weighted k-nearest-neighbour vote: how well a frozen encoder's neighbours share the class, with nothing to train."""
+"""k-NN: accuracy of a weighted vote of the nearest neighbours; nothing is trained."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from sslzoo.evaluators import as_features, as_labels, unit_length
+from sslzoo.evaluators import Score, Study, WrongOption, as_features, as_labels, unit_length
 
 CHUNK = 128  # queries at once: 128 similarities to a bank of 60 000 are 30 MB
+K, TEMPERATURE = 20, 0.07  # DINO's best; InstDisc has 200 and 0.07, lightly 200 and 0.1
 
 
-def knn(train_x, train_y, test_x, test_y, k: int = 20, temperature: float = 0.07) -> float:
-    """Accuracy in [0, 1] of `vote`. 20 and 0.07 are DINO's best; InstDisc has 200 and 0.07, lightly 200 and 0.1.
+def evaluate(study: Study, *, k: int = K, temperature: float = TEMPERATURE) -> Iterator[Score]:
+    """Accuracy of `vote` on the test images."""
+    labels, test_labels = study.labels
+    right = (vote(study.train, labels, study.test, k, temperature) == test_labels).astype("float32")
+    title = f"k-NN, {min(k, len(labels))} neighbours"
+    yield Score("knn", float(right.mean()), title, percent=True, answers=right)
+
+
+def knn(train_x, train_y, test_x, test_y, k: int = K, temperature: float = TEMPERATURE) -> float:
+    """Accuracy in [0, 1] of `vote`.
 
     Args:
         train_x, train_y: the bank, features (images, features) and labels (images,).
         test_x, test_y: the queries.
         k: neighbours that vote; the whole bank where it has fewer.
-        temperature: of the similarities; towards 0 the nearest decides, a large one counts heads.
+        temperature: of the similarities; towards 0 the nearest neighbour decides, a large one weights all alike.
 
     Raises:
         ValueError: for features or labels of a wrong shape, NaN, or k or temperature that are not positive.
@@ -24,21 +35,22 @@ def knn(train_x, train_y, test_x, test_y, k: int = 20, temperature: float = 0.07
     return float(np.mean(vote(train_x, train_y, test_x, k, temperature) == test_y))
 
 
-def leave_one_out(features: np.ndarray, labels: np.ndarray, k: int = 20, temperature: float = 0.07) -> np.ndarray:
+def leave_one_out(features: np.ndarray, labels: np.ndarray, k: int = K, temperature: float = TEMPERATURE) -> np.ndarray:
     """The class of each image by `vote` of all other images: labels (images,)."""
     return _voted(features, labels, features, min(k, len(features) - 1), temperature, own=True)
 
 
 def vote(
-    bank: np.ndarray, labels: np.ndarray, queries: np.ndarray, k: int = 20, temperature: float = 0.07
+    bank: np.ndarray, labels: np.ndarray, queries: np.ndarray, k: int = K, temperature: float = TEMPERATURE
 ) -> np.ndarray:
     """The class of each query: its k neighbours of highest cosine similarity s vote with weight exp(s / temperature).
 
-    Wu et al. 2018, https://arxiv.org/abs/1805.01978, section 3.4. Of classes with equal votes the first one wins.
+    Wu et al. 2018, https://arxiv.org/abs/1805.01978, section 3.4. Of classes with equal votes, the first is chosen.
 
     Args:
         bank, queries: features (images, features).
         labels: of the bank, (images,).
+        k, temperature: as of `knn`.
 
     Returns:
         Labels (queries,).
@@ -48,8 +60,8 @@ def vote(
 
 def _voted(bank, labels, queries, k, temperature, own):
     """Labels (queries,); with `own`, query i is row i of the bank and has no vote for itself."""
-    if k < 1 or temperature <= 0:
-        raise ValueError(f"k and temperature must be positive, not {k} and {temperature}")
+    if k < 1 or not temperature > 0:
+        raise WrongOption(f"k and temperature must be positive, not {k} and {temperature}")
     classes, numbers = np.unique(labels, return_inverse=True)
     bank, queries = unit_length(bank), unit_length(queries)
     winners = []

@@ -1,30 +1,83 @@
-"""Linear probe: how well a logistic regression on frozen features tells the classes apart, with many labels or few."""
+"""Linear probe: accuracy of a logistic regression on frozen features, for several shares of the labels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from sslzoo.evaluators import as_features, as_labels
+from sslzoo.evaluators import Score, Study, WrongOption, as_features, as_labels
 from sslzoo.evaluators.logistic import logits, rotated, solve
 
 STRENGTHS = tuple(10.0**power for power in range(-4, 4))  # scikit-learn's C, from strong to weak regularization
 FALLBACK_STRENGTH = 0.01
-CHOOSING_IMAGES = 5000  # C is chosen on at most so many
+CHOOSING_IMAGES = 5000  # images on which C is chosen, at most
 FOLDS = 5
 PATIENCE = 2
 TOLERANCE = 1e-4  # of the mean loss; 1e-5 moves the accuracy on Fashion-MNIST by 0.1 points at most
 CHOOSING_TOLERANCE = 3e-4
+FRACTIONS, SEEDS = (0.01, 0.1, 1.0), 5
+
+
+def evaluate(study: Study, *, fractions: Sequence[float] = FRACTIONS, seeds: int = SEEDS) -> Iterator[Score]:
+    """Accuracy of `linear_probe` for each share of the labels.
+
+    With few images, several shares may be the same labels, at least one of each class; they give one score.
+    """
+    if seeds < 1:
+        raise WrongOption(f"seeds={seeds}: at least one draw of the labels is needed")
+    labels, before = study.labels[0], 0
+    for fraction in fractions:
+        count = len(label_subset(labels, fraction))
+        if count != before:
+            yield _score(study, 1.0 if count == len(labels) else fraction, count, seeds)
+        before = count
+
+
+def _score(study: Study, fraction: float, count: int, seeds: int) -> Score:
+    labels, test_labels = study.labels
+    right = linear_answers(study.train, labels, study.test, test_labels, fraction, seeds)
+    mean, std = _spread(right)
+    used = f"all {count} labels" if fraction == 1 else f"{count} labels ({100 * count / len(labels):.2g} %)"
+    return Score(f"linear_{fraction:g}", mean, f"linear probe, {used}", std, True, answers=right.astype("float32"))
+
+
+class Probe:
+    """The linear probe on all labels of a study, for features of any images.
+
+    Attributes:
+        classes: those of the training images, sorted.
+    """
+
+    def __init__(self, study: Study):
+        self.train, labels = study.train, study.labels[0]
+        _check_classes(labels)
+        self.fitted = fit(standardize(study.train, study.test)[0], labels)
+        self.classes = self.fitted.classes_
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Of each class: (images, classes)."""
+        return self.fitted.predict_proba(standardize(self.train, features)[1])
+
+    def answers(self, features: np.ndarray) -> np.ndarray:
+        """The most probable class of each image."""
+        return self.classes[self.probabilities(features).argmax(1)]
+
+
+def probe(study: Study) -> Probe:
+    """The probe of a study, fitted once."""
+    if "probe" not in study.shared:
+        study.shared["probe"] = Probe(study)
+    return study.shared["probe"]
 
 
 def linear_probe(train_x, train_y, test_x, test_y, fraction: float = 1.0, seed: int = 0) -> float:
     """Accuracy on the test part of multinomial logistic regression, in [0, 1].
 
-    The features are standardized with mean and deviation of the whole train part, whose images are at hand even where
-    their labels are not. The labels of a stratified `fraction` are used: C is chosen by accuracy on held-out images
-    among them, then the probe is fitted to all of them. The test part takes no part in any choice.
+    The features are standardized with mean and deviation of the whole train part, for which no labels are needed. Of
+    the labels, a stratified `fraction` is used: C is chosen by accuracy on held-out images among them, then the probe
+    is fitted to all of them. No choice depends on the test part.
 
     Args:
         train_x, test_x: features (images, features).
@@ -38,12 +91,12 @@ def linear_probe(train_x, train_y, test_x, test_y, fraction: float = 1.0, seed: 
     return float(_answers(_prepared(train_x, train_y, test_x, test_y), fraction, [seed]).mean())
 
 
-def linear_answers(train_x, train_y, test_x, test_y, fraction: float = 1.0, seeds: int = 5) -> np.ndarray:
+def linear_answers(train_x, train_y, test_x, test_y, fraction: float = 1.0, seeds: int = SEEDS) -> np.ndarray:
     """Whether `linear_probe` is right on each test image, for paired comparisons over images and draws of the labels.
 
     Args:
         train_x, train_y, test_x, test_y, fraction: as for `linear_probe`.
-        seeds: draws of which labels; all labels can be drawn in one way alone.
+        seeds: draws of the labels; one if `fraction` is 1.
 
     Returns:
         bool (draws, test images).
@@ -52,13 +105,12 @@ def linear_answers(train_x, train_y, test_x, test_y, fraction: float = 1.0, seed
 
 
 def linear_probes(
-    train_x, train_y, test_x, test_y, fractions: Sequence[float] = (0.01, 0.1, 1.0), seeds: int = 5
+    train_x, train_y, test_x, test_y, fractions: Sequence[float] = FRACTIONS, seeds: int = SEEDS
 ) -> dict[float, tuple[float, float | None]]:
     """`linear_probe` for several shares of the labels: means over the draws of `linear_answers`.
 
     Returns:
-        {fraction: (mean, standard deviation over the draws)}. All labels can be drawn in one way alone: there, and with
-        a single draw, the deviation is None.
+        {fraction: (mean, standard deviation over the draws)}; the deviation is None for a single draw.
     """
     data = _prepared(train_x, train_y, test_x, test_y)
     return {fraction: _spread(_answers(data, fraction, _draws(fraction, seeds))) for fraction in fractions}
@@ -71,20 +123,20 @@ def label_subset(labels: np.ndarray, fraction: float, seed: int = 0) -> np.ndarr
         ValueError: unless 0 < fraction <= 1.
     """
     if not 0 < fraction <= 1:
-        raise ValueError(f"the share of the labels must be in (0, 1], not {fraction}")
+        raise WrongOption(f"the share of the labels must be in (0, 1], not {fraction}")
     random = np.random.default_rng(seed)
     classes = [random.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     return np.sort(np.concatenate([rows[: max(1, round(fraction * len(rows)))] for rows in classes]))
 
 
 def fit(x: np.ndarray, y: np.ndarray, seed: int = 0) -> LogisticRegression:
-    """The probe on standardized features (images, features) with the C that its own held-out images prefer.
+    """The probe on standardized features (images, features), C chosen on held-out images among them.
 
     Returns:
         A fitted scikit-learn estimator.
     """
     classes, numbers = np.unique(y, return_inverse=True)
-    # One thread: products this thin wait for memory, and two threads that share busy cores took up to 20 times as long.
+    # One thread: such thin products are bound by memory; two threads on busy cores took up to 20 times as long.
     with threadpool_limits(1):
         turned, rotation, axes = rotated(x)
         strength, start = _walk(turned, numbers, seed, axes)
@@ -96,10 +148,10 @@ def fit(x: np.ndarray, y: np.ndarray, seed: int = 0) -> LogisticRegression:
 def choose_strength(x: np.ndarray, y: np.ndarray, seed: int = 0) -> float:
     """The C with the best accuracy on held-out images; of equal ones the most regularized.
 
-    Five folds, or as many as the rarest class has images; from 2000 images on a single fold is steady enough. With one
-    image in a class nothing can be held out: C is then 0.01. C weighs the sum of the losses, not their mean: it stands
-    for the prior on the weights, and is kept as it is when the probe is fitted to more images than it was chosen on
-    (for Fashion-MNIST pixels that is 0.4 points better than keeping the weight of the mean).
+    Five folds, or the number of images of the rarest class if that is smaller; one fold from 2000 images on. If a class
+    has one image, nothing can be held out and C is 0.01. C weights the sum of the losses, not their mean: it is the
+    prior on the weights, and stays the same when the probe is fitted to more images than C was chosen on (for
+    Fashion-MNIST pixels this is 0.4 points better than the same weight of the mean).
     """
     with threadpool_limits(1):
         turned, _, axes = rotated(x)
@@ -150,15 +202,19 @@ def _estimator(weights, intercepts, classes, strength):
 def _prepared(train_x, train_y, test_x, test_y):
     train_x, test_x = as_features(train_x), as_features(test_x)
     train_y, test_y = as_labels(train_y, train_x), as_labels(test_y, test_x)
-    if len(np.unique(train_y)) < 2:
-        raise ValueError("the train labels hold a single class; a linear probe needs two or more")
+    _check_classes(train_y)
     return *standardize(train_x, test_x), train_y, test_y
+
+
+def _check_classes(labels):
+    if len(np.unique(labels)) < 2:
+        raise ValueError("the train labels hold a single class; a linear probe needs two or more")
 
 
 def standardize(train_x: np.ndarray, test_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both parts with the train part's mean at 0 and deviation at 1; a constant feature becomes 0 in the train part."""
     mean, deviation = train_x.mean(0, dtype="float64"), train_x.std(0, dtype="float64")
-    # A deviation below float32's resolution of the mean is rounding, and would be blown up to noise.
+    # A deviation below float32's resolution of the mean is rounding, which division would turn into noise.
     scale = np.where(deviation > np.finfo("float32").eps * np.abs(mean), deviation, 1)
     return tuple(((x - mean.astype("float32")) / scale.astype("float32")) for x in (train_x, test_x))
 

@@ -1,14 +1,25 @@
 """MLP probe: accuracy of a network with one hidden layer on frozen features."""
 
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-from sslzoo.evaluators import as_features, as_labels
+from sslzoo.evaluators import Score, Study, as_features, as_labels
 from sslzoo.evaluators.linear import standardize
+
+IMAGES = 5000  # training images at most
+
+
+def evaluate(study: Study, *, epochs: int = 20) -> Iterator[Score]:
+    """Accuracy of `mlp_probe`, fitted to at most 5000 training images."""
+    labels, test_labels = study.labels
+    rows = np.sort(np.random.default_rng(0).permutation(len(labels))[:IMAGES])
+    right = mlp_answers(study.train[rows], labels[rows], study.test, test_labels, epochs=epochs)
+    yield Score("mlp", float(np.mean(right)), "MLP probe, one hidden layer", percent=True, answers=right)
 
 
 def mlp_probe(train_x, train_y, test_x, test_y, hidden: int = 256, epochs: int = 50, seed: int = 0) -> float:

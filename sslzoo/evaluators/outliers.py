@@ -4,43 +4,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sslzoo.evaluators import as_features, unit_length
-
-CHUNK = 256  # rows at once: 256 similarities to 10 000 images are 10 MB
-
 
 class Found(NamedTuple):
-    """Rows of features, the most extreme first, and their scores."""
+    """Rows of features, sorted by their scores."""
 
     rows: np.ndarray  # (count,) of single images, (count, 2) of pairs
     scores: np.ndarray  # (count,)
 
 
-def neighbours(features, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k most similar other images of each image: rows and cosine similarities (images, k), the nearest first.
-
-    Args:
-        features: (images, features).
-        k: at most images - 1.
-    """
-    unit, parts = unit_length(as_features(features)), []
-    for start in range(0, len(unit), CHUNK):
-        similarity = unit[start : start + CHUNK] @ unit.T
-        own = np.arange(len(similarity))
-        similarity[own, start + own] = -np.inf
-        rows = np.argpartition(similarity, -k, axis=1)[:, -k:]
-        near = np.take_along_axis(similarity, rows, axis=1)
-        order = np.argsort(-near, axis=1, kind="stable")
-        parts.append((np.take_along_axis(rows, order, axis=1), np.take_along_axis(near, order, axis=1)))
-    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
-
-
 def outliers(similarities: np.ndarray, count: int) -> Found:
-    """The images with the largest cosine distance to their k-th neighbour (Ramaswamy et al. 2000), and that distance.
+    """The images with the largest cosine distance to their k-th neighbour (Ramaswamy et al. 2000), and this distance.
 
     Args:
-        similarities: (images, k), as of `neighbours`.
-        count: of images.
+        similarities: (images, k), as of `overlap.neighbours`.
+        count: number of images.
     """
     distance = 1 - similarities[:, -1]
     rows = np.argsort(-distance, kind="stable")[:count]
@@ -48,11 +25,11 @@ def outliers(similarities: np.ndarray, count: int) -> Found:
 
 
 def near_duplicates(rows: np.ndarray, similarities: np.ndarray, count: int) -> Found:
-    """The pairs of highest cosine similarity, each pair once, and that similarity.
+    """The pairs with the highest cosine similarity, each pair once, and this similarity.
 
     Args:
-        rows, similarities: (images, k), as of `neighbours`.
-        count: of pairs.
+        rows, similarities: (images, k), as of `overlap.neighbours`.
+        count: number of pairs.
     """
     pairs = np.stack([np.repeat(np.arange(len(rows)), rows.shape[1]), rows.ravel()], axis=1)
     pairs, first = np.unique(np.sort(pairs, axis=1), axis=0, return_index=True)

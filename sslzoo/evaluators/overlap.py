@@ -4,18 +4,18 @@ import numpy as np
 
 from sslzoo.evaluators import as_features, unit_length
 
-CHUNK = 256
+CHUNK = 256  # queries at once: 256 similarities to 10 000 images are 10 MB
 
 
 def neighbour_overlap(one, other, k: int = 10) -> float:
     """Mutual k-NN (Huh et al. 2024, arXiv 2405.07987, appendix A): mean share of common neighbours, in [0, 1].
 
-    k / (images - 1) is chance, 1 the same neighbours everywhere. Neighbours by cosine similarity, the image itself left
-    out; unchanged by rotation and scale of either side.
+    Chance is k / (images - 1). Neighbours by cosine similarity, the image itself excluded; invariant to rotation and
+    scale of either side.
 
     Args:
         one, other: features of the same images in the same order, (images, features of each).
-        k: neighbours looked at, fewer than there are images.
+        k: number of neighbours, fewer than images.
 
     Raises:
         ValueError: other numbers of images, or k out of range.
@@ -23,25 +23,41 @@ def neighbour_overlap(one, other, k: int = 10) -> float:
     one, other = as_features(one), as_features(other)
     if len(one) != len(other) or not 1 <= k < len(one):
         raise ValueError(f"{len(one)} and {len(other)} images, k {k}: take the same images, and k from 1 to images - 1")
-    a, b = nearest(one, k), nearest(other, k)
-    return float(np.mean([len(np.intersect1d(x, y)) / k for x, y in zip(a, b, strict=True)]))
+    return shared(nearest(one, k), nearest(other, k))
 
 
-def nearest(features: np.ndarray, k: int, queries: np.ndarray | None = None) -> np.ndarray:
-    """Rows of the k images nearest to each query by cosine similarity, nearest first, itself left out: (queries, k).
+def shared(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean share of common entries of two tables of neighbours (images, k)."""
+    return float(np.mean([len(np.intersect1d(x, y)) / len(x) for x, y in zip(one, other, strict=True)]))
+
+
+def nearest(features, k: int, queries: np.ndarray | None = None) -> np.ndarray:
+    """The rows of `neighbours`."""
+    return neighbours(features, k, queries)[0]
+
+
+def neighbours(features, k: int, queries: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and cosine similarities (queries, k) of the k images nearest to each query, itself excluded, nearest first.
 
     Args:
         features: (images, features).
         k: at most images - 1.
-        queries: rows of `features`; all of them if not given.
+        queries: rows of `features`; by default all of them.
     """
-    unit = unit_length(features)
+    unit = unit_length(as_features(features))
     queries = np.arange(len(unit)) if queries is None else np.asarray(queries)
     chunks = [queries[start : start + CHUNK] for start in range(0, len(queries), CHUNK)]
-    return np.concatenate([_nearest(unit, chunk, k) for chunk in chunks])
+    parts = [_neighbours(unit, chunk, k) for chunk in chunks]
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
-def _nearest(unit, queries, k):
+def _neighbours(unit, queries, k):
     similarity = unit[queries] @ unit.T
     similarity[np.arange(len(queries)), queries] = -np.inf
-    return np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+    rows = np.sort(np.argpartition(similarity, -k, axis=1)[:, -k:], axis=1)
+    near = np.take_along_axis(similarity, rows, axis=1)
+    for query in np.flatnonzero((similarity >= near.min(1, keepdims=True)).sum(1) > k):  # ties: the first rows
+        rows[query] = np.sort(np.argsort(-similarity[query], kind="stable")[:k])
+    near = np.take_along_axis(similarity, rows, axis=1)
+    order = np.argsort(-near, axis=1, kind="stable")
+    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(near, order, axis=1)

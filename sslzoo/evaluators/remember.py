@@ -1,4 +1,4 @@
-"""Scores kept in a cache folder: those of raw inputs are the same for all encoders judged on the same data."""
+"""Scores cached on disk: those of raw inputs are the same for all encoders judged on the same data."""
 
 import contextlib
 import hashlib
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sslzoo.evaluators.judge import Scored
+from sslzoo.evaluators import Score
+from sslzoo.utils.files import replacing
 
 
 def folder() -> Path:
@@ -17,8 +18,8 @@ def folder() -> Path:
     return Path(os.environ.get("SSLZOO_CACHE") or Path.home() / ".cache" / "sslzoo")
 
 
-def remembered(inputs: Iterable, make: Callable[[], list[Scored]]) -> list[Scored]:
-    """What `make()` returns, read from the cache folder if it was made of the same inputs by the same code before.
+def remembered(inputs: Iterable, make: Callable[[], list[Score]]) -> list[Score]:
+    """The result of `make()`, read from the cache folder if the same code computed it from the same inputs before.
 
     Args:
         inputs: everything that the scores depend on: arrays, and values that differ in their `repr`.
@@ -42,22 +43,17 @@ def _digest(inputs: Iterable) -> str:
     return digest.hexdigest()
 
 
-def _read(file: Path) -> list[Scored] | None:
+def _read(file: Path) -> list[Score] | None:
     try:
         with np.load(file, allow_pickle=False) as kept:
-            told = json.loads(str(kept["scores"]))
-            return [Scored(**one, answers=kept.get(f"answers{number}")) for number, one in enumerate(told)]
+            scores = json.loads(str(kept["scores"]))
+            return [Score(**one, answers=kept.get(f"answers{number}")) for number, one in enumerate(scores)]
     except (OSError, ValueError, KeyError, TypeError, EOFError):
-        return None  # none is there, or it is damaged
+        return None  # there is none, or it is damaged
 
 
-def _write(file: Path, scores: list[Scored]) -> None:
-    told = [{name: value for name, value in one._asdict().items() if name != "answers"} for one in scores]
+def _write(file: Path, scores: list[Score]) -> None:
+    values = [{name: value for name, value in one._asdict().items() if name != "answers"} for one in scores]
     arrays = {f"answers{number}": one.answers for number, one in enumerate(scores) if one.answers is not None}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.stem}.{os.getpid()}.npz")
-    try:
-        np.savez_compressed(beside, scores=json.dumps(told), **arrays)
-        os.replace(beside, file)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(file) as temporary:
+        np.savez_compressed(temporary, scores=json.dumps(values), **arrays)

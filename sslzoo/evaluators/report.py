@@ -1,13 +1,15 @@
-"""Report: scores as rows of a table, each next to its baselines, with the intervals of what training gained."""
+"""Report: scores as rows of a table with a column for each baseline, and the intervals of what training gained."""
 
 import dataclasses
+import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from sslzoo.evaluators.bootstrap import Difference
 
-LOWER = {"davies_bouldin"}  # keys of scores of which the lower one is better
+LOWER = {"davies_bouldin", "calibration", "alignment", "uniformity"}  # keys of scores of which the lower is better
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,15 +73,33 @@ class Row:
 
 def table(rows: Iterable[Row]) -> str:
     """Plain text, aligned: a line for each metric, a column for each set of features and for each gain."""
-    cells = _cells(rows)
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
+    lines = cells(rows)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def markdown(rows: Iterable[Row]) -> str:
     """The same as a Markdown table; gains whose interval excludes zero are bold."""
-    head, *body = _cells(rows, bold=True)
+    head, *body = cells(map(_safe, rows), bold=True)
     return grid(head, body)
+
+
+def escaped(text: object) -> str:
+    """Text from outside as Markdown shows it literally, on one line: no HTML, no links, no tables."""
+    line = html.escape(" ".join(str(text).split()), quote=False)
+    return re.sub(r"([\\`*\[\]|~])", r"\\\1", line)
+
+
+def code(text: object) -> str:
+    """Text from outside as Markdown code, on one line, also inside of a table."""
+    line = " ".join(str(text).split()).replace("|", "\\|")
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    return f"{fence} {line} {fence}" if "`" in line else f"{fence}{line}{fence}"
+
+
+def _safe(row: Row) -> Row:
+    gains = {escaped(name): gain for name, gain in row.gains.items()}
+    return dataclasses.replace(row, metric=escaped(row.metric), features=escaped(row.features), gains=gains)
 
 
 def grid(head: Sequence[str], lines: Iterable[Sequence]) -> str:
@@ -88,7 +108,7 @@ def grid(head: Sequence[str], lines: Iterable[Sequence]) -> str:
 
 
 def note(train_y, test_y) -> str:
-    """What a reader needs to weigh accuracies: number of images, chance, the largest class, missing classes."""
+    """The context of accuracies: number of images, chance, the largest class, missing classes."""
     train_y, test_y = np.asarray(train_y), np.asarray(test_y)
     classes, counts = np.unique(train_y, return_counts=True)
     largest = float(np.mean(test_y == classes[counts.argmax()]))
@@ -103,8 +123,13 @@ def note(train_y, test_y) -> str:
     return "; ".join(lines)
 
 
-def _cells(rows, bold=False):
-    """Head and body of the table as text; a score that was not computed is an empty cell."""
+def cells(rows: Iterable[Row], bold: bool = False) -> list[list[str]]:
+    """Head and body of the table as text; a score that was not computed is an empty cell.
+
+    Args:
+        rows: of the table.
+        bold: mark gains whose interval excludes zero as Markdown does.
+    """
     rows = list(rows)
     columns = list(dict.fromkeys(row.features for row in rows))
     over = list(dict.fromkeys(name for row in rows for name in row.gains))

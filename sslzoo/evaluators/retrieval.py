@@ -1,30 +1,37 @@
-"""Retrieval: how many of the nearest images of an image show its class."""
+"""Retrieval: precision and recall of the nearest images of each image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from sslzoo.evaluators import as_features, as_labels, unit_length
+from sslzoo.evaluators import Score, Study, as_features, as_labels, unit_length
 
 QUERIES = 2000
 CHUNK = 256  # queries at once: 256 rankings of 10 000 images are 20 MB
 
 
-def retrieval(features, labels, depths: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
-    """How well images find their class among all others, ranked by cosine similarity.
+def evaluate(study: Study) -> Iterator[Score]:
+    """The figures of `retrieval` of the test images."""
+    for figure, values in retrieval_answers(study.test, study.labels[1]).items():
+        title = f"retrieval, {figure}"
+        yield Score(f"retrieval_{figure}", float(np.mean(values)), title, percent=True, answers=values)
 
-    At most 2000 images, drawn with a fixed seed, are queries; every other image is searched. Images that are the only
-    one of their class are no queries.
+
+def retrieval(features, labels, depths: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
+    """Precision and recall of the images of the same class among all others, ranked by cosine similarity.
+
+    At most 2000 images, drawn with a fixed seed, are queries. All other images are ranked. An image whose class has no
+    other image is no query.
 
     Args:
         features: (images, features).
         labels: (images,).
-        depths: the K of the first two figures; at most all other images.
+        depths: K of the first two figures; at most all other images.
 
     Returns:
-        "P@K": share of the first K with the right class. "R@K": share of the queries with at least one right among the
-        first K, as metric learning counts it. "mAP": mean over the queries of the average precision, the mean over all
-        right images of the precision down to each of them. All in [0, 1].
+        "P@K": share of the first K images with the class of the query. "R@K": share of the queries with at least one
+        such image among the first K, as in metric learning. "mAP": mean over the queries of the average precision. All
+        in [0, 1].
 
     Raises:
         ValueError: no class has two images.

@@ -1,25 +1,24 @@
 """Trained probe: one dense layer on frozen features, fitted by gradient descent with epochs and a learning rate."""
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 
-from sslzoo.evaluators import as_features, as_labels
+from sslzoo.evaluators import Score, Study, as_features, as_labels
 from sslzoo.evaluators.linear import standardize
 
 
-def trained_probe(
-    train_x,
-    train_y,
-    test_x,
-    test_y,
-    epochs: int = 100,
-    learning_rate: float = 1e-3,
-    batch_size: int = 512,
-    seed: int = 0,
-) -> float:
-    """Accuracy on the test part, in [0, 1], of a softmax layer trained by Adam: the mean of `trained_answers`."""
-    data = train_x, train_y, test_x, test_y
-    return float(np.mean(trained_answers(*data, epochs, learning_rate, batch_size, seed)))
+def evaluate(study: Study, *, epochs: int = 100) -> Iterator[Score]:
+    """Accuracy of `trained_probe`."""
+    labels, test_labels = study.labels
+    right = trained_answers(study.train, labels, study.test, test_labels, epochs)
+    yield Score("softmax", float(np.mean(right)), f"softmax layer, {epochs} epochs", percent=True, answers=right)
+
+
+def trained_probe(train_x, train_y, test_x, test_y, *args, **knobs) -> float:
+    """Accuracy on the test part, in [0, 1], of a softmax layer trained by Adam; arguments of `trained_answers`."""
+    return float(np.mean(trained_answers(train_x, train_y, test_x, test_y, *args, **knobs)))
 
 
 def trained_answers(
@@ -32,7 +31,7 @@ def trained_answers(
     batch_size: int = 512,
     seed: int = 0,
 ) -> np.ndarray:
-    """Whether a softmax layer trained by Adam is right, bool (test images,); `linear_probe` needs no such knobs.
+    """Whether a softmax layer trained by Adam is right: bool (test images,).
 
     Args:
         train_x, test_x: features (images, features), standardized here.
@@ -48,7 +47,7 @@ def trained_answers(
     keras.utils.set_random_seed(seed)
     probe = keras.Sequential([keras.Input(train_x.shape[1:]), keras.layers.Dense(int(train_y.max()) + 1)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # Many small steps at a time: the cost of a step is mostly that of starting it.
+    # Several small steps per call, since most of their cost is that of the call.
     probe.compile(keras.optimizers.Adam(learning_rate), loss, steps_per_execution=8, jit_compile=False)
     probe.fit(train_x, train_y, batch_size, epochs, verbose=0)
     return probe.predict(test_x, batch_size, verbose=0).argmax(1) == test_y

@@ -1,7 +1,20 @@
-"""Spectrum: how many directions features use, told without a label: RankMe, LiDAR, alpha-ReQ."""
+"""Spectrum: effective rank and decay of the features' eigenvalues, without labels: RankMe, alpha-ReQ, LiDAR."""
+
+from collections.abc import Iterator
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+
+from sslzoo.evaluators import Score, Study
+
+IMAGES = 1000  # test images of `evaluate` at most; the time grows with the square
+
+
+def evaluate(study: Study) -> Iterator[Score]:
+    """RankMe and alpha-ReQ of the first 1000 test images."""
+    features = study.test[:IMAGES]
+    yield Score("rank", effective_rank(features), "effective rank (RankMe)", whole=True)
+    yield Score("alpha_req", power_law(eigenvalues(features)), "slope of the spectrum (alpha-ReQ)")
 
 
 def effective_rank(z: np.ndarray) -> float:
@@ -17,17 +30,18 @@ def eigenvalues(features: np.ndarray) -> np.ndarray:
     Their logarithms are the spectrum of DirectCLR (arXiv 2110.09348, figure 1).
     """
     centred = np.asarray(features, "float64") - np.mean(features, 0, dtype="float64")
+    gram = centred @ centred.T if len(centred) < centred.shape[1] else centred.T @ centred
     with threadpool_limits(1):
-        values = np.linalg.svd(centred, compute_uv=False)
-    return (values**2 / (len(centred) - 1))[: min(len(centred) - 1, centred.shape[1])]
+        values = np.linalg.eigvalsh(gram)[::-1].clip(0)
+    return (values / (len(centred) - 1))[: min(len(centred) - 1, centred.shape[1])]
 
 
 def power_law(variances: np.ndarray) -> float | None:
     """alpha-ReQ (arXiv 2202.05808, section 3): alpha where the eigenvalue of rank j falls like j to the power -alpha.
 
-    Near 1 is best: a larger alpha means few directions, a smaller one noise. A straight line through the logarithms by
-    least squares, each rank j weighted 1 / j, so that every doubling of the rank counts alike. Eigenvalues below 1e-6
-    of the first are rounding and are left out.
+    Near 1 is best: a larger alpha means few directions, a smaller one noise. A least-squares line through the
+    logarithms with weights 1 / j, so that every doubling of the rank has the same weight. Eigenvalues below 1e-6 of the
+    first are rounding errors and are left out.
 
     Args:
         variances: as of `eigenvalues`.
@@ -44,15 +58,15 @@ def power_law(variances: np.ndarray) -> float | None:
 
 
 def lidar(views: np.ndarray, delta: float = 1e-4, components: int = 256) -> float:
-    """LiDAR (arXiv 2312.04000, equations 2 and 3): the effective rank of what tells images apart across their views.
+    """LiDAR (arXiv 2312.04000, equations 2 and 3): effective rank of the differences of images relative to views.
 
     exp of the entropy of the eigenvalues of S_w^-1/2 S_b S_w^-1/2: S_b is the covariance of the images' means, S_w that
-    of an image's views around its mean, plus delta times the identity. A high one alone proves nothing: noise has it.
+    of an image's views around its mean, plus delta times the identity. Noise has a high LiDAR too.
 
     Args:
         views: features (images, views, dim); the more images than dimensions, the better.
         delta: as in the paper, in squared units of the features.
-        components: wider features are first turned to so many principal axes, which bounds time and memory.
+        components: number of principal axes that wider features are reduced to, which bounds time and memory.
 
     Raises:
         ValueError: fewer than 2 images or 2 views.

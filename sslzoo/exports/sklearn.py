@@ -1,7 +1,6 @@
-"""An exported encoder as a transformer of scikit-learn: images in, features out, in a Pipeline or a grid search."""
+"""An exported encoder as a scikit-learn transformer of images to features, for pipelines and grid searches."""
 
 import functools
-import math
 from pathlib import Path
 
 import keras
@@ -9,14 +8,15 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sslzoo.exports.inputs import pixels
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 
 
 class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Features of images, by an exported encoder that stays as it is: `fit` only checks the images.
+    """Features of images by a frozen exported encoder; `fit` only checks the images.
 
     Args:
-        encoder_path: folder of the export; only the path is kept, so that copies and other processes stay small.
+        encoder_path: folder of the export. The estimator holds the path alone, so that copies of it are small.
         batch_size: images encoded at a time.
     """
 
@@ -25,19 +25,19 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         self.batch_size = batch_size
 
     def fit(self, X, y=None) -> "EncoderTransformer":
-        """Checks that the encoder takes such images.
+        """Checks that the encoder accepts the images.
 
         Args:
             X: (n, height, width, channels), or rows (n, height * width * channels); uint8, uint16 or float in [0, 1].
+                Gray images are repeated to the channels of an encoder of colour images.
             y: not used.
 
         Raises:
-            ValueError: no encoder, or images of another size than its own.
+            ValueError: no encoder, images of another size or of other channels, NaN, or values outside [0, 1].
         """
         X = validate_data(self, X, allow_nd=True)
         encoder, shape = self._load()
-        if X.shape[1:] not in (shape, (math.prod(shape),)):
-            raise ValueError(f"X has shape {X.shape}: the encoder takes images {shape}, or rows of {math.prod(shape)}")
+        self._images(X, shape)
         self._n_features_out = encoder.output_shape[-1]
         self.image_shape_ = shape
         return self
@@ -46,16 +46,19 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """Features (n, dim), float32, of images as those of `fit`."""
         check_is_fitted(self)
         X = validate_data(self, X, allow_nd=True, reset=False)
-        scale = np.iinfo(X.dtype).max if X.dtype in (np.uint8, np.uint16) else 1
-        images = X.reshape(-1, *self.image_shape_).astype("float32") / np.float32(scale)
+        images = self._images(X, self.image_shape_)
         encoder, _ = self._load()
         batches = (images[start : start + self.batch_size] for start in range(0, len(images), self.batch_size))
         return np.concatenate([keras.ops.convert_to_numpy(encoder(batch, training=False)) for batch in batches])
 
+    def _images(self, X: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """X as images that the encoder takes, float32 (n, *shape)."""
+        return pixels(X, shape)
+
     def _load(self) -> tuple[keras.Model, tuple[int, ...]]:
         """The encoder and the shape of one image."""
         if self.encoder_path is None:
-            raise ValueError("encoder_path is not given: the folder of an exported encoder")
+            raise ValueError("encoder_path is not given: pass the folder of an exported encoder")
         return _cached(str(Path(self.encoder_path).absolute()))
 
     def __sklearn_tags__(self):

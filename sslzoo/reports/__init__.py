@@ -1,25 +1,65 @@
 """Reports: all scores of an encoder and its baselines, with pictures, on one page."""
 
+import dataclasses
+import html
+import os
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import keras
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from sslzoo.evaluation import judging
 from sslzoo.evaluation.judging import TRAINED, Subject, baseline
 from sslzoo.exports.savedmodel import read_projector
-from sslzoo.reports import depth, geometry, groups, labels, looks, places, robustness
+from sslzoo.reports import depth, folder, geometry, groups, labels, looks, places, robustness
 from sslzoo.reports.front import Front, front
 from sslzoo.reports.page import as_html
-from sslzoo.reports.study import Chapter, Study
+from sslzoo.reports.study import FAULTS, Chapter, Study, left_out
 from sslzoo.reports.text import as_json, as_markdown
-from sslzoo.utils.files import replacing
+from sslzoo.utils.log import log
 
 CHAPTERS = (labels, geometry, depth, places, robustness, groups, looks)
 LEAST = 50  # training images
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Report(os.PathLike):
+    """A written report; a path to its folder for `open`, `os` and `/`.
+
+    Attributes:
+        folder: with report.html, report.md, report.json and pictures/.
+        title: name of the encoder.
+        verdict: one line, "" if none is known.
+        notes: what was left out and why.
+    """
+
+    folder: Path
+    title: str
+    verdict: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def html(self) -> Path:
+        return self.folder / "report.html"
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __truediv__(self, name: str) -> Path:
+        return self.folder / name
+
+    def __str__(self) -> str:
+        return "\n".join([f"report on {self.title}: {self.html}", *filter(None, [self.verdict]), *self.notes])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head, *lines = (html.escape(line) for line in str(self).split("\n"))
+        link = f'<a href="{html.escape(str(self.html))}">{head}</a>'
+        return "<br>".join([link, *lines])
 
 
 def report(
@@ -31,32 +71,37 @@ def report(
     max_images: int | None = None,
     tensorboard: str | None = None,
     untrained: keras.Model | None = None,
-) -> Path:
+) -> Report:
     """Writes report.html, report.md, report.json and pictures/ about an encoder.
+
+    What the data do not allow is left out; notes of the report say what and why.
 
     Args:
         encoder: path of an exported encoder, or a Keras model.
         data: as for `pretrain`. Without labels, or without a test part, the chapters that need them are left out.
-        out: folder of the report; reports/NAME if not given.
-        image_size: side in pixels; that of the export, or of the encoder's input, if not given.
-        classes: keep only the first `classes` classes; as in training if not given and the data are the same.
-        max_images: maximum number of training images and of test images, drawn with a fixed seed; as in training if not
-            given and the data are the same. Never more than 10 000 training and 5000 test images.
+        out: folder of the report; by default reports/NAME. Only files of an earlier report are replaced there.
+        image_size: side in pixels; by default that of the export, or of the encoder's input.
+        classes: keep only the first `classes` classes; by default as in training if the data are the same.
+        max_images: maximum number of training images and of test images, drawn with a fixed seed; by default as in
+            training if the data are the same. Never more than 10 000 training and 5000 test images.
         tensorboard: log directory that gets pictures, scores, histograms of the weights and the embedding projector.
-        untrained: the encoder before its training. If not given, that of the export, or three encoders with new
-            weights, whose scores are averaged.
+        untrained: the encoder before its training. By default that of the export, or three encoders with new weights,
+            whose scores are averaged.
 
     Returns:
-        The folder.
+        An object that prints where the report is, and is a path to its folder.
 
     Raises:
-        ValueError: too few images, or no exported encoder; one line that says what to do.
+        ValueError: too few images, no exported encoder, or a file in `out` that is not of a report; one line that says
+            what to do.
     """
+    name = encoder.name if isinstance(encoder, keras.Model) else Path(encoder).name
+    out = Path(out or f"reports/{name}")
+    folder.refuse_foreign(out)
     subject = judging.prepare(encoder, data, untrained, image_size, classes, max_images, unlabelled=True)
     if isinstance(encoder, keras.Model):
-        return about(subject, encoder.name, out or f"reports/{encoder.name}", tensorboard=tensorboard)
-    name, projector = Path(encoder).name, read_projector(encoder)
-    return about(subject, name, out or f"reports/{name}", Path(encoder), projector, tensorboard)
+        return about(subject, name, out, tensorboard=tensorboard)
+    return about(subject, name, out, Path(encoder), read_projector(encoder), tensorboard)
 
 
 def about(
@@ -66,7 +111,7 @@ def about(
     source: Path | None = None,
     projector: keras.Model | None = None,
     tensorboard: str | None = None,
-) -> Path:
+) -> Report:
     """Writes a report on encoders that are in memory.
 
     Args:
@@ -76,31 +121,30 @@ def about(
         source: folder that may hold metrics.jsonl and views.png of the training.
         projector: of the trained encoder.
 
-    Returns:
-        The folder.
-
     Raises:
-        ValueError: fewer than 50 training images.
+        ValueError: fewer than 50 training images, or a file in `out` that is not of a report.
     """
     if len(subject.data.train) < LEAST:
         line = f"a report on {len(subject.data.train)} training images is of no use: take {LEAST} or more"
         raise ValueError(line)
+    out = Path(out)
+    folder.refuse_foreign(out)
     study = Study(subject.columns, subject.data, subject.size)
     study.projectors = projectors(projector, study.encoders)
-    began, folder = time.perf_counter(), Path(out)
+    began = time.perf_counter()
     chapters = _chapters(study)
     first = front(name, study, subject.facts, source, chapters)
     first.facts["report"] = f"{time.perf_counter() - began:.0f} s"
-    _write(folder, first, chapters)
+    _write(out, first, chapters)
     if tensorboard:
         from sslzoo.reports import board  # its import takes seconds
 
         board.write(tensorboard, study, chapters)
-    return folder
+    return Report(out, name, first.verdict, tuple(dict.fromkeys(note for one in chapters for note in one.notes)))
 
 
 def projectors(projector: keras.Model | None, encoders: Mapping[str, keras.Model]) -> dict[str, keras.Model]:
-    """Name of each encoder -> its projector, with new weights for all but "trained"; {} if there is none."""
+    """Name of each encoder -> its projector, with new weights except for "trained"; {} if there is none."""
     if projector is None:
         return {}
     others = [name for name in encoders if name != TRAINED]
@@ -113,18 +157,23 @@ def _chapters(study: Study) -> list[Chapter]:
     made, began = [], time.perf_counter()
     for number, module in enumerate(bar, 1):
         bar.set_postfix_str(module.TITLE)
-        made.append(module.chapter(study))
+        made.append(_chapter(module, study))
         if not sys.stderr.isatty():
             seconds = time.perf_counter() - began
             tqdm.write(f"report: {module.TITLE}, {number} of {len(chosen)}, {seconds:.0f} s")
     return made
 
 
-def _write(folder: Path, first: Front, chapters: list[Chapter]) -> None:
-    with replacing(folder / "pictures") as beside:
-        beside.mkdir()
-        for picture in [*first.pictures, *(picture for chapter in chapters for picture in chapter.pictures)]:
-            (beside / f"{picture.name}.png").write_bytes(picture.png)
-    for file, make in (("report.json", as_json), ("report.md", as_markdown), ("report.html", as_html)):
-        with replacing(folder / file) as beside:
-            beside.write_text(make(first, chapters), "utf-8", "backslashreplace")
+def _chapter(module, study: Study) -> Chapter:
+    try:
+        return module.chapter(study)
+    except FAULTS as error:
+        log.debug("chapter %s", module.TITLE, exc_info=True)
+        return Chapter(module.TITLE, "", notes=[left_out("this chapter", error)])
+
+
+def _write(out: Path, first: Front, chapters: list[Chapter]) -> None:
+    pictures = [*first.pictures, *(picture for chapter in chapters for picture in chapter.pictures)]
+    pages = {"report.json": as_json, "report.md": as_markdown, "report.html": as_html}
+    texts = {name: make(first, chapters) for name, make in pages.items()}
+    folder.write(out, {f"{picture.name}.png": picture.png for picture in pictures}, texts)

@@ -18,8 +18,8 @@ EPOCHS = 5
 DECAY = 0.75
 TEXT = (
     "Guillotine (arXiv 2206.13378): a linear probe after every stage, fitted to {train} images and tested on {test}; "
-    "if an earlier stage is better, use its output. If the projector was kept, its layers come last. Feature maps are "
-    "averaged to at most 1024 numbers. Fine-tuning trains all weights for {epochs} epochs on {tuned} images; with "
+    "if an earlier stage is better, use its output. If the projector was exported, its layers come last. Feature maps "
+    "are averaged to at most 1024 numbers. Fine-tuning trains all weights for {epochs} epochs on {tuned} images; with "
     "layer-wise decay the learning rate of each stage is {decay} times that of the next; from the projector's first "
     "layer is the protocol of SimCLR v2 (arXiv 2006.10029). For the untrained encoder, fine-tuning is supervised "
     "training from scratch on the same images."
@@ -38,25 +38,27 @@ def chapter(study: Study) -> Chapter:
     made.under_table = note(train.labels, test.labels)
     for stage in answers[TRAINED]:
         scores = {name: found[stage] for name, found in answers.items()}
-        made.add(f"linear probe after {stage}", scores | {RAW: pixels}, percent=True)
+        made.add(f"linear_after_{stage}", f"linear probe after {stage}", scores | {RAW: pixels}, percent=True)
     scores = {n: {stage: float(a.mean()) for stage, a in found.items()} for n, found in answers.items()}
     made.curves["guillotine"] = scores | {RAW: float(pixels.mean())}
     made.pictures.append(_curve({n: scores[n] for n in (TRAINED, study.start)}, float(pixels.mean()), test.labels))
     if not study.projectors:
-        made.notes.append("No projector was exported with the encoder: `sslzoo train --keep-projector` keeps it.")
-    for title, models, decay in _ways(study):
+        made.notes.append(
+            "No projector was exported with the encoder: `keep_projector=True` in the training exports it."
+        )
+    for key, title, models, decay in _ways(study):
         tuned = {n: tuned_answers(m, *data, epochs=EPOCHS, batch_size=32, layer_decay=decay) for n, m in models.items()}
-        made.add(title, tuned | {RAW: None}, percent=True)
+        made.add(key, title, tuned | {RAW: None}, percent=True)
     return made
 
 
 def _ways(study):
-    """Title, models and layer-wise decay of each way of fine-tuning."""
-    yield "fine-tuning", study.encoders, 1.0
-    yield f"fine-tuning, layer-wise decay {DECAY}", study.encoders, DECAY
+    """Key, title, models and layer-wise decay of each way of fine-tuning."""
+    yield "tuned", "fine-tuning", study.encoders, 1.0
+    yield "tuned_layerwise", f"fine-tuning, layer-wise decay {DECAY}", study.encoders, DECAY
     if study.projectors:
         whole = {name: with_projector(study.encoders[name], one) for name, one in study.projectors.items()}
-        yield "fine-tuning from the projector's first layer", whole, 1.0
+        yield "tuned_projector", "fine-tuning from the projector's first layer", whole, 1.0
 
 
 def guillotine(model, study: Study, train, test, projector=None) -> dict[str, np.ndarray]:
@@ -64,7 +66,7 @@ def guillotine(model, study: Study, train, test, projector=None) -> dict[str, np
 
     Args:
         model: the encoder.
-        study: gives the size of the images.
+        study: of the images.
         train, test: labelled parts of the data.
         projector: features of the encoder -> embeddings.
 

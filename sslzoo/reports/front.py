@@ -84,7 +84,7 @@ def _finite(value) -> bool:
 
 
 def facts(study: Study, known: dict, history: Sequence[dict]) -> dict[str, str]:
-    """What was trained, on what and how, and what the report is computed from; unknown facts are left out."""
+    """Method, data, encoder and course of the training, and the data of the report; unknown facts are left out."""
     model, knobs = study.encoders[TRAINED], known.get("knobs", {})
     parts = [f"{len(study.train)} training"] + [f"{len(study.test)} test"] * (study.test is not study.train)
     untrained = next(column for name, column in study.columns.items() if name == study.start)
@@ -123,12 +123,16 @@ def main_scores(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
     keys = list(dict.fromkeys(row.key for row in rows))
     probes = [key for key in keys if key.startswith("linear_")]
     chosen = [*dict.fromkeys(probes[-1:] + probes[:1]), *(key for key in ("knn", "accuracy") if key in keys)]
-    return {key: {row.features: row for row in rows if row.key == key} for key in chosen}
+    found = {key: {row.features: row for row in rows if row.key == key} for key in chosen}
+    columns = {row.features for row in rows}
+    return {key: by for key, by in found.items() if by.keys() == columns and TRAINED in by}
 
 
 def headline(main: dict[str, dict[str, Row]]) -> str:
-    """A verdict from the test images, for encoders whose training is not known."""
+    """A verdict from the test images, for encoders of an unknown training."""
     row = main["knn"][TRAINED] if "knn" in main else next(iter(main.values()))[TRAINED]
+    if not row.gains:
+        return ""
     name = next(iter(row.gains))
     judged = {True: "better than", False: "worse than", None: "no measurable gain over"}[row.better(name)]
     return f"{judged} the untrained encoder: {row.metric} {row}, gain over {name} {row.gain(name)} on the test images"

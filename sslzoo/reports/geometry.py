@@ -5,13 +5,15 @@ import numpy as np
 from sslzoo import losses
 from sslzoo.evaluation.judging import RAW
 from sslzoo.evaluators import spectrum, unit_length
+from sslzoo.evaluators.judge import judge
 from sslzoo.evaluators.overlap import neighbour_overlap
 from sslzoo.reports import charts
 from sslzoo.reports.study import Chapter, Picture, Study
 from sslzoo.views import presets
 
 TITLE, LABELS = "Without labels", False
-IMAGES = 1000  # the time of a spectrum grows with the square
+IMAGES = spectrum.IMAGES
+LIDAR, UNIFORMITY = "effective rank across views (LiDAR)", "uniformity (lower is better)"
 LIDAR_IMAGES, VIEWS = 300, 8
 TEXT = (
     "These scores use no labels. RankMe and LiDAR are effective ranks: the number of directions in use, for LiDAR of "
@@ -33,18 +35,31 @@ def chapter(study: Study) -> Chapter:
     part = "training" if study.test is study.train else "test"
     text = TEXT.format(views=VIEWS, lidar=len(next(iter(views.values()))), images=count, part=part)
     made = study.chapter(TITLE, text)
-    made.add("effective rank (RankMe)", _each(features, spectrum.effective_rank), whole=True)
-    made.add("effective rank across views (LiDAR)", _each(views, spectrum.lidar), whole=True)
+    made.attempt("spectrum", lambda: _add_spectrum(made, study, features))
+    made.attempt("LiDAR", lambda: made.add("lidar", LIDAR, _each(views, spectrum.lidar), whole=True))
+    made.attempt("alignment", lambda: made.add("alignment", "alignment (lower is better)", _each(views, _distances)))
+    made.attempt("uniformity", lambda: made.add("uniformity", UNIFORMITY, _each(features, _uniformity)))
+    made.attempt("shared neighbours", lambda: _overlap(made, features, min(10, count - 1)))
+    return made
+
+
+def _add_spectrum(made, study, features):
+    made.take(judge(study.studies_of(study.columns), evaluators=["spectrum"])[0])
     variances = _each(features, spectrum.eigenvalues)
-    made.add("slope of the spectrum (alpha-ReQ)", _each(variances, spectrum.power_law))
-    made.add("alignment (lower is better)", _each(views, _distances))
-    made.add("uniformity (lower is better)", _each(features, lambda x: float(losses.uniformity(x))))
-    k = min(10, count - 1)
-    overlap = {name: neighbour_overlap(x, features[RAW], k) for name, x in features.items()}
-    made.add(f"neighbours shared with raw pixels (chance {100 * k / (count - 1):.1f} %)", overlap, percent=True)
     made.curves["spectrum"] = {name: [float(v) for v in values] for name, values in variances.items()}
     made.pictures.append(_spectrum({name: variances[name] for name in study.shown}))
-    return made
+
+
+def _uniformity(features):
+    if len(features) < 2:
+        raise ValueError("two test images or more are needed")
+    return float(losses.uniformity(features))
+
+
+def _overlap(made, features, k):
+    shared = {name: neighbour_overlap(x, features[RAW], k) for name, x in features.items()}
+    chance = 100 * k / (len(features[RAW]) - 1)
+    made.add("overlap", f"neighbours shared with raw pixels (chance {chance:.1f} %)", shared, percent=True)
 
 
 def _each(columns, function):

@@ -8,7 +8,8 @@ from threadpoolctl import threadpool_limits
 
 from sslzoo.evaluation.judging import TRAINED
 from sslzoo.evaluators import unit_length
-from sslzoo.evaluators.outliers import near_duplicates, neighbours, outliers
+from sslzoo.evaluators.outliers import near_duplicates, outliers
+from sslzoo.evaluators.overlap import neighbours
 from sslzoo.reports import charts
 from sslzoo.reports.study import Chapter, Picture, Study
 from sslzoo.utils.plots import plain
@@ -20,9 +21,9 @@ NEIGHBOURS = 10
 OUTLIERS, PAIRS = 16, 12
 LETTERS = 18  # of a line under an image
 TEXT = (
-    "The trained encoder's features of {images} training images, compared by cosine similarity; labels are not used. "
-    "Outliers are worth a look for broken, mislabelled or foreign images; near-duplicates for copies, which should not "
-    "be divided between training and test part."
+    "Features of {images} training images by the trained encoder, compared by cosine similarity, without labels. "
+    "Outliers may be broken, mislabelled or foreign images. Near-duplicates may be copies, which should not be split "
+    "between training and test part."
 )
 
 
@@ -37,11 +38,9 @@ def chapter(study: Study) -> Chapter:
     near = neighbours(features, min(NEIGHBOURS, len(rows) - 1))
     found, pairs = outliers(near[1], OUTLIERS), near_duplicates(*near, PAIRS)
     name = functools.partial(_name, study)
-    made.pictures += [
-        _clusters(study, rows, *clusters(features)),
-        _outliers(study, rows[found.rows], found.scores),
-        _duplicates(study, rows[pairs.rows], pairs.scores),
-    ]
+    made.attempt("clusters", lambda: made.pictures.append(_clusters(study, rows, *clusters(features))))
+    made.pictures.append(_outliers(study, rows[found.rows], found.scores))
+    made.pictures.append(_duplicates(study, rows[pairs.rows], pairs.scores))
     made.curves["outliers"] = [[name(r), float(s)] for r, s in zip(rows[found.rows], found.scores, strict=True)]
     made.curves["near-duplicates"] = [
         [*map(name, pair), float(s)] for pair, s in zip(rows[pairs.rows], pairs.scores, strict=True)
@@ -64,7 +63,7 @@ def clusters(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _name(study, row) -> str:
-    """File of a training image, or its class; "" where neither is known."""
+    """File of a training image, or its class; "" if neither is known."""
     if study.train.files:
         return study.train.files[row]
     return str(study.names[study.train.labels[row]]) if study.names else ""

@@ -4,16 +4,15 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from sslzoo.evaluation import judging
-from sslzoo.evaluators.calibration import reliability
-from sslzoo.evaluators.few_shot import few_shot_episodes
-from sslzoo.evaluators.mlp import mlp_answers
+from sslzoo.evaluators import mlp
+from sslzoo.evaluators.calibration import probe_reliability
+from sslzoo.evaluators.judge import judge
 from sslzoo.evaluators.report import note
-from sslzoo.evaluators.retrieval import retrieval_answers
 from sslzoo.reports import charts
 from sslzoo.reports.study import Chapter, Picture, Study
 
 TITLE, LABELS = "With labels", True
-MLP_IMAGES, MLP_EPOCHS = 5000, 20  # training images of the MLP probe at most
+FURTHER = ("mlp", "few_shot", "retrieval", "calibration")  # in addition to those of a card
 TEXT = (
     "Accuracies on the test images, computed from frozen features. Linear probe, k-NN and k-means are the scores of "
     "the encoder's card. The step from untrained to trained is what training added; a useful encoder beats raw pixels "
@@ -27,53 +26,18 @@ TEXT = (
 
 def chapter(study: Study) -> Chapter:
     """Probes, k-NN, few-shot, retrieval, clustering and calibration."""
-    made = study.chapter(TITLE, TEXT.format(mlp=min(len(study.train), MLP_IMAGES)))
+    made = study.chapter(TITLE, TEXT.format(mlp=min(len(study.train), mlp.IMAGES)))
     made.under_table = note(study.train.labels, study.test.labels)
-    made.rows += judging.scores_of(study.encoder_features, study.data, study.size)
-    _mlp(made, study)
-    _few_shots(made, study)
-    _retrieval(made, study)
-    known = {name: study.probabilities(name, test) for name, (_, test) in study.features.items()}
-    _calibration(made, study, known)
-    answers = {name: study.probes[name].classes_[known[name].argmax(1)] for name in study.shown}
-    made.pictures.append(_confusion(study, answers))
+    made.attempt("card", lambda: made.take(judging.scores_of(study.encoder_features, study.data, study.size)))
+    columns = study.studies_of(study.columns)
+    made.attempt("further scores", lambda: made.take(judge(columns, evaluators=FURTHER)[0]))
+    made.attempt("reliability diagram", lambda: _calibration(made, study))
+    made.attempt("confusion matrix", lambda: made.pictures.append(_confusion(study)))
     return made
 
 
-def _mlp(made, study):
-    rows = np.arange(len(study.train))
-    if len(rows) > MLP_IMAGES:
-        rows = np.sort(np.random.default_rng(0).permutation(len(rows))[:MLP_IMAGES])
-    labels = study.train.labels[rows], study.test.labels
-    answers = study.per_encoder(lambda x, z: mlp_answers(x[rows], labels[0], z, labels[1], epochs=MLP_EPOCHS))
-    made.add("MLP probe, one hidden layer", answers, percent=True)
-
-
-def _few_shots(made, study):
-    counts = np.bincount(study.test.labels)
-    for shots in (1, 5):
-        ways = min(5, int(np.sum(counts >= shots + 15)))
-        if ways < 2:
-            made.notes.append(f"No {shots}-shot tasks: too few test images of each class.")
-            continue
-        tasks = study.per_encoder(lambda _, z, s=shots, w=ways: few_shot_episodes(z, study.test.labels, w, s))
-        scores = {
-            name: (found, 1.96 * float(np.std(found, ddof=1)) / len(found) ** 0.5) for name, found in tasks.items()
-        }
-        made.add(f"few-shot, {ways} classes, {shots} image{'s' * (shots > 1)} each", scores, percent=True)
-
-
-def _retrieval(made, study):
-    found = study.per_encoder(lambda _, z: retrieval_answers(z, study.test.labels))
-    for figure in next(iter(found.values())):
-        made.add(f"retrieval, {figure}", {name: values[figure] for name, values in found.items()}, percent=True)
-
-
-def _calibration(made, study, known):
-    place = {label: column for column, label in enumerate(next(iter(study.probes.values())).classes_)}
-    columns = np.array([place.get(label, -1) for label in study.test.labels])
-    found = {name: reliability(p, columns, bins=10) for name, p in known.items()}
-    made.add("calibration error of the probe (lower is better)", {n: r.error for n, r in found.items()}, percent=True)
+def _calibration(made, study):
+    found = {name: probe_reliability(one) for name, one in study.studies.items()}
     made.curves["reliability"] = {
         name: [[float(c), float(a), int(n)] for c, a, n in zip(r.confidence, r.accuracy, r.count, strict=True) if n]
         for name, r in found.items()
@@ -97,7 +61,8 @@ def _reliability(found, curves):
     return Picture("reliability", "Reliability diagram", caption, image)
 
 
-def _confusion(study, answers):
+def _confusion(study):
+    answers = {name: study.answers(name, study.features[name][1]) for name in study.shown}
     labels = np.unique(np.concatenate([study.train.labels, study.test.labels]))
     names = [study.names[label] for label in labels]
 

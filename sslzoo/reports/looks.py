@@ -29,16 +29,23 @@ def chapter(study: Study) -> Chapter:
     colour = "class" if study.labelled else "the cluster of the trained encoder's features"
     made = study.chapter(TITLE, TEXT.format(images=count, part=part, colour=colour))
     groups = _groups(study, features[TRAINED])
-    made.pictures.append(_pca(features, *groups))
-    points = {name: tsne(x, count)[0] for name, x in features.items()}
-    made.pictures.append(_plane("t-SNE", "Perplexity 30, after 50 principal components.", points, *groups))
-    umap = _umap(features)
-    if umap:
-        made.pictures.append(_plane("UMAP", "15 neighbours, cosine distance.", umap, *groups))
-    else:
-        made.notes.append("UMAP is not installed: pip install -e '.[umap]' adds its picture.")
-    made.pictures.append(_neighbours(study))
+    made.attempt("PCA", lambda: made.pictures.append(_pca(features, *groups)))
+    made.attempt("t-SNE", lambda: made.pictures.append(_tsne(features, *groups)))
+    made.attempt("UMAP", lambda: _add_umap(made, features, groups))
+    made.attempt("neighbours", lambda: made.pictures.append(_neighbours(study)))
     return made
+
+
+def _tsne(features, labels, names):
+    points = {name: tsne(x, len(x))[0] for name, x in features.items()}
+    return _plane("t-SNE", "Perplexity 30, after 50 principal components.", points, labels, names)
+
+
+def _add_umap(made, features, groups):
+    if points := _umap(features):
+        made.pictures.append(_plane("UMAP", "15 neighbours, cosine distance.", points, *groups))
+    else:
+        made.notes.append("UMAP is not installed: `pip install 'sslzoo[umap]'` adds its picture.")
 
 
 def _groups(study, features):

@@ -47,9 +47,9 @@ def _probes(made, study, models):
     made.text = TEXT.format(h=height, w=width, train=TRAIN_SCENES, test=TEST_SCENES)
     truth = [(part.masks, part.boxes) for part in parts]
     segmented = {n: segmentation_counts(x, truth[0][0], z, truth[1][0]) for n, (x, z) in maps.items()}
-    made.add("segmentation, mean intersection over union", segmented, percent=True, statistic="iou")
+    made.add("segmentation", "segmentation, mean intersection over union", segmented, percent=True, statistic="iou")
     located = {n: localization_overlaps(x, truth[0][1], z, truth[1][1]) for n, (x, z) in maps.items()}
-    made.add("localization, mean intersection over union", located, percent=True)
+    made.add("localization", "localization, mean intersection over union", located, percent=True)
 
 
 def _first(outputs):

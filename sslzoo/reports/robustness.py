@@ -50,14 +50,19 @@ def _answers(study, images):
 
 def _rows(made, right):
     kinds = corruptions.names()
-    made.add("clean", {name: r[0].astype("float64") for name, r in right.items()}, percent=True)
+    made.add("clean", "clean", {name: r[0].astype("float64") for name, r in right.items()}, percent=True)
     by_kind = {name: r[1:].reshape(len(kinds), -1, r.shape[1]).mean(1) for name, r in right.items()}
     for number, kind in enumerate(kinds):
-        made.add(kind, {name: values[number] for name, values in by_kind.items()}, percent=True)
+        made.add(
+            f"corrupted_{kind.replace(' ', '_')}",
+            kind,
+            {name: values[number] for name, values in by_kind.items()},
+            percent=True,
+        )
     mean = {name: values.mean(0) for name, values in by_kind.items()}
-    made.add("mean of all corruptions", mean, percent=True)
+    made.add("corrupted", "mean of all corruptions", mean, percent=True)
     kept = {name: float(mean[name].mean() / max(r[0].mean(), 1e-9)) for name, r in right.items()}
-    made.add("kept of the clean accuracy", kept, percent=True)
+    made.add("kept", "kept of the clean accuracy", kept, percent=True)
 
 
 def _curves(curves, study, count):

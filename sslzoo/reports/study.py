@@ -1,4 +1,4 @@
-"""The subject of a report: an encoder and its baselines, the images they are judged on, and their features."""
+"""What a report is made from: an encoder and its baselines, the images they are judged on, and their features."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,17 +8,21 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from sslzoo import evaluators
 from sslzoo.data import Dataset, Splits
 from sslzoo.evaluation import judging
 from sslzoo.evaluation.judging import RAW, TRAINED, UNTRAINED
-from sslzoo.evaluators import linear
-from sslzoo.evaluators.judge import STATISTICS, Scored, rows_of
+from sslzoo.evaluators import Score
+from sslzoo.evaluators.judge import STATISTICS, rows_of
+from sslzoo.evaluators.linear import probe
 from sslzoo.evaluators.report import Row
+from sslzoo.evaluators.scores import Scores
 from sslzoo.views import inputs, presets
 
 IMAGES_AT_ONCE = 2**28  # bytes of images that are kept in memory at a time
+FAULTS = (ValueError, ArithmeticError, LookupError)  # of a part of a report that the data do not allow
 
-Score = float | None | np.ndarray | tuple  # a number; or a value per image or task; or one of them and its deviation
+Value = float | None | np.ndarray  # a number, or a value for each image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Chapter:
         curves: data of the pictures, JSON.
         notes: what was left out and why.
         under_table: a line under the table.
-        columns: name of an encoder -> column that its scores belong to, where the two differ.
+        columns: name of an encoder -> column of its scores, if the two differ.
     """
 
     title: str
@@ -55,30 +59,47 @@ class Chapter:
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def add(
-        self, metric: str, scores: Mapping[str, Score], percent: bool = False, whole: bool = False, statistic: str = ""
+        self,
+        key: str,
+        title: str,
+        values: Mapping[str, Value],
+        percent: bool = False,
+        whole: bool = False,
+        statistic: str = "",
     ) -> None:
-        """Adds a line to the table, with the gains of "trained" and their intervals where they can be computed.
+        """Adds a line to the table, with the gains of "trained" and their intervals if they can be computed.
 
         Args:
-            metric: title of the line.
-            scores: name of an encoder -> its score. Encoders of one column are merged to mean and deviation. A score
-                that is an array gets intervals; in a tuple, the second value is shown as its deviation.
+            key, title: identifier of the score, and title of the line.
+            values: name of an encoder -> its score. Encoders of one column are merged to mean and deviation. A score
+                that is an array gets intervals.
             percent, whole: whether the score is a share, or a count.
-            statistic: name in `evaluators.judge.STATISTICS` of what the score is of its array; the mean if not given.
+            statistic: name in `evaluators.judge.STATISTICS` of the function of the array; "" is the mean.
         """
         by_column: dict[str, list] = {}
-        for name, score in scores.items():
-            column = self.columns.get(name, name)
-            by_column.setdefault(column, []).append([_scored(metric, score, percent, statistic)])
-        self.rows += [dataclasses.replace(row, whole=whole) for row in rows_of(by_column)]
+        for name, value in values.items():
+            answers = value if isinstance(value, np.ndarray) else None
+            mean = value if answers is None else STATISTICS[statistic](value) if statistic else float(np.mean(value))
+            score = Score(key, mean, title, None, percent, whole, answers, statistic)
+            by_column.setdefault(self.columns.get(name, name), []).append([score])
+        self.rows += rows_of(by_column)
+
+    def take(self, scores: Scores) -> None:
+        """Adds the scores and notes of a `judge`."""
+        self.rows += scores
+        self.notes += [note for note in scores.notes if note not in self.notes]
+
+    def attempt(self, part: str, make: Callable[[], None]) -> None:
+        """Makes a part of the chapter; if the data do not allow it, a note says why."""
+        try:
+            make()
+        except FAULTS as error:
+            self.notes.append(left_out(part, error))
 
 
-def _scored(metric: str, score: Score, percent: bool, statistic: str) -> Scored:
-    value, std = score if isinstance(score, tuple) else (score, None)
-    if not isinstance(value, np.ndarray):
-        return Scored(metric, metric, value, std, percent)
-    mean = STATISTICS[statistic](value) if statistic else float(np.mean(value))
-    return Scored(metric, metric, mean, std, percent, value, statistic)
+def left_out(part: str, error: Exception) -> str:
+    """The note for a part that could not be made."""
+    return f"Left out: {part}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
 
 
 class Study:
@@ -86,10 +107,10 @@ class Study:
 
     Args:
         columns: name -> encoders, as of `judging.Subject`.
-        splits: data to judge on. Without a test part the training images are shown; without labels on both parts no
-            score that needs them is computed.
+        splits: data to judge on. Without a test part, the training images are shown; scores that need labels are
+            computed if both parts have them.
         size: side in pixels.
-        projectors: name of an encoder, as in `encoders` -> its projector, if it was kept.
+        projectors: name of an encoder, as in `encoders` -> its projector, if it was exported.
 
     Attributes:
         encoders: "trained" -> encoder, and each untrained one: "untrained", or "untrained 1", "untrained 2", ...
@@ -114,7 +135,7 @@ class Study:
         self.projectors, self.size, self.data = projectors or {}, size, splits
         self.train, self.test = splits.train, splits.train if splits.test is None else splits.test
         self.labelled = splits.test is not None and all(part.labels is not None for part in splits)
-        self.names = _names(self.train) if self.labelled else ()
+        self.names = _names(self.train, self.test) if self.labelled else ()
 
     @property
     def channels(self) -> int:
@@ -168,20 +189,21 @@ class Study:
         return found
 
     @cached_property
-    def probes(self) -> dict[str, linear.LogisticRegression]:
-        """Name -> linear probe fitted to the whole training part."""
-        return {
-            name: linear.fit(linear.standardize(train, test)[0], self.train.labels)
-            for name, (train, test) in self.features.items()
-        }
+    def studies(self) -> dict[str, evaluators.Study]:
+        """Name -> features and labels, as evaluators take them."""
+        labels = (self.train.labels, self.test.labels) if self.labelled else ()
+        return {name: evaluators.Study(*sides, *labels) for name, sides in self.features.items()}
 
-    def probabilities(self, name: str, features: np.ndarray) -> np.ndarray:
-        """Of the classes of the training part (n, classes), by the linear probe."""
-        return self.probes[name].predict_proba(linear.standardize(self.features[name][0], features)[1])
+    def studies_of(self, columns: Mapping[str, str]) -> dict[str, list[evaluators.Study]]:
+        """Column -> studies of its encoders; names that are no key of `columns` are columns of their own."""
+        found: dict[str, list] = {}
+        for name, study in self.studies.items():
+            found.setdefault(columns.get(name, name), []).append(study)
+        return found
 
     def answers(self, name: str, features: np.ndarray) -> np.ndarray:
-        """Classes (n,) found by the linear probe."""
-        return self.probes[name].classes_[self.probabilities(name, features).argmax(1)]
+        """Classes (n,) predicted by the linear probe of an encoder."""
+        return probe(self.studies[name]).answers(features)
 
     def batches(self, part: Dataset) -> Iterator[np.ndarray]:
         return inputs.images(part, self.size)
@@ -192,7 +214,7 @@ class Study:
         return np.concatenate(list(self.batches(part))), None if part.labels is None else np.asarray(part.labels)
 
     def fitting(self, count: int) -> int:
-        """At most `count`, fewer if images are large: the number that is kept in memory at a time."""
+        """At most `count`, fewer if images are large: the number of images in memory at a time."""
         return max(16, min(count, IMAGES_AT_ONCE // (4 * self.size**2 * self.channels)))
 
     def images(self, part: Dataset, rows: Sequence[int]) -> dict[int, np.ndarray]:
@@ -200,13 +222,12 @@ class Study:
         rows = np.unique(rows)
         return dict(zip(rows.tolist(), np.concatenate(list(self.batches(part.take(rows)))), strict=True))
 
-    def per_encoder(self, score: Callable[..., Score]) -> dict[str, Score]:
-        """Name -> score(train features, test features)."""
-        return {name: score(*sides) for name, sides in self.features.items()}
 
-
-def _names(train: Dataset) -> tuple[str, ...]:
-    return train.class_names or tuple(map(str, range(int(train.labels.max()) + 1)))
+def _names(train: Dataset, test: Dataset) -> tuple[str, ...]:
+    """Names of the classes of both parts; numbers if they are not known."""
+    known = train.class_names or test.class_names or ()
+    count = 1 + int(max(part.labels.max() for part in (train, test)))
+    return (*known, *map(str, range(len(known), count)))
 
 
 def _in_parts(model):

@@ -1,25 +1,16 @@
 """The report as Markdown and as JSON."""
 
-import dataclasses
-import html
 import json
 import math
-import re
 from collections.abc import Sequence
 
-from sslzoo.evaluators.report import Row, markdown
+from sslzoo.evaluators.report import escaped, markdown
 from sslzoo.reports.front import Front
 from sslzoo.reports.study import Chapter, Picture
 
 
-def escaped(text: object) -> str:
-    """Text from outside as Markdown shows it literally, on one line: neither HTML nor links nor tables."""
-    line = html.escape(" ".join(str(text).split()), quote=False)
-    return re.sub(r"([\\`*\[\]|~])", r"\\\1", line)
-
-
 def as_markdown(front: Front, chapters: Sequence[Chapter]) -> str:
-    """Tables, and pictures as files of the folder pictures/."""
+    """Tables, and pictures as links to the folder pictures/."""
     parts = [f"# {escaped(front.title)}", ""]
     parts += [f"**{escaped(front.verdict)}**", ""] if front.verdict else []
     parts += [f"- {name}: {escaped(value)}" for name, value in front.facts.items()]
@@ -28,7 +19,7 @@ def as_markdown(front: Front, chapters: Sequence[Chapter]) -> str:
     for chapter in chapters:
         parts += ["", f"## {escaped(chapter.title)}", "", escaped(chapter.text)]
         parts += [f"\n{escaped(note)}" for note in chapter.notes]
-        parts += ["", markdown(map(_safe, chapter.rows)), ""] if chapter.rows else []
+        parts += ["", markdown(chapter.rows), ""] if chapter.rows else []
         parts += [escaped(chapter.under_table)] if chapter.under_table else []
         for picture in chapter.pictures:
             parts += _picture(picture)
@@ -41,13 +32,8 @@ def _picture(picture: Picture) -> list[str]:
     return ["", f"### {title}", "", image, "", escaped(picture.caption)]
 
 
-def _safe(row: Row) -> Row:
-    gains = {escaped(name): gain for name, gain in row.gains.items()}
-    return dataclasses.replace(row, metric=escaped(row.metric), features=escaped(row.features), gains=gains)
-
-
 def as_json(front: Front, chapters: Sequence[Chapter]) -> str:
-    """Every number, and the data of the pictures."""
+    """All numbers, and the data of the pictures."""
     made = {
         chapter.title: {
             "scores": [row.as_dict() for row in chapter.rows],
@@ -56,12 +42,12 @@ def as_json(front: Front, chapters: Sequence[Chapter]) -> str:
         }
         for chapter in chapters
     }
-    told = {"facts": front.facts, "verdict": front.verdict, "history": front.history, "chapters": made}
-    return json.dumps(_finite(told), indent=1, allow_nan=False) + "\n"
+    content = {"facts": front.facts, "verdict": front.verdict, "history": front.history, "chapters": made}
+    return json.dumps(_finite(content), indent=1, allow_nan=False) + "\n"
 
 
 def _finite(value):
-    """The same with None for NaN and infinity, which JSON does not have."""
+    """The value with None in place of NaN and infinity, which JSON does not have."""
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

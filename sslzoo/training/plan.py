@@ -16,6 +16,7 @@ from sslzoo.catalog import options, resolved
 from sslzoo.data import Splits, cached, load, restrict
 from sslzoo.data.service import served
 from sslzoo.evaluation import judging
+from sslzoo.exports.inputs import accepted_splits, image_shape, image_side
 from sslzoo.layers.norms import Calibration, norms
 from sslzoo.model import SSLModel
 from sslzoo.optimizers import schedules
@@ -65,12 +66,13 @@ class Plan:
             experiment.classes,
             experiment.max_images,
         )
+        if isinstance(experiment.encoder, keras.Model):
+            self.splits = accepted_splits(self.splits, experiment.encoder)
         if run.cache:
             self.splits = Splits(*(part and cached(part, run.cache) for part in self.splits))
         self.train_set, self.test_set = self.splits
-        judging.announce(self.train_set)
         check(experiment, self.method, self.method_name, self.train_set, self.strategy.num_replicas_in_sync)
-        self.size = experiment.image_size or choose_size(self.train_set)
+        self.size = self._size()
         self.image_shape = (self.size, self.size, self.train_set.shape[-1])
         self.chain = chains.make(preset, self.size, self.image_shape[-1], **self.knobs["views"])
         self.augment = chains.of_batch(self.chain, experiment.batch_size, experiment.seed)
@@ -78,6 +80,17 @@ class Plan:
         self.fingerprint = self.train_set.fingerprint()
         self.settings = self._settings(preset)
         self.service = served(self.train_set, run.data_service) if run.data_service else None
+
+    def _size(self) -> int:
+        s = self.experiment
+        if isinstance(s.encoder, keras.Model):
+            return image_side(s.encoder, s.image_size or image_shape(s.encoder)[0] or choose_size(self.train_set))
+        return s.image_size or choose_size(self.train_set)
+
+    @property
+    def data_before(self) -> str:
+        """The setting "data" as version 0.1 wrote it, with a fingerprint of 64 images."""
+        return f"{self.train_set.name}, fingerprint {self.train_set.sampled_fingerprint()}"
 
     def _settings(self, preset: Any) -> dict[str, Any]:
         data = f"{self.train_set.name}, fingerprint {self.fingerprint}"

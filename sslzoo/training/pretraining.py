@@ -13,7 +13,6 @@ from sslzoo.data import describe
 from sslzoo.evaluation import baseline
 from sslzoo.evaluation.index import write_index
 from sslzoo.evaluation.judging import TRAINED, UNTRAINED, Subject
-from sslzoo.evaluators.report import markdown, note
 from sslzoo.exports.savedmodel import HISTORY, VIEWS, export, lines, refuse_existing, write_card, write_projector
 from sslzoo.training import hparams
 from sslzoo.training.experiment import composed, divide
@@ -63,7 +62,7 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         return _follow(plan, train_all, folder)
     tracker = MLflow(folder, plan.name, plan.settings, exported) if run.mlflow else contextlib.nullcontext()
     model = plan.build()
-    with Run(folder, plan.settings, resume, run.overwrite, run.free), tracker:
+    with Run(folder, plan.settings, resume, run.overwrite, run.free, {"data": plan.data_before}), tracker:
         log.info(f"run folder {folder}")
         plan.draw_views(folder / "views.png")
         hparams.write(folder / "events", plan.settings)
@@ -121,8 +120,8 @@ def _write_scores(plan: Plan, result: Result, facts: dict) -> None:
     """Adds the scores to the card and the index of the export, if there is one."""
     if not facts:
         return
-    scores = {"scores": [row.as_dict() for row in result.scores], "scores_markdown": markdown(result.scores)}
-    scores["judged on"] = note(plan.judged.train.labels, plan.judged.test.labels)
+    scores = {"scores": [row.as_dict() for row in result.scores], "scores_markdown": result.scores.to_markdown()}
+    scores["judged on"] = ". ".join(result.scores.notes)
     write_card(result.exported, facts | scores)
     write_index(result.exported.parent)
 

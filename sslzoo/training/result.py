@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from sslzoo.evaluators.report import Row, markdown
+from sslzoo.evaluators.scores import Scores
 from sslzoo.exports.savedmodel import HISTORY
 from sslzoo.model import SSLModel
 from sslzoo.training.plan import Plan
@@ -41,7 +41,7 @@ class Result:
     untrained: keras.Model | None = None
     exported: Path | None = None
     verdict: str = ""
-    scores: list[Row] = field(default_factory=list)
+    scores: Scores = field(default_factory=Scores)
 
     @property
     def history(self) -> dict[str, list[Any]]:
@@ -75,5 +75,5 @@ class Result:
         picture = f'<img alt="training curve" src="data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}">'
         facts = {"verdict": self.verdict, "run": self.run, "export": self.exported or "none"}
         rows = "".join(f"<tr><th>{name}</th><td>{html.escape(str(value))}</td></tr>" for name, value in facts.items())
-        table = f"<pre>{html.escape(markdown(self.scores))}</pre>" if self.scores else ""
+        table = self.scores._repr_html_() if self.scores else ""
         return f"<b>{html.escape(self.plan.name)}</b><table>{rows}</table>{picture}{table}"

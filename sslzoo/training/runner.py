@@ -7,7 +7,8 @@ import numpy as np
 
 from sslzoo.evaluation import judging
 from sslzoo.evaluation.judging import TRAINED, UNTRAINED
-from sslzoo.evaluators.report import Row, table
+from sslzoo.evaluators.report import Row
+from sslzoo.evaluators.scores import Scores
 from sslzoo.model import SSLModel
 from sslzoo.training import layerwise
 from sslzoo.training.checkpoints import Checkpoints
@@ -43,7 +44,7 @@ def train_blocks(plan: Plan, model: SSLModel, folder: Path, trackers: list, judg
             scores[block] = [row.as_dict() for row in rows]
             with replacing(kept) as beside:
                 beside.write_text(json.dumps(scores, indent=2) + "\n", "utf-8")
-    result.scores = [Row(**row) for rows in scores.values() for row in rows] if judge else []
+    result.scores = Scores(Row(**row) for rows in scores.values() for row in rows) if judge else Scores()
     return _with_encoders(plan, grown, result)
 
 
@@ -58,9 +59,9 @@ def judge_all(plan: Plan, result: Result) -> None:
     columns = {UNTRAINED: [result.untrained]}
     if not plan.experiment.layerwise:
         columns = {TRAINED: [result.encoder]} | columns
-    result.scores = [*result.scores, *judging.score(columns, plan.judged, plan.size)]
-    if plan.experiment.layerwise:
-        log.info(table(result.scores))
+    found = judging.score(columns, plan.judged, plan.size)
+    result.scores = Scores([*result.scores, *found], found.notes)
+    log.info(result.scores)
 
 
 def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int = 0) -> Result:

@@ -20,6 +20,7 @@ class Run:
         resume: go on with the run that the folder holds.
         overwrite: remove what the folder holds.
         free: settings that may be others than before in a resumed run; None for all.
+        before: other values of settings that are equal to those of `settings`, as earlier versions wrote them.
 
     Raises:
         ValueError: the folder is in use, or holds a run already, or one with other settings.
@@ -32,12 +33,14 @@ class Run:
         resume: bool = False,
         overwrite: bool = False,
         free: Collection[str] | None = (),
+        before: dict[str, str] | None = None,
     ):
         self.path = Path(path)
         self.settings = json.loads(json.dumps(settings, default=str))
         self.resume = resume
         self.overwrite = overwrite
         self.free = free
+        self.before = before or {}
 
     def __enter__(self) -> "Run":
         refuse_pattern(self.path)
@@ -75,12 +78,11 @@ class Run:
         before = resolved.upgraded(before, self.settings)
         # "given" only says who chose the values, which are compared themselves.
         names = sorted((before.keys() | self.settings.keys()) - {"given"})
-        changed = [
-            f"{n} was {before.get(n)!r}, is {self.settings.get(n)!r}"
-            for n in names
-            if before.get(n) != self.settings.get(n) and n not in (names if self.free is None else self.free)
-        ]
-        if changed:
+        free = names if self.free is None else self.free
+        now = self.settings
+        changed = [n for n in names if before.get(n) not in (now.get(n), self.before.get(n, now.get(n)))]
+        lines = [f"{n} was {before.get(n)!r}, is {now.get(n)!r}" for n in changed if n not in free]
+        if lines:
             raise ValueError(
-                f"{self.path} cannot be resumed with other settings: {'; '.join(changed)}; change=True accepts them"
+                f"{self.path} cannot be resumed with other settings: {'; '.join(lines)}; change=True accepts them"
             )

@@ -1,41 +1,13 @@
 """A dataset as encoders take it: images of one size in [0, 1], their raw pixels, and their features."""
 
-import dataclasses
 from collections.abc import Iterator
 
 import keras
 import numpy as np
 from tqdm.auto import tqdm
 
-from sslzoo.data import DataError, Dataset
+from sslzoo.data import Dataset
 from sslzoo.views import presets
-
-
-def fitting(dataset: Dataset, channels: int, whose: str = "the encoder") -> Dataset:
-    """The dataset with as many channels as an encoder takes: gray images are repeated, and a note says so.
-
-    Args:
-        dataset: any.
-        channels: of the images that the encoder takes.
-        whose: what takes them, for the error.
-
-    Raises:
-        DataError: the images have other channels, and not 1.
-    """
-    found = dataset.shape[-1]
-    if found == channels:
-        return dataset
-    if found != 1:
-        way = "; give gray images" if channels == 1 else ""
-        raise DataError(f"{whose} takes images of {channels} channels, {dataset.name} has {found}{way}")
-
-    def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        images, sizes = dataset.read(index)
-        return np.repeat(images, channels, axis=-1), sizes
-
-    note = f"gray images are repeated to the {channels} channels that {whose} takes"
-    shape = (*dataset.shape[:2], channels)
-    return dataclasses.replace(dataset, read=read, shape=shape, notes=(*dataset.notes, note))
 
 
 def images(dataset: Dataset, size: int, batch_size: int = 256) -> Iterator[np.ndarray]:
