@@ -76,7 +76,7 @@ def _array(images: Any) -> np.ndarray:
         )
     if isinstance(images, list | tuple) and images and all(isinstance(item, str | os.PathLike) for item in images):
         raise DataError(
-            f"data is a {kind} of {len(images)} paths: give one folder, which may hold links to all of them"
+            f"data is a {kind} of {len(images)} paths: give one folder, which may hold links to these"
         )
     try:
         array = np.asarray(images)
