@@ -265,6 +265,12 @@ def test_an_index_of_version_01_without_digests_is_read(whole, tmp_path):
     np.testing.assert_array_equal(old.arrays()[0], new.arrays()[0])
 
 
+def test_a_packing_keeps_how_the_data_were_read(tmp_path):
+    source = messy(tmp_path / "source")
+    how = dict(labels="none", value_range="10,200", max_size=20)
+    assert_same(load(pack(source, tmp_path / "out", **how)).train, load(source, **how).train)
+
+
 def test_packing_replaces_nothing_but_packed_data(tmp_path):
     source = from_array(np.full((3, 9, 9), 200, np.uint8))
     out = pack(source, tmp_path / "out")

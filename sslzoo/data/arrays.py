@@ -75,10 +75,7 @@ def _array(images: Any) -> np.ndarray:
             f"data is a pandas {kind}: give an array, data.to_numpy().reshape(-1, height, width), or a folder"
         )
     if isinstance(images, list | tuple) and images and all(isinstance(item, str | os.PathLike) for item in images):
-        raise DataError(
-            f"data is a {kind} of {len(images)} paths: give one folder; if {str(images[0])!r} is one, put all of them "
-            "into one folder (links do), or load and concatenate their arrays"
-        )
+        raise DataError(f"data is a {kind} of {len(images)} paths: give one folder, which may hold links to these")
     try:
         array = np.asarray(images)
     except ValueError as error:

@@ -22,7 +22,16 @@ OWN_FILE = re.compile(r"(train|test)-\d{5}\.tfrecord")
 MAGIC = {b"\xff\xd8": "jpeg", b"\x89P": "png", b"BM": "bmp", b"GI": "gif", b"RI": "webp"}
 
 
-def pack(data: Any, out: str | Path, *, max_size: int | None = None, overwrite: bool = False) -> Path:
+def pack(
+    data: Any,
+    out: str | Path,
+    *,
+    max_size: int | None = None,
+    labels: str = "auto",
+    splits: str = "auto",
+    value_range: str | None = None,
+    overwrite: bool = False,
+) -> Path:
     """Writes data as TFRecord files of about 256 MB and packed.json, their index; `load(out)` reads them.
 
     Files of a folder are kept as they stand, byte for byte; other images become PNG, or raw pixels where they have not
@@ -34,6 +43,9 @@ def pack(data: Any, out: str | Path, *, max_size: int | None = None, overwrite: 
         data: as for `load`.
         out: the folder to write.
         max_size: longest side in pixels, to which larger images are shrunk when they are read; as for `load`.
+        labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
+        splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
+        value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
         overwrite: replace the packed data that `out` holds.
 
     Raises:
@@ -42,12 +54,13 @@ def pack(data: Any, out: str | Path, *, max_size: int | None = None, overwrite: 
     """
     out = Path(out).expanduser()
     _check_free(out, overwrite)
-    splits = {name: part for name, part in load(data, max_size=max_size)._asdict().items() if part is not None}
-    log.info("\n".join(splits["train"].notes))
+    loaded = load(data, max_size=max_size, labels=labels, splits=splits, value_range=value_range)
+    parts = {name: part for name, part in loaded._asdict().items() if part is not None}
+    log.info("\n".join(loaded.train.notes))
     try:
         with replacing(out) as beside:
             beside.mkdir()
-            index = {name: _write(part, name, beside) for name, part in splits.items()}
+            index = {name: _write(part, name, beside) for name, part in parts.items()}
             (beside / INDEX).write_text(json.dumps(dict(format=FORMAT, splits=index), separators=(",", ":")), "utf-8")
             _check(beside, index)
     except (OSError, tf.errors.OpError) as error:

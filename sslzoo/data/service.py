@@ -81,6 +81,9 @@ def serve_data(
     host: str = "localhost",
     classes: int | None = None,
     max_images: int | None = None,
+    labels: str = "auto",
+    splits: str = "auto",
+    value_range: str | None = None,
     cache: str | None = None,
 ) -> None:
     """Serves data until it is interrupted.
@@ -92,9 +95,13 @@ def serve_data(
             A client can run any TensorFlow graph in this process: keep the port within a trusted network.
         classes: as for `pretrain`, and the same as there.
         max_images: as for `pretrain`, and the same as there.
+        labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
+        splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
+        value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
         cache: as for `pretrain`.
     """
-    train_set = restrict(Splits(load(data).train), classes, max_images).train
+    train = load(data, labels=labels, splits=splits, value_range=value_range).train
+    train_set = restrict(Splits(train), classes, max_images).train
     server = Server(cached(train_set, cache) if cache else train_set, port, host)
     log.info(f"serving {describe(train_set)}; address of the data service: {server.address}")
     threading.Event().wait()

@@ -42,7 +42,9 @@ def embed(
         data: as for `pretrain`; gray images are repeated for an encoder of colour images.
         out: the .npz, .parquet, .tfrecord or .csv to write; a file of features that is there is replaced.
         batch_size: images encoded at a time.
-        labels, splits, value_range: as for `data.load`; as text, a range is "0,4095".
+        labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
+        splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
+        value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
 
     Raises:
         ValueError: another suffix, no pyarrow where it is needed, images that the encoder does not take, or something

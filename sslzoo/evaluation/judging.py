@@ -144,7 +144,7 @@ def judged(splits: Splits, facts: dict, classes: int | None = None, max_images: 
         classes, max_images = _as_trained(splits, facts, knobs.get("classes"), knobs.get("max_images"))
     splits = restrict(splits, classes, max_images)
     counts = [min(most, max_images or most) for most in JUDGED]
-    return Splits(*(part and part.sample(count) for part, count in zip(splits, counts, strict=True)))
+    return Splits(*(part and part.labelled().sample(count) for part, count in zip(splits, counts, strict=True)))
 
 
 def _as_trained(splits: Splits, facts: dict, classes: int | None, max_images: int | None) -> tuple:

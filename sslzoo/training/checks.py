@@ -30,6 +30,9 @@ def check(experiment: Experiment, method: Callable, name: str, data: Dataset, de
     if getattr(method, "supervised", False) and data.labels is None:
         line = f"labels are required by {name}; {data.name} has none"
         raise ValueError(f"{line}: put the images of each class into a folder of its own")
+    if getattr(method, "supervised", False) and (data.labels < 0).any():
+        count = int((data.labels < 0).sum())
+        raise ValueError(f"labels are required by {name}; {count} of {len(data)} images have none: leave them out")
     if experiment.micro_batch and not getattr(method, "micro_batches", True):
         raise ValueError(f"{name} reads inside its encoder, which therefore takes no micro-batches")
     _check_batch(experiment.batch_size, experiment.micro_batch, len(data), devices)

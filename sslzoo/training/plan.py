@@ -241,8 +241,9 @@ class Plan:
     def _labelled(self) -> Labelled | None:
         if self.train_set.labels is None:
             return None
-        count = min(len(self.train_set), 4000, WATCHED // int(np.prod(self.image_shape)))
-        some = self.train_set.take(np.random.default_rng(0).permutation(len(self.train_set))[:count])
+        known = self.train_set.labelled()
+        count = min(len(known), 4000, WATCHED // int(np.prod(self.image_shape)))
+        some = known.take(np.random.default_rng(0).permutation(len(known))[:count])
         return Labelled(np.concatenate(list(inputs.images(some, self.size))), some.labels)
 
     def calibrated(self, model: SSLModel, start: bool = False) -> keras.Model:

@@ -142,8 +142,9 @@ def _linear(result) -> float:
     plan = result.plan
     if plan.train_set.labels is None:
         _refuse("linear")
-    order = np.random.default_rng(0).permutation(len(plan.train_set))[:HELD_OUT]
-    some, known = plan.train_set.take(order), len(order) * 4 // 5
+    labelled = plan.train_set.labelled()
+    order = np.random.default_rng(0).permutation(len(labelled))[:HELD_OUT]
+    some, known = labelled.take(order), len(order) * 4 // 5
     features = inputs.encode(result.encoder, some, plan.size)
     right = linear_answers(features[:known], some.labels[:known], features[known:], some.labels[known:])[0]
     with np.load(result.run / "answers.npz") as kept:
