@@ -15,14 +15,14 @@ from sslzoo.catalog.knobs import nearest
 from sslzoo.data import Dataset, Splits, cached, load, restrict
 from sslzoo.data.service import served
 from sslzoo.evaluation import judging
-from sslzoo.layers.norms import Calibration, norms
+from sslzoo.layers.norms import Calibration
 from sslzoo.model import SSLModel
 from sslzoo.optimizers import schedules
 from sslzoo.training import layerwise
-from sslzoo.training.microbatch import in_parts
 from sslzoo.training.monitors import Labelled, Watch
 from sslzoo.training.tracking import Recorder
 from sslzoo.utils import replicas
+from sslzoo.utils.keras_internals import norms
 from sslzoo.views import Views, inputs, presets, sheet
 
 SIZES = (32, 64, 96, 128, 160, 224)  # input sizes to choose from for images larger than the smallest
@@ -170,8 +170,7 @@ class Plan:
             decay = schedules.WarmupCosine(decay, total, final=s["weight_decay_end"])
         model.augment = self.augment if s["augment_on"] == "device" else None
         model.total_steps, model.steps_per_epoch = total, self.steps
-        if s["micro_batch"]:
-            in_parts(model.encoder, s["micro_batch"])
+        model.micro_batch = s["micro_batch"]
         model.compile(optimizers.make(s["optimizer"], schedule, decay, clipnorm=s["clip_norm"]))
         print(f"{model.encoder.name}: {model.encoder.count_params():,} parameters, input {self.image_shape}")
         print(f"{line}; {s['optimizer']}, {total} steps")
