@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +28,54 @@ class Knob:
 def read(path: Path, qualname: str) -> dict[str, Knob]:
     """Knobs of the function or class `qualname` in a source file, in order; nothing is imported.
 
-    A class has those of its constructor. `self`, `*args` and `**kwargs` are none. A knob that its own docstring leaves
-    out is explained by another one of the file.
+    A class has those of its constructor. `self`, `*args` and `**kwargs` are not knobs. A function that passes its
+    `**kwargs` on to another function, of the same file or imported from a file next to it, also has the knobs of that
+    function, except those that the call sets; its own come first and take precedence. A knob without a line in the
+    docstring of the function has the line of another one in the file.
     """
-    nodes = {
-        n.name: n for n in ast.parse(path.read_text("utf-8")).body if isinstance(n, ast.FunctionDef | ast.ClassDef)
-    }
+    tree = ast.parse(path.read_text("utf-8"))
+    nodes = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     node = nodes.pop(qualname)
-    doc = {}
-    for other in (*nodes.values(), node):
-        doc |= _documented(ast.get_docstring(other) or "")
+    doc, own_doc = {}, documented(ast.get_docstring(node) or "")
+    for other in nodes.values():
+        doc |= documented(ast.get_docstring(other) or "")
     if isinstance(node, ast.ClassDef):
         node = next(n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
+    own = {arg.arg: _knob(arg, default, doc | own_doc) for arg, default in _arguments(node)}
+    passed = {name: replace(knob, help=own_doc.get(name, knob.help)) for name, knob in _passed_on(path, tree, node)}
+    return own | {name: knob for name, knob in passed.items() if name not in own}
+
+
+def _arguments(node: ast.FunctionDef) -> list[tuple[ast.arg, ast.expr | None]]:
+    """The arguments of a function with their defaults, None for those without."""
     positional = node.args.args
     defaults = [None] * (len(positional) - len(node.args.defaults)) + node.args.defaults
     pairs = [*zip(positional, defaults, strict=True), *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)]
-    return {arg.arg: _knob(arg, default, doc) for arg, default in pairs if arg.arg != "self"}
+    return [(arg, default) for arg, default in pairs if arg.arg != "self"]
+
+
+def _passed_on(path: Path, tree: ast.Module, node: ast.FunctionDef) -> list[tuple[str, Knob]]:
+    """Knobs of the function that a function passes its `**kwargs` on to, without those that the call sets."""
+    rest = node.args.kwarg and node.args.kwarg.arg
+    for call in ast.walk(node):
+        passes = isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+        if passes and any(k.arg is None and getattr(k.value, "id", None) == rest for k in call.keywords):
+            place = _place(path, tree, call.func.id)
+            found = read(place, call.func.id) if place else {}
+            taken = {*list(found)[: len(call.args)], *(keyword.arg for keyword in call.keywords)}
+            return [(name, knob) for name, knob in found.items() if name not in taken]
+    return []
+
+
+def _place(path: Path, tree: ast.Module, name: str) -> Path | None:
+    """The file that defines a function: this one, or the one next to it that it is imported from."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return path
+        if isinstance(node, ast.ImportFrom) and name in [alias.name for alias in node.names]:
+            beside = path.with_name(f"{(node.module or '').split('.')[-1]}.py")
+            return beside if beside.exists() else None
+    return None
 
 
 def _knob(arg: ast.arg, default: ast.expr | None, doc: dict[str, str]) -> Knob:
@@ -52,7 +84,7 @@ def _knob(arg: ast.arg, default: ast.expr | None, doc: dict[str, str]) -> Knob:
     return Knob(arg.arg, value, annotation, doc.get(arg.arg, ""))
 
 
-def _documented(docstring: str) -> dict[str, str]:
+def documented(docstring: str) -> dict[str, str]:
     """Names and explanations of the docstring's Args section."""
     section = re.search(r"^Args:\n(.*?)(?:\n\n|\Z)", docstring, re.S | re.M)
     entries = re.findall(r"^    (\w[\w, ]*): (.*(?:\n     +.*)*)", section[1] if section else "", re.M)
