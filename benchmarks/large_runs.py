@@ -57,7 +57,6 @@ def measure(batch: int, parts: int = 0, deterministic: bool = False, precision: 
 
     from sslzoo import encoders
     from sslzoo.methods import SimCLR
-    from sslzoo.training.microbatch import in_parts
 
     if deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -66,7 +65,7 @@ def measure(batch: int, parts: int = 0, deterministic: bool = False, precision: 
     model = SimCLR(encoders.make("conv6", (32, 32, 3)), hidden_dim=512)
     model.compile(keras.optimizers.SGD(0.01))
     if parts:
-        in_parts(model.encoder, parts)
+        model.micro_batch = parts
     views = tuple(np.random.default_rng(n).random((batch, 32, 32, 3), "float32") for n in (0, 1))
     batches = tf.data.Dataset.from_tensors({"views": views}).repeat()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -238,7 +238,8 @@ def _draw_loss(rows: list[dict], given: dict, path: Path, command: str) -> None:
 
     some = [row for row in rows if row["encoder"] == "trained" and row["num_classes"] == given["num_classes"][0]]
     random = {
-        size: nt_xent_baseline(given["batch_size"], size, given["temperature"]) for size in given["embedding_sizes"]
+        size: nt_xent_baseline(given["batch_size"], size, temperature=given["temperature"])
+        for size in given["embedding_sizes"]
     }
     panels = {
         "NT-Xent (nats)": {

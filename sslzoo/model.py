@@ -1,4 +1,4 @@
-"""SSLModel: the one gradient tape, the scaling over replicas, and a config read from the constructor."""
+"""SSLModel: base class of all methods, with the training step and the parts that methods share."""
 
 import inspect
 from collections.abc import Callable
@@ -9,30 +9,51 @@ import tensorflow as tf
 from keras import ops
 
 from sslzoo import optimizers
+from sslzoo.layers.memory import add_state
+from sslzoo.layers.microbatch import MicroBatches
+from sslzoo.utils import keras_internals as internals
 from sslzoo.utils import replicas
 
+SEEDS = 1_000_003  # distance of the random numbers of two seeds, more than a method has draws in a step
 
-class SSLModel(keras.Model):
-    """What every method shares. A method says what is computed, minimized and moved; this class does the step.
 
-    A batch is a dict of named tensors: `views`, images (batch, height, width, channels) in [0, 1]; `boxes`, where each
-    of them looked, (batch, 5); `index` (batch,), which images of the data they are; `label` (batch,), where there are
-    labels.
+class SSLModel(internals.NoSymbolicBuild, keras.Model):
+    """Base class of methods: a method defines `call` and `objective`, this class trains.
+
+    A batch is a dict of named tensors: `views`, a tuple of images (batch, height, width, channels) in [0, 1]; `boxes`,
+    the region of each view, a tuple of (batch, 5); `index`, int (batch,), the number of each example in the data;
+    `label`, int (batch,), where the data has labels.
+
+    A method overrides `call`, `objective` and, where needed, `after_step`, `embed`, `exported` and `learning_rate_of`.
+    Its constructor arguments are attributes of the same names, which is how `get_config` finds them.
 
     Args:
-        encoder: images -> features (batch, features), already built.
+        encoder: built functional or sequential model, images -> features (batch, features).
+
+    Attributes:
+        paper: str, URL of the paper.
+        views: str, preset of views that the paper uses, a function of `sslzoo.views.presets`.
+        supervised: bool, whether a batch must have `label`.
+        micro_batches: bool, whether all images pass through `encode`, which can divide the batch.
+        augment: callable batch -> batch applied within the training step, or None.
+        micro_batch: int, examples that `encode` passes through the encoder at a time, or None for all.
+        seed: int, selects the random numbers of `uniform`.
+        total_steps: int, steps of the whole training, which schedules need; 0 if unknown.
+        steps_per_epoch: int, steps of an epoch; 0 if unknown.
     """
 
-    paper: str = ""  # its address
-    views: str = "simclr"  # the function of views/presets.py that makes the paper's views
-    supervised: bool = False  # whether a batch must have `label`
-    micro_batches: bool = True  # whether images go through nothing but `encoder`, which can take them in parts
+    paper: str = ""
+    views: str = "simclr"
+    supervised: bool = False
+    micro_batches: bool = True
 
     def __init__(self, encoder: keras.Model, **kwargs):
         super().__init__(**kwargs)
         self.encoder = encoder
         self.augment: Callable[[dict], dict] | None = None
-        self.total_steps = self.steps_per_epoch = 0  # of the training, where they are known: what schedules run over
+        self.micro_batch: int | None = None
+        self.seed = 0
+        self.total_steps = self.steps_per_epoch = 0
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.built = True
 
@@ -41,59 +62,122 @@ class SSLModel(keras.Model):
         keras.saving.register_keras_serializable("sslzoo")(cls)
 
     def call(self, batch: dict) -> dict:
-        """Named tensors of a batch; `z_a` and `z_b` are the embeddings of the first two views."""
+        """Named tensors of a batch, which `objective` and `after_step` receive as keyword arguments."""
         raise NotImplementedError
 
     def objective(self, **outputs) -> tf.Tensor:
-        """The scalar to minimize over the global batch, from what `call` named."""
+        """The scalar to minimize, computed over the global batch from the outputs of `call`."""
         raise NotImplementedError
 
     def after_step(self, **outputs) -> None:
-        """Moves what moves without a gradient: teachers, queues, centres."""
+        """Updates what no gradient updates: target networks, queues, centres."""
 
     def baseline(self, batch_size: int) -> float | None:
-        """The objective for embeddings of random directions, where it is known: what the loss must fall below."""
+        """The objective for embeddings of random directions, or None if it is not known in closed form."""
 
     def learning_rate_of(self, weight: keras.Variable, learning_rate, peak):
-        """The learning rate of a weight in a step, from that of all weights; `peak` is the highest of the training."""
+        """The learning rate of one weight.
+
+        Args:
+            weight: a trainable weight.
+            learning_rate: that of this step.
+            peak: the highest learning rate of the training.
+        """
         return learning_rate
 
+    def encode(self, inputs):
+        """Features of inputs, by micro-batches if `micro_batch` is set: images (n, ...) -> (n, features)."""
+        # `training` is not passed on: None would count as given, and replace that of the call in progress.
+        return (MicroBatches(self.encoder, self.micro_batch) if self.micro_batch else self.encoder)(inputs)
+
+    def embed(self, inputs):
+        """Embeddings of inputs, (n, ...) -> (n, dim): the projector's, or the features without a projector."""
+        projector = getattr(self, "projector", None)
+        features = self.encode(inputs)
+        return features if projector is None else projector(features)
+
+    def embedded_views(self, batch: dict) -> tuple[tf.Tensor, tf.Tensor]:
+        """The embeddings of an example's two views that monitors compare, in inference mode.
+
+        Returns:
+            The outputs `z_a` and `z_b` of `call`; `embed` of the first and second view where `call` has no such output.
+        """
+        outputs, views = self(batch, training=False), batch["views"]
+        return tuple(
+            outputs[name] if name in outputs else self.embed(views[view]) for view, name in enumerate(("z_a", "z_b"))
+        )
+
+    def exported(self) -> keras.Model:
+        """The network to export: the encoder, unless the paper evaluates another one, such as its teacher."""
+        return self.encoder
+
     def together(self, views: tuple, function: Callable) -> list:
-        """One pass over all views of a size, so that BatchNorm cannot tell them apart; returns one output a view."""
+        """Applies a function to the concatenation of all views of one size, so that they share BatchNorm statistics.
+
+        Args:
+            views: tensors (n, ...); consecutive ones of equal shape are concatenated.
+            function: (m, ...) -> (m, ...).
+
+        Returns:
+            List with the output of each view.
+        """
         outputs = []
         for _, same in groupby(views, key=lambda view: tuple(view.shape[1:])):
             same = tuple(same)
             outputs += ops.split(function(ops.concatenate(same)), len(same))
         return outputs
 
+    def add_state(self, name: str, shape: tuple, initializer="zeros", **options) -> keras.Variable:
+        """A weight that no gradient reaches, saved with the model; see `sslzoo.layers.memory.add_state`.
+
+        `after_step` assigns to it a value that is equal on all replicas, computed from gathered tensors.
+        """
+        return add_state(self, name, shape, initializer, **options)
+
+    def uniform(self, shape: tuple, draw: int, everywhere: bool = False) -> tf.Tensor:
+        """Random numbers in [0, 1) of this step, float32, a function of (seed, step, draw, row).
+
+        Args:
+            shape: its first entry counts examples of this replica.
+            draw: int, numbers the calls within a step.
+            everywhere: bool, the first entry counts examples of the global batch, and every replica draws the same.
+        """
+        return replicas.uniform(shape, (self.step, draw + SEEDS * self.seed), everywhere)
+
+    @property
+    def step(self) -> tf.Tensor:
+        """Steps of the training so far, an int32 scalar; 0 before `compile`."""
+        optimizer = getattr(self, "optimizer", None)
+        return ops.cast(optimizer.iterations if optimizer else 0, "int32")
+
     @property
     def steps_done(self) -> int:
-        """Steps of the training so far; unlike int(optimizer.iterations) on any number of devices."""
+        """Steps of the training so far, as an int; usable outside of a step on any number of devices."""
         return int(self.optimizer.iterations.numpy())
 
     @property
-    def progress(self):
-        """The share of the training that is done, a float32 scalar; 0 throughout where its length is not known."""
+    def progress(self) -> tf.Tensor:
+        """Share of the training that is done, a float32 scalar in [0, 1]; always 0 if `total_steps` is unknown."""
         if not self.total_steps:
             return ops.zeros(())
-        return ops.minimum(ops.cast(self.optimizer.iterations, "float32") / self.total_steps, 1.0)
+        return ops.minimum(ops.cast(self.step, "float32") / self.total_steps, 1.0)
 
     def compile(self, optimizer="rmsprop", **kwargs) -> None:
-        """As in Keras; on several replicas BatchNorm sees the global batch, and XLA serves a single GPU only."""
+        """As in Keras. On several replicas BatchNorm sees the global batch. XLA is used on a single GPU only."""
         alone = self.distribute_strategy.num_replicas_in_sync == 1
         kwargs.setdefault("jit_compile", alone and bool(tf.config.list_logical_devices("GPU")))
         super().compile(optimizer=self._rated(keras.optimizers.get(optimizer)), **kwargs)
-        for layer in self._flatten_layers():
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.synchronized = not alone
+        for norm in internals.norms(self):
+            norm.synchronized = not alone
         with self.distribute_strategy.scope():
             self.optimizer.build(self.trainable_variables)
 
     def _rated(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-        """The optimizer with the learning rates that the method gives its weights, where it gives any."""
+        """The optimizer, with the learning rates of `learning_rate_of` if the method overrides it."""
         if type(self).learning_rate_of is not SSLModel.learning_rate_of:
-            inner = getattr(optimizer, "inner_optimizer", optimizer)  # beneath the scaling of losses
-            peak = getattr(inner._learning_rate, "peak", inner._learning_rate)
+            rate = internals.learning_rate(optimizer)
+            peak = getattr(rate, "peak", rate)
+            inner = getattr(optimizer, "inner_optimizer", optimizer)  # within the scaling of losses
             optimizers.rated(inner, lambda weight, rate: self.learning_rate_of(weight, rate, peak))
         return optimizer
 
@@ -105,7 +189,7 @@ class SSLModel(keras.Model):
         with tf.GradientTape() as tape:
             outputs = self(batch, training=True)
             loss = self.objective(**outputs)
-            # Keras adds up the gradients of the replicas, and each of them holds the loss of the whole batch.
+            # Keras sums the gradients of the replicas, and each replica computes the loss of the whole batch.
             scaled = self.optimizer.scale_loss(loss / replicas.count())
         weights = self.trainable_weights
         self.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
@@ -118,11 +202,8 @@ class SSLModel(keras.Model):
         self.loss_tracker.update_state(self.objective(**self(batch, training=False)))
         return replicas.figures({"loss": self.loss_tracker.result()})
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
-        """Nothing is built lazily; what Keras does here fails under MultiWorkerMirroredStrategy (keras#20585)."""
-
     def get_config(self) -> dict:
-        """Constructor arguments, read back from the attributes of the same names."""
+        """Constructor arguments, read from the attributes of the same names."""
         names = [name for cls in type(self).__mro__[:-1] if issubclass(cls, SSLModel) for name in _arguments(cls)]
         return {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in names} | {"name": self.name}
 

@@ -17,13 +17,15 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
+from sslzoo.testing import two_devices  # noqa: E402
+
 gradients = gradient_registry._registry  # TensorFlow has no public way to it
 
 
 @pytest.fixture(scope="session")
 def mirrored() -> tf.distribute.MirroredStrategy:
     """Two replicas on two logical CPUs."""
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    return two_devices()
 
 
 @pytest.fixture(autouse=True)

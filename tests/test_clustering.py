@@ -44,7 +44,7 @@ def sinkhorn_by_the_authors(scores, epsilon, iterations):
 @pytest.mark.parametrize("epsilon, iterations", [(0.05, 3), (0.5, 1), (0.03, 10)])
 def test_codes_are_those_of_the_authors(epsilon, iterations):
     scores = cosines(9, 5)
-    codes = losses.sinkhorn(scores, epsilon, iterations)
+    codes = losses.sinkhorn(scores, epsilon=epsilon, iterations=iterations)
     np.testing.assert_allclose(codes, sinkhorn_by_the_authors(scores, epsilon, iterations), rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(np.sum(codes, axis=1), 1, rtol=1e-5)
 
@@ -52,7 +52,9 @@ def test_codes_are_those_of_the_authors(epsilon, iterations):
 def test_codes_use_all_prototypes_alike():
     codes = np.array(losses.sinkhorn(unit(RNG.normal(size=(256, 64))) @ unit(RNG.normal(size=(30, 64))).T))
     assert 7.5 < codes.sum(0).min() <= codes.sum(0).max() < 9.5, "256 / 30 is 8.53"
-    np.testing.assert_allclose(np.sum(losses.sinkhorn(cosines(12, 4), 0.5, 100), axis=0), 3, rtol=1e-4)
+    np.testing.assert_allclose(
+        np.sum(losses.sinkhorn(cosines(12, 4), epsilon=0.5, iterations=100), axis=0), 3, rtol=1e-4
+    )
 
 
 def test_codes_of_equal_scores_are_uniform_and_follow_a_permutation():
@@ -82,14 +84,14 @@ def entropy_of_pairs(targets, logits):
 
 def test_each_view_is_compared_with_the_targets_of_the_others():
     targets, logits = softmax(RNG.normal(size=(5, 2, 7))), RNG.normal(size=(5, 4, 7)).astype("float32")
-    value = losses.cross_view_entropy(targets.astype("float32"), logits)
+    value = losses.cross_view_entropy(logits, targets.astype("float32"))
     assert float(value) == pytest.approx(entropy_of_pairs(targets, logits), rel=1e-5)
     itself = targets.copy()
     itself[:, 0] = 0  # what is left of a sum over t then compares the views with target 1 alone
-    alone = losses.cross_view_entropy(itself.astype("float32"), logits)
+    alone = losses.cross_view_entropy(logits, itself.astype("float32"))
     shouting = logits.copy()
     shouting[:, 1] += 10 * RNG.normal(size=(5, 7))  # the view of target 1
-    assert float(losses.cross_view_entropy(itself.astype("float32"), shouting)) == pytest.approx(float(alone), rel=1e-5)
+    assert float(losses.cross_view_entropy(shouting, itself.astype("float32"))) == pytest.approx(float(alone), rel=1e-5)
 
 
 @pytest.mark.parametrize("temperature, epsilon", [(0.1, 0.05), (0.3, 0.2)])
@@ -97,8 +99,12 @@ def test_swapped_prediction_is_the_papers(temperature, epsilon):
     a, b = cosines(6, 5), cosines(6, 5)
     q_a, q_b = (sinkhorn_by_the_authors(scores, epsilon, 3) for scores in (a, b))
     expected = entropy_of_pairs(np.stack([q_a, q_b], 1), np.stack([a, b], 1) / temperature)
-    assert float(losses.swapped_prediction(a, b, temperature, epsilon)) == pytest.approx(expected, rel=1e-4)
-    assert float(losses.swapped_prediction(b, a, temperature, epsilon)) == pytest.approx(expected, rel=1e-4)
+    assert float(losses.swapped_prediction(a, b, temperature=temperature, epsilon=epsilon)) == pytest.approx(
+        expected, rel=1e-4
+    )
+    assert float(losses.swapped_prediction(b, a, temperature=temperature, epsilon=epsilon)) == pytest.approx(
+        expected, rel=1e-4
+    )
 
 
 def test_equal_scores_give_the_logarithm_of_the_prototypes():
@@ -114,8 +120,12 @@ def test_dino_is_the_papers():
     centre = cosines(7)
     targets = softmax((teacher - centre) / 0.07)
     expected = entropy_of_pairs(targets, student / 0.1)
-    assert float(losses.dino(student, teacher, centre, 0.1, 0.07)) == pytest.approx(expected, rel=1e-4)
-    assert float(losses.dino(student + 3, teacher - 5, centre, 0.1, 0.07)) == pytest.approx(expected, rel=1e-4)
+    assert float(
+        losses.dino(student, teacher, centre, student_temperature=0.1, teacher_temperature=0.07)
+    ) == pytest.approx(expected, rel=1e-4)
+    assert float(
+        losses.dino(student + 3, teacher - 5, centre, student_temperature=0.1, teacher_temperature=0.07)
+    ) == pytest.approx(expected, rel=1e-4)
 
 
 def test_dino_of_one_crop_of_the_student_and_another_of_the_teacher_is_their_cross_entropy():
@@ -129,7 +139,7 @@ def test_dino_of_equal_networks_is_the_teachers_entropy_and_its_gradient_goes_to
     p = softmax(logits / 0.1)
     student, teacher = tf.Variable(logits), tf.Variable(logits)
     with tf.GradientTape() as tape:
-        loss = losses.dino(student, teacher, np.zeros(7), 0.1, 0.1)
+        loss = losses.dino(student, teacher, np.zeros(7), student_temperature=0.1, teacher_temperature=0.1)
     assert float(loss) == pytest.approx(-np.mean(np.sum(p * np.log(p), -1)), rel=1e-4)
     of_student, of_teacher = tape.gradient(loss, [student, teacher])
     assert of_teacher is None
@@ -153,11 +163,11 @@ def test_the_prior_is_a_power_law(reverse):
     prior /= prior.sum()
     assert -np.sum(prior * np.log(prior)) == pytest.approx(6.8894, abs=1e-4)
     rows = np.tile(prior, (2, 1)).astype("float32")
-    assert float(losses.prior_divergence(rows, 0.25, reverse)) == pytest.approx(0, abs=1e-5)
+    assert float(losses.prior_divergence(rows, exponent=0.25, reverse=reverse)) == pytest.approx(0, abs=1e-5)
     assert float(losses.me_max(rows)) == pytest.approx(0.042, abs=1e-3)
     p = softmax(RNG.normal(size=(6, 1024))).mean(0)
     expected = np.sum(prior * np.log(prior / p)) if reverse else np.sum(p * np.log(p / prior))
-    assert float(losses.prior_divergence(p[None], 0.25, reverse)) == pytest.approx(expected, rel=1e-3)
+    assert float(losses.prior_divergence(p[None], exponent=0.25, reverse=reverse)) == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("iterations, weight, exponent", [(3, 1.0, 0.0), (0, 2.0, 0.25)])
@@ -171,7 +181,15 @@ def test_msn_is_the_papers(iterations, weight, exponent):
     prior = np.arange(1, 6) ** -float(exponent)
     mean = p.reshape(-1, 5).mean(0)
     expected = np.mean(entropies) + weight * np.sum(mean * np.log(mean / (prior / prior.sum())))
-    value = losses.msn(anchors, targets, 0.1, 0.25, iterations, weight, exponent)
+    value = losses.msn(
+        anchors,
+        targets,
+        temperature=0.1,
+        sharpening=0.25,
+        sinkhorn_iterations=iterations,
+        me_max_weight=weight,
+        prior_exponent=exponent,
+    )
     assert float(value) == pytest.approx(expected, rel=1e-4)
 
 
@@ -188,8 +206,8 @@ def test_kmeans_finds_three_blobs_and_never_gets_worse():
         value = np.mean(np.max(rows @ np.array(centroids).T, axis=1))
         assert value >= last - 1e-6
         centroids, last = losses.kmeans_step(rows, centroids), value
-    np.testing.assert_allclose(centroids, losses.spherical_kmeans(rows, rows[:3], 5), atol=1e-6)
-    found = np.array(losses.nearest(rows, centroids))
+    np.testing.assert_allclose(centroids, losses.spherical_kmeans(rows, rows[:3], iterations=5), atol=1e-6)
+    found = np.array(losses.nearest_centroid(rows, centroids))
     assert len({(a, b) for a, b in zip(found, label, strict=True)}) == 3
     np.testing.assert_allclose(np.linalg.norm(centroids, axis=1), 1, rtol=1e-5)
 
@@ -202,14 +220,14 @@ def test_a_step_of_kmeans_is_the_normalized_mean_of_the_members():
     for k in range(6):
         members = [row for row, weight in zip(rows, weights, strict=True) if weight and np.argmax(centroids @ row) == k]
         expected[k] = unit(np.sum(members, axis=0)) if members else centroids[k]
-    np.testing.assert_allclose(losses.kmeans_step(rows, centroids, weights), expected, atol=1e-5)
+    np.testing.assert_allclose(losses.kmeans_step(rows, centroids, weights=weights), expected, atol=1e-5)
 
 
 def test_many_rows_are_compared_in_parts(monkeypatch):
     rows, centroids = RNG.normal(size=(50, 4)).astype("float32"), RNG.normal(size=(7, 4)).astype("float32")
-    whole = losses.nearest(rows, centroids)
+    whole = losses.nearest_centroid(rows, centroids)
     monkeypatch.setattr("sslzoo.losses.clustering.BLOCK", 16)
-    np.testing.assert_array_equal(losses.nearest(rows, centroids), whole)
+    np.testing.assert_array_equal(losses.nearest_centroid(rows, centroids), whole)
     np.testing.assert_array_equal(whole, np.argmax(rows @ unit(centroids).T, axis=1))
 
 
@@ -230,10 +248,10 @@ def test_groups_move_to_the_mean_of_what_they_gain():
     expected = groups.copy()
     for k in set(own):
         expected[k] = 0.9 * groups[k] + 0.1 * unit(z)[own == k].mean(0)
-    np.testing.assert_allclose(losses.update_groups(groups, z, 0.1), expected, atol=1e-5)
+    np.testing.assert_allclose(losses.update_groups(groups, z, rate=0.1), expected, atol=1e-5)
     unused = sorted(set(range(12)) - set(own))
-    assert unused and np.array_equal(np.array(losses.update_groups(groups, z, 0.1))[unused], groups[unused])
-    np.testing.assert_array_equal(losses.update_groups(groups, z, 0.0), groups)
+    assert unused and np.array_equal(np.array(losses.update_groups(groups, z, rate=0.1))[unused], groups[unused])
+    np.testing.assert_array_equal(losses.update_groups(groups, z, rate=0.0), groups)
 
 
 def test_smog_classifies_predictions_as_groups_whose_update_passes_the_gradient():
@@ -241,10 +259,10 @@ def test_smog_classifies_predictions_as_groups_whose_update_passes_the_gradient(
     labels = RNG.integers(0, 5, 9)
     logs = np.log(softmax(unit(p) @ unit(groups).T / 0.2))
     expected = -np.mean([logs[n, labels[n]] for n in range(9)])
-    assert float(losses.group_cross_entropy(p, groups, labels, 0.2)) == pytest.approx(expected, rel=1e-5)
+    assert float(losses.group_cross_entropy(p, labels, groups, temperature=0.2)) == pytest.approx(expected, rel=1e-5)
     z = tf.Variable(RNG.normal(size=(9, 4)).astype("float32"))
     with tf.GradientTape() as tape:
-        loss = losses.group_cross_entropy(p, losses.update_groups(groups, z, 0.5), labels, 0.2)
+        loss = losses.group_cross_entropy(p, labels, losses.update_groups(groups, z, rate=0.5), temperature=0.2)
     assert np.abs(tape.gradient(loss, z)).max() > 1e-4
 
 
@@ -257,7 +275,7 @@ def test_sinkhorn_and_swav_are_lightlys():
     np.testing.assert_allclose(losses.sinkhorn(high[0]), swav_loss.sinkhorn(torch.tensor(high[0])), rtol=1e-3)
     parts = ([torch.tensor(x) for x in part] for part in (high, low, queue))
     codes = [losses.sinkhorn(np.concatenate([q, x]))[16:] for q, x in zip(queue, high, strict=True)]
-    value = losses.cross_view_entropy(np.stack(codes, 1), np.stack([*high, *low], 1) / 0.1)
+    value = losses.cross_view_entropy(np.stack([*high, *low], 1) / 0.1, np.stack(codes, 1))
     assert float(value) == pytest.approx(float(swav_loss.SwaVLoss()(*parts)), rel=1e-4)
 
 
@@ -280,7 +298,7 @@ def test_msn_is_lightlys(exponent):
     scores = unit(anchors) @ unit(prototypes).T, unit(targets) @ unit(prototypes).T
     value = float(losses.msn(*scores, me_max_weight=0.0))
     p = softmax(scores[0] / 0.1).reshape(-1, 6)
-    value += float(losses.prior_divergence(p, exponent, reverse=bool(exponent)))
+    value += float(losses.prior_divergence(p, exponent=exponent, reverse=bool(exponent)))
     assert value == pytest.approx(expected, rel=1e-4)
 
 
@@ -433,7 +451,7 @@ def test_dino_warms_its_teacher_and_freezes_its_last_layer_for_an_epoch():
     for done, temperature in [(0, 0.04), (15, 0.055), (30, 0.07), (90, 0.07)]:
         model.total_steps = 100
         model.optimizer.iterations.assign(done)
-        expected = losses.dino(*rows, np.zeros(24), 0.1, temperature)
+        expected = losses.dino(*rows, np.zeros(24), student_temperature=0.1, teacher_temperature=temperature)
         assert float(model.objective(**outputs)) == pytest.approx(float(expected), rel=1e-5)
     model.optimizer.iterations.assign(0)
     before = np.array(model.last_layer.kernel)
@@ -519,9 +537,10 @@ def test_msn_drops_patches_of_the_second_view_in_training_alone():
     assert len({tuple(sorted(rows)) for rows in found}) > 20, "drawn for each image"
     model.optimizer.iterations.assign(1)
     assert not np.array_equal(kept, model._drop(tf.constant(tokens))), "and for each step"
-    whole = model(batch(model), training=False)["z_b"]
+    whole = model(batch(model), training=False)["z"][:, 0]
     expected = model.projector(model.encoder(batch(model)["views"][1], training=False), training=False)
     np.testing.assert_allclose(whole, expected, atol=1e-5)
+    np.testing.assert_allclose(model.embedded_views(batch(model))[1], expected, atol=1e-5)
 
 
 def test_msn_tokens_and_trunk_are_the_encoder():
@@ -541,12 +560,12 @@ def test_msn_objective_is_its_loss_of_cosines():
 
 
 def test_random_numbers_of_replicas_are_rows_of_one_draw(mirrored):
-    expected = replicas.uniform(8, 5, step=3)
-    found = mirrored.run(lambda: replicas.uniform(4, 5, step=3))
+    expected = replicas.uniform((8, 5), (0, 3))
+    found = mirrored.run(lambda: replicas.uniform((4, 5), (0, 3)))
     np.testing.assert_array_equal(
         np.concatenate([x.numpy() for x in mirrored.experimental_local_results(found)]), expected
     )
-    assert not np.array_equal(replicas.uniform(8, 5, step=4), expected)
+    assert not np.array_equal(replicas.uniform((8, 5), (0, 4)), expected)
 
 
 def test_smog_views_change_roles_with_every_step():
@@ -557,7 +576,7 @@ def test_smog_views_change_roles_with_every_step():
         outputs = model(batch(model), training=False)
         z = model.projector(model.encoder(view, training=False), training=False)
         target = model.target(other, training=False)
-        np.testing.assert_allclose(outputs["z_a"], z, atol=1e-5)
+        np.testing.assert_allclose(outputs["z"], z, atol=1e-5)
         np.testing.assert_allclose(outputs["target"], target, atol=1e-5)
 
 
@@ -566,7 +585,7 @@ def test_smog_is_the_papers():
     outputs = model(batch(model), training=True)
     groups = np.array(model.groups)
     labels = np.argmax(np.array(outputs["target"]) @ groups.T, axis=1)
-    moved = np.array(losses.update_groups(groups, outputs["z_a"], 0.01))
+    moved = np.array(losses.update_groups(groups, outputs["z"], rate=0.01))
     logs = np.log(softmax(unit(np.array(outputs["p"])) @ unit(moved).T / 0.1))
     expected = -np.mean(logs[np.arange(COUNT), labels])
     assert float(model.objective(**outputs)) == pytest.approx(expected, rel=1e-4)
@@ -589,7 +608,7 @@ def test_smog_starts_its_groups_afresh_and_lets_the_slow_network_catch_up():
         np.testing.assert_allclose(one, two, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(model.groups, axis=1), 1, rtol=1e-5)
     rows = np.array(model.queue.rows)
-    np.testing.assert_allclose(model.groups, losses.spherical_kmeans(rows, rows[::2], 10), atol=1e-4)
+    np.testing.assert_allclose(model.groups, losses.spherical_kmeans(rows, rows[::2], iterations=10), atol=1e-4)
 
 
 def test_smog_wants_embeddings_for_its_groups():

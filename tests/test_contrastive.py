@@ -82,16 +82,22 @@ def test_info_nce_is_mocos(temperature):
     query, positive = views()
     negatives, own = RNG.normal(size=(9, DIM)).astype("float32"), RNG.normal(size=(N, 4, DIM)).astype("float32")
     expected = info_nce_by_the_paper(query, positive, negatives, temperature)
-    assert float(losses.info_nce(query, positive, negatives, temperature)) == pytest.approx(expected, rel=1e-4)
+    assert float(losses.info_nce(query, positive, negatives, temperature=temperature)) == pytest.approx(
+        expected, rel=1e-4
+    )
     expected = info_nce_by_the_paper(query, positive, negatives, temperature, own)
-    assert float(losses.info_nce(query, positive, negatives, temperature, own)) == pytest.approx(expected, rel=1e-4)
+    assert float(losses.info_nce(query, positive, negatives, own, temperature=temperature)) == pytest.approx(
+        expected, rel=1e-4
+    )
 
 
 def test_info_nce_without_negatives_is_zero_and_of_equal_embeddings_log_k_plus_1():
     query, positive = views()
-    assert float(losses.info_nce(query, positive, np.zeros((0, DIM), "float32"), 0.07)) == pytest.approx(0, abs=1e-6)
+    assert float(losses.info_nce(query, positive, np.zeros((0, DIM), "float32"), temperature=0.07)) == pytest.approx(
+        0, abs=1e-6
+    )
     ones = np.ones((4, DIM), "float32")
-    assert float(losses.info_nce(ones, ones, np.ones((63, DIM), "float32"), 0.07)) == pytest.approx(
+    assert float(losses.info_nce(ones, ones, np.ones((63, DIM), "float32"), temperature=0.07)) == pytest.approx(
         math.log(64), rel=1e-5
     )
 
@@ -99,45 +105,49 @@ def test_info_nce_without_negatives_is_zero_and_of_equal_embeddings_log_k_plus_1
 @pytest.mark.parametrize("temperature, expected", [(0.07, 11.888), (0.2, 11.188)])
 def test_info_nce_of_random_directions(temperature, expected):
     negatives = RNG.normal(size=(65536, 128)).astype("float32")
-    values = [losses.info_nce(*views(256, 128, seed), negatives, temperature) for seed in range(8)]
+    values = [losses.info_nce(*views(256, 128, seed), negatives, temperature=temperature) for seed in range(8)]
     assert np.mean(values) == pytest.approx(expected, abs=0.1)
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
 def test_cross_view_info_nce_is_one_direction_over_n_logits(temperature):
     z_a, z_b = views()
-    value = float(losses.cross_view_info_nce(z_a, z_b, temperature))
+    value = float(losses.cross_view_info_nce(z_a, z_b, temperature=temperature))
     assert value == pytest.approx(cross_view_by_the_paper(z_a, z_b, temperature), rel=1e-4)
-    assert value != pytest.approx(float(losses.cross_view_info_nce(z_b, z_a, temperature)), rel=1e-3)
+    assert value != pytest.approx(float(losses.cross_view_info_nce(z_b, z_a, temperature=temperature)), rel=1e-3)
     ones = np.ones((64, 3), "float32")
-    assert float(losses.cross_view_info_nce(ones, ones, temperature)) == pytest.approx(math.log(64), rel=1e-5)
+    assert float(losses.cross_view_info_nce(ones, ones, temperature=temperature)) == pytest.approx(
+        math.log(64), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("temperature", [0.1, 0.5])
 def test_dcl_and_dclw_are_the_papers(temperature):
     z_a, z_b = views()
-    assert float(losses.dcl(z_a, z_b, temperature)) == pytest.approx(
+    assert float(losses.dcl(z_a, z_b, temperature=temperature)) == pytest.approx(
         dcl_by_the_paper(z_a, z_b, temperature), rel=1e-4, abs=1e-5
     )
     expected = dcl_by_the_paper(z_a, z_b, temperature, dclw_weights(z_a, z_b, 0.5))
-    assert float(losses.dclw(z_a, z_b, temperature, 0.5)) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    assert float(losses.dclw(z_a, z_b, temperature=temperature, sigma=0.5)) == pytest.approx(
+        expected, rel=1e-4, abs=1e-5
+    )
 
 
 def test_dcl_of_collapsed_and_of_aligned_orthonormal_pairs():
     ones, eye = np.ones((64, 8), "float32"), np.eye(64, dtype="float32")
     for loss in (losses.dcl, losses.dclw):
-        assert float(loss(ones, ones, 0.1)) == pytest.approx(math.log(126), abs=1e-4)
-        assert float(loss(eye, eye, 0.1)) == pytest.approx(math.log(126) - 10, abs=1e-4)
+        assert float(loss(ones, ones, temperature=0.1)) == pytest.approx(math.log(126), abs=1e-4)
+        assert float(loss(eye, eye, temperature=0.1)) == pytest.approx(math.log(126) - 10, abs=1e-4)
 
 
 def test_no_gradient_flows_through_the_weights_of_dclw():
     z_a, z_b = (tf.Variable(z) for z in views())
     weights = tf.constant(dclw_weights(z_a.numpy(), z_b.numpy(), 0.5), "float32")
     with tf.GradientTape() as tape:
-        loss = losses.dclw(z_a, z_b, 0.1, 0.5)
+        loss = losses.dclw(z_a, z_b, temperature=0.1, sigma=0.5)
     with tf.GradientTape() as fixed:
         cosines = tf.reduce_sum(tf.nn.l2_normalize(z_a, 1) * tf.nn.l2_normalize(z_b, 1), 1)
-        by_hand = losses.dcl(z_a, z_b, 0.1) + tf.reduce_mean((1 - weights) * cosines) / 0.1
+        by_hand = losses.dcl(z_a, z_b, temperature=0.1) + tf.reduce_mean((1 - weights) * cosines) / 0.1
     assert float(loss) == pytest.approx(float(by_hand), rel=1e-4)
     np.testing.assert_allclose(tape.gradient(loss, z_a), fixed.gradient(by_hand, z_a), rtol=1e-3, atol=1e-5)
 
@@ -152,23 +162,29 @@ def test_supervised_losses_are_the_papers(temperature):
         (losses.sup_con, sup_con_by_the_paper),
         (losses.class_conditional_info_nce, class_conditional_by_the_paper),
     ):
-        value = float(loss(z_a, z_b, LABELS, temperature))
+        value = float(loss(z_a, z_b, LABELS, temperature=temperature))
         assert value == pytest.approx(formula(z_a, z_b, LABELS, temperature), rel=1e-4)
 
 
 def test_supervised_losses_are_nt_xent_at_the_edge():
     z_a, z_b = views()
-    nt_xent = float(losses.nt_xent(z_a, z_b, 0.2))
-    assert float(losses.sup_con(z_a, z_b, np.arange(N), 0.2)) == pytest.approx(nt_xent, rel=1e-5)
-    assert float(losses.class_conditional_info_nce(z_a, z_b, np.zeros(N, int), 0.2)) == pytest.approx(nt_xent, rel=1e-5)
-    assert float(losses.class_conditional_info_nce(z_a, z_b, np.arange(N), 0.2)) == pytest.approx(0, abs=1e-5)
+    nt_xent = float(losses.nt_xent(z_a, z_b, temperature=0.2))
+    assert float(losses.sup_con(z_a, z_b, np.arange(N), temperature=0.2)) == pytest.approx(nt_xent, rel=1e-5)
+    assert float(losses.class_conditional_info_nce(z_a, z_b, np.zeros(N, int), temperature=0.2)) == pytest.approx(
+        nt_xent, rel=1e-5
+    )
+    assert float(losses.class_conditional_info_nce(z_a, z_b, np.arange(N), temperature=0.2)) == pytest.approx(
+        0, abs=1e-5
+    )
 
 
 def test_supervised_losses_of_collapsed_classes():
     ones, labels = np.ones((8, DIM), "float32"), np.repeat([0, 1], 4)
     for temperature in (0.07, 1.0):
-        assert float(losses.sup_con(ones, ones, labels, temperature)) == pytest.approx(math.log(15), rel=1e-5)
-        value = float(losses.class_conditional_info_nce(ones, ones, labels, temperature))
+        assert float(losses.sup_con(ones, ones, labels, temperature=temperature)) == pytest.approx(
+            math.log(15), rel=1e-5
+        )
+        value = float(losses.class_conditional_info_nce(ones, ones, labels, temperature=temperature))
         assert value == pytest.approx(math.log(2 * 4 - 1), rel=1e-5)
 
 
@@ -177,17 +193,20 @@ def test_the_pair_loss_is_hadsells():
     same = np.array([1, 0, 1, 0, 1, 0])
     distance = [np.linalg.norm(x[i].astype("float64") - y[i]) for i in range(N)]
     terms = [d**2 if s else max(0, 7 - d) ** 2 for d, s in zip(distance, same, strict=True)]
-    assert float(losses.contrastive_pair(x, y, same, 7)) == pytest.approx(np.mean(terms), rel=1e-5)
-    assert float(losses.contrastive_pair(y, x, same, 7)) == pytest.approx(np.mean(terms), rel=1e-5)
+    assert float(losses.contrastive_pair(x, y, same, margin=7)) == pytest.approx(np.mean(terms), rel=1e-5)
+    assert float(losses.contrastive_pair(y, x, same, margin=7)) == pytest.approx(np.mean(terms), rel=1e-5)
 
 
 def test_the_pair_loss_of_equal_embeddings_and_beyond_the_margin():
     x, y = views()
-    assert float(losses.contrastive_pair(x, x, np.ones(N), 1.5)) == 0
-    assert float(losses.contrastive_pair(x, x, np.zeros(N), 1.5)) == pytest.approx(2.25, rel=1e-5)
+    assert float(losses.contrastive_pair(x, x, np.ones(N), margin=1.5)) == 0
+    assert float(losses.contrastive_pair(x, x, np.zeros(N), margin=1.5)) == pytest.approx(2.25, rel=1e-5)
     x, y = tf.Variable(x), tf.constant(y)
     with tf.GradientTape(persistent=True) as tape:
-        far, none = losses.contrastive_pair(x, y, np.zeros(N), 0.1), losses.contrastive_pair(x, x, np.zeros(N), 1.0)
+        far, none = (
+            losses.contrastive_pair(x, y, np.zeros(N), margin=0.1),
+            losses.contrastive_pair(x, x, np.zeros(N), margin=1.0),
+        )
     assert float(far) == 0 and not np.any(tape.gradient(far, x))
     assert np.isfinite(tape.gradient(none, x)).all()
 
@@ -215,7 +234,7 @@ def mined_by_the_papers(z_a, z_b, margin, mining):
 @pytest.mark.parametrize("seed", range(3))
 def test_mined_triplets_are_the_papers(mining, seed):
     z_a, z_b = views(seed=seed)
-    value = float(losses.mined_triplet(z_a, z_b, 0.2, mining))
+    value = float(losses.mined_triplet(z_a, z_b, margin=0.2, mining=mining))
     assert value == pytest.approx(mined_by_the_papers(z_a, z_b, 0.2, mining), rel=1e-4)
 
 
@@ -223,22 +242,24 @@ def test_harder_mining_gives_a_larger_loss_and_easy_triplets_none():
     rng = np.random.default_rng(1)  # of its own: of few rows some draws have no semi-hard negative
     z_a = rng.normal(size=(64, 8)).astype("float32")
     z_b = z_a + rng.normal(scale=0.8, size=z_a.shape).astype("float32")
-    hard, semi = (float(losses.mined_triplet(z_a, z_b, 0.2, mining)) for mining in ("hard", "semi-hard"))
+    hard, semi = (float(losses.mined_triplet(z_a, z_b, margin=0.2, mining=mining)) for mining in ("hard", "semi-hard"))
     assert hard >= semi > 0
     eye = np.eye(8, dtype="float32")
     for mining in ("all", "semi-hard", "hard"):
-        assert float(losses.mined_triplet(eye, 3 * eye, 0.2, mining)) == 0
-        assert float(losses.mined_triplet(eye * 0 + 1, eye * 0 + 1, 0.2, mining)) == pytest.approx(0.2, abs=1e-5)
+        assert float(losses.mined_triplet(eye, 3 * eye, margin=0.2, mining=mining)) == 0
+        assert float(losses.mined_triplet(eye * 0 + 1, eye * 0 + 1, margin=0.2, mining=mining)) == pytest.approx(
+            0.2, abs=1e-5
+        )
     with pytest.raises(ValueError, match="no mining 'harder': choose one of all, semi-hard, hard"):
-        losses.mined_triplet(eye, eye, 0.2, "harder")
+        losses.mined_triplet(eye, eye, margin=0.2, mining="harder")
 
 
 def test_triplet_is_facenets_and_its_soft_margin_of_equal_distances_is_log_2():
     anchor, positive = views()
     negative = RNG.normal(size=(N, DIM)).astype("float32")
     terms = [max(0, squared(a, p) - squared(a, n) + 0.2) for a, p, n in zip(anchor, positive, negative, strict=True)]
-    assert float(losses.triplet(anchor, positive, negative, 0.2)) == pytest.approx(np.mean(terms), rel=1e-5)
-    assert float(losses.triplet(anchor, positive, positive, None)) == pytest.approx(math.log(2), rel=1e-5)
+    assert float(losses.triplet(anchor, positive, negative, margin=0.2)) == pytest.approx(np.mean(terms), rel=1e-5)
+    assert float(losses.triplet(anchor, positive, positive, margin=None)) == pytest.approx(math.log(2), rel=1e-5)
 
 
 def test_the_non_parametric_softmax_is_instdiscs():
@@ -246,9 +267,11 @@ def test_the_non_parametric_softmax_is_instdiscs():
     bank, index = RNG.normal(size=(9, DIM)).astype("float32"), np.array([3, 0, 8, 1, 2, 7])
     scores = unit(z) @ unit(bank).T / 0.07
     expected = np.mean([lse(row) - row[i] for row, i in zip(scores, index, strict=True)])
-    assert float(losses.non_parametric_softmax(z, bank, index, 0.07)) == pytest.approx(expected, rel=1e-4)
+    assert float(losses.non_parametric_softmax(z, bank, index, temperature=0.07)) == pytest.approx(expected, rel=1e-4)
     ones = np.ones((9, DIM), "float32")
-    assert float(losses.non_parametric_softmax(ones[:N], ones, index, 0.07)) == pytest.approx(math.log(9), rel=1e-5)
+    assert float(losses.non_parametric_softmax(ones[:N], ones, index, temperature=0.07)) == pytest.approx(
+        math.log(9), rel=1e-5
+    )
 
 
 def test_noise_contrastive_estimation_is_instdiscs():
@@ -258,19 +281,28 @@ def test_noise_contrastive_estimation_is_instdiscs():
     for f, own in zip(unit(z), unit(positive), strict=True):
         h = [p / (p + 4 / images) for p in (math.exp(v @ f / 0.5) / normalizer for v in (own, *unit(noise)))]
         total -= math.log(h[0]) + sum(math.log(1 - x) for x in h[1:])
-    value = float(losses.noise_contrastive(z, positive, noise, 0.5, images, normalizer))
+    value = float(losses.noise_contrastive(z, positive, noise, temperature=0.5, images=images, normalizer=normalizer))
     assert value == pytest.approx(total / N, rel=1e-4)
     expected = images * np.mean(np.exp(unit(z) @ unit(noise).T / 0.5))
-    assert float(losses.partition_function(z, noise, 0.5, images)) == pytest.approx(expected, rel=1e-4)
+    assert float(losses.partition_function(z, noise, temperature=0.5, images=images)) == pytest.approx(
+        expected, rel=1e-4
+    )
 
 
 def test_memories_are_constants_of_the_losses_over_them():
     z, positive = (tf.Variable(z) for z in views())
     bank = tf.Variable(RNG.normal(size=(9, DIM)).astype("float32"))
     with tf.GradientTape(persistent=True) as tape:
-        softmax = losses.non_parametric_softmax(z, bank, np.arange(N), 0.1)
-        nce = losses.noise_contrastive(z, positive, bank, 0.1, 50, losses.partition_function(z, bank, 0.1, 50))
-        mixed = tf.reduce_sum(losses.mixed_negatives(z, positive, np.full(N, 0.3, "float32")))
+        softmax = losses.non_parametric_softmax(z, bank, np.arange(N), temperature=0.1)
+        nce = losses.noise_contrastive(
+            z,
+            positive,
+            bank,
+            temperature=0.1,
+            images=50,
+            normalizer=losses.partition_function(z, bank, temperature=0.1, images=50),
+        )
+        mixed = tf.reduce_sum(losses.mixed_negatives(z, positive, share=np.full(N, 0.3, "float32")))
     assert tape.gradient(softmax, bank) is None and tape.gradient(nce, [bank, positive]) == [None, None]
     assert tape.gradient(mixed, [z, positive]) == [None, None]
     assert np.abs(tape.gradient(softmax, z)).max() > 0 < np.abs(tape.gradient(nce, z)).max()
@@ -279,16 +311,16 @@ def test_memories_are_constants_of_the_losses_over_them():
 def test_mochis_negatives_are_hard_of_norm_one_and_harder_with_the_query_in_them():
     query, _ = views()
     negatives = RNG.normal(size=(20, DIM)).astype("float32")
-    index = np.array(losses.hardest_negatives(query, negatives, 3))
+    index = np.array(losses.hardest_negatives(query, negatives, count=3))
     cosines = unit(query) @ unit(negatives).T
     np.testing.assert_array_equal(index, np.argsort(-cosines, axis=1)[:, :3])
     hard = negatives[index]
     share = RNG.uniform(0, 1, (N, 3)).astype("float32")
-    mixed = np.array(losses.mixed_negatives(hard, hard[:, ::-1], share))
+    mixed = np.array(losses.mixed_negatives(hard, hard[:, ::-1], share=share))
     expected = unit(share[..., None] * unit(hard) + (1 - share[..., None]) * unit(hard[:, ::-1]))
     np.testing.assert_allclose(mixed, expected, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(mixed, axis=-1), 1, rtol=1e-5)
-    with_query = np.array(losses.mixed_negatives(query[:, None], hard, share / 2))
+    with_query = np.array(losses.mixed_negatives(query[:, None], hard, share=share / 2))
     before = np.take_along_axis(cosines, index, axis=1)
     assert (np.einsum("nd,nkd->nk", unit(query), with_query) >= before - 1e-6).all()
 
@@ -296,21 +328,21 @@ def test_mochis_negatives_are_hard_of_norm_one_and_harder_with_the_query_in_them
 def test_more_synthetic_negatives_never_lower_the_loss():
     query, positive = views()
     negatives, own = RNG.normal(size=(9, DIM)).astype("float32"), RNG.normal(size=(N, 8, DIM)).astype("float32")
-    values = [float(losses.info_nce(query, positive, negatives, 0.2, own[:, :k])) for k in range(9)]
-    assert values[0] == pytest.approx(float(losses.info_nce(query, positive, negatives, 0.2)), rel=1e-6)
+    values = [float(losses.info_nce(query, positive, negatives, own[:, :k], temperature=0.2)) for k in range(9)]
+    assert values[0] == pytest.approx(float(losses.info_nce(query, positive, negatives, temperature=0.2)), rel=1e-6)
     assert (np.diff(values) > 0).all()
 
 
 PAIRS = {
-    "cross_view_info_nce": lambda a, b: losses.cross_view_info_nce(a, b, 0.2),
-    "dcl": lambda a, b: losses.dcl(a, b, 0.2),
-    "dclw": lambda a, b: losses.dclw(a, b, 0.2, 0.5),
-    "sup_con": lambda a, b: losses.sup_con(a, b, LABELS, 0.2),
-    "class_conditional_info_nce": lambda a, b: losses.class_conditional_info_nce(a, b, LABELS, 0.2),
-    "triplet_all": lambda a, b: losses.mined_triplet(a, b, 0.2, "all"),
-    "triplet_semi_hard": lambda a, b: losses.mined_triplet(a, b, 0.2, "semi-hard"),
-    "triplet_hard": lambda a, b: losses.mined_triplet(a, b, 0.2, "hard"),
-    "info_nce": lambda a, b: losses.info_nce(a, b, np.eye(DIM, dtype="float32"), 0.2),
+    "cross_view_info_nce": lambda a, b: losses.cross_view_info_nce(a, b, temperature=0.2),
+    "dcl": lambda a, b: losses.dcl(a, b, temperature=0.2),
+    "dclw": lambda a, b: losses.dclw(a, b, temperature=0.2, sigma=0.5),
+    "sup_con": lambda a, b: losses.sup_con(a, b, LABELS, temperature=0.2),
+    "class_conditional_info_nce": lambda a, b: losses.class_conditional_info_nce(a, b, LABELS, temperature=0.2),
+    "triplet_all": lambda a, b: losses.mined_triplet(a, b, margin=0.2, mining="all"),
+    "triplet_semi_hard": lambda a, b: losses.mined_triplet(a, b, margin=0.2, mining="semi-hard"),
+    "triplet_hard": lambda a, b: losses.mined_triplet(a, b, margin=0.2, mining="hard"),
+    "info_nce": lambda a, b: losses.info_nce(a, b, np.eye(DIM, dtype="float32"), temperature=0.2),
 }
 
 
@@ -347,12 +379,12 @@ def test_values_are_lightlys():
     moco = lightly.NTXentLoss(temperature=0.2, memory_bank_size=(32, 8))
     moco.memory_bank.bank = torch.tensor(unit(queue).astype("float32"))
     for ours, theirs in (
-        (losses.nt_xent(z_a, z_b, 0.2), lightly.NTXentLoss(temperature=0.2)(a, b)),
-        (losses.dcl(z_a, z_b, 0.2), lightly.DCLLoss(temperature=0.2)(a, b)),
-        (losses.dclw(z_a, z_b, 0.2, 0.5), lightly.DCLWLoss(temperature=0.2, sigma=0.5)(a, b)),
-        (losses.info_nce(z_a, z_b, queue, 0.2), moco(a, b)),
+        (losses.nt_xent(z_a, z_b, temperature=0.2), lightly.NTXentLoss(temperature=0.2)(a, b)),
+        (losses.dcl(z_a, z_b, temperature=0.2), lightly.DCLLoss(temperature=0.2)(a, b)),
+        (losses.dclw(z_a, z_b, temperature=0.2, sigma=0.5), lightly.DCLWLoss(temperature=0.2, sigma=0.5)(a, b)),
+        (losses.info_nce(z_a, z_b, queue, temperature=0.2), moco(a, b)),
         (
-            losses.align(z_a, z_b, 2) + 0.7 * (losses.uniformity(z_a, 2) + losses.uniformity(z_b, 2)) / 2,
+            losses.align(z_a, z_b, alpha=2) + 0.7 * (losses.uniformity(z_a, t=2) + losses.uniformity(z_b, t=2)) / 2,
             hypersphere(a, b),
         ),
     ):
@@ -404,8 +436,8 @@ def test_align_uniform_weighs_its_two_properties():
     model = build("align_uniform", align_weight=0.5, uniform_weight=2.0, uniform_t=1.0, align_power=1.0)
     outputs = outputs_of(model)
     z_a, z_b = outputs["z_a"], outputs["z_b"]
-    uniform = (losses.uniformity(z_a, 1.0) + losses.uniformity(z_b, 1.0)) / 2
-    expected = 0.5 * float(losses.align(z_a, z_b, 1.0)) + 2.0 * float(uniform)
+    uniform = (losses.uniformity(z_a, t=1.0) + losses.uniformity(z_b, t=1.0)) / 2
+    expected = 0.5 * float(losses.align(z_a, z_b, alpha=1.0)) + 2.0 * float(uniform)
     assert float(model.objective(**outputs)) == pytest.approx(expected, rel=1e-5)
 
 
@@ -501,7 +533,7 @@ def test_mochi_without_synthetic_negatives_is_moco():
 def test_mochi_asks_more_once_it_mixes():
     model = build("mochi", mixing_start=0.5)
     outputs = outputs_of(model)
-    plain = float(losses.info_nce(outputs["z_a"], outputs["z_b"], model.queue.rows, 0.2))
+    plain = float(losses.info_nce(outputs["z_a"], outputs["z_b"], model.queue.rows, temperature=0.2))
     assert float(model.objective(**outputs)) > plain, "mixes at once where no length is known"
     model.total_steps = 10
     assert float(model.objective(**outputs)) == pytest.approx(plain, rel=1e-6)
@@ -604,8 +636,8 @@ def test_inst_discs_nce_is_the_formula_with_the_normalizer_of_the_first_step():
     model = build("inst_disc", negatives=8, temperature=0.5)
     z, index = rows(), np.arange(32)
     noise, bank = np.array(model.bank.noise()), np.array(model.bank.rows)
-    normalizer = losses.partition_function(z, noise, 0.5, 32)
-    expected = float(losses.noise_contrastive(z, bank[index], noise, 0.5, 32, normalizer))
+    normalizer = losses.partition_function(z, noise, temperature=0.5, images=32)
+    expected = float(losses.noise_contrastive(z, bank[index], noise, temperature=0.5, images=32, normalizer=normalizer))
     assert float(model.objective(z_a=z, index=index)) == pytest.approx(expected, rel=1e-5)
     model.after_step(z_a=z, index=index)
     assert float(model.bank.normalizer) == pytest.approx(float(normalizer), rel=1e-5)

@@ -214,7 +214,7 @@ def test_patches_are_cut_where_the_grid_says_row_by_row():
 def test_an_encoder_of_one_size_sees_patches_enlarged():
     encoder = conv6()
     cut = patches.cut(IMAGES, 8, 4)
-    made = numpy(patches.encode(encoder, cut))
+    made = numpy(patches.encode(encoder, cut, encoder.input_shape[1:3]))
     assert made.shape == (8, 3, 3, encoder.output_shape[-1])
     for i, j in ((0, 0), (2, 1)):
         larger = tf.image.resize(IMAGES[:, 4 * i : 4 * i + 8, 4 * j : 4 * j + 8], (SIDE, SIDE))
@@ -313,7 +313,7 @@ def cpc_by_the_paper(predictions, targets, rows):
 def test_cpc_is_the_papers(rows):
     predictions = RNG.normal(size=(2, 4, 3, len(rows), 5)).astype("float32")
     targets = RNG.normal(size=(2, 4, 3, 5)).astype("float32")
-    assert float(losses.cpc(predictions, targets, rows)) == pytest.approx(
+    assert float(losses.cpc(predictions, targets, rows=rows)) == pytest.approx(
         cpc_by_the_paper(predictions, targets, rows), rel=1e-5
     )
 
@@ -321,12 +321,12 @@ def test_cpc_is_the_papers(rows):
 def test_cpc_of_equal_targets_is_the_log_of_all_places_and_its_bound_never_above():
     """I(x; c) >= log N - loss, which cannot exceed log N (arXiv 1807.03748, section 2.3)."""
     predictions, targets = np.ones((4, 3, 3, 1, 5), "float32"), np.ones((4, 3, 3, 5), "float32")
-    assert float(losses.cpc(predictions, targets, [1])) == pytest.approx(np.log(36), rel=1e-6)
+    assert float(losses.cpc(predictions, targets, rows=[1])) == pytest.approx(np.log(36), rel=1e-6)
     targets = 100 * np.eye(36, dtype="float32").reshape(4, 3, 3, 36)
     perfect = np.roll(targets, -1, axis=1)[:, :, :, None]
-    assert float(losses.cpc(perfect, targets, [1])) == pytest.approx(0, abs=1e-5)
+    assert float(losses.cpc(perfect, targets, rows=[1])) == pytest.approx(0, abs=1e-5)
     shuffled = np.roll(perfect, 1, axis=0) / 1e4
-    assert float(losses.cpc(shuffled, targets, [1])) == pytest.approx(np.log(36), abs=0.05)
+    assert float(losses.cpc(shuffled, targets, rows=[1])) == pytest.approx(np.log(36), abs=0.05)
 
 
 @pytest.mark.parametrize("row", [0, 1, 2])
@@ -384,7 +384,7 @@ def test_distillation_is_the_papers(temperature):
     for s, t in zip(student, teacher, strict=True):
         p = np.exp(t / temperature) / np.exp(t / temperature).sum()
         total -= sum(p * np.log(np.exp(s / temperature) / np.exp(s / temperature).sum()))
-    value = losses.distillation(student.astype("float32"), teacher.astype("float32"), temperature)
+    value = losses.distillation(student.astype("float32"), teacher.astype("float32"), temperature=temperature)
     assert float(value) == pytest.approx(temperature**2 * total / 5, rel=1e-5)
 
 
@@ -392,9 +392,9 @@ def test_distillation_from_itself_is_the_entropy_and_the_gradient_is_the_differe
     student, teacher = (tf.Variable(tf.constant(z, "float32")) for z in RNG.normal(size=(2, 5, 4)))
     p_student, p_teacher = (tf.nn.softmax(z / 2.0).numpy() for z in (student, teacher))
     entropy = -np.mean(np.sum(p_teacher * np.log(p_teacher), axis=1))
-    assert float(losses.distillation(teacher, teacher, 2.0)) == pytest.approx(4 * entropy, rel=1e-5)
+    assert float(losses.distillation(teacher, teacher, temperature=2.0)) == pytest.approx(4 * entropy, rel=1e-5)
     with tf.GradientTape() as tape:
-        loss = losses.distillation(student, teacher, 2.0)
+        loss = losses.distillation(student, teacher, temperature=2.0)
     by_student, by_teacher = tape.gradient(loss, [student, teacher])
     np.testing.assert_allclose(by_student, 2 * (p_student - p_teacher) / 5, atol=1e-6)
     assert by_teacher is None
@@ -402,9 +402,11 @@ def test_distillation_from_itself_is_the_entropy_and_the_gradient_is_the_differe
 
 def test_distillation_ignores_what_is_added_to_all_outputs_of_an_image():
     student, teacher = RNG.normal(size=(2, 5, 4)).astype("float32")
-    value = float(losses.distillation(student, teacher, 0.7))
+    value = float(losses.distillation(student, teacher, temperature=0.7))
     shift = RNG.normal(size=(5, 1)).astype("float32")
-    assert float(losses.distillation(student + shift, teacher - shift, 0.7)) == pytest.approx(value, rel=1e-5)
+    assert float(losses.distillation(student + shift, teacher - shift, temperature=0.7)) == pytest.approx(
+        value, rel=1e-5
+    )
 
 
 def classifier(classes=4):

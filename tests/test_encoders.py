@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from sslzoo import catalog, encoders
+from sslzoo.testing import ENCODER_CHECKS
 
 # Trainable weights without a classifier: the numbers of torchvision's models, and of the papers.
 GOLDEN = {
@@ -102,3 +103,67 @@ def test_too_small_images_and_unknown_stems_are_refused_in_one_line():
         encoders.make("conv6", (4, 4, 1))
     with pytest.raises(ValueError, match="imagenet, small"):
         encoders.make("resnet18", (32, 32, 3), stem="tiny")
+
+
+@pytest.mark.parametrize("check", ENCODER_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", ["conv6", "mlp", "resnet18", "resnet50", "vit_tiny"])
+def test_contract(check, name):
+    """The other sizes run the same code."""
+    small = {"mlp": {"units": 16}, "vit_tiny": {"width": 0.5, "depth": 2}}
+    check(name, (16, 16, 3), **small.get(name, {"width": 0.125}))
+
+
+@pytest.mark.parametrize("check", ENCODER_CHECKS[:1])
+@pytest.mark.parametrize("name", catalog.encoders())
+def test_every_knob_is_documented(check, name):
+    check(name)
+
+
+def test_encoders_are_attributes_whatever_was_imported_before():
+    import sslzoo.encoders.conv6
+    import sslzoo.encoders.mlp  # noqa: F401
+
+    assert set(catalog.encoders()) | {"make"} == set(dir(encoders))
+    for name in catalog.encoders():
+        assert callable(getattr(encoders, name)) and getattr(encoders, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'resnet19'"):
+        encoders.resnet19  # noqa: B018
+
+
+def chain(*shape):
+    return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(4)], name="mine")
+
+
+def test_an_encoder_is_a_name_a_built_model_or_a_function():
+    model = chain(8, 8, 1)
+    assert encoders.make(model, (8, 8, 1)) is model
+    assert encoders.make(lambda input_shape, units: chain(*input_shape), (8, 8, 1), units=3).name == "mine"
+    anysize = encoders.make("resnet18", (32, 32, 3), width=0.125)
+    assert encoders.make(anysize, (50, 41, 3)) is anysize
+
+
+class Subclassed(keras.Model):
+    def call(self, images):
+        return images
+
+
+@pytest.mark.parametrize(
+    "given, knobs, words",
+    [
+        (3, {}, "encoder=3 is no name, Keras model or function"),
+        (chain(8, 8, 1), {"width": 2}, "mine is built: it takes no width="),
+        (chain(8, 8, 3), {}, r"mine takes inputs of shape \(8, 8, 3\), the data has \(8, 8, 1\)"),
+        (Subclassed(), {}, r"subclassed model, .*: build keras.Model\(inputs, features\)"),
+        (keras.Sequential([keras.layers.Flatten()], name="open"), {}, r"open is not built: start it with keras.Input"),
+        (lambda input_shape: 3, {}, "3 is no Keras model, but a int"),
+        (
+            keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3)], name="maps"),
+            {},
+            r"maps gives \[\(6, 6, 2\)\]: it needs one input and one output \(batch, features\)",
+        ),
+    ],
+)
+def test_what_is_no_encoder_is_refused_in_one_line(given, knobs, words):
+    with pytest.raises(ValueError, match=words) as caught:
+        encoders.make(given, (8, 8, 1), **knobs)
+    assert "\n" not in str(caught.value)

@@ -44,6 +44,45 @@ def test_knobs_are_read_from_source_with_defaults_types_and_docstring(source):
     assert knobs.summary(source) == "What it is about."
 
 
+PASSING = '''
+from somewhere.thing import machine
+
+def tool(first, size: int = 3, **rest):
+    """A tool.
+
+    Args:
+        size: of the tool.
+        speed: of this tool.
+    """
+    return engine(first, 7, name="tool", **rest)
+
+def engine(first, dim: int, name: str = "engine", size: int = 1, speed: float = 2.0, **more):
+    """An engine.
+
+    Args:
+        speed: of the engine.
+        size: of the engine.
+    """
+    return machine(first, **more)
+
+def alone(first, **rest):
+    return first.other(**rest), print(**first)
+'''
+
+
+def test_knobs_passed_on_by_keyword_are_those_of_the_function_that_takes_them(tmp_path):
+    path = tmp_path / "tools.py"
+    path.write_text(PASSING)
+    (tmp_path / "thing.py").write_text("def machine(first, *, power: int = 5):\n    pass\n")
+    found = knobs.read(path, "tool")
+    assert list(found) == ["first", "size", "speed", "power"], "without what the call sets, its own first"
+    assert found["size"].default == 3 and found["size"].help == "of the tool."
+    assert found["speed"] == Knob("speed", 2.0, "float", "of this tool.")
+    assert found["power"].default == 5, "an imported function is read in the file next to this one"
+    assert list(knobs.read(path, "engine")) == ["first", "dim", "name", "size", "speed", "power"]
+    assert list(knobs.read(path, "alone")) == ["first"]
+
+
 @pytest.mark.parametrize(
     "words, expected",
     [

@@ -29,52 +29,52 @@ def nt_xent_by_the_paper(z_a, z_b, temperature):
 @pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0])
 def test_nt_xent_is_the_papers(temperature):
     z_a, z_b = RNG.normal(size=(2, 7, 5)).astype("float32") * 3
-    assert float(losses.nt_xent(z_a, z_b, temperature)) == pytest.approx(
+    assert float(losses.nt_xent(z_a, z_b, temperature=temperature)) == pytest.approx(
         nt_xent_by_the_paper(z_a, z_b, temperature), rel=1e-5
     )
 
 
 def test_nt_xent_of_collapsed_embeddings_is_log_2n_minus_1():
     z = np.ones((64, 8), "float32")
-    assert float(losses.nt_xent(z, z, 0.1)) == pytest.approx(4.8442, abs=1e-4)
+    assert float(losses.nt_xent(z, z, temperature=0.1)) == pytest.approx(4.8442, abs=1e-4)
 
 
 @pytest.mark.parametrize("temperature, expected", [(0.1, 0.005704), (0.5, 2.89327)])
 def test_nt_xent_of_aligned_orthonormal_pairs(temperature, expected):
     z = np.eye(64, dtype="float32")
-    assert float(losses.nt_xent(z, z, temperature)) == pytest.approx(expected, rel=1e-3)
+    assert float(losses.nt_xent(z, z, temperature=temperature)) == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("temperature, expected", [(0.1, 6.651), (0.5, 6.261)])
 def test_nt_xent_of_random_directions_and_its_baseline(temperature, expected):
     draws = np.random.default_rng(1).normal(size=(20, 2, 256, 128)).astype("float32")
-    assert np.mean([losses.nt_xent(*z, temperature) for z in draws]) == pytest.approx(expected, abs=0.04)
-    assert losses.nt_xent_baseline(256, 128, temperature) == pytest.approx(expected, abs=0.03)
+    assert np.mean([losses.nt_xent(*z, temperature=temperature) for z in draws]) == pytest.approx(expected, abs=0.04)
+    assert losses.nt_xent_baseline(256, 128, temperature=temperature) == pytest.approx(expected, abs=0.03)
 
 
 def test_nt_xent_ignores_norms_order_of_images_and_of_views():
     z_a, z_b = RNG.normal(size=(2, 16, 5)).astype("float32")
     order, scale = RNG.permutation(16), RNG.uniform(0.1, 10, (16, 1)).astype("float32")
-    value = float(losses.nt_xent(z_a, z_b, 0.3))
-    assert float(losses.nt_xent(z_a[order], z_b[order], 0.3)) == pytest.approx(value, rel=1e-5)
-    assert float(losses.nt_xent(z_b, z_a, 0.3)) == pytest.approx(value, rel=1e-5)
-    assert float(losses.nt_xent(z_a * scale, z_b, 0.3)) == pytest.approx(value, rel=1e-5)
+    value = float(losses.nt_xent(z_a, z_b, temperature=0.3))
+    assert float(losses.nt_xent(z_a[order], z_b[order], temperature=0.3)) == pytest.approx(value, rel=1e-5)
+    assert float(losses.nt_xent(z_b, z_a, temperature=0.3)) == pytest.approx(value, rel=1e-5)
+    assert float(losses.nt_xent(z_a * scale, z_b, temperature=0.3)) == pytest.approx(value, rel=1e-5)
 
 
 def test_nt_xent_gradients_reach_both_views_and_are_finite_at_zero():
     z_a, z_b = tf.Variable(tf.zeros((4, 3))), tf.Variable(tf.constant(RNG.normal(size=(4, 3)), "float32"))
     with tf.GradientTape() as tape:
-        loss = losses.nt_xent(z_a, z_b, 0.1)
+        loss = losses.nt_xent(z_a, z_b, temperature=0.1)
     g_a, g_b = tape.gradient(loss, [z_a, z_b])
     assert np.isfinite(g_a).all() and np.isfinite(g_b).all()
     with tf.GradientTape() as tape:
-        loss = losses.nt_xent(z_b, z_b + 0.1, 0.1)
+        loss = losses.nt_xent(z_b, z_b + 0.1, temperature=0.1)
     assert np.abs(tape.gradient(loss, z_b)).max() > 0
 
 
 def test_nt_xent_takes_half_precision_and_computes_in_float32():
     z_a, z_b = RNG.normal(size=(2, 32, 16)).astype("float16")
-    value = losses.nt_xent(z_a, z_b, 0.05)
+    value = losses.nt_xent(z_a, z_b, temperature=0.05)
     assert value.dtype == "float32"
     assert float(value) == pytest.approx(nt_xent_by_the_paper(z_a, z_b, 0.05), rel=1e-3)
 
@@ -125,20 +125,20 @@ def barlow_twins_by_the_paper(z_a, z_b, weight):
 @pytest.mark.parametrize("weight", [0.0, 0.0051, 1.0])
 def test_barlow_twins_is_the_papers(weight):
     z_a, z_b = RNG.normal(size=(2, 9, 5)).astype("float32") * 3 + 1
-    value = float(losses.barlow_twins(z_a, z_b, weight))
+    value = float(losses.barlow_twins(z_a, z_b, off_diagonal_weight=weight))
     assert value == pytest.approx(barlow_twins_by_the_paper(z_a, z_b, weight), rel=1e-4)
 
 
 def test_barlow_twins_of_equal_and_of_independent_views():
     """Section 3 of the fact sheet: N 256, dim 128; on the diagonal D (1 + 1 / N), off it D (D - 1) / N."""
     draws = np.random.default_rng(1).normal(size=(20, 2, 256, 128)).astype("float32")
-    on = np.array([losses.barlow_twins(*z, 0.0) for z in draws])
-    off = np.array([losses.barlow_twins(*z, 1.0) for z in draws]) - on
+    on = np.array([losses.barlow_twins(*z, off_diagonal_weight=0.0) for z in draws])
+    off = np.array([losses.barlow_twins(*z, off_diagonal_weight=1.0) for z in draws]) - on
     assert on.mean() == pytest.approx(127.99, abs=2)
     assert off.mean() == pytest.approx(62.3, abs=2)
     z = draws[0, 0]
-    assert float(losses.barlow_twins(z, z, 0.0)) == pytest.approx(0, abs=1e-6)
-    assert float(losses.barlow_twins(z, z, 1.0)) == pytest.approx(128 * 127 / 255, rel=0.1)
+    assert float(losses.barlow_twins(z, z, off_diagonal_weight=0.0)) == pytest.approx(0, abs=1e-6)
+    assert float(losses.barlow_twins(z, z, off_diagonal_weight=1.0)) == pytest.approx(128 * 127 / 255, rel=0.1)
 
 
 def test_barlow_twins_ignores_affine_maps_of_features_and_orders_but_not_signs():
@@ -150,7 +150,7 @@ def test_barlow_twins_ignores_affine_maps_of_features_and_orders_but_not_signs()
     assert float(losses.barlow_twins(z_a[:, features], z_b[:, features])) == pytest.approx(value, rel=1e-5)
     assert float(losses.barlow_twins(z_b, z_a)) == pytest.approx(value, rel=1e-5)
     turned = z_a * np.array([-1, 1, 1, 1, 1], "float32")
-    assert float(losses.barlow_twins(turned, z_a, 0.0)) == pytest.approx(4, rel=1e-4)
+    assert float(losses.barlow_twins(turned, z_a, off_diagonal_weight=0.0)) == pytest.approx(4, rel=1e-4)
 
 
 def test_barlow_twins_gradients_reach_both_views_and_are_finite_for_a_constant_feature():

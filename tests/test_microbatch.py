@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import sslzoo
+from sslzoo.layers.microbatch import MicroBatches
 from sslzoo.testing import miniatures
-from sslzoo.training.microbatch import in_parts
 
 ROWS = 8
 # One of each kind: views together, views apart, a target network, a queue, several crops, Sinkhorn, feature statistics.
@@ -22,8 +22,7 @@ def plain():
 
 def trained(name, rows=None, encoder=plain, steps=3):
     model = miniatures.build(name, encoder=encoder, optimizer=keras.optimizers.SGD(0.05))
-    if rows:
-        in_parts(model.encoder, rows)
+    model.micro_batch = rows
     losses = miniatures.losses_of(model, steps)
     return np.array(losses), miniatures.flat(model)
 
@@ -51,9 +50,8 @@ def test_batchnorm_sees_a_part_and_moves_once_for_each():
         )
 
     parts, whole = encoder(), encoder()
-    in_parts(parts, ROWS)
     images = np.random.default_rng(0).uniform(size=(4 * ROWS, 16, 16, 3)).astype("float32")
-    found = tf.function(lambda x: parts(x, training=True))(tf.constant(images))
+    found = tf.function(lambda x: MicroBatches(parts, ROWS)(x, training=True))(tf.constant(images))
     expected = [whole(some, training=True) for some in np.split(images, 4)]
     np.testing.assert_allclose(found, np.concatenate(expected), atol=1e-4)
     for one, two in zip(parts.weights, whole.weights, strict=True):
@@ -63,12 +61,11 @@ def test_batchnorm_sees_a_part_and_moves_once_for_each():
 def test_dropout_drops_the_same_again_for_the_gradient():
     layers = [keras.layers.Flatten(), keras.layers.Dense(4, use_bias=False), keras.layers.Dropout(0.5, seed=1)]
     encoder = keras.Sequential([keras.Input((4, 4, 1)), *layers])
-    in_parts(encoder, 2)
 
     @tf.function
     def gradient(images):
         with tf.GradientTape() as tape:
-            features = encoder(images, training=True)
+            features = MicroBatches(encoder, 2)(images, training=True)
             loss = tf.reduce_sum(features)
         return features, tape.gradient(loss, encoder.trainable_variables)[0]
 
@@ -83,10 +80,11 @@ def test_nothing_changes_where_it_does_not_train_and_odd_parts_are_refused():
     encoder = plain()
     images = np.zeros((12, 16, 16, 3), "float32")
     expected = encoder(images, training=False).numpy()
-    in_parts(encoder, ROWS)
-    np.testing.assert_array_equal(encoder(images, training=False), expected)
-    with pytest.raises(ValueError, match="a micro-batch of 8 does not divide 12 images"):
-        encoder(images, training=True)
+    in_parts = MicroBatches(encoder, ROWS)
+    np.testing.assert_array_equal(in_parts(images, training=False), expected)
+    assert not in_parts.weights
+    with pytest.raises(ValueError, match="micro_batch=8 does not divide 12 images"):
+        in_parts(images, training=True)
 
 
 def test_pretraining_takes_it_and_refuses_what_cannot_be(tmp_path, capsys):

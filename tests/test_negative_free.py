@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sslzoo import encoders, losses, methods
 from sslzoo.layers import maps
-from sslzoo.losses.local import embedding_distances, location_distances, nearest, vicreg_matched
+from sslzoo.losses.local import embedding_distances, location_distances, matches, vicreg_matched
 from sslzoo.methods.direct_pred import predictor_of
 from sslzoo.optimizers.schedules import WarmupCosine
 from sslzoo.views import View, presets
@@ -62,7 +62,9 @@ def vicreg_by_the_code(z_a, z_b, invariance=25.0, variance=25.0, covariance=1.0)
 @pytest.mark.parametrize("weights", [(25.0, 25.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)])
 def test_vicreg_is_the_authors_code(weights):
     z_a, z_b = 0.7 * normal(2, 9, 5) + 1
-    assert float(losses.vicreg(z_a, z_b, *weights)) == pytest.approx(vicreg_by_the_code(z_a, z_b, *weights), rel=1e-4)
+    assert float(
+        losses.vicreg(z_a, z_b, **dict(zip(("invariance", "variance", "covariance"), weights, strict=True)))
+    ) == pytest.approx(vicreg_by_the_code(z_a, z_b, *weights), rel=1e-4)
 
 
 def test_vicreg_of_constant_and_of_whitened_embeddings():
@@ -76,7 +78,7 @@ def test_vicreg_ignores_a_shift_of_both_the_order_of_images_and_the_variance_abo
     order, value = RNG.permutation(16), float(losses.vicreg(z_a, z_b))
     assert float(losses.vicreg(z_a + 7, z_b + 7)) == pytest.approx(value, rel=1e-4)
     assert float(losses.vicreg(z_a[order], z_b[order])) == pytest.approx(value, rel=1e-4)
-    assert float(losses.vicreg(10 * z_a, 10 * z_b, 0.0, 1.0, 0.0)) == 0
+    assert float(losses.vicreg(10 * z_a, 10 * z_b, invariance=0.0, variance=1.0, covariance=0.0)) == 0
 
 
 def test_vicreg_gradients_are_finite_for_collapsed_embeddings_and_reach_both_views():
@@ -111,7 +113,7 @@ def test_tico_of_collapsed_embeddings():
 
 def test_tico_of_aligned_directions_that_are_spread_evenly():
     z = np.concatenate([np.eye(4), -np.eye(4)]).astype("float32")
-    assert float(losses.tico(z, z, losses.tico_covariance(z, np.zeros((4, 4)), 1.0))) == pytest.approx(2, rel=1e-5)
+    assert float(losses.tico(z, z, losses.tico_covariance(z, np.zeros((4, 4)), rate=1.0))) == pytest.approx(2, rel=1e-5)
 
 
 def test_no_gradient_goes_through_the_covariance_of_tico():
@@ -159,25 +161,27 @@ def test_w_mse_is_the_papers(size, normalize):
     z_a = normal(24, 4)
     z_b = z_a + 0.5 * normal(24, 4, seed=1)
     expected = w_mse_by_the_paper(z_a, z_b, size, normalize)
-    assert float(losses.w_mse(z_a, z_b, size, normalize)) == pytest.approx(expected, rel=1e-3)
+    assert float(losses.w_mse(z_a, z_b, whitening_size=size, normalize=normalize)) == pytest.approx(expected, rel=1e-3)
 
 
 def test_w_mse_of_equal_and_of_unrelated_views():
     z_a, z_b = normal(2, 512, 16)
-    assert float(losses.w_mse(z_a, z_a, 128)) == pytest.approx(0, abs=1e-5)
-    assert float(losses.w_mse(z_a, z_b, 128)) == pytest.approx(2, abs=0.1)
+    assert float(losses.w_mse(z_a, z_a, whitening_size=128)) == pytest.approx(0, abs=1e-5)
+    assert float(losses.w_mse(z_a, z_b, whitening_size=128)) == pytest.approx(2, abs=0.1)
 
 
 @pytest.mark.parametrize(
-    "size, words", [(5, "whitening_size 5 does not divide the batch, 16 images"), (4, "must be above 4")]
+    "size, words", [(5, "whitening_size=5 does not divide the batch of 16 images"), (4, "must be above 4")]
 )
 def test_w_mse_says_which_parts_it_cannot_whiten(size, words):
     with pytest.raises(ValueError, match=words):
-        losses.w_mse(*normal(2, 16, 4), size)
+        losses.w_mse(*normal(2, 16, 4), whitening_size=size)
 
 
 def test_w_mse_stops_no_gradient():
-    assert all(np.abs(g).max() > 0 for g in gradients(lambda *z: losses.w_mse(*z, 16), *normal(2, 16, 4)))
+    assert all(
+        np.abs(g).max() > 0 for g in gradients(lambda *z: losses.w_mse(*z, whitening_size=16), *normal(2, 16, 4))
+    )
 
 
 def local_by_loops(map_a, map_b, position_a, position_b, matches):
@@ -207,14 +211,14 @@ def local_by_loops(map_a, map_b, position_a, position_b, matches):
 def test_vicregs_local_loss_is_the_papers():
     map_a, map_b = normal(5, 6, 3), normal(5, 4, 3, seed=1)
     position_a, position_b = RNG.uniform(size=(5, 6, 2)), RNG.uniform(size=(5, 4, 2))
-    value = losses.vicreg_local(map_a, map_b, position_a, position_b, (3, 2))
+    value = losses.vicreg_local(map_a, map_b, position_a, position_b, matches=(3, 2))
     assert float(value) == pytest.approx(local_by_loops(map_a, map_b, position_a, position_b, (3, 2)), rel=1e-4)
 
 
 def test_places_of_equal_views_match_themselves():
     boxes = np.tile(np.array([0.1, 0.2, 0.5, 0.6, 0], "float32"), (2, 1))
     places = maps.positions(boxes, 3, 3)
-    kept, partners = nearest(location_distances(places, places), 20)
+    kept, partners = matches(location_distances(places, places), count=20)
     np.testing.assert_array_equal(kept, [range(9)] * 2)
     np.testing.assert_array_equal(partners, kept)
 
@@ -222,13 +226,13 @@ def test_places_of_equal_views_match_themselves():
 def test_places_of_a_mirrored_view_match_their_mirror_images():
     boxes = np.array([[0, 0, 1, 1, 0]], "float32")
     places, mirrored = maps.positions(boxes, 3, 3), maps.positions(boxes + [[0, 0, 0, 0, 1]], 3, 3)
-    _, partners = nearest(location_distances(places, mirrored), 9)
+    _, partners = matches(location_distances(places, mirrored), count=9)
     np.testing.assert_array_equal(partners, [[2, 1, 0, 5, 4, 3, 8, 7, 6]])
 
 
 def test_the_nearest_pairs_are_kept():
     distances = np.array([[[5.0, 4.0], [1.0, 2.0], [9.0, 0.5]]])
-    kept, partners = nearest(distances, 2)
+    kept, partners = matches(distances, count=2)
     assert np.array(kept).tolist() == [[1, 2]] and np.array(partners).tolist() == [[0, 1]]
 
 
@@ -257,8 +261,8 @@ def test_losses_are_those_of_lightly():
     (map_a, map_b), (place_a, place_b) = (x.reshape(2, 32, 9, -1) for x in (maps_ab, places))
     local = 0.0
     for distances in (embedding_distances(map_a, map_b), location_distances(place_a, place_b)):
-        local += vicreg_matched(map_a, map_b, distances, 1) / 2
-        local += vicreg_matched(map_b, map_a, np.swapaxes(distances, 1, 2), 1) / 2
+        local += vicreg_matched(map_a, map_b, distances, count=1) / 2
+        local += vicreg_matched(map_b, map_a, np.swapaxes(distances, 1, 2), count=1) / 2
     value = 0.75 * losses.vicreg(z_a, z_b, covariance=0.5) + 0.25 * local
     assert float(value) == pytest.approx(expected, rel=1e-5)
 
@@ -482,7 +486,7 @@ def test_vicreg_l_adds_the_local_loss_of_all_pairs():
     local, places = outputs["local"], outputs["where"]
     assert [x.shape for x in local] == [(16, 1, 8)] * 3 and places[0].shape == (16, 1, 2)
     pairs = [(0, 1), (0, 2), (1, 0), (1, 2)]
-    values = [float(losses.vicreg_local(local[i], local[j], places[i], places[j], (3, 2))) for i, j in pairs]
+    values = [float(losses.vicreg_local(local[i], local[j], places[i], places[j], matches=(3, 2))) for i, j in pairs]
     assert float(model.objective(**outputs)) == pytest.approx(np.mean(values), rel=1e-5)
 
 
@@ -490,7 +494,10 @@ def test_vicreg_l_adds_the_local_loss_of_all_pairs():
     "build, words",
     [
         (lambda: make("w_mse", whitening_size=4), "whitening_size 4 must be above projection_dim 4"),
-        (lambda: make("w_mse", whitening_size=10).objective(z=normal(16, 2, 4)), "10 does not divide the batch, 16"),
+        (
+            lambda: make("w_mse", whitening_size=10).objective(z=normal(16, 2, 4)),
+            "whitening_size=10 does not divide the batch of 16",
+        ),
         (lambda: make("direct_pred", power=-1.0), "power and epsilon must be 0 or more"),
         (lambda: make("vicreg_l", global_weight=2.0), "global_weight must be in 0..1, got 2.0"),
         (lambda: methods.find("vicreg_l")(encoders.make("mlp", (8, 8, 3))), "no feature map"),

@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from sslzoo import catalog
-from sslzoo.layers.norms import Calibration, norms
+from sslzoo.layers.norms import Calibration
 from sslzoo.testing.miniatures import batch, build, residual
+from sslzoo.utils.keras_internals import norms
 
 RNG = np.random.default_rng(0)
 

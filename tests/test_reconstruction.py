@@ -73,7 +73,7 @@ def test_denoising_targets_the_clean_image_and_otherwise_a_view_is_its_own_targe
         ("mse", lambda a, b: np.mean((a - b) ** 2)),
         ("l1", lambda a, b: np.mean(np.abs(a - b))),
         ("cosine", lambda a, b: np.mean(losses.cosine(a, b))),
-        ("nt_xent", lambda a, b: float(losses.nt_xent(a, b, 0.3))),
+        ("nt_xent", lambda a, b: float(losses.nt_xent(a, b, temperature=0.3))),
         ("barlow_twins", lambda a, b: float(losses.barlow_twins(a, b)) / LATENT),
     ],
 )

@@ -46,16 +46,29 @@ def test_every_knob_of_a_method_is_recorded_with_the_value_of_the_built_model(na
     assert {knob: value for knob, value in settings.items() if knob.startswith("method.")} == built
 
 
+PASSED_ON = {"vit", "resnet", "cropped", "coloured", "crops", "multi_crop", "moco_v2"}  # get `**knobs` of others
+SET = {"name"}  # by all who call them
+
+
+def defaults(function):
+    """Default of each knob by Python's own account, those of functions that `**knobs` are passed on to included."""
+    parameters = inspect.signature(function).parameters.values()
+    found = {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in catalog.GIVEN}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        for name in PASSED_ON & set(function.__code__.co_names):
+            found = {k: v for k, v in defaults(function.__globals__[name]).items() if k not in SET} | found
+    return found
+
+
 @pytest.mark.parametrize("name", [*catalog.encoders(), *catalog.presets()])
 def test_every_knob_of_an_encoder_and_of_views_is_recorded_with_its_default(name):
     path = (catalog.encoders() | catalog.presets())[name]
     for part, known in (("encoder", catalog.encoders()), ("views", catalog.presets())):
         if name in known:
             module = import_module(f"sslzoo.encoders.{path.stem}") if part == "encoder" else presets
-            taken = inspect.signature(getattr(module, name)).parameters.values()
             settings = resolve("simclr", **({"encoder": name} if part == "encoder" else {"preset": name}))
             recorded = {knob: value for knob, value in settings.items() if knob.startswith(f"{part}.")}
-            assert recorded == {f"{part}.{p.name}": p.default for p in taken if p.name not in catalog.GIVEN}
+            assert recorded == {f"{part}.{knob}": value for knob, value in defaults(getattr(module, name)).items()}
 
 
 def test_a_given_knob_replaces_the_default_of_every_part_that_takes_it():

@@ -7,6 +7,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from sslzoo import catalog
+from sslzoo import views as package
+from sslzoo.testing import VIEWS_CHECKS
 from sslzoo.views import (
     Blur,
     Centre,
@@ -464,3 +467,16 @@ def test_a_strength_of_zero_leaves_the_jitter_out():
     for preset in (presets.simclr, presets.moco_v1, presets.moco_v2, presets.digits, presets.notebook):
         for view in preset(8, channels=1, strength=0.0):
             assert "jitter" not in [operation.name for operation in view.operations]
+
+
+@pytest.mark.parametrize("check", VIEWS_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", catalog.presets())
+def test_contract(check, name):
+    check(name, size=16)
+
+
+def test_presets_are_attributes_of_the_package():
+    assert set(catalog.presets()) <= set(dir(package))
+    assert all(getattr(package, name) is getattr(presets, name) for name in catalog.presets())
+    with pytest.raises(AttributeError, match="no attribute 'simclir'"):
+        package.simclir  # noqa: B018

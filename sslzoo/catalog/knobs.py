@@ -6,7 +6,7 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,29 +26,62 @@ class Knob:
 def read(path: Path, qualname: str) -> dict[str, Knob]:
     """Knobs of a function, class or dataclass of a source file, in order; nothing is imported.
 
-    A class has the knobs of its constructor, a dataclass those of its fields. `self`, `*args` and `**kwargs` are left
-    out. A knob that its own docstring does not document takes the documentation of another object of the file.
+    A class has the knobs of its constructor, a dataclass those of its fields. `self`, `*args` and `**kwargs` are not
+    knobs. A function that passes its `**kwargs` on to another function, of the same file or imported from a file next
+    to it, also has the knobs of that function, except those that the call sets; its own come first and take
+    precedence. A knob that its own docstring does not document takes the documentation of another object of the file.
 
     Args:
         path: the source file.
         qualname: name of the function or class.
     """
-    nodes = {
-        n.name: n for n in ast.parse(path.read_text("utf-8")).body if isinstance(n, ast.FunctionDef | ast.ClassDef)
-    }
+    tree = ast.parse(path.read_text("utf-8"))
+    nodes = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     node = nodes.pop(qualname)
-    doc = {}
-    for other in (*nodes.values(), node):
+    doc, own_doc = {}, described(ast.get_docstring(node) or "")
+    for other in nodes.values():
         doc |= described(ast.get_docstring(other) or "")
+    doc |= own_doc
     if isinstance(node, ast.ClassDef):
         init = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
         if init is None:
             return {f.target.id: _knob(f.target.id, f, f.value, doc) for f in node.body if isinstance(f, ast.AnnAssign)}
         node = init
+    own = {arg.arg: _knob(arg.arg, arg, default, doc) for arg, default in _arguments(node)}
+    passed = {name: replace(knob, help=own_doc.get(name, knob.help)) for name, knob in _passed_on(path, tree, node)}
+    return own | {name: knob for name, knob in passed.items() if name not in own}
+
+
+def _arguments(node: ast.FunctionDef) -> list[tuple[ast.arg, ast.expr | None]]:
+    """The arguments of a function with their defaults, None for those without."""
     positional = node.args.args
     defaults = [None] * (len(positional) - len(node.args.defaults)) + node.args.defaults
     pairs = [*zip(positional, defaults, strict=True), *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)]
-    return {arg.arg: _knob(arg.arg, arg, default, doc) for arg, default in pairs if arg.arg != "self"}
+    return [(arg, default) for arg, default in pairs if arg.arg != "self"]
+
+
+def _passed_on(path: Path, tree: ast.Module, node: ast.FunctionDef) -> list[tuple[str, Knob]]:
+    """Knobs of the function that a function passes its `**kwargs` on to, without those that the call sets."""
+    rest = node.args.kwarg and node.args.kwarg.arg
+    for call in ast.walk(node):
+        passes = isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+        if passes and any(k.arg is None and getattr(k.value, "id", None) == rest for k in call.keywords):
+            place = _place(path, tree, call.func.id)
+            found = read(place, call.func.id) if place else {}
+            taken = {*list(found)[: len(call.args)], *(keyword.arg for keyword in call.keywords)}
+            return [(name, knob) for name, knob in found.items() if name not in taken]
+    return []
+
+
+def _place(path: Path, tree: ast.Module, name: str) -> Path | None:
+    """The file that defines a function: this one, or the one next to it that it is imported from."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return path
+        if isinstance(node, ast.ImportFrom) and name in [alias.name for alias in node.names]:
+            sibling = path.with_name(f"{(node.module or '').split('.')[-1]}.py")
+            return sibling if sibling.exists() else None
+    return None
 
 
 def _knob(name: str, node: ast.arg | ast.AnnAssign, default: ast.expr | None, doc: dict[str, str]) -> Knob:

@@ -1,16 +1,96 @@
-"""Images to features, one file a family: functional Keras models over float32 images in [0, 1]."""
+"""Encoders: functional Keras models from float32 images in [0, 1] to features, one file for each family.
+
+`sslzoo.encoders.NAME(input_shape, **knobs)` builds one: `dir(sslzoo.encoders)` lists the names. A file added to this
+folder, with a public function whose only argument without a default is `input_shape`, adds an encoder.
+"""
+
+from collections.abc import Callable
+
+from sslzoo.utils.lazy import functions_first
 
 PREFIX = "keras.applications:"
 
+functions_first(__name__)
 
-def make(name: str, input_shape: tuple[int, int, int], **knobs):
-    """The encoder of that name for images (height, width, channels): (batch, height, width, channels) -> (batch, dim).
+
+def __getattr__(name: str):
+    from importlib import import_module
+
+    from sslzoo import catalog
+
+    known = catalog.encoders()
+    if name not in known:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{known[name].stem}"), name)
+
+
+def __dir__() -> list[str]:
+    from sslzoo import catalog
+
+    return sorted([*catalog.encoders(), "make"])
+
+
+def make(encoder, input_shape: tuple, **knobs):
+    """The encoder for inputs of a shape, (batch, *input_shape) -> (batch, features).
 
     Args:
-        name: a function of this folder, such as "resnet18", or "keras.applications:NAME".
-        knobs: of that function.
+        encoder: name of a function of this package such as "resnet18", or "keras.applications:NAME"; a callable
+            `(input_shape, **knobs) -> keras.Model`; or a built functional or sequential model, which is returned as it
+            is.
+        input_shape: (height, width, channels).
+        **knobs: arguments of the function. A built model takes none.
+
+    Returns:
+        A functional or sequential `keras.Model`.
+
+    Raises:
+        ValueError: if the name is unknown, or the model does not fit; the message is one line.
     """
-    from importlib import import_module
+    import keras
+
+    from sslzoo import catalog
+
+    encoder = catalog.found("encoders", encoder)
+    if isinstance(encoder, str):
+        return _named(encoder)(input_shape, **knobs)
+    if isinstance(encoder, keras.Model):
+        if knobs:
+            raise ValueError(f"{encoder.name} is built: it takes no {', '.join(f'{name}=' for name in knobs)}")
+        return check(encoder, input_shape)
+    if not callable(encoder):
+        raise ValueError(f"encoder={encoder!r} is no name, Keras model or function (input_shape, **knobs) -> model")
+    return check(encoder(input_shape, **knobs), input_shape)
+
+
+def check(encoder, input_shape: tuple):
+    """Returns the encoder if methods can train it.
+
+    Raises:
+        ValueError: if it is no built functional or sequential model, has no features (batch, dim), or takes inputs of
+            another shape.
+    """
+    import keras
+
+    name, how = getattr(encoder, "name", repr(encoder)), "keras.Model(inputs, features), or keras.Sequential"
+    if not isinstance(encoder, keras.Model):
+        raise ValueError(f"encoder: {name} is no Keras model, but a {type(encoder).__name__}: return {how}")
+    if not isinstance(encoder, keras.Sequential) and not hasattr(encoder, "operations"):
+        raise ValueError(f"encoder: {name} is a subclassed model, which cannot be copied or exported: build {how}")
+    if not encoder.built or not encoder.inputs:
+        raise ValueError(f"encoder: {name} is not built: start it with keras.Input({tuple(input_shape)})")
+    shapes = [tuple(tensor.shape[1:]) for tensor in (*encoder.inputs, *encoder.outputs)]
+    if len(shapes) != 2 or len(shapes[1]) != 1:
+        raise ValueError(f"encoder: {name} gives {shapes[1:]}: it needs one input and one output (batch, features)")
+    fits = len(shapes[0]) == len(input_shape) and all(
+        None in pair or pair[0] == pair[1] for pair in zip(shapes[0], input_shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"encoder: {name} takes inputs of shape {shapes[0]}, the data has {tuple(input_shape)}")
+    return encoder
+
+
+def _named(name: str) -> Callable:
+    from functools import partial
 
     from sslzoo import catalog
     from sslzoo.catalog.knobs import nearest
@@ -18,8 +98,8 @@ def make(name: str, input_shape: tuple[int, int, int], **knobs):
     if name.startswith(PREFIX):
         from sslzoo.encoders.applications import application
 
-        return application(input_shape, name.removeprefix(PREFIX), **knobs)
+        return partial(application, name=name.removeprefix(PREFIX))
     known = catalog.encoders()
     if name not in known:
         raise ValueError(nearest("encoder", name, [*known, f"{PREFIX}NAME"]))
-    return getattr(import_module(f"{__name__}.{known[name].stem}"), name)(input_shape, **knobs)
+    return __getattr__(name)

@@ -5,6 +5,8 @@ import difflib
 import keras
 from keras import layers
 
+from sslzoo.utils.keras_internals import norms
+
 # These bring their own preprocessing and expect 0..255; the others were made for centred input.
 PREPROCESSES_ITSELF = ("EfficientNet", "ConvNeXt", "MobileNetV3")
 
@@ -25,7 +27,6 @@ def application(input_shape: tuple[int, int, int], name: str) -> keras.Model:
     scale, offset = (255.0, 0.0) if name.startswith(PREPROCESSES_ITSELF) else (2.0, -1.0)
     images = keras.Input(input_shape, name="images")
     base = build(include_top=False, weights=None, input_shape=input_shape, pooling="avg")
-    for layer in base._flatten_layers():
-        if isinstance(layer, layers.BatchNormalization):
-            layer.momentum = 0.9
+    for norm in norms(base):
+        norm.momentum = 0.9
     return keras.Model(images, base(layers.Rescaling(scale, offset, name="normalize")(images)), name=name.lower())

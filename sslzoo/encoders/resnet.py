@@ -6,24 +6,24 @@ from keras import layers
 STEMS = ("auto", "imagenet", "small")
 
 
-def resnet18(input_shape, width: float = 1.0, stem: str = "auto") -> keras.Model:
+def resnet18(input_shape, **knobs) -> keras.Model:
     """18 layers, 512 features (times `width`); see `resnet`."""
-    return resnet(input_shape, (2, 2, 2, 2), False, width, stem, "resnet18")
+    return resnet(input_shape, (2, 2, 2, 2), False, name="resnet18", **knobs)
 
 
-def resnet34(input_shape, width: float = 1.0, stem: str = "auto") -> keras.Model:
+def resnet34(input_shape, **knobs) -> keras.Model:
     """34 layers, 512 features (times `width`); see `resnet`."""
-    return resnet(input_shape, (3, 4, 6, 3), False, width, stem, "resnet34")
+    return resnet(input_shape, (3, 4, 6, 3), False, name="resnet34", **knobs)
 
 
-def resnet50(input_shape, width: float = 1.0, stem: str = "auto") -> keras.Model:
+def resnet50(input_shape, **knobs) -> keras.Model:
     """50 layers, 2048 features (times `width`); see `resnet`."""
-    return resnet(input_shape, (3, 4, 6, 3), True, width, stem, "resnet50")
+    return resnet(input_shape, (3, 4, 6, 3), True, name="resnet50", **knobs)
 
 
-def resnet101(input_shape, width: float = 1.0, stem: str = "auto") -> keras.Model:
+def resnet101(input_shape, **knobs) -> keras.Model:
     """101 layers, 2048 features (times `width`); see `resnet`."""
-    return resnet(input_shape, (3, 4, 23, 3), True, width, stem, "resnet101")
+    return resnet(input_shape, (3, 4, 23, 3), True, name="resnet101", **knobs)
 
 
 def resnet(

@@ -7,43 +7,19 @@ POSITIONS = ("sincos", "learned")
 POOLS = ("token", "mean")
 
 
-def vit_tiny(
-    input_shape,
-    patch_size: int | None = None,
-    positions: str = "sincos",
-    pool: str = "token",
-    depth: int = 12,
-    width: float = 1.0,
-    frozen_patches: bool = False,
-) -> keras.Model:
+def vit_tiny(input_shape, **knobs) -> keras.Model:
     """192 features (times `width`), 3 heads; see `vit`."""
-    return vit(input_shape, 192, 3, patch_size, positions, pool, depth, width, frozen_patches, "vit_tiny")
+    return vit(input_shape, 192, 3, name="vit_tiny", **knobs)
 
 
-def vit_small(
-    input_shape,
-    patch_size: int | None = None,
-    positions: str = "sincos",
-    pool: str = "token",
-    depth: int = 12,
-    width: float = 1.0,
-    frozen_patches: bool = False,
-) -> keras.Model:
+def vit_small(input_shape, **knobs) -> keras.Model:
     """384 features (times `width`), 6 heads; see `vit`."""
-    return vit(input_shape, 384, 6, patch_size, positions, pool, depth, width, frozen_patches, "vit_small")
+    return vit(input_shape, 384, 6, name="vit_small", **knobs)
 
 
-def vit_base(
-    input_shape,
-    patch_size: int | None = None,
-    positions: str = "sincos",
-    pool: str = "token",
-    depth: int = 12,
-    width: float = 1.0,
-    frozen_patches: bool = False,
-) -> keras.Model:
+def vit_base(input_shape, **knobs) -> keras.Model:
     """768 features (times `width`), 12 heads; see `vit`."""
-    return vit(input_shape, 768, 12, patch_size, positions, pool, depth, width, frozen_patches, "vit_base")
+    return vit(input_shape, 768, 12, name="vit_base", **knobs)
 
 
 def vit(

@@ -106,3 +106,21 @@ def unit_length(features: np.ndarray) -> np.ndarray:
     """Each row (images, features) divided by its length; a row of zeros stays zero."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     return features / np.where(lengths > 0, lengths, 1)
+
+
+def _files() -> list[str]:
+    from pathlib import Path
+
+    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+
+
+def __getattr__(name: str):
+    from importlib import import_module
+
+    if name in _files():
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*_files(), "as_features", "as_labels", "unit_length"])

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from sslzoo.utils.keras_internals import source
+
 
 def with_map(encoder: keras.Model) -> keras.Model:
     """The encoder with its last feature map as a further output, in one pass.
@@ -22,8 +24,7 @@ def with_map(encoder: keras.Model) -> keras.Model:
     """
     tensor, after = encoder.output, []
     while len(tensor.shape) == 2:
-        operation, index, _ = tensor._keras_history
-        sources = operation._inbound_nodes[index].input_tensors
+        operation, sources = source(tensor)
         if not sources:
             break
         if isinstance(operation, keras.Model):  # a model within the model, as those of keras.applications are

@@ -10,10 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-
-def norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    """Every BatchNorm of a model, nested ones included."""
-    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+from sslzoo.utils.keras_internals import norms
 
 
 class Calibration:

@@ -1,15 +1,17 @@
-"""Patches: an image cut into squares, which an encoder sees one by one."""
+"""Patches: images divided into squares that an encoder receives one by one."""
 
-import keras
+from collections.abc import Callable
+
 from keras import ops
 
 
 def cut(images, side: int, stride: int):
-    """All squares of `side` pixels whose corner is on a grid of `stride` pixels; what is left at the border is dropped.
+    """All squares whose corner lies on a grid; a rest at the border is dropped.
 
     Args:
         images: (n, height, width, channels), height and width known and at least `side`.
-        side, stride: in pixels; they overlap where stride is below side.
+        side: int, side of a square in pixels.
+        stride: int, spacing of the grid in pixels; squares overlap if it is less than `side`.
 
     Returns:
         (n, rows, columns, side, side, channels).
@@ -20,23 +22,23 @@ def cut(images, side: int, stride: int):
 
 
 def _pixels(length: int, side: int, stride: int):
-    """Which pixels of an axis each patch has, (patches, side)."""
+    """The pixels of each square along an axis, int (squares, side)."""
     return ops.arange(0, length - side + 1, stride)[:, None] + ops.arange(side)[None]
 
 
-def encode(encoder: keras.Model, patches):
-    """Features of patches, in one pass; resized (bilinear) where the encoder takes one size only.
+def encode(encode: Callable, patches, size: tuple):
+    """Features of patches, in one pass.
 
     Args:
-        encoder: images -> features (batch, dim).
-        patches: (n, rows, columns, side, side, channels), as `cut` gives them.
+        encode: images (batch, height, width, channels) -> features (batch, dim).
+        patches: (n, rows, columns, side, side, channels), as `cut` returns them.
+        size: (height, width) that `encode` requires, to which patches are resized (bilinear); None for any.
 
     Returns:
         (n, rows, columns, dim).
     """
     images = ops.reshape(patches, (-1, *patches.shape[3:]))
-    size = encoder.input_shape[1:3]
-    if None not in size and size != tuple(images.shape[1:3]):
+    if None not in size and tuple(size) != tuple(images.shape[1:3]):
         images = ops.image.resize(images, size)
-    features = encoder(images)
+    features = encode(images)
     return ops.reshape(features, (-1, *patches.shape[1:3], features.shape[-1]))

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from sslzoo.utils import keras_internals as internals
+
 LARGEST = 1024  # numbers that are kept of a stage's feature map
 
 
@@ -106,7 +108,7 @@ def _averages(old, new):
 def _cuts(model):
     """Name of each stage -> its output, and its layers."""
     model = keras.Model(model.inputs, model.outputs)  # of a sequential model too
-    nodes = [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
+    nodes = internals.nodes(model)
     consumers = [[n for n in nodes if node in n.parent_nodes] for node in nodes]
     last_use = [max((nodes.index(n) for n in after), default=len(nodes)) for after in consumers]
     found, layers, seen_weights = {}, [], False

@@ -1,6 +1,7 @@
-"""Pure functions of the global batch, float32, from unnormalized embeddings (batch, dim) to a scalar.
+"""Losses: pure functions of the global batch, computed in float32, from embeddings of any norm to a scalar.
 
-Those of `reconstruction` give one number for each row instead: their mean is the loss.
+Every loss is `loss(predictions, targets, ..., *, knobs)`: predictions before targets, hyperparameters by keyword only.
+Those of `reconstruction` return one number for each row; their mean is the loss.
 """
 
 from sslzoo.losses.clustering import (
@@ -9,7 +10,7 @@ from sslzoo.losses.clustering import (
     kmeans_step,
     me_max,
     msn,
-    nearest,
+    nearest_centroid,
     prior_divergence,
     sharpen,
     sinkhorn,
@@ -18,6 +19,7 @@ from sslzoo.losses.clustering import (
     update_groups,
 )
 from sslzoo.losses.contrastive import cpc, cross_view_info_nce, dcl, dclw, info_nce, nt_xent, nt_xent_baseline
+from sslzoo.losses.directions import unit
 from sslzoo.losses.distillation import cross_view_entropy, dino, distillation, soft_cross_entropy
 from sslzoo.losses.instance import (
     hardest_negatives,
@@ -58,7 +60,7 @@ __all__ = [
     "mixed_negatives",
     "mse",
     "msn",
-    "nearest",
+    "nearest_centroid",
     "negative_cosine",
     "noise_contrastive",
     "non_parametric_softmax",
@@ -78,6 +80,7 @@ __all__ = [
     "too_narrow",
     "triplet",
     "uniformity",
+    "unit",
     "update_groups",
     "vicreg",
     "vicreg_local",

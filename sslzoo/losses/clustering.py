@@ -1,27 +1,28 @@
-"""Clustering losses: views of an image agree on clusters of the sphere, and the clusters stay in use."""
+"""Clustering losses: the views of an example agree on clusters of the sphere, and all clusters stay in use."""
 
 import keras
 from keras import ops
 
+from sslzoo.losses.directions import unit
 from sslzoo.losses.distillation import soft_cross_entropy
 
-TINY = 1e-30  # the smallest probability that a logarithm meets
-BLOCK = 32768  # rows that are compared with all centroids at once: 400 MB for 3000 centroids
+TINY = 1e-30  # lower bound of probabilities before a logarithm
+BLOCK = 32768  # rows compared with all centroids at once: 400 MB for 3000 centroids
 
 
-def sinkhorn(scores, epsilon: float = 0.05, iterations: int = 3):
-    """SwAV's codes (Caron et al., arXiv 2006.09882, equation 4, by Sinkhorn and Knopp): soft clusters of equal mass.
+def sinkhorn(scores, *, epsilon: float = 0.05, iterations: int = 3):
+    """SwAV's codes: soft assignments to clusters of equal size (Caron et al., arXiv 2006.09882, equation 4).
 
-    Each iteration gives all prototypes the same sum over images, then all images the sum one. In logarithms, which a
-    small epsilon cannot make overflow. No gradient passes.
+    Sinkhorn-Knopp iterations: each normalizes the sums of all prototypes, then the sums of all examples. Computed with
+    logarithms, which do not overflow for a small epsilon. No gradient passes.
 
     Args:
-        scores: (N, K), cosine similarities of images and prototypes.
-        epsilon: what the scores are divided by; smaller is closer to one prototype for each image.
-        iterations: 3 in the paper.
+        scores: (N, K), cosine similarities of examples and prototypes.
+        epsilon: float, divides the scores; a smaller value gives sharper assignments.
+        iterations: int, 3 in the paper.
 
     Returns:
-        float32 (N, K): rows of sum one, columns of sum N/K approximately.
+        float32 (N, K), rows of sum 1, columns of sum N/K approximately.
     """
     logs = ops.stop_gradient(ops.cast(scores, "float32")) / epsilon
     for _ in range(iterations):
@@ -30,32 +31,32 @@ def sinkhorn(scores, epsilon: float = 0.05, iterations: int = 3):
     return ops.exp(logs)
 
 
-def swapped_prediction(scores_a, scores_b, temperature: float = 0.1, epsilon: float = 0.05, iterations: int = 3):
-    """SwAV's loss of two views (Caron et al., arXiv 2006.09882, equations 1 and 2): each predicts the other's codes.
+def swapped_prediction(scores_a, scores_b, *, temperature: float = 0.1, epsilon: float = 0.05, iterations: int = 3):
+    """SwAV's loss of two views: each predicts the codes of the other (arXiv 2006.09882, equations 1 and 2).
 
     Args:
-        scores_a, scores_b: (N, K), cosine similarities of two views and the prototypes; row i of both is image i.
-        temperature: divides the scores of the prediction.
-        epsilon, iterations: of `sinkhorn`.
+        scores_a, scores_b: (N, K), cosine similarities of two views and the prototypes; row i of both is example i.
+        temperature: float, divides the scores of the prediction.
+        epsilon, iterations: as of `sinkhorn`.
 
     Returns:
         A float32 scalar, the mean of both directions; log(K) where all scores are equal.
     """
-    codes_a, codes_b = (sinkhorn(scores, epsilon, iterations) for scores in (scores_a, scores_b))
+    codes_a, codes_b = (sinkhorn(scores, epsilon=epsilon, iterations=iterations) for scores in (scores_a, scores_b))
     scores_a, scores_b = (ops.cast(scores, "float32") / temperature for scores in (scores_a, scores_b))
-    return (soft_cross_entropy(codes_a, scores_b) + soft_cross_entropy(codes_b, scores_a)) / 2
+    return (soft_cross_entropy(scores_b, codes_a) + soft_cross_entropy(scores_a, codes_b)) / 2
 
 
-def cluster_cross_entropy(scores, labels, temperature: float = 0.1):
-    """DeepCluster-v2's loss (Caron et al., arXiv 2006.09882, appendix): classify each view as its image's cluster.
+def cluster_cross_entropy(scores, labels, *, temperature: float = 0.1):
+    """DeepCluster-v2's loss: classifies each view as the cluster of its example (arXiv 2006.09882, appendix).
 
     Args:
         scores: (N, V, K), cosine similarities of views and centroids.
-        labels: (N,) cluster of each image; a negative one leaves the image out.
-        temperature: divides the scores.
+        labels: int (N,), cluster of each example; examples with a negative label are ignored.
+        temperature: float, divides the scores.
 
     Returns:
-        A float32 scalar, mean over the images that count; 0 where there are none.
+        A float32 scalar, the mean over examples that are not ignored; 0 if there are none.
     """
     logits = ops.cast(scores, "float32") / temperature
     known = ops.cast(labels >= 0, "float32")
@@ -64,96 +65,126 @@ def cluster_cross_entropy(scores, labels, temperature: float = 0.1):
     return ops.sum(losses * known) / ops.maximum(ops.sum(known), 1)
 
 
-def nearest(rows, centroids):
-    """The centroid (K, dim) of largest cosine similarity for each of the rows (N, dim): (N,) int32."""
-    rows, across = ops.cast(rows, "float32"), ops.transpose(ops.normalize(ops.cast(centroids, "float32")))
+def nearest_centroid(rows, centroids):
+    """The centroid of largest cosine similarity for each row.
+
+    Args:
+        rows: (N, dim), of any norm.
+        centroids: (K, dim), of any norm.
+
+    Returns:
+        int32 (N,), in 0..K - 1.
+    """
+    rows, across = ops.cast(rows, "float32"), ops.transpose(unit(centroids))
     count = rows.shape[0] or 0
     parts = [rows] if count <= BLOCK else [rows[start : start + BLOCK] for start in range(0, count, BLOCK)]
     found = [ops.argmax(ops.matmul(part, across), axis=-1) for part in parts]
     return ops.cast(ops.concatenate(found), "int32")
 
 
-def kmeans_step(rows, centroids, weights=None):
-    """One step of spherical k-means (DeepCluster-v2, arXiv 2006.09882, appendix): assign, then the normalized mean.
+def kmeans_step(rows, centroids, *, weights=None):
+    """One step of spherical k-means: assignment, then the normalized mean (arXiv 2006.09882, appendix).
 
     Args:
-        rows: (N, dim), normalized here.
-        centroids: (K, dim) of norm one.
-        weights: (N,), what each row counts; all alike by default.
+        rows: (N, dim), of any norm.
+        centroids: (K, dim), of norm 1.
+        weights: (N,), weight of each row in the means; equal if None.
 
     Returns:
-        (K, dim) of norm one; a centroid that no row is nearest to stays.
+        (K, dim), of norm 1. A centroid without rows is returned unchanged.
     """
-    rows = ops.normalize(ops.cast(rows, "float32"))
-    labels = nearest(rows, centroids)
+    rows = unit(rows)
+    labels = nearest_centroid(rows, centroids)
     rows = rows if weights is None else rows * weights[:, None]
     sums = ops.segment_sum(rows, labels, num_segments=centroids.shape[0])
     return ops.where(ops.norm(sums, axis=1, keepdims=True) > 1e-6, ops.normalize(sums), centroids)
 
 
-def spherical_kmeans(rows, centroids, iterations: int = 10, weights=None):
-    """So many of `kmeans_step`; the mean over rows of the largest cosine similarity never falls."""
-    return ops.fori_loop(0, iterations, lambda _, found: kmeans_step(rows, found, weights), centroids)
+def spherical_kmeans(rows, centroids, *, iterations: int = 10, weights=None):
+    """Spherical k-means, which never decreases the mean cosine similarity of rows and their centroids.
+
+    Args:
+        rows, centroids, weights: as of `kmeans_step`; `centroids` are the initial ones.
+        iterations: int, number of steps.
+
+    Returns:
+        (K, dim), of norm 1.
+    """
+    return ops.fori_loop(0, iterations, lambda _, found: kmeans_step(rows, found, weights=weights), centroids)
 
 
-def update_groups(groups, z, rate: float = 0.01):
-    """SMoG's momentum grouping (Pang et al., arXiv 2207.06167, equation 4): groups move towards the images they gain.
+def update_groups(groups, z, *, rate: float = 0.01):
+    """SMoG's momentum grouping (Pang et al., arXiv 2207.06167, equation 4): groups move towards their examples.
 
     Args:
         groups: (K, dim).
-        z: (N, dim), normalized here; each moves the group nearest to it, and its gradient passes through.
-        rate: the fraction that a group moves towards the mean of its images: one minus the paper's beta.
+        z: (N, dim), of any norm. Each moves the nearest group; gradients pass through.
+        rate: float in 0..1, share that a group moves towards the mean of its examples: 1 - beta of the paper.
 
     Returns:
-        float32 (K, dim), of norm one at most if `groups` are; a group without images stays.
+        float32 (K, dim), of norm at most 1 if that holds for `groups`. A group without examples is returned unchanged.
     """
-    groups, z = ops.cast(groups, "float32"), ops.normalize(ops.cast(z, "float32"))
-    members = ops.one_hot(nearest(ops.stop_gradient(z), groups), groups.shape[0], dtype="float32")
+    groups, z = ops.cast(groups, "float32"), unit(z)
+    members = ops.one_hot(nearest_centroid(ops.stop_gradient(z), groups), groups.shape[0], dtype="float32")
     counts = ops.sum(members, axis=0)[:, None]
     means = ops.matmul(ops.transpose(members), z) / ops.maximum(counts, 1)
     return groups + ops.where(counts > 0, rate, 0.0) * (means - groups)
 
 
-def group_cross_entropy(p, groups, labels, temperature: float = 0.1):
-    """SMoG's loss (Pang et al., arXiv 2207.06167, equation 5): classify a prediction as the other view's group.
+def group_cross_entropy(p, labels, groups, *, temperature: float = 0.1):
+    """SMoG's loss: classifies a prediction as the group of the other view (arXiv 2207.06167, equation 5).
 
     Args:
-        p: (N, dim) predictions, of any norm.
+        p: (N, dim), predictions, of any norm.
+        labels: int (N,), groups of the other views.
         groups: (K, dim), of any norm.
-        labels: (N,), groups of the other views.
-        temperature: divides the cosine similarities.
+        temperature: float, divides the cosine similarities.
+
+    Returns:
+        A float32 scalar, the mean over the batch.
     """
-    p, groups = (ops.normalize(ops.cast(x, "float32")) for x in (p, groups))
+    p, groups = (unit(x) for x in (p, groups))
     logits = ops.matmul(p, ops.transpose(groups)) / temperature
     return ops.mean(keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True))
 
 
-def sharpen(probabilities, temperature: float = 0.25):
-    """Rows p^(1 / temperature), of sum one again (MSN, arXiv 2204.07141, section 3); (..., K), float32."""
+def sharpen(probabilities, *, temperature: float = 0.25):
+    """Probabilities proportional to p^(1 / temperature) (MSN, arXiv 2204.07141, section 3).
+
+    Args:
+        probabilities: (..., K), of sum 1.
+        temperature: float, below 1 to sharpen.
+
+    Returns:
+        float32 (..., K), of sum 1.
+    """
     return ops.softmax(ops.log(ops.maximum(ops.cast(probabilities, "float32"), TINY)) / temperature)
 
 
 def me_max(probabilities):
-    """MSN's mean entropy maximization (arXiv 2204.07141, section 3): log K minus the entropy of the mean row.
+    """Mean entropy maximization: log(K) minus the entropy of the mean row (MSN, arXiv 2204.07141, section 3).
 
     Args:
-        probabilities: (N, K), rows of sum one.
+        probabilities: (N, K), rows of sum 1.
 
     Returns:
-        A float32 scalar: 0 where the mean row is uniform, log K where it is one-hot.
+        A float32 scalar in 0..log(K): 0 where the mean row is uniform, log(K) where it is one-hot.
     """
     return prior_divergence(probabilities, exponent=0.0)
 
 
-def prior_divergence(probabilities, exponent: float = 0.25, reverse: bool = False):
-    """Divergence of the mean row from a power law: PMSN (Assran et al., arXiv 2210.07277, section 4).
+def prior_divergence(probabilities, *, exponent: float = 0.25, reverse: bool = False):
+    """KL divergence of the mean row from a power law: PMSN (Assran et al., arXiv 2210.07277, section 4).
 
-    KL(mean row || prior), the prior k^-exponent for the k-th of the K columns, of sum one; exponent 0 is `me_max`.
+    KL(mean row || prior), where the prior of the k-th column is proportional to k^-exponent. Exponent 0 gives `me_max`.
 
     Args:
-        probabilities: (N, K), rows of sum one.
-        exponent: of the power law, 0 or more; the paper's tau.
-        reverse: KL(prior || mean row) instead.
+        probabilities: (N, K), rows of sum 1.
+        exponent: float, 0 or more; tau of the paper.
+        reverse: bool, computes KL(prior || mean row) instead.
+
+    Returns:
+        A float32 scalar, 0 or more.
     """
     mean = ops.log(ops.maximum(ops.mean(ops.cast(probabilities, "float32"), axis=0), TINY))
     prior = log_power_law(mean.shape[0], exponent)
@@ -162,36 +193,37 @@ def prior_divergence(probabilities, exponent: float = 0.25, reverse: bool = Fals
 
 
 def log_power_law(count: int, exponent: float):
-    """Logarithms of k^-exponent / sum, k = 1..count; (count,) float32."""
+    """Logarithms of k^-exponent / sum, k = 1..count; float32 (count,)."""
     return ops.log_softmax(-exponent * ops.log(ops.arange(1, count + 1, dtype="float32")))
 
 
 def msn(
     anchors,
     targets,
+    *,
     temperature: float = 0.1,
     sharpening: float = 0.25,
     sinkhorn_iterations: int = 3,
     me_max_weight: float = 1.0,
     prior_exponent: float = 0.0,
 ):
-    """MSN (Assran et al., arXiv 2204.07141, equations 1 and 2): anchors follow the target's sharpened clusters.
+    """MSN's loss: anchors predict the target's sharpened clusters (arXiv 2204.07141, equations 1 and 2).
 
     Args:
         anchors: (N, A, K), cosine similarities of the anchor views and the prototypes.
-        targets: (N, K), those of the target views; no gradient reaches them.
-        temperature: divides both.
-        sharpening: temperature of `sharpen` for the targets.
-        sinkhorn_iterations: how often the sharpened targets are balanced as in `sinkhorn`; 0 is not at all.
-        me_max_weight: of `prior_divergence` of the anchors' probabilities.
-        prior_exponent: 0 is MSN's uniform prior; above, PMSN's power law.
+        targets: (N, K), those of the target views; no gradient passes.
+        temperature: float, divides both.
+        sharpening: float, temperature of `sharpen` for the targets.
+        sinkhorn_iterations: int, iterations of `sinkhorn` on the sharpened targets; 0 for none.
+        me_max_weight: float, weight of `prior_divergence` of the anchors' probabilities.
+        prior_exponent: float, 0 for MSN's uniform prior, above 0 for PMSN's power law.
 
     Returns:
         A float32 scalar; log(K) where all similarities are equal.
     """
     anchors, targets = (ops.cast(x, "float32") / temperature for x in (anchors, targets))
-    logs = ops.log(ops.maximum(sharpen(ops.softmax(targets), sharpening), TINY))
-    codes = ops.stop_gradient(sinkhorn(logs, 1.0, sinkhorn_iterations))[:, None]
+    logs = ops.log(ops.maximum(sharpen(ops.softmax(targets), temperature=sharpening), TINY))
+    codes = ops.stop_gradient(sinkhorn(logs, epsilon=1.0, iterations=sinkhorn_iterations))[:, None]
     cross_entropy = -ops.mean(ops.sum(codes * ops.log_softmax(anchors), axis=-1))
     probabilities = ops.reshape(ops.softmax(anchors), (-1, anchors.shape[-1]))
-    return cross_entropy + me_max_weight * prior_divergence(probabilities, prior_exponent)
+    return cross_entropy + me_max_weight * prior_divergence(probabilities, exponent=prior_exponent)

@@ -1,22 +1,24 @@
-"""Contrastive losses: tell the other view of an image from the other images."""
+"""Contrastive losses: the embedding of the other view is distinguished from those of other examples."""
 
 import math
 
 import keras
 from keras import ops
 
+from sslzoo.losses.directions import unit
 
-def nt_xent(z_a, z_b, temperature: float):
-    """Normalized temperature-scaled cross-entropy (SimCLR, arXiv 2002.05709, equation 1), mean over the 2N embeddings.
+
+def nt_xent(z_a, z_b, *, temperature: float):
+    """Normalized temperature-scaled cross-entropy (SimCLR, arXiv 2002.05709, equation 1).
 
     Args:
-        z_a, z_b: embeddings of two views, each (N, dim), of any norm; row i of both is image i.
-        temperature: divides the cosine similarities.
+        z_a, z_b: (N, dim), embeddings of two views, of any norm; row i of both is example i.
+        temperature: float, divides the cosine similarities.
 
     Returns:
-        A float32 scalar; log(2N - 1) where all embeddings are equal.
+        A float32 scalar, the mean over the 2N embeddings; log(2N - 1) where all embeddings are equal.
     """
-    z = ops.normalize(ops.cast(ops.concatenate([z_a, z_b]), "float32"))
+    z = unit(ops.concatenate([z_a, z_b]))
     count = ops.shape(z_a)[0]
     itself = ops.eye(2 * count, dtype="float32")
     logits = ops.matmul(z, ops.transpose(z)) / temperature - 1e9 * itself
@@ -24,65 +26,73 @@ def nt_xent(z_a, z_b, temperature: float):
     return ops.mean(keras.losses.sparse_categorical_crossentropy(other_view, logits, from_logits=True))
 
 
-def nt_xent_baseline(count: int, dim: int, temperature: float) -> float:
-    """NT-Xent of `count` pairs of random directions in `dim` dimensions: log(2N - 1) + 1 / (2 dim temperature^2).
+def nt_xent_baseline(count: int, dim: int, *, temperature: float) -> float:
+    """NT-Xent of `count` pairs of random directions: log(2N - 1) + 1 / (2 dim temperature^2).
 
-    The second term is the mean of exp over cosines of variance 1/dim; losses of different widths and temperatures
-    can be compared only after subtracting it. It overestimates where dim * temperature^2 is below about 1.
+    The second term is the mean of exp over cosines of variance 1/dim. Losses of different widths and temperatures are
+    comparable after this value is subtracted. It overestimates where dim * temperature^2 is below about 1.
+
+    Args:
+        count: int, N, number of pairs.
+        dim: int, width of the embeddings.
+        temperature: float, divides the cosine similarities.
+
+    Returns:
+        A float.
     """
     return math.log(2 * count - 1) + 1 / (2 * dim * temperature**2)
 
 
-def info_nce(query, positive, negatives, temperature: float, own_negatives=None):
-    """InfoNCE with given negatives (MoCo, arXiv 1911.05722, equation 1), mean over the queries.
+def info_nce(query, positive, negatives, own_negatives=None, *, temperature: float):
+    """InfoNCE with given negatives (MoCo, arXiv 1911.05722, equation 1).
 
     Args:
         query: (N, dim), of any norm.
-        positive: the key of each query, (N, dim); whoever calls stops the gradient where a paper has none.
-        negatives: keys that no query matches, (count, dim); the loss is 0 where count is.
-        temperature: divides the cosine similarities.
-        own_negatives: further negatives of each query alone, (N, own count, dim), such as MoCHi's.
+        positive: (N, dim), the key of each query, of any norm; the caller stops the gradient where the paper does.
+        negatives: (count, dim), keys of other examples, shared by all queries.
+        own_negatives: (N, own count, dim), further negatives of each query, such as MoCHi's, or None.
+        temperature: float, divides the cosine similarities.
 
     Returns:
-        A float32 scalar; log(count + 1) where all embeddings are equal.
+        A float32 scalar, the mean over the queries; log(count + 1) where all embeddings are equal, 0 without negatives.
     """
-    query, positive, negatives = _unit(query), _unit(positive), _unit(negatives)
+    query, positive, negatives = unit(query), unit(positive), unit(negatives)
     hit = ops.sum(query * positive, axis=-1, keepdims=True)
     logits = [hit, ops.matmul(query, ops.transpose(negatives))]
     if own_negatives is not None:
-        logits.append(ops.einsum("nd,nkd->nk", query, _unit(own_negatives)))
+        logits.append(ops.einsum("nd,nkd->nk", query, unit(own_negatives)))
     logits = ops.concatenate(logits, axis=1) / temperature
     return ops.mean(ops.logsumexp(logits, axis=1) - logits[:, 0])
 
 
-def cross_view_info_nce(z_a, z_b, temperature: float):
-    """InfoNCE of one direction (CPC, arXiv 1807.03748, equation 4): row i of z_a tells row i of z_b from its others.
+def cross_view_info_nce(z_a, z_b, *, temperature: float):
+    """InfoNCE of one direction (CPC, arXiv 1807.03748, equation 4): row i of z_a is matched with row i of z_b.
 
     Args:
-        z_a: what asks, (N, dim), of any norm.
-        z_b: what is searched, (N, dim): N logits, none of them within a view.
-        temperature: divides the cosine similarities.
+        z_a: (N, dim), queries, of any norm.
+        z_b: (N, dim), keys, of any norm. Each query has N logits, none of them within its own view.
+        temperature: float, divides the cosine similarities.
 
     Returns:
-        A float32 scalar, the mean over the rows of z_a; log N where all embeddings are equal.
+        A float32 scalar, the mean over the queries; log(N) where all embeddings are equal.
     """
-    logits = ops.matmul(_unit(z_a), ops.transpose(_unit(z_b))) / temperature
+    logits = ops.matmul(unit(z_a), ops.transpose(unit(z_b))) / temperature
     return ops.mean(ops.logsumexp(logits, axis=1) - ops.diagonal(logits))
 
 
-def cpc(predictions, targets, rows):
-    """InfoNCE of patches predicted from rows above (CPC, arXiv 1807.03748, section 3.3, equation 4).
+def cpc(predictions, targets, *, rows):
+    """InfoNCE of patches predicted from the rows above (CPC, arXiv 1807.03748, section 3.3, equation 4).
 
-    A prediction has to find its patch among those of all places of all images. Inner products, neither normalized nor
-    divided: the predictor scales them.
+    The candidates of a prediction are the patches at all places of all examples. Logits are inner products without
+    normalization or temperature.
 
     Args:
-        predictions: (N, h, w, offsets, dim): what the context at each place expects so many rows below.
+        predictions: (N, h, w, offsets, dim), predicted from the context at each place, one for each offset.
         targets: (N, h, w, dim), embeddings of the patches.
-        rows: how far below each of the offsets looks, each 1..h - 1.
+        rows: sequence of int, how many rows below the context each offset predicts, in 1..h - 1.
 
     Returns:
-        A float32 scalar, mean over the offsets of the mean over predictions; log(N h w) where all targets are equal.
+        A float32 scalar, the mean over offsets of the mean over predictions; log(N h w) where all targets are equal.
     """
     targets = ops.cast(targets, "float32")
     height, dim = targets.shape[1], targets.shape[-1]
@@ -95,44 +105,42 @@ def cpc(predictions, targets, rows):
     return total / len(rows)
 
 
-def dcl(z_a, z_b, temperature: float):
-    """Decoupled contrastive loss (Yeh et al., arXiv 2110.06848, equation 6 unweighted): no positive among negatives.
+def dcl(z_a, z_b, *, temperature: float):
+    """Decoupled contrastive loss (Yeh et al., arXiv 2110.06848, equation 6, unweighted).
+
+    NT-Xent whose denominator does not contain the positive.
 
     Args:
-        z_a, z_b: embeddings of two views, each (N, dim) with N >= 2, of any norm; row i of both is image i.
-        temperature: divides the cosine similarities.
+        z_a, z_b: (N, dim), N >= 2, embeddings of two views, of any norm; row i of both is example i.
+        temperature: float, divides the cosine similarities.
 
     Returns:
-        A float32 scalar, the mean over both views, which may be negative; log(2N - 2) where all embeddings are equal.
+        A float32 scalar, possibly negative, the mean over both views; log(2N - 2) where all embeddings are equal.
     """
     return _decoupled(z_a, z_b, temperature, 1.0)
 
 
-def dclw(z_a, z_b, temperature: float, sigma: float = 0.5):
-    """DCL that weighs positives (Yeh et al., arXiv 2110.06848, equation 6): far ones count more.
+def dclw(z_a, z_b, *, temperature: float, sigma: float = 0.5):
+    """DCL with weighted positives (Yeh et al., arXiv 2110.06848, equation 6): distant positives count more.
 
-    Image i has the weight 2 - N softmax_i(cos_i / sigma), whose mean is 1 and through which no gradient flows.
+    Example i has the weight 2 - N softmax_i(cos_i / sigma), whose mean is 1. No gradient passes through the weights.
 
     Args:
-        z_a, z_b: embeddings of two views, each (N, dim) with N >= 2, of any norm; row i of both is image i.
-        temperature: divides the cosine similarities.
-        sigma: concentration of the von Mises-Fisher weights; large, it is DCL.
+        z_a, z_b: (N, dim), N >= 2, embeddings of two views, of any norm; row i of both is example i.
+        temperature: float, divides the cosine similarities.
+        sigma: float, concentration of the von Mises-Fisher weights; DCL in the limit of large values.
 
     Returns:
         A float32 scalar.
     """
-    cosines = ops.sum(_unit(z_a) * _unit(z_b), axis=-1)
+    cosines = ops.sum(unit(z_a) * unit(z_b), axis=-1)
     count = ops.cast(ops.shape(z_a)[0], "float32")
     return _decoupled(z_a, z_b, temperature, ops.stop_gradient(2 - count * ops.softmax(cosines / sigma)))
 
 
 def _decoupled(z_a, z_b, temperature: float, weights):
-    a, b = _unit(z_a), _unit(z_b)
+    a, b = unit(z_a), unit(z_b)
     itself = ops.tile(ops.eye(ops.shape(a)[0], dtype="float32"), (1, 2))  # within the view, and the positive
     both = ops.transpose(ops.concatenate([a, b]))
     repelled = sum(ops.mean(ops.logsumexp(ops.matmul(z, both) / temperature - 1e9 * itself, axis=1)) for z in (a, b))
     return repelled / 2 - ops.mean(weights * ops.sum(a * b, axis=-1)) / temperature
-
-
-def _unit(z):
-    return ops.normalize(ops.cast(z, "float32"))

@@ -1,22 +1,24 @@
-"""Metric learning: like things near, unlike things at least a margin apart."""
+"""Metric learning: embeddings of one example close to each other, those of different examples a margin apart."""
 
 from keras import ops
+
+from sslzoo.losses.directions import unit
 
 MINING = ("all", "semi-hard", "hard")
 
 
-def contrastive_pair(x, y, same, margin: float):
-    """Contrastive loss of pairs (Hadsell, Chopra and LeCun, CVPR 2006, equation 4, without its 1/2), mean over pairs.
+def contrastive_pair(x, y, same, *, margin: float):
+    """Contrastive loss of pairs (Hadsell, Chopra and LeCun, CVPR 2006, equation 4, without its factor 1/2).
 
-    D^2 where a pair is one thing, max(0, margin - D)^2 where it is two, D the Euclidean distance.
+    D^2 for a pair of one example, max(0, margin - D)^2 for a pair of two, D the Euclidean distance.
 
     Args:
-        x, y: embeddings (N, dim), compared as they are; normalized ones are at most 2 apart.
-        same: (N,), 1 or true where x and y are one thing.
-        margin: distance from which two things no longer repel each other.
+        x, y: (N, dim), compared without normalization; normalized ones are at most 2 apart.
+        same: (N,), 1 or true where x and y are of one example.
+        margin: float, distance from which pairs of two examples do not contribute.
 
     Returns:
-        A float32 scalar.
+        A float32 scalar, the mean over pairs.
     """
     squared = ops.sum((ops.cast(x, "float32") - ops.cast(y, "float32")) ** 2, axis=-1)
     # The constant keeps the gradient of the root finite where two embeddings coincide.
@@ -25,34 +27,35 @@ def contrastive_pair(x, y, same, margin: float):
     return ops.mean(same * squared + (1 - same) * short**2)
 
 
-def triplet(anchor, positive, negative, margin: float | None):
-    """Triplet loss (FaceNet, arXiv 1503.03832, equation 3): max(0, D_positive^2 - D_negative^2 + margin), mean.
+def triplet(anchor, positive, negative, *, margin: float | None):
+    """Triplet loss max(0, D_positive^2 - D_negative^2 + margin) (FaceNet, arXiv 1503.03832, equation 3).
 
     Args:
-        anchor, positive, negative: (N, dim), of any norm: distances are those of the directions.
-        margin: 0.2 in the paper; None gives the soft margin log(1 + exp(difference)) (arXiv 1703.07737, section 2).
+        anchor, positive, negative: (N, dim), of any norm; distances are those of the directions.
+        margin: float, 0.2 in the paper; None for the soft margin log(1 + exp(difference)) (arXiv 1703.07737, section
+            2).
 
     Returns:
-        A float32 scalar; the margin where all embeddings are equal.
+        A float32 scalar, the mean over anchors; the margin where all embeddings are equal.
     """
     near, far = _squared_distance(anchor, positive), _squared_distance(anchor, negative)
     return ops.mean(_hinge(near - far, margin))
 
 
-def mined_triplet(z_a, z_b, margin: float | None, mining: str = "semi-hard"):
-    """Triplet loss over two views: the positive is the other view, negatives are the embeddings of other images.
+def mined_triplet(z_a, z_b, *, margin: float | None, mining: str = "semi-hard"):
+    """Triplet loss of two views: positives are other views, negatives are embeddings of other examples.
 
     Args:
-        z_a, z_b: embeddings of two views, each (N, dim) with N >= 2, of any norm; row i of both is image i.
+        z_a, z_b: (N, dim), N >= 2, embeddings of two views, of any norm; row i of both is example i.
         margin: as of `triplet`.
-        mining: the negatives of an anchor: "all" of them; "semi-hard", the nearest that is farther than the positive,
-            or where none is the farthest (arXiv 1503.03832, section 3.2); "hard", the nearest (arXiv 1703.07737).
+        mining: "all" negatives; "semi-hard", the nearest that is farther than the positive, or the farthest of all if
+            there is none (arXiv 1503.03832, section 3.2); "hard", the nearest (arXiv 1703.07737).
 
     Returns:
         A float32 scalar, the mean over the 2N anchors and their negatives.
 
     Raises:
-        ValueError: another mining.
+        ValueError: if `mining` is unknown.
     """
     if mining not in MINING:
         raise ValueError(f"no mining {mining!r}: choose one of {', '.join(MINING)}")
@@ -62,28 +65,28 @@ def mined_triplet(z_a, z_b, margin: float | None, mining: str = "semi-hard"):
     other = 1 - ops.tile(ops.eye(ops.shape(z_a)[0], dtype="float32"), (2, 2))
     if mining == "all":
         return ops.sum(other * _hinge(near - far, margin)) / ops.sum(other)
-    return ops.mean(_hinge(near - mine(near, far, other, mining), margin))
+    return ops.mean(_hinge(near - mine(near, far, other, mining=mining), margin))
 
 
-def mine(near, far, other, mining: str):
-    """The squared distance of the one negative that each anchor is compared with.
+def mine(near, far, other, *, mining: str):
+    """The squared distance of the negative that each anchor is compared with.
 
     Args:
-        near: squared distance of the positive, (anchors, 1).
-        far: squared distances of all candidates, (anchors, candidates).
-        other: 1 where a candidate is a negative, the same shape.
-        mining: "semi-hard" or "hard", as in `mined_triplet`.
+        near: (anchors, 1), squared distance of the positive.
+        far: (anchors, candidates), squared distances of all candidates.
+        other: (anchors, candidates), 1 where a candidate is a negative, else 0.
+        mining: "semi-hard" or "hard", as of `mined_triplet`.
 
     Returns:
         float32 (anchors, 1).
     """
-    nobody = 1e9  # far beyond any distance of directions
+    nobody = 1e9  # larger than any distance of directions
     if mining == "hard":
         return ops.min(far + nobody * (1 - other), axis=1, keepdims=True)
     farther = other * ops.cast(far > near, "float32")
-    nearest = ops.min(far + nobody * (1 - farther), axis=1, keepdims=True)
+    closest = ops.min(far + nobody * (1 - farther), axis=1, keepdims=True)
     farthest = ops.max(far - nobody * (1 - other), axis=1, keepdims=True)
-    return ops.where(ops.any(farther > 0, axis=1, keepdims=True), nearest, farthest)
+    return ops.where(ops.any(farther > 0, axis=1, keepdims=True), closest, farthest)
 
 
 def _hinge(difference, margin: float | None):
@@ -91,15 +94,11 @@ def _hinge(difference, margin: float | None):
 
 
 def _squared_distance(x, y):
-    """Of the directions, row by row: 2 x (N, dim) -> (N,)."""
-    return ops.sum((_unit(x) - _unit(y)) ** 2, axis=-1)
+    """Squared distances of the directions of rows, 2 x (N, dim) -> (N,)."""
+    return ops.sum((unit(x) - unit(y)) ** 2, axis=-1)
 
 
 def _squared_distances(z):
-    """Of the directions of all pairs: (N, dim) -> (N, N)."""
-    z = _unit(z)
+    """Squared distances of the directions of all pairs of rows, (N, dim) -> (N, N)."""
+    z = unit(z)
     return 2 - 2 * ops.matmul(z, ops.transpose(z))
-
-
-def _unit(z):
-    return ops.normalize(ops.cast(z, "float32"))

@@ -1,28 +1,49 @@
-"""Distances of pairs, row by row: images and their reconstructions, or the embeddings of two views.
+"""Distances of predictions and targets, one for each row: images and reconstructions, or embeddings of two views.
 
-Each gives one float32 number for each row, so that replicas gather those numbers rather than images; the loss is their
-mean.
+The loss is their mean. One number for each row lets replicas gather numbers instead of images.
 """
 
 from keras import ops
 
-
-def mse(a, b):
-    """Mean squared error over all but the first axis (Vincent et al., JMLR 11, 2010, 2.2): 2 x (N, ...) -> (N,)."""
-    return _row_means((ops.cast(a, "float32") - ops.cast(b, "float32")) ** 2)
+from sslzoo.losses.directions import unit
 
 
-def l1(a, b):
-    """Mean absolute error over all but the first axis: 2 x (N, ...) -> (N,); its gradient is 0 where a equals b."""
-    return _row_means(ops.abs(ops.cast(a, "float32") - ops.cast(b, "float32")))
+def mse(predictions, targets):
+    """Mean squared error of each row (Vincent et al., JMLR 11, 2010, section 2.2).
 
+    Args:
+        predictions, targets: (N, ...), of one shape.
 
-def cosine(a, b):
-    """1 - cosine of the angle between rows, 0..2: 2 x (N, dim), of any norm -> (N,).
-
-    Computed as half the squared distance of the directions, which is exactly 0 for equal rows, zero vectors too.
+    Returns:
+        float32 (N,).
     """
-    difference = ops.normalize(ops.cast(a, "float32")) - ops.normalize(ops.cast(b, "float32"))
+    return _row_means((ops.cast(predictions, "float32") - ops.cast(targets, "float32")) ** 2)
+
+
+def l1(predictions, targets):
+    """Mean absolute error of each row; its gradient is 0 where both are equal.
+
+    Args:
+        predictions, targets: (N, ...), of one shape.
+
+    Returns:
+        float32 (N,).
+    """
+    return _row_means(ops.abs(ops.cast(predictions, "float32") - ops.cast(targets, "float32")))
+
+
+def cosine(predictions, targets):
+    """1 - cosine of the angle between rows.
+
+    Computed as half the squared distance of the directions, which is exactly 0 for equal rows, zero vectors included.
+
+    Args:
+        predictions, targets: (N, dim), of any norm.
+
+    Returns:
+        float32 (N,), in 0..2.
+    """
+    difference = unit(predictions) - unit(targets)
     return ops.sum(difference**2, axis=-1) / 2
 
 

@@ -1,24 +1,36 @@
-"""How near the embeddings of two views are, and how evenly all of them fill the sphere."""
+"""Alignment of two views, and uniformity of all embeddings on the sphere."""
 
 from keras import ops
 
+from sslzoo.losses.directions import unit
 
-def align(z_a, z_b, alpha: float = 2.0):
+
+def align(z_a, z_b, *, alpha: float = 2.0):
     """Mean distance of positive pairs to the power alpha (Wang and Isola, arXiv 2005.10242, section 4.1).
 
-    z_a and z_b are (N, dim), of any norm.
+    Args:
+        z_a, z_b: (N, dim), embeddings of two views, of any norm; row i of both is example i.
+        alpha: float, above 0.
+
+    Returns:
+        A float32 scalar in 0..2^alpha.
     """
-    difference = ops.normalize(ops.cast(z_a, "float32")) - ops.normalize(ops.cast(z_b, "float32"))
+    difference = unit(z_a) - unit(z_b)
     # The constant keeps the gradient of the root finite where two embeddings coincide.
     return ops.mean((ops.sum(difference**2, axis=-1) + 1e-12) ** (alpha / 2))
 
 
-def uniformity(z, t: float = 2.0):
-    """Log of the mean Gaussian potential over all pairs i < j (Wang and Isola, arXiv 2005.10242, section 4.1).
+def uniformity(z, *, t: float = 2.0):
+    """Log of the mean Gaussian potential over all pairs (Wang and Isola, arXiv 2005.10242, section 4.1).
 
-    z is (N, dim) with N >= 2, of any norm.
+    Args:
+        z: (N, dim), N >= 2, of any norm.
+        t: float, above 0.
+
+    Returns:
+        A float32 scalar in -4t..0; lower is more uniform.
     """
-    z = ops.normalize(ops.cast(z, "float32"))
+    z = unit(z)
     count = ops.shape(z)[0]
     potential = ops.exp(2 * t * (ops.matmul(z, ops.transpose(z)) - 1))
     itself = ops.sum(potential * ops.eye(count, dtype="float32"))
@@ -27,10 +39,14 @@ def uniformity(z, t: float = 2.0):
 
 
 def negative_cosine(p, z):
-    """-cos(p, z), mean over the batch (SimSiam, arXiv 2011.10566, equation 1); -1..1.
+    """-cos(p, z), mean over the batch (SimSiam, arXiv 2011.10566, equation 1).
 
     Args:
-        p, z: prediction and target, each (N, dim), of any norm; whoever calls stops the gradient of z.
+        p: (..., dim), predictions, of any norm.
+        z: (..., dim), targets, of any norm; the caller stops the gradient.
+
+    Returns:
+        A float32 scalar in -1..1.
     """
-    p, z = (ops.normalize(ops.cast(x, "float32")) for x in (p, z))
+    p, z = (unit(x) for x in (p, z))
     return -ops.mean(ops.sum(p * z, axis=-1))

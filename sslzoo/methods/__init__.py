@@ -1,4 +1,8 @@
-"""One file, one method: a new file here is in the zoo, by its name."""
+"""Methods: one class for each, in a file of its own.
+
+`sslzoo.methods.SimCLR(encoder)` builds one: `dir(sslzoo.methods)` lists the classes. A file added to this folder, with
+one public subclass of `sslzoo.SSLModel`, adds a method with the name of the file.
+"""
 
 
 def __getattr__(name: str):
@@ -16,19 +20,38 @@ def __getattr__(name: str):
 def __dir__() -> list[str]:
     from sslzoo import catalog
 
-    return [catalog.class_name(path) for path in catalog.methods().values()]
+    return sorted([*(catalog.class_name(path) for path in catalog.methods().values()), "find"])
 
 
-def find(name: str) -> type:
-    """The class of the method of that name, such as "simclr".
+def find(method):
+    """The class or factory of a method.
+
+    Args:
+        method: name of a file of this folder such as "simclr"; a subclass of `sslzoo.SSLModel`; or a callable
+            `(encoder, **knobs) -> SSLModel`. Classes and callables are returned as they are.
+
+    Returns:
+        A callable `(encoder, **knobs) -> SSLModel`.
 
     Raises:
-        ValueError: there is none; the text names the nearest.
+        ValueError: if the name is unknown, or the object is none of these; the message is one line.
     """
     from sslzoo import catalog
     from sslzoo.catalog.knobs import nearest
 
-    known = catalog.methods()
-    if name not in known:
-        raise ValueError(nearest("method", name, known))
-    return __getattr__(catalog.class_name(known[name]))
+    method = catalog.found("methods", method)
+    if isinstance(method, str):
+        known = catalog.methods()
+        if method not in known:
+            raise ValueError(nearest("method", method, known))
+        return __getattr__(catalog.class_name(known[method]))
+    if isinstance(method, type):
+        from sslzoo.model import SSLModel
+
+        if not issubclass(method, SSLModel):
+            raise ValueError(f"method: {method.__name__} is no subclass of sslzoo.SSLModel")
+    elif hasattr(method, "objective"):
+        raise ValueError(f"method: {type(method).__name__} is built: pass the class, or a function of an encoder")
+    elif not callable(method):
+        raise ValueError(f"method={method!r} is no name, subclass of sslzoo.SSLModel or function of an encoder")
+    return method

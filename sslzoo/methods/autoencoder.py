@@ -1,4 +1,4 @@
-"""Autoencoder: give an image back from a few numbers, or the clean image from a distorted one."""
+"""Autoencoder: reconstruct an image from a low-dimensional embedding, or the clean image from a distorted one."""
 
 from keras import ops
 
@@ -10,20 +10,20 @@ from sslzoo.utils.replicas import gather
 
 
 class Autoencoder(SSLModel):
-    """Minimizes the mean squared error between an image and what the decoder makes of its latent vector.
+    """Minimizes the mean squared error of an image reconstructed from its latent vector.
 
-    Plain, the first view is its own target (its distortions serve as more data); denoising (Vincent et al., JMLR 11,
-    2010), the target is the clean image, the third of the views.
+    Without denoising the target is the first view, so that distortions act as further data. With denoising (Vincent et
+    al., JMLR 11, 2010) the target is the clean image, the third view.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        latent_dim: width of the latent vector, which training alone uses.
-        denoising: the target is the clean image.
-        decoder: "simple", or "symmetric" to the encoder, as layer-wise training wants it.
-        input_shape: (height, width, channels) of the views, where the encoder takes any size.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        latent_dim: int, width of the latent vector, which only training uses.
+        denoising: bool, makes the clean image the target.
+        decoder: "simple", or "symmetric" to the encoder, which layer-wise training needs.
+        input_shape: (height, width, channels) of the views, needed if the encoder accepts any size.
 
     Raises:
-        ValueError: an unknown decoder, or one that does not fit the encoder; denoising without a clean image.
+        ValueError: if the decoder is unknown or does not fit the encoder, or `denoising` has no clean image.
     """
 
     paper = "https://www.jmlr.org/papers/v11/vincent10a.html"
@@ -47,15 +47,14 @@ class Autoencoder(SSLModel):
         self.decoder_network = decoders.make(decoder, encoder, latent_dim, input_shape)
 
     def call(self, batch):
-        view_a, view_b, *clean = batch["views"]
+        view_a, _, *clean = batch["views"]
         if self.denoising and not clean:
             raise ValueError("denoising needs the clean image as third view: take the preset notebook")
-        z_a = self.bottleneck(self.encoder(view_a))
-        reconstruction = self.decoder_network(z_a)
-        # For the monitors alone: in inference mode it leaves no trace, and a training step's graph drops it. It comes
-        # last, since Keras hands `training` on to whatever is called later.
-        z_b = self.bottleneck(self.encoder(view_b, training=False))
-        return dict(z_a=z_a, z_b=z_b, reconstruction=reconstruction, target=clean[0] if self.denoising else view_a)
+        z_a = self.embed(view_a)
+        return dict(z_a=z_a, reconstruction=self.decoder_network(z_a), target=clean[0] if self.denoising else view_a)
 
-    def objective(self, reconstruction, target, **embeddings):
-        return ops.mean(gather(mse(target, reconstruction)))
+    def embed(self, inputs):
+        return self.bottleneck(self.encode(inputs))
+
+    def objective(self, z_a, reconstruction, target):
+        return ops.mean(gather(mse(reconstruction, target)))

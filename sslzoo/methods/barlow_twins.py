@@ -1,4 +1,4 @@
-"""Barlow Twins: each feature of the embedding agrees between two views and says what no other feature says."""
+"""Barlow Twins: each feature of the embedding agrees between two views and is uncorrelated with the others."""
 
 from sslzoo.layers.heads import norm_mlp
 from sslzoo.losses import barlow_twins
@@ -7,16 +7,16 @@ from sslzoo.utils.replicas import gather
 
 
 class BarlowTwins(SSLModel):
-    """Brings the cross-correlation of two views' features over the global batch to the identity.
+    """Moves the cross-correlation matrix of the features of two views, over the global batch, to the identity.
 
-    The views pass one by one: BatchNorm knows each apart.
+    The views pass through the networks one by one, with BatchNorm statistics of their own.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses; the loss grows with it.
-        hidden_dim: width of the projector's two hidden layers.
-        off_diagonal_weight: the paper's lambda, as in the authors' code.
-        vector_rate: share of the learning rate that biases and norms take; 0.024 in the paper, whose LARS does not
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses; the loss grows with it.
+        hidden_dim: int, width of the projector's two hidden layers.
+        off_diagonal_weight: float, lambda of the paper, as in the authors' code.
+        vector_rate: float, factor of the learning rate of biases and norms; 0.024 in the paper, whose LARS does not
             scale them.
     """
 
@@ -41,11 +41,11 @@ class BarlowTwins(SSLModel):
         self.projector = norm_mlp(*widths, hidden_layers=2, last_norm=False, name="projector")
 
     def call(self, batch):
-        z_a, z_b = (self.projector(self.encoder(view)) for view in batch["views"][:2])
+        z_a, z_b = (self.embed(view) for view in batch["views"][:2])
         return dict(z_a=z_a, z_b=z_b)
 
     def objective(self, z_a, z_b):
-        return barlow_twins(gather(z_a), gather(z_b), self.off_diagonal_weight)
+        return barlow_twins(gather(z_a), gather(z_b), off_diagonal_weight=self.off_diagonal_weight)
 
     def learning_rate_of(self, weight, learning_rate, peak):
         return learning_rate * (self.vector_rate if len(weight.shape) < 2 else 1.0)

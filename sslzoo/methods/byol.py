@@ -1,4 +1,4 @@
-"""BYOL: predict what a slowly following copy of oneself sees in the other view."""
+"""BYOL: predict the EMA target's embedding of the other view; no negatives."""
 
 from keras import ops
 
@@ -10,15 +10,16 @@ from sslzoo.utils.replicas import gather
 
 
 class BYOL(SSLModel):
-    """Minimizes |n(p) - n(z)|^2 of both directions, p the prediction from one view, z the target's from the other.
+    """Minimizes |n(p) - n(z)|^2 in both directions, p the prediction from one view, z the target's of the other.
 
-    The views pass one by one: BatchNorm knows each apart.
+    The views pass through the networks one by one, with BatchNorm statistics of their own.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the hidden layers of projector and predictor.
-        ema_rate: the fraction that the target moves in a step at the start; falls to 0 along a cosine.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the hidden layers of projector and predictor.
+        ema_rate: float, share that the target network moves towards the online network in a step at the start; decays
+            to 0 along a cosine.
     """
 
     paper = "https://arxiv.org/abs/2006.07733"
@@ -35,7 +36,7 @@ class BYOL(SSLModel):
 
     def call(self, batch):
         view_a, view_b = batch["views"]
-        z_a, z_b = (self.projector(self.encoder(view)) for view in (view_a, view_b))
+        z_a, z_b = (self.embed(view) for view in (view_a, view_b))
         target_a, target_b = self.target(view_a), self.target(view_b)
         return dict(
             z_a=z_a, z_b=z_b, p_a=self.predictor(z_a), p_b=self.predictor(z_b), target_a=target_a, target_b=target_b

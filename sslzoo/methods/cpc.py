@@ -1,4 +1,4 @@
-"""CPC: predict the patches of an image from those above, telling them from all others."""
+"""CPC: predict the embeddings of patches of an image from the patches above them, contrasted with all others."""
 
 import math
 
@@ -15,24 +15,24 @@ SCALE = 0.1  # of predictions, as CPC v2's code has it: inner products start sma
 
 
 class CPC(SSLModel):
-    """Contrasts what a causal context predicts some rows below with the patches of all places of the global batch.
+    """Contrasts predictions of a causal context with the patches at all places of the global batch.
 
-    One view an image, cut into grid x grid patches that overlap by half. `z_a` is the mean prediction of an image,
-    `z_b` the mean of the patches that it is about. The heads have LayerNorm, which looks at one patch; an encoder with
-    BatchNorm still lets patches know of each other: conv6 has none. An encoder that takes one size only sees patches
-    enlarged to it.
+    Uses one view of an image, cut into grid x grid patches that overlap by half. `z_a` is the mean prediction of an
+    image, `z_b` the mean of the predicted patches. The heads use LayerNorm, which is computed within one patch. In an
+    encoder with BatchNorm the patches share statistics; conv6 has none. Patches are resized to the input size of an
+    encoder that accepts only one.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        grid: patches on a side; their own side is 2 / (grid + 1) of the view's.
-        nearest_row: how many rows below the first prediction looks; 2 is the first that shares no pixel.
-        farthest_row: how many rows below the last one looks, at most grid - 1; 5 in the paper.
-        projection_dim: width of predictions and of what they are compared with, 64 in CPC v2's code.
-        hidden_dim: channels of the context network's convolutions.
-        context_blocks: of the context network, each reaching one row further up.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        grid: int, patches on a side; the side of a patch is 2 / (grid + 1) of the view's.
+        nearest_row: int, distance in rows of the first prediction; 2 is the first without common pixels.
+        farthest_row: int, distance in rows of the last prediction, at most grid - 1; 5 in the paper.
+        projection_dim: int, width of predictions and of the embeddings of patches; 64 in the code of CPC v2.
+        hidden_dim: int, channels of the convolutions of the context network.
+        context_blocks: int, blocks of the context network; each extends its context by one row.
 
     Raises:
-        ValueError: rows that the grid does not have, or a view too small for its patches.
+        ValueError: if the grid has no such rows, or a view is too small for its patches.
     """
 
     paper = "https://arxiv.org/abs/1807.03748"
@@ -77,7 +77,7 @@ class CPC(SSLModel):
         if not stride:
             raise ValueError(f"views of {images.shape[1]} px are too small for {self.grid} x {self.grid} patches")
         cut = patches.cut(images, 2 * stride, stride)[:, : self.grid, : self.grid]
-        places = self.norm(patches.encode(self.encoder, cut))
+        places = self.norm(patches.encode(self.encode, cut, self.encoder.input_shape[1:3]))
         targets, predictions = self.projector(places), SCALE * self.predictor(self.context(places))
         predictions = ops.reshape(predictions, (*ops.shape(targets)[:3], len(self.rows), self.projection_dim))
         z_a = ops.mean(predictions[:, : -self.nearest_row, :, 0], axis=(1, 2))
@@ -88,4 +88,4 @@ class CPC(SSLModel):
         return math.log(batch_size * self.grid**2)
 
     def objective(self, predictions, targets, **embeddings):
-        return losses.cpc(gather(predictions), gather(targets), self.rows)
+        return losses.cpc(gather(predictions), gather(targets), rows=self.rows)

@@ -1,4 +1,4 @@
-"""DCL: SimCLR without the positive among the negatives, so that small batches do."""
+"""DCL: SimCLR without the positive in the denominator, which makes small batches sufficient."""
 
 from sslzoo.layers.heads import mlp
 from sslzoo.losses import dcl, dclw
@@ -7,17 +7,17 @@ from sslzoo.utils.replicas import gather
 
 
 class DCL(SSLModel):
-    """Contrasts each image with all others of the global batch, pulling and pushing decoupled.
+    """Contrasts each image with all others of the global batch, with attraction and repulsion decoupled.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's hidden layer.
-        temperature: divides the cosine similarities.
-        sigma: 0 for DCL; above 0 it is DCLW, whose far positives count more, 0.5 in the paper.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the projector's hidden layer.
+        temperature: float, divides the cosine similarities.
+        sigma: float, 0 for DCL; above 0 DCLW, in which distant positives count more: 0.5 in the paper.
 
     Raises:
-        ValueError: a negative sigma.
+        ValueError: if `sigma` is negative.
     """
 
     paper = "https://arxiv.org/abs/2110.06848"
@@ -42,10 +42,10 @@ class DCL(SSLModel):
         self.projector = mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
 
     def call(self, batch):
-        z_a, z_b = self.together(batch["views"], lambda images: self.projector(self.encoder(images)))
+        z_a, z_b = self.together(batch["views"], self.embed)
         return dict(z_a=z_a, z_b=z_b)
 
     def objective(self, z_a, z_b):
         if self.sigma:
-            return dclw(gather(z_a), gather(z_b), self.temperature, self.sigma)
-        return dcl(gather(z_a), gather(z_b), self.temperature)
+            return dclw(gather(z_a), gather(z_b), temperature=self.temperature, sigma=self.sigma)
+        return dcl(gather(z_a), gather(z_b), temperature=self.temperature)

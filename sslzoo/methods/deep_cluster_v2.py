@@ -1,34 +1,34 @@
-"""DeepCluster-v2: cluster the whole data once an epoch, and classify crops of an image as its cluster."""
+"""DeepCluster-v2: cluster all embeddings once an epoch, and classify crops of an image as its cluster."""
 
 import keras
 from keras import ops
 
 from sslzoo import losses
 from sslzoo.layers.heads import norm_mlp
-from sslzoo.layers.queues import Bank
+from sslzoo.layers.memory import Bank
 from sslzoo.model import SSLModel
-from sslzoo.utils.replicas import gather
+from sslzoo.utils.replicas import gather, uniform
 
 
 class DeepClusterV2(SSLModel):
-    """Spherical k-means over the last embedding of every image, at the first step of each epoch, gives the labels.
+    """Classifies crops by labels of spherical k-means over the last embedding of every image, computed once an epoch.
 
-    Two banks hold the embeddings of the large crops; the clusterings take them by turns. The centroids are the
-    classifier, and no gradient moves them. Images that no clustering has seen yet count for nothing: the first epoch
-    does little but fill the banks, which the authors do before the training.
+    Two banks hold the embeddings of the large crops; the clusterings use them in turn. The centroids are the
+    classifier, and no gradient reaches them. Images without a label do not count. The first epoch mostly fills the
+    banks, which the authors do before the training.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's hidden layer.
-        prototypes: how many clusters there are in a clustering.
-        clusterings: how many independent clusterings there are.
-        kmeans_iterations: steps of k-means in an epoch.
-        temperature: divides the cosine similarities.
-        dataset_size: number of images, each of which has a row of the banks.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the projector's hidden layer.
+        prototypes: int, clusters of each clustering.
+        clusterings: int, independent clusterings.
+        kmeans_iterations: int, steps of k-means in an epoch.
+        temperature: float, divides the cosine similarities.
+        dataset_size: int, number of examples in the data; each has a row in each bank.
 
     Raises:
-        ValueError: no clustering, or no dataset_size.
+        ValueError: if `clusterings` or `dataset_size` is less than 1.
     """
 
     paper = "https://arxiv.org/abs/2006.09882"
@@ -59,16 +59,15 @@ class DeepClusterV2(SSLModel):
         width = encoder.output_shape[-1]
         self.projector = norm_mlp(width, hidden_dim, projection_dim, last_norm=False, last_bias=True, name="projector")
         self.bank_a, self.bank_b = (Bank(dataset_size, projection_dim, name=f"bank_{view}") for view in "ab")
-        state = dict(trainable=False, aggregation="only_first_replica", autocast=False)
         normal, unknown = keras.initializers.RandomNormal(), keras.initializers.Constant(-1)
-        self.seen = self.add_weight((dataset_size,), "zeros", "float32", name="seen", **state)
-        self.centroids = self.add_weight((clusterings, prototypes, projection_dim), normal, name="centroids", **state)
-        self.labels = self.add_weight((clusterings, dataset_size), unknown, "int32", name="labels", **state)
+        self.seen = self.add_state("seen", (dataset_size,))
+        self.centroids = self.add_state("centroids", (clusterings, prototypes, projection_dim), normal)
+        self.labels = self.add_state("labels", (clusterings, dataset_size), unknown, dtype="int32")
 
     def call(self, batch):
-        z = ops.stack(self.together(self.together(batch["views"], self.encoder), self.projector), axis=1)
+        z = ops.stack(self.together(self.together(batch["views"], self.encode), self.projector), axis=1)
         index = ops.cast(batch["index"], "int32")
-        rows, where = ops.stop_gradient(ops.normalize(gather(z[:, :2]))), gather(index)[:, None]
+        rows, where = ops.stop_gradient(losses.unit(gather(z[:, :2]))), gather(index)[:, None]
         seen = ops.scatter_update(self.seen, where, ops.ones_like(rows[:, 0, 0]))
         step, epoch = self._step(ops.shape(rows)[0])
 
@@ -84,13 +83,14 @@ class DeepClusterV2(SSLModel):
         return dict(z_a=z[:, 0], z_b=z[:, 1], z=z, index=index, seen=seen, centroids=centroids, labels=labels)
 
     def objective(self, z, index, centroids, labels, **outputs):
-        z, labels = ops.normalize(gather(z)), ops.take(labels, gather(index), axis=1)
+        z, labels = losses.unit(gather(z)), ops.take(labels, gather(index), axis=1)
         scores = ops.einsum("nvd,ckd->cnvk", z, centroids)
-        parts = [losses.cluster_cross_entropy(scores[c], labels[c], self.temperature) for c in range(self.clusterings)]
+        options = dict(temperature=self.temperature)
+        parts = [losses.cluster_cross_entropy(scores[c], labels[c], **options) for c in range(self.clusterings)]
         return sum(parts) / self.clusterings
 
     def after_step(self, z, index, seen, centroids, labels, **outputs):
-        rows, index = ops.normalize(gather(z[:, :2])), gather(index)
+        rows, index = losses.unit(gather(z[:, :2])), gather(index)
         self.bank_a.write(index, rows[:, 0])
         self.bank_b.write(index, rows[:, 1])
         self.seen.assign(seen)
@@ -98,20 +98,19 @@ class DeepClusterV2(SSLModel):
         self.labels.assign(labels)
 
     def _step(self, count):
-        """The step of the epoch, 0 the first, and the epoch; of a pass over the data where its length is not given."""
-        done = ops.cast(self.optimizer.iterations if self.optimizer else 0, "int32")
+        """Step within the epoch, and epoch, both from 0. An epoch of unknown length is a pass over the data."""
         steps = self.steps_per_epoch or ops.maximum(self.dataset_size // count, 1)
-        return done % steps, done // steps
+        return self.step % steps, self.step // steps
 
     def _cluster(self, banks: list, seen, epoch):
-        """Centroids of every clustering, and the cluster of every image: -1 of those not seen."""
-        found, labels = [], []
+        """Centroids of every clustering, and the cluster of every image, -1 for images that were not in a batch yet."""
+        found, labels, options = [], [], dict(iterations=self.kmeans_iterations, weights=seen)
         for clustering in range(self.clusterings):
             # The seen ones in random order, others after them; an epoch starts where the one before ended.
-            order = ops.argsort(keras.random.uniform((self.dataset_size,), seed=clustering) - seen)
+            order = ops.argsort(uniform((self.dataset_size,), (clustering, 0), everywhere=True) - seen)
             start = ops.arange(self.prototypes, dtype="int32") + epoch * self.prototypes
             first = ops.take(order, start % ops.maximum(ops.cast(ops.sum(seen), "int32"), 1))
             bank = banks[clustering % 2]
-            found.append(losses.spherical_kmeans(bank, ops.take(bank, first, axis=0), self.kmeans_iterations, seen))
-            labels.append(ops.where(seen > 0, losses.nearest(bank, found[-1]), -1))
+            found.append(losses.spherical_kmeans(bank, ops.take(bank, first, axis=0), **options))
+            labels.append(ops.where(seen > 0, losses.nearest_centroid(bank, found[-1]), -1))
         return ops.stack(found), ops.stack(labels)

@@ -1,12 +1,12 @@
-"""DenseCL: MoCo for whole views, and for the places of two views whose features are most alike."""
+"""DenseCL: MoCo for whole views, and for the places of two views with the most similar features."""
 
 from keras import ops
 
 from sslzoo.layers import maps
 from sslzoo.layers.heads import plain_mlp
-from sslzoo.layers.queues import Queue
+from sslzoo.layers.memory import Queue
 from sslzoo.layers.targets import Target, in_groups
-from sslzoo.losses import correspondence, info_nce
+from sslzoo.losses import correspondence, info_nce, unit
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
@@ -14,21 +14,23 @@ from sslzoo.utils.replicas import gather
 class DenseCL(SSLModel):
     """(1 - dense_weight) InfoNCE of views + dense_weight InfoNCE of the places of their feature maps.
 
-    A place of view a has as key the place of view b whose feature, before any head, is most alike; its negatives are
-    queued keys of whole images, each the mean over its places. As in MoCo keys have BatchNorm statistics of groups.
+    The key of a place in view a is the place in view b with the most similar feature before any head. Its negatives are
+    queued keys of whole images, each the mean over its places. As in MoCo the keys have BatchNorm statistics of small
+    groups.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features), of convolutions.
-        projection_dim: width of the embeddings of views and of places, which training alone uses.
-        hidden_dim: width of the hidden layer of both projectors.
-        temperature: divides the cosine similarities; 0.2 in the authors' settings.
-        queue_size: number of keys to compare with, in each of two queues.
-        ema_rate: the fraction that the key encoder moves in a step.
-        norm_groups: parts of a replica's batch whose keys are normalized apart.
-        dense_weight: of the places, 0..1; 0 is MoCo v2.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embeddings of views and places, which only training uses.
+        hidden_dim: int, width of the hidden layer of both projectors.
+        temperature: float, divides the cosine similarities; 0.2 in the authors' settings.
+        queue_size: int, number of keys in each of two queues.
+        ema_rate: float, share that the key encoder moves towards the encoder in a step.
+        norm_groups: int, parts of a replica's batch whose keys have BatchNorm statistics of their own.
+        dense_weight: float in 0..1, weight of the places; 0 is MoCo v2.
 
     Raises:
-        ValueError: the encoder has no feature map, dense_weight is not in 0..1, or there is less than one group.
+        ValueError: if the encoder has no feature map, `dense_weight` is outside of 0..1 or `norm_groups` is less than
+            1.
     """
 
     paper = "https://arxiv.org/abs/2011.09157"
@@ -77,23 +79,23 @@ class DenseCL(SSLModel):
         return dict(z_a=z_a, z_b=z_b, places=places_a, matched=matched, map_key=ops.mean(places_b, axis=1))
 
     def query(self, images):
-        """Embeddings of views (n, dim), of places (n, places, dim), features of places (n, places, channels)."""
+        """Embeddings of views (n, dim) and of places (n, places, dim), features of places (n, places, channels)."""
         return _look(images, self.encoder_with_map, self.projector, self.map_projector)
 
     def key(self, images):
-        """The same of the slowly following copies."""
+        """The same of the EMA copies."""
         return _look(images, self.target_with_map, *self.target.copies[1:])
 
     def objective(self, z_a, z_b, places, matched, **outputs):
-        whole = info_nce(gather(z_a), ops.stop_gradient(gather(z_b)), self.queue.rows, self.temperature)
+        whole = info_nce(gather(z_a), ops.stop_gradient(gather(z_b)), self.queue.rows, temperature=self.temperature)
         places, matched = (ops.reshape(gather(z), (-1, self.projection_dim)) for z in (places, matched))
-        dense = info_nce(places, ops.stop_gradient(matched), self.map_queue.rows, self.temperature)
+        dense = info_nce(places, ops.stop_gradient(matched), self.map_queue.rows, temperature=self.temperature)
         return (1 - self.dense_weight) * whole + self.dense_weight * dense
 
     def after_step(self, z_b, map_key, **outputs):
         self.target.follow(self.ema_rate)
-        self.queue.enqueue(ops.normalize(gather(z_b)))
-        self.map_queue.enqueue(ops.normalize(gather(map_key)))
+        self.queue.enqueue(unit(gather(z_b)))
+        self.map_queue.enqueue(unit(gather(map_key)))
 
 
 def _look(images, encoder, projector, map_projector):

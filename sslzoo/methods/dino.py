@@ -1,37 +1,37 @@
-"""DINO: match what a slowly following teacher, who sees only large crops, makes of the same image."""
+"""DINO: match the output distribution of an EMA teacher that receives only large crops of the same image."""
 
-import keras
 from keras import ops
 
 from sslzoo import losses
 from sslzoo.layers.heads import Prototypes, gelu_mlp
 from sslzoo.layers.targets import Target, cosine_to_zero
 from sslzoo.model import SSLModel
+from sslzoo.utils.keras_internals import norms
 from sslzoo.utils.replicas import gather
 
 
 class DINO(SSLModel):
-    """Minimizes the cross-entropy of the student's every crop with the teacher's probabilities for the other large one.
+    """Minimizes the cross-entropy of the student's output for each crop with the teacher's for the other large crops.
 
-    Centring keeps the teacher's probabilities from one prototype, its low temperature from all of them alike.
+    Centring prevents the collapse to one prototype, the teacher's low temperature the collapse to a uniform output.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features); small crops are smaller images
-            where the encoder takes them.
-        projection_dim: width of the embedding, before the prototypes.
-        hidden_dim: width of the two hidden layers of the head.
-        prototypes: width of the last layer, whose softmax is matched.
-        temperature: of the student.
-        teacher_temperature: of the teacher at the start.
-        teacher_temperature_end: of the teacher once it is warm.
-        teacher_warmup: the share of the training in which it rises from one to the other.
-        centre_rate: the fraction that the centre moves to the mean of the teacher's logits in a step.
-        ema_rate: the fraction that the teacher moves in a step at the start; falls to 0 along a cosine.
-        head_norm: BatchNorm in the head; None is where the encoder has it, as in the paper.
-        freeze_epochs: so many epochs at the start leave the last layer alone.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding before the prototypes.
+        hidden_dim: int, width of the two hidden layers of the head.
+        prototypes: int, width of the output, to which a softmax is applied.
+        temperature: float, temperature of the student.
+        teacher_temperature: float, temperature of the teacher at the start.
+        teacher_temperature_end: float, temperature of the teacher after its warm-up.
+        teacher_warmup: float, share of the training in which it rises linearly from one to the other.
+        centre_rate: float, share that the centre moves to the mean of the teacher's logits in a step.
+        ema_rate: float, share that the teacher moves towards the student in a step at the start; decays to 0 along a
+            cosine.
+        head_norm: bool, BatchNorm in the head; None uses it if the encoder does, as in the paper.
+        freeze_epochs: int, epochs at the start in which the last layer does not change.
 
     Raises:
-        ValueError: a temperature that is not above 0.
+        ValueError: if a temperature is not above 0.
     """
 
     paper = "https://arxiv.org/abs/2104.14294"
@@ -67,25 +67,27 @@ class DINO(SSLModel):
         self.ema_rate = ema_rate
         self.head_norm = head_norm
         self.freeze_epochs = freeze_epochs
-        norm = any(isinstance(layer, keras.layers.BatchNormalization) for layer in encoder._flatten_layers())
-        norm = norm if head_norm is None else head_norm
+        norm = bool(norms(encoder)) if head_norm is None else head_norm
         self.head = gelu_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, norm, name="head")
         self.last_layer = Prototypes(projection_dim, prototypes, weight_norm=True, name="last_layer")
         self.teacher = Target(encoder, self.head, self.last_layer, name="teacher")
-        state = dict(initializer="zeros", dtype="float32", trainable=False, aggregation="only_first_replica")
-        self.centre = self.add_weight((prototypes,), name="centre", autocast=False, **state)
+        self.centre = self.add_state("centre", (prototypes,))
 
     def call(self, batch):
         views, steps = batch["views"], self.freeze_epochs * self.steps_per_epoch
-        frozen = self.optimizer.iterations < steps if steps else False
-        z = self.together(self.together(views, self.encoder), self.head)
+        frozen = self.step < steps if steps else False
+        z = self.together(self.together(views, self.encode), self.head)
         teacher = ops.stack(self.together(views[:2], self.teacher), axis=1)
         return dict(z_a=z[0], z_b=z[1], student=self.last_layer(ops.stack(z, axis=1), frozen=frozen), teacher=teacher)
+
+    def embed(self, inputs):
+        return self.head(self.encode(inputs))
 
     def objective(self, z_a, student, teacher, **embeddings):
         start, end = self.teacher_temperature, self.teacher_temperature_end
         warm = ops.minimum(self.progress / max(self.teacher_warmup, 1e-9), 1.0)
-        loss = losses.dino(student, teacher, self.centre, self.temperature, start + (end - start) * warm)
+        temperatures = dict(student_temperature=self.temperature, teacher_temperature=start + (end - start) * warm)
+        loss = losses.dino(student, teacher, self.centre, **temperatures)
         # A mean over images: to gather losses instead of logits saves gigabytes.
         return ops.mean(gather(ops.broadcast_to(loss, ops.shape(z_a)[:1])))
 

@@ -8,18 +8,19 @@ from sslzoo.utils.replicas import gather
 
 
 class DirectCLR(SSLModel):
-    """InfoNCE between the views, both ways, over a part of the features; the others learn through shortcuts alone.
+    """InfoNCE between the views, in both directions, over a part of the features.
 
-    Made for a ResNet, whose residual connections carry the gradient to the features that the loss does not see; an
-    encoder without them leaves those as they were. The views pass one by one: BatchNorm knows each apart.
+    Made for a ResNet, whose residual connections pass the gradient on to the features outside of the loss. In an
+    encoder without them these features do not change. The views pass through the networks one by one, with BatchNorm
+    statistics of their own.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: how many of the features are the embedding, the first ones; 360 of a ResNet-50's 2048.
-        temperature: divides the cosine similarities.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, number of features that are the embedding, the first ones; 360 of a ResNet-50's 2048.
+        temperature: float, divides the cosine similarities.
 
     Raises:
-        ValueError: more than the encoder has.
+        ValueError: if the encoder has fewer features.
     """
 
     paper = "https://arxiv.org/abs/2110.09348"
@@ -34,10 +35,13 @@ class DirectCLR(SSLModel):
         self.temperature = temperature
 
     def call(self, batch):
-        z_a, z_b = (self.encoder(view)[:, : self.projection_dim] for view in batch["views"])
-        return dict(z_a=ops.cast(z_a, "float32"), z_b=ops.cast(z_b, "float32"))
+        z_a, z_b = map(self.embed, batch["views"])
+        return dict(z_a=z_a, z_b=z_b)
+
+    def embed(self, inputs):
+        return ops.cast(self.encode(inputs)[:, : self.projection_dim], "float32")
 
     def objective(self, z_a, z_b):
         z_a, z_b = gather(z_a), gather(z_b)
-        both = cross_view_info_nce(z_a, z_b, self.temperature) + cross_view_info_nce(z_b, z_a, self.temperature)
-        return both / 2
+        pairs = (z_a, z_b), (z_b, z_a)
+        return sum(cross_view_info_nce(*pair, temperature=self.temperature) for pair in pairs) / 2

@@ -1,4 +1,4 @@
-"""DirectPred: BYOL whose linear predictor is not trained but set, from the correlation of the embeddings."""
+"""DirectPred: BYOL with a linear predictor that is computed from the correlation of embeddings, not trained."""
 
 from keras import ops
 
@@ -12,7 +12,15 @@ from sslzoo.utils.replicas import gather
 def predictor_of(correlation, power: float, epsilon: float):
     """The symmetric matrix with the eigenvectors of a correlation and eigenvalues (s / max s)^power + epsilon.
 
-    Equations 18 and 19 of the paper; float32 (dim, dim) -> (dim, dim).
+    Equations 18 and 19 of the paper.
+
+    Args:
+        correlation: float32 (dim, dim), symmetric.
+        power: float, 0 or more.
+        epsilon: float, 0 or more.
+
+    Returns:
+        float32 (dim, dim).
     """
     s, directions = ops.eigh(correlation)  # in ascending order
     s = (ops.maximum(s, 0.0) / ops.maximum(s[-1], 1e-12)) ** power + epsilon
@@ -20,21 +28,21 @@ def predictor_of(correlation, power: float, epsilon: float):
 
 
 class DirectPred(SSLModel):
-    """Minimizes |n(p) - n(z)|^2 of both directions, p = W z_online with W set after each step, z the target's.
+    """Minimizes |n(p) - n(z)|^2 in both directions, p = W z_online with W set after each step, z of the target.
 
-    The views pass one by one: BatchNorm knows each apart.
+    The views pass through the networks one by one, with BatchNorm statistics of their own.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's hidden layer.
-        ema_rate: the fraction that the target moves in a step.
-        correlation_rate: the fraction that the running correlation moves in a step, one minus the paper's rho.
-        power: 0.5 is DirectPred; 1 is DirectCopy (arXiv 2110.04947), the correlation itself.
-        epsilon: added to the eigenvalues of the predictor, whose largest is 1 + epsilon.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the projector's hidden layer.
+        ema_rate: float, share that the target network moves towards the online network in a step.
+        correlation_rate: float, share that the running correlation moves in a step: 1 - rho of the paper.
+        power: float, 0.5 is DirectPred; 1 is DirectCopy (arXiv 2110.04947), the correlation itself.
+        epsilon: float, added to the eigenvalues of the predictor, whose largest is 1 + epsilon.
 
     Raises:
-        ValueError: a power or epsilon below 0.
+        ValueError: if `power` or `epsilon` is negative.
     """
 
     paper = "https://arxiv.org/abs/2102.06810"
@@ -62,14 +70,14 @@ class DirectPred(SSLModel):
         self.epsilon = epsilon
         self.projector = byol_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
         self.target = Target(encoder, self.projector)
-        state = dict(shape=(projection_dim,) * 2, trainable=False, aggregation="only_first_replica", dtype="float32")
-        # No correlation yet: all directions alike.
-        self.correlation = self.add_weight(**state, initializer="zeros", name="correlation")
-        self.predictor = self.add_weight(**state, initializer="identity", name="predictor")
+        square = (projection_dim, projection_dim)
+        self.correlation = self.add_state("correlation", square)
+        # The identity until there is a correlation. Read in half precision under a mixed policy, as by version 0.1.
+        self.predictor = self.add_state("predictor", square, "identity", autocast=True)
 
     def call(self, batch):
         views = batch["views"][:2]
-        z_a, z_b = (self.projector(self.encoder(view)) for view in views)
+        z_a, z_b = (self.embed(view) for view in views)
         target_a, target_b = map(self.target, views)
         p_a, p_b = (ops.matmul(z, self.predictor) for z in (z_a, z_b))
         return dict(z_a=z_a, z_b=z_b, p_a=p_a, p_b=p_b, target_a=target_a, target_b=target_b)

@@ -1,4 +1,4 @@
-"""Distillation as in SimCLR v2: a smaller encoder learns the outputs of a larger one, without labels."""
+"""Distillation of SimCLR v2: a smaller encoder learns the outputs of a larger one without labels."""
 
 from pathlib import Path
 
@@ -15,22 +15,23 @@ from sslzoo.utils.replicas import gather
 class Distill(SSLModel):
     """(1 - label_weight) temperature^2 CE(teacher, student) + label_weight CE(labels, student), of softened outputs.
 
-    The teacher sees what the student sees, in inference mode, and stays as it is. The student is the encoder and a
-    linear layer as wide as the teacher's output. In the paper that is a fine-tuned network's logits; of an encoder
-    without labels the features are taken as logits.
+    The teacher receives the same views, in inference mode, and does not change. The student is the encoder and a linear
+    layer of the width of the teacher's output. The paper's teacher outputs logits of a fine-tuned network; the features
+    of an encoder without labels are used as logits.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features), the student.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
         teacher: folder of an exported encoder, or a .keras file such as that of a fine-tuned network with its head; in
             Python also a functional or sequential Keras model, which is copied.
-        temperature: divides the outputs of both; the paper's are 0.1 for 1% of the labels and 1 for 10%.
-        label_weight: of the labels, 0..1; above 0 the teacher's outputs are the classes and every image has a label.
-        input_shape: (height, width, channels) of the views, where the encoder takes any size.
-        num_classes: of the labels.
+        temperature: float, divides the outputs of both; 0.1 for 1% of the labels and 1 for 10% in the paper.
+        label_weight: float in 0..1, weight of the labels; above 0 the teacher's outputs are the classes, and every
+            image needs a label.
+        input_shape: (height, width, channels) of the views, needed if the encoder accepts any size.
+        num_classes: int, number of classes.
 
     Raises:
-        ValueError: no teacher, one for other images; a temperature of 0 or less, a label_weight outside of 0..1 or
-            without labels.
+        ValueError: if there is no teacher or it takes other images, `temperature` is not above 0, or `label_weight` is
+            outside of 0..1 or has no labels.
     """
 
     paper = "https://arxiv.org/abs/2006.10029"
@@ -75,7 +76,7 @@ class Distill(SSLModel):
 
     def call(self, batch):
         images, count = ops.concatenate(batch["views"]), len(batch["views"])
-        student = self.head(self.encoder(images))
+        student = self.embed(images)
         # It comes last, since Keras hands `training` on to whatever comes later.
         teacher = ops.cast(self.teacher(images, training=False), "float32")
         z_a, z_b = ops.split(student, count)[:2]
@@ -86,12 +87,15 @@ class Distill(SSLModel):
             outputs["label"] = ops.tile(batch["label"], (count,))
         return outputs
 
+    def embed(self, inputs):
+        return self.head(self.encode(inputs))
+
     def objective(self, student, teacher, label=None, **embeddings):
         student = gather(student)
-        apart = losses.distillation(student, gather(teacher), self.temperature)
+        apart = losses.distillation(student, gather(teacher), temperature=self.temperature)
         if label is None:
             return apart
-        truth = losses.soft_cross_entropy(ops.one_hot(gather(label), self.num_classes), student)
+        truth = losses.soft_cross_entropy(student, ops.one_hot(gather(label), self.num_classes))
         return (1 - self.label_weight) * apart + self.label_weight * truth
 
 

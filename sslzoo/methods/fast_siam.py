@@ -1,4 +1,4 @@
-"""FastSiam: SimSiam whose targets are means over several other views, which are steadier than one."""
+"""FastSiam: SimSiam whose targets are means over several other views, which have a lower variance."""
 
 from keras import ops
 
@@ -11,13 +11,13 @@ from sslzoo.utils.replicas import gather
 class FastSiam(SSLModel):
     """Minimizes the mean over views of -cos(p, mean of the other views' z), p the prediction from one view.
 
-    Heads, BatchNorm and the learning rate of the predictor are as in SimSiam; a preset with two views makes it SimSiam.
+    Heads, BatchNorm and the learning rate of the predictor are those of SimSiam. With two views it is SimSiam.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding and of the projector's hidden layers, which training alone uses.
-        hidden_dim: width of the predictor's bottleneck.
-        hidden_layers: of the projector.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding and of the projector's hidden layers, which only training uses.
+        hidden_dim: int, width of the predictor's bottleneck.
+        hidden_layers: int, hidden layers of the projector.
     """
 
     paper = "https://doi.org/10.1007/978-3-031-16788-1_4"
@@ -33,7 +33,7 @@ class FastSiam(SSLModel):
         )
 
     def call(self, batch):
-        z = [self.projector(self.encoder(view)) for view in batch["views"]]
+        z = [self.embed(view) for view in batch["views"]]
         p = [self.predictor(embedding) for embedding in z]
         return dict(z_a=z[0], z_b=z[1], z=ops.stack(z, axis=1), p=ops.stack(p, axis=1))
 

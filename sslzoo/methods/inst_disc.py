@@ -1,29 +1,30 @@
-"""Instance discrimination: every image is a class of its own, known by what a memory bank holds of it."""
+"""Instance discrimination: each image is a class of its own, represented by its row in a memory bank."""
 
 from keras import ops
 
-from sslzoo.layers.banks import ContrastBank
 from sslzoo.layers.heads import linear
+from sslzoo.layers.memory import ContrastBank
+from sslzoo.losses import unit
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
 
 class InstDisc(SSLModel):
-    """Finds an image among the remembered embeddings of all images, by the full softmax or by NCE.
+    """Finds an image among the stored embeddings of all images, by the full softmax or by NCE.
 
-    One view an image learns; the other serves the monitors alone. `ContrastBank` says how NCE draws and normalizes.
+    Only the first view is used in training. See `ContrastBank` for noise and normalizer of NCE.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        dataset_size: images of the data, each with a row in the memory bank.
-        projection_dim: width of the embedding, which training alone uses.
-        temperature: 0.07 in the paper, 0.1 for CIFAR-10 in the authors' code.
-        negatives: 0 for the full softmax; else how many remembered images are the noise of NCE, 4096 for ImageNet.
-        bank_rate: the fraction that a remembered embedding moves when its image is seen.
-        proximal_weight: of the squared distance to what is remembered of the same image, 30 in the paper's ablation.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        dataset_size: int, number of examples in the data; each has a row in the bank.
+        projection_dim: int, width of the embedding, which only training uses.
+        temperature: float, divides the cosine similarities; 0.07 in the paper, 0.1 for CIFAR-10 in the authors' code.
+        negatives: int, rows of the bank that are the noise of NCE, 4096 for ImageNet; 0 for the full softmax.
+        bank_rate: float in (0, 1], share that a row of the bank moves towards a new embedding of its example.
+        proximal_weight: float, weight of the squared distance to the row of the same image; 30 in the paper's ablation.
 
     Raises:
-        ValueError: a negative number of negatives, a bank_rate outside of (0, 1].
+        ValueError: if `negatives` is negative or `bank_rate` is outside of (0, 1].
     """
 
     paper = "https://arxiv.org/abs/1805.01978"
@@ -51,16 +52,12 @@ class InstDisc(SSLModel):
         self.bank = ContrastBank(dataset_size, projection_dim, temperature, negatives, bank_rate, name="bank")
 
     def call(self, batch):
-        view_a, view_b = batch["views"]
-        z_a = self.projector(self.encoder(view_a))
-        # In inference mode it leaves no trace; it comes last, since Keras hands `training` on to whatever comes later.
-        z_b = self.projector(self.encoder(view_b, training=False))
-        return dict(z_a=z_a, z_b=z_b, index=batch["index"])
+        return dict(z_a=self.embed(batch["views"][0]), index=batch["index"])
 
-    def objective(self, z_a, index, **outputs):
+    def objective(self, z_a, index):
         z, index = gather(z_a), gather(index)
-        apart = ops.mean(ops.sum((ops.normalize(z) - self.bank.read(index)) ** 2, axis=-1))
+        apart = ops.mean(ops.sum((unit(z) - self.bank.read(index)) ** 2, axis=-1))
         return self.bank.contrast(z, index, z) + self.proximal_weight * apart
 
-    def after_step(self, z_a, index, **outputs):
+    def after_step(self, z_a, index):
         self.bank.remember(gather(z_a), gather(index))

@@ -1,37 +1,37 @@
-"""MoCHi: MoCo with negatives made harder, mixed from the hardest queued keys and the query itself."""
+"""MoCHi: MoCo with harder negatives, mixed from the hardest queued keys and the query itself."""
 
-import tensorflow as tf
 from keras import ops
 
 from sslzoo.layers.heads import plain_mlp
-from sslzoo.layers.queues import Queue
+from sslzoo.layers.memory import Queue
 from sslzoo.layers.targets import Target, in_groups
-from sslzoo.losses import hardest_negatives, info_nce, mixed_negatives
+from sslzoo.losses import hardest_negatives, info_nce, mixed_negatives, unit
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
 
 class MoCHi(SSLModel):
-    """MoCo v2 whose queries have synthetic negatives of their own beside the queue.
+    """MoCo v2 with further, synthetic negatives for each query.
 
-    Some are points between two of the hardest negatives, some between the query and one of them. Keys have BatchNorm
+    Some are points between two of the hardest negatives, others between the query and one of them. Keys have BatchNorm
     statistics of small groups, as in MoCo.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's hidden layer; 0 for a linear projector.
-        temperature: divides the cosine similarities.
-        queue_size: number of keys to compare with.
-        ema_rate: the fraction that the key encoder moves in a step.
-        norm_groups: parts of a replica's batch whose keys are normalized apart.
-        hardest: how many queued keys, the nearest to a query, are mixed.
-        mixed: synthetic negatives of a query between two of those.
-        query_mixed: synthetic negatives between the query and one of those, with less than half of the query.
-        mixing_start: share of the training before any are made.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the projector's hidden layer; 0 for a linear projector.
+        temperature: float, divides the cosine similarities.
+        queue_size: int, number of keys in the queue.
+        ema_rate: float, share that the key encoder moves towards the encoder in a step.
+        norm_groups: int, parts of a replica's batch whose keys have BatchNorm statistics of their own.
+        hardest: int, queued keys nearest to a query, from which negatives are mixed.
+        mixed: int, synthetic negatives of a query between two of those keys.
+        query_mixed: int, synthetic negatives between the query and one of those keys, with a share of the query below
+            one half.
+        mixing_start: float, share of the training without synthetic negatives, at the start.
 
     Raises:
-        ValueError: more hardest negatives than the queue has, or a negative number of synthetic ones.
+        ValueError: if `hardest` exceeds the queue, or a number of synthetic negatives is negative.
     """
 
     paper = "https://arxiv.org/abs/2010.01028"
@@ -75,36 +75,33 @@ class MoCHi(SSLModel):
 
     def call(self, batch, training=False):
         view_a, view_b = batch["views"]
-        query = self.projector(self.encoder(view_a))
+        query = self.embed(view_a)
         return dict(z_a=query, z_b=in_groups(self.target, view_b, self.norm_groups if training else 1))
 
     def objective(self, z_a, z_b):
         query, key = gather(z_a), ops.stop_gradient(gather(z_b))
-        plain = info_nce(query, key, self.queue.rows, self.temperature)
-        harder = info_nce(query, key, self.queue.rows, self.temperature, self.synthetic(query))
+        plain = info_nce(query, key, self.queue.rows, temperature=self.temperature)
+        harder = info_nce(query, key, self.queue.rows, self.synthetic(query), temperature=self.temperature)
         # Where the length of the training is not known, progress stays 0 and there is no start to wait for.
         start = self.mixing_start if self.total_steps else 0.0
         return ops.where(self.progress < start, plain, harder)
 
     def synthetic(self, query):
-        """Negatives of each query (n, dim) alone: (n, mixed + query_mixed, dim) of norm 1, without a gradient."""
-        hard = hardest_negatives(query, self.queue.rows, self.hardest)
+        """Negatives of each query (n, dim): (n, mixed + query_mixed, dim), of norm 1, without a gradient."""
+        hard = hardest_negatives(query, self.queue.rows, count=self.hardest)
         first, second = self.pick(hard, self.mixed, 0), self.pick(hard, self.mixed, 1)
-        between = mixed_negatives(first, second, self.uniform(ops.shape(first)[:2], 2))
+        between = mixed_negatives(first, second, share=self.uniform(ops.shape(first)[:2], 2, everywhere=True))
         third = self.pick(hard, self.query_mixed, 3)
-        towards = mixed_negatives(query[:, None], third, self.uniform(ops.shape(third)[:2], 4) / 2)
+        share = self.uniform(ops.shape(third)[:2], 4, everywhere=True) / 2  # less than half of the query
+        towards = mixed_negatives(query[:, None], third, share=share)
         return ops.concatenate([between, towards], axis=1)
 
     def pick(self, hard, count, draw):
-        """`count` random ones of each query's hardest keys: rows of the queue (n, hardest) -> keys (n, count, dim)."""
-        ranks = ops.cast(self.uniform((ops.shape(hard)[0], count), draw) * self.hardest, "int32")
+        """Random ones of each query's hardest keys: rows of the queue, int (n, hardest) -> keys (n, count, dim)."""
+        ranks = self.uniform((ops.shape(hard)[0], count), draw, everywhere=True)
+        ranks = ops.cast(ranks * self.hardest, "int32")
         return ops.take(self.queue.rows, ops.take_along_axis(hard, ranks, axis=1), axis=0)
-
-    def uniform(self, shape, draw):
-        """Numbers in [0, 1) for the global batch, one `draw` of a step after the other, equal on all replicas."""
-        step = ops.cast(self.optimizer.iterations, "int32")
-        return tf.random.stateless_uniform(shape, ops.stack([step, draw]), alg="philox")
 
     def after_step(self, z_b, **outputs):
         self.target.follow(self.ema_rate)
-        self.queue.enqueue(ops.normalize(gather(z_b)))
+        self.queue.enqueue(unit(gather(z_b)))

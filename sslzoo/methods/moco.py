@@ -1,33 +1,34 @@
-"""MoCo: tell the key of an image from a queue of earlier keys, made by a slowly following copy of oneself."""
+"""MoCo: contrast a query with its key of an EMA key encoder and with a queue of earlier keys."""
 
 from keras import ops
 
 from sslzoo.layers.heads import plain_mlp
-from sslzoo.layers.queues import Queue
+from sslzoo.layers.memory import Queue
 from sslzoo.layers.targets import Target, in_groups
-from sslzoo.losses import info_nce
+from sslzoo.losses import info_nce, unit
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
 
 class MoCo(SSLModel):
-    """InfoNCE of a query from one view, its key from the other, and the queued keys of earlier batches.
+    """InfoNCE of a query from one view, its key from the other view, and the queued keys of earlier batches.
 
-    As it stands it is MoCo v2; hidden_dim 0, temperature 0.07 and the preset moco_v1 make MoCo v1. Keys have BatchNorm
-    statistics of small groups, in place of shuffling images between devices: BatchNorm is synchronized here, and a
-    query would know its key by statistics that they share. Without BatchNorm norm_groups 1 does the same, faster.
+    The defaults are MoCo v2; hidden_dim 0, temperature 0.07 and the preset moco_v1 give MoCo v1. Keys have BatchNorm
+    statistics of small groups instead of being shuffled between devices: BatchNorm is synchronized here, and a query
+    could recognize its key by common statistics. Without BatchNorm norm_groups 1 is equivalent and faster.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's hidden layer; 0 for a linear projector, MoCo v1's.
-        temperature: 0.2 in v2, 0.07 in v1.
-        queue_size: number of keys to compare with.
-        ema_rate: the fraction that the key encoder moves in a step.
-        norm_groups: parts of a replica's batch whose keys are normalized apart, 8 in the authors' CIFAR-10 code.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the projector's hidden layer; 0 for a linear projector, as in MoCo v1.
+        temperature: float, divides the cosine similarities; 0.2 in v2, 0.07 in v1.
+        queue_size: int, number of keys in the queue.
+        ema_rate: float, share that the key encoder moves towards the encoder in a step.
+        norm_groups: int, parts of a replica's batch whose keys have BatchNorm statistics of their own; 8 in the
+            authors' CIFAR-10 code.
 
     Raises:
-        ValueError: fewer than one group, or a batch that the groups do not divide.
+        ValueError: if `norm_groups` is less than 1 or does not divide the batch.
     """
 
     paper = "https://arxiv.org/abs/1911.05722"
@@ -59,12 +60,12 @@ class MoCo(SSLModel):
 
     def call(self, batch, training=False):
         view_a, view_b = batch["views"]
-        query = self.projector(self.encoder(view_a))
+        query = self.embed(view_a)
         return dict(z_a=query, z_b=in_groups(self.target, view_b, self.norm_groups if training else 1))
 
     def objective(self, z_a, z_b):
-        return info_nce(gather(z_a), ops.stop_gradient(gather(z_b)), self.queue.rows, self.temperature)
+        return info_nce(gather(z_a), ops.stop_gradient(gather(z_b)), self.queue.rows, temperature=self.temperature)
 
     def after_step(self, z_b, **outputs):
         self.target.follow(self.ema_rate)
-        self.queue.enqueue(ops.normalize(gather(z_b)))
+        self.queue.enqueue(unit(gather(z_b)))

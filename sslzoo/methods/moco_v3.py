@@ -1,4 +1,4 @@
-"""MoCo v3: predict the key of the other view among the keys of the batch; no queue, a slowly following key encoder."""
+"""MoCo v3: predict the key of the other view among the keys of the batch; no queue, an EMA key encoder."""
 
 from keras import ops
 
@@ -10,20 +10,21 @@ from sslzoo.utils.replicas import gather
 
 
 class MoCoV3(SSLModel):
-    """2 temperature times InfoNCE of predictions from one view and keys of the other, both ways added.
+    """2 temperature times InfoNCE of predictions from one view and keys of the other, summed over both directions.
 
-    As it stands the heads are the ResNet-50's, whose temperature is 1 and whose crops keep at least 0.2 of the area. A
-    vision transformer takes hidden_layers 2, predictor_norm and the encoder's frozen_patches. The views pass one by
-    one: BatchNorm knows each apart.
+    The default heads are those for ResNet-50, whose temperature is 1 and whose crops keep at least 0.2 of the area. A
+    vision transformer takes hidden_layers 2, predictor_norm and the encoder's frozen_patches. The views pass through
+    the networks one by one, with BatchNorm statistics of their own.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the hidden layers of projector and predictor.
-        hidden_layers: of the projector.
-        predictor_norm: BatchNorm after the predictor's last layer.
-        temperature: divides the cosine similarities; 0.2 for a vision transformer, 1 for a ResNet-50.
-        ema_rate: the fraction that the key encoder moves in a step at the start; falls to 0 along a cosine.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the hidden layers of projector and predictor.
+        hidden_layers: int, hidden layers of the projector.
+        predictor_norm: bool, BatchNorm after the predictor's last layer.
+        temperature: float, divides the cosine similarities; 0.2 for a vision transformer, 1 for a ResNet-50.
+        ema_rate: float, share that the key encoder moves towards the encoder in a step at the start; decays to 0 along
+            a cosine.
     """
 
     paper = "https://arxiv.org/abs/2104.02057"
@@ -54,14 +55,14 @@ class MoCoV3(SSLModel):
 
     def call(self, batch):
         views = batch["views"]
-        z_a, z_b = (self.projector(self.encoder(view)) for view in views)
+        z_a, z_b = (self.embed(view) for view in views)
         key_a, key_b = map(self.target, views)
         return dict(z_a=z_a, z_b=z_b, p_a=self.predictor(z_a), p_b=self.predictor(z_b), key_a=key_a, key_b=key_b)
 
     def objective(self, p_a, p_b, key_a, key_b, **embeddings):
         key_a, key_b = ops.stop_gradient(gather(key_a)), ops.stop_gradient(gather(key_b))
-        a_to_b = cross_view_info_nce(gather(p_a), key_b, self.temperature)
-        b_to_a = cross_view_info_nce(gather(p_b), key_a, self.temperature)
+        a_to_b = cross_view_info_nce(gather(p_a), key_b, temperature=self.temperature)
+        b_to_a = cross_view_info_nce(gather(p_b), key_a, temperature=self.temperature)
         return 2 * self.temperature * (a_to_b + b_to_a)
 
     def after_step(self, **outputs):

@@ -1,4 +1,4 @@
-"""MSN and PMSN: a view with patches missing joins the clusters of a whole one; takes a vision transformer."""
+"""MSN and PMSN: predict the cluster of a whole view from a view with missing patches; vision transformers only."""
 
 import keras
 from keras import ops
@@ -11,27 +11,29 @@ from sslzoo.utils.replicas import gather, uniform
 
 
 class MSN(SSLModel):
-    """Matches clusters of anchors, the second view with patches dropped and all small crops, with those of the first.
+    """Matches clusters of the anchors, the second view with patches dropped and all small crops, with the first view's.
 
-    The first view's clusters are a slowly following network's, sharpened and balanced over the batch. Anchors are to
-    spread over all clusters (MSN), or over a power law of them (PMSN, arXiv 2210.07277) for data with long tails.
+    The clusters of the first view are those of an EMA network, sharpened and balanced over the batch. A regularizer
+    spreads the anchors over all clusters (MSN), or over a power law of them (PMSN, arXiv 2210.07277) for long-tailed
+    data.
 
     Args:
-        encoder: a vision transformer such as vit_tiny: images -> features (batch, features), its layer "tokens" before
-            the blocks.
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the two hidden layers of the projector.
-        prototypes: how many clusters there are.
-        temperature: divides the cosine similarities.
-        sharpening: temperature that sharpens the targets; lower is sharper.
-        sinkhorn_iterations: how often the targets are balanced; 0 is not at all.
-        patch_drop: share of the patches that the second view loses in training.
-        me_max_weight: of the term that spreads the anchors.
-        prior_exponent: 0 spreads them evenly; the k-th cluster gets k^-prior_exponent otherwise, 0.25 in PMSN.
-        ema_rate: the fraction that the target moves in a step at the start; falls linearly to a fifth.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the two hidden layers of the projector.
+        prototypes: int, number of clusters.
+        temperature: float, divides the cosine similarities.
+        sharpening: float, temperature that sharpens the targets; lower is sharper.
+        sinkhorn_iterations: int, iterations that balance the targets; 0 for none.
+        patch_drop: float in [0, 1), share of the patches that the second view loses in training.
+        me_max_weight: float, weight of the regularizer.
+        prior_exponent: float, 0 for a uniform prior; otherwise that of the k-th cluster is k^-prior_exponent: 0.25 in
+            PMSN.
+        ema_rate: float, share that the target network moves towards the online network in a step at the start; decays
+            linearly to a fifth.
 
     Raises:
-        ValueError: an encoder without tokens; a patch_drop not in [0, 1).
+        ValueError: if the encoder has no tokens, or `patch_drop` is outside of [0, 1).
     """
 
     paper = "https://arxiv.org/abs/2204.07141"
@@ -55,7 +57,7 @@ class MSN(SSLModel):
     ):
         super().__init__(encoder, **kwargs)
         if "tokens" not in [layer.name for layer in encoder.layers]:
-            raise ValueError(f"msn drops patches, which {encoder.name} has not: take a vision transformer, as vit_tiny")
+            raise ValueError(f"msn drops patches, {encoder.name} has none: take a vision transformer such as vit_tiny")
         if not 0 <= patch_drop < 1:
             raise ValueError(f"patch_drop must be in [0, 1), got {patch_drop!r}: it is a share of the patches")
         self.projection_dim = projection_dim
@@ -78,24 +80,22 @@ class MSN(SSLModel):
     def call(self, batch, training=None):
         view, masked, *small = batch["views"]
         features = self.trunk(self._drop(self.tokens(masked)) if training else self.tokens(masked))
-        z = self.together([features, *self.together(small, self.encoder)], self.projector)
-        target = self.target(view)
-        # For the monitors alone: a training step's graph drops it. It comes last, since Keras hands `training` on.
-        z_a = self.projector(self.encoder(view, training=False), training=False)
-        return dict(z_a=z_a, z_b=z[0], z=ops.stack(z, axis=1), target=target)
+        z = self.together([features, *self.together(small, self.encode)], self.projector)
+        return dict(z=ops.stack(z, axis=1), target=self.target(view))
 
-    def objective(self, z, target, **embeddings):
+    def objective(self, z, target):
         # The target's prototypes are the anchors', as they stand; only the embedding has a slow network.
         anchors, targets = self.scores(gather(z)), self.scores(ops.stop_gradient(gather(target)))
-        options = (self.temperature, self.sharpening, self.sinkhorn_iterations)
-        return losses.msn(anchors, targets, *options, self.me_max_weight, self.prior_exponent)
+        names = ("temperature", "sharpening", "sinkhorn_iterations", "me_max_weight", "prior_exponent")
+        return losses.msn(anchors, targets, **{name: getattr(self, name) for name in names})
 
     def after_step(self, **outputs):
         self.target.follow(self.ema_rate * (1 - self.progress / 1.25))
 
     def _drop(self, tokens):
-        """The class token and a random part of the others, (batch, 1 + kept, dim): drawn for each image and step."""
+        """The class token and random other tokens, (batch, 1 + kept, dim), drawn for each image and step."""
         count = tokens.shape[1] - 1
-        order = ops.argsort(uniform(ops.shape(tokens)[0], count, self.optimizer.iterations))
+        # Not `self.uniform`, whose seeds are in another order: runs of version 0.1 go on with the same numbers.
+        order = ops.argsort(uniform((ops.shape(tokens)[0], count), (0, self.step)))
         kept = order[:, : count - int(count * self.patch_drop)] + 1
         return ops.concatenate([tokens[:, :1], ops.take_along_axis(tokens, kept[..., None], axis=1)], axis=1)

@@ -1,26 +1,24 @@
-"""NNCLR: the nearest earlier embedding of a view is the positive of the other view."""
-
-from keras import ops
+"""NNCLR: the nearest neighbour of a view in a queue is the positive of the other view."""
 
 from sslzoo.layers.heads import norm_mlp
-from sslzoo.layers.queues import Queue
-from sslzoo.losses import cross_view_info_nce
+from sslzoo.layers.memory import Queue
+from sslzoo.losses import cross_view_info_nce, unit
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
 
 class NNCLR(SSLModel):
-    """InfoNCE between the nearest neighbour of one view in a queue and the predictions of the other view, both ways.
+    """InfoNCE between a view's nearest neighbour in a queue and the predictions from the other view, both directions.
 
-    Neighbours are found before the batch enters the queue: else each would find itself.
+    Neighbours are found before the batch enters the queue; otherwise each embedding would be its own neighbour.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's two hidden layers.
-        predictor_dim: width of the predictor's hidden layer.
-        temperature: divides the cosine similarities.
-        queue_size: number of embeddings among which neighbours are sought.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the projector's two hidden layers.
+        predictor_dim: int, width of the predictor's hidden layer.
+        temperature: float, divides the cosine similarities.
+        queue_size: int, number of embeddings among which neighbours are found.
     """
 
     paper = "https://arxiv.org/abs/2104.14548"
@@ -49,19 +47,14 @@ class NNCLR(SSLModel):
         self.queue = Queue(queue_size, projection_dim, name="queue")
 
     def call(self, batch):
-        z_a, z_b = (self.projector(self.encoder(view)) for view in batch["views"])
+        z_a, z_b = (self.embed(view) for view in batch["views"])
         return dict(z_a=z_a, z_b=z_b, p_a=self.predictor(z_a), p_b=self.predictor(z_b))
 
     def objective(self, z_a, z_b, p_a, p_b):
-        near_a, near_b = self.nearest(gather(z_a)), self.nearest(gather(z_b))
-        a_to_b = cross_view_info_nce(near_a, gather(p_b), self.temperature)
-        b_to_a = cross_view_info_nce(near_b, gather(p_a), self.temperature)
+        near_a, near_b = self.queue.nearest(gather(z_a)), self.queue.nearest(gather(z_b))
+        a_to_b = cross_view_info_nce(near_a, gather(p_b), temperature=self.temperature)
+        b_to_a = cross_view_info_nce(near_b, gather(p_a), temperature=self.temperature)
         return (a_to_b + b_to_a) / 2
 
-    def nearest(self, z):
-        """The queued embedding nearest to each row of z (n, dim) by cosine; no gradient reaches z."""
-        found = ops.argmax(ops.matmul(ops.normalize(z), ops.transpose(self.queue.rows)), axis=1)
-        return ops.stop_gradient(ops.take(self.queue.rows, found, axis=0))
-
     def after_step(self, z_a, **outputs):
-        self.queue.enqueue(ops.normalize(gather(z_a)))
+        self.queue.enqueue(unit(gather(z_a)))

@@ -1,4 +1,4 @@
-"""Parallel autoencoder: reconstruct two views of an image from embeddings that are drawn together."""
+"""Parallel autoencoder: reconstruct two views of an image from embeddings that attract each other."""
 
 from keras import ops
 
@@ -14,31 +14,32 @@ EMBEDDING_LOSSES = {
     "mse": lambda z_a, z_b, _: losses.mse(z_a, z_b),
     "l1": lambda z_a, z_b, _: losses.l1(z_a, z_b),
     "cosine": lambda z_a, z_b, _: losses.cosine(z_a, z_b),
-    "nt_xent": lambda z_a, z_b, method: losses.nt_xent(z_a, z_b, method.temperature),
+    "nt_xent": lambda z_a, z_b, method: losses.nt_xent(z_a, z_b, temperature=method.temperature),
     "barlow_twins": lambda z_a, z_b, method: losses.barlow_twins(z_a, z_b) / method.latent_dim,
 }
 
 
 class ParallelAutoencoder(SSLModel):
-    """Minimizes MSE(target_a, d(z_a)) + MSE(target_b, d(z_b)) + alpha E(z_a, z_b), d the decoder, z the latent vectors.
+    """Minimizes MSE(d(z_a), target_a) + MSE(d(z_b), target_b) + alpha E(z_a, z_b), d the decoder, z the latent vectors.
 
-    The founding notebook's architecture, on the net of Tang, Yang and Amit. A view is its own target; denoising, the
-    clean image, the third of the views, is the target of both. E is a mean over images, and over dimensions for mse, l1
-    and barlow_twins (a sum in its paper); cosine and nt_xent do not grow with latent_dim and stay as they are. Equal
-    views have an E of 0 by mse, l1 and cosine; nt_xent and barlow_twins go on comparing images or features.
+    The architecture of the founding notebook, with the network of Tang, Yang and Amit. The target of a view is the view
+    itself; with denoising, the target of both is the clean image, the third view. E is a mean over images, and over
+    dimensions for mse, l1 and barlow_twins (a sum in its paper); cosine and nt_xent do not depend on latent_dim. For
+    equal views mse, l1 and cosine are 0; nt_xent and barlow_twins are not.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        alpha: weight of the embedding term, 0 or more.
-        embedding_loss: "mse", "l1", "cosine", "nt_xent" or "barlow_twins".
-        denoising: the target of both views is the clean image.
-        latent_dim: width of the latent vector, which training alone uses.
-        decoder: "simple", or "symmetric" to the encoder, as layer-wise training wants it.
-        temperature: of nt_xent.
-        input_shape: (height, width, channels) of the views, where the encoder takes any size.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        alpha: float, 0 or more, weight of E.
+        embedding_loss: str, E: "mse", "l1", "cosine", "nt_xent" or "barlow_twins".
+        denoising: bool, makes the clean image the target of both views.
+        latent_dim: int, width of the latent vector, which only training uses.
+        decoder: "simple", or "symmetric" to the encoder, which layer-wise training needs.
+        temperature: float, temperature of nt_xent.
+        input_shape: (height, width, channels) of the views, needed if the encoder accepts any size.
 
     Raises:
-        ValueError: a negative alpha, an unknown embedding loss or decoder; denoising without a clean image.
+        ValueError: if `alpha` is negative, or `embedding_loss` is unknown; if the decoder is unknown or does not fit
+            the encoder, or `denoising` has no clean image.
     """
 
     paper = "https://arxiv.org/abs/2109.15089"
@@ -75,7 +76,7 @@ class ParallelAutoencoder(SSLModel):
         views, clean = batch["views"][:2], batch["views"][2:]
         if self.denoising and not clean:
             raise ValueError("denoising needs the clean image as third view: take the preset notebook")
-        z_a, z_b = self.together(views, lambda images: self.bottleneck(self.encoder(images)))
+        z_a, z_b = self.together(views, self.embed)
         reconstruction_a, reconstruction_b = self.together((z_a, z_b), self.decoder_network)
         target_a, target_b = 2 * clean if self.denoising else views
         return dict(
@@ -87,7 +88,10 @@ class ParallelAutoencoder(SSLModel):
             target_b=target_b,
         )
 
+    def embed(self, inputs):
+        return self.bottleneck(self.encode(inputs))
+
     def objective(self, z_a, z_b, reconstruction_a, reconstruction_b, target_a, target_b):
-        errors = losses.mse(target_a, reconstruction_a) + losses.mse(target_b, reconstruction_b)
+        errors = losses.mse(reconstruction_a, target_a) + losses.mse(reconstruction_b, target_b)
         apart = EMBEDDING_LOSSES[self.embedding_loss](gather(z_a), gather(z_b), self)
         return ops.mean(gather(errors)) + self.alpha * ops.mean(apart)

@@ -1,10 +1,10 @@
-"""PIRL: an image and its shuffled parts both agree with what a memory bank holds of the image."""
+"""PIRL: an image and its shuffled parts both agree with the row of the image in a memory bank."""
 
 from keras import ops
 
 from sslzoo.layers import patches
-from sslzoo.layers.banks import ContrastBank
 from sslzoo.layers.heads import linear
+from sslzoo.layers.memory import ContrastBank
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
@@ -12,21 +12,21 @@ from sslzoo.utils.replicas import gather
 class PIRL(SSLModel):
     """jigsaw_weight NCE of the shuffled parts + (1 - jigsaw_weight) NCE of the image, both against the memory bank.
 
-    The embedding ignores the order of the parts, rather than telling it. NCE is InstDisc's, as in the authors' code:
-    see `ContrastBank`. An encoder that takes one size only sees the parts enlarged to it.
+    The embedding becomes invariant to the order of the parts. NCE is that of InstDisc, as in the authors' code; see
+    `ContrastBank`. Parts are resized to the input size of an encoder that accepts only one.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        dataset_size: images of the data, each with a row in the memory bank.
-        projection_dim: width of the embedding, which training alone uses.
-        temperature: divides the cosine similarities.
-        negatives: 0 for a full softmax over the bank; else how many remembered images are the noise of NCE.
-        bank_rate: the fraction that a remembered embedding moves towards the image's when the image is seen.
-        jigsaw_weight: of the shuffled parts, 0..1.
-        grid: parts on a side of the second view, as its Jigsaw made them.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        dataset_size: int, number of examples in the data; each has a row in the bank.
+        projection_dim: int, width of the embedding, which only training uses.
+        temperature: float, divides the cosine similarities.
+        negatives: int, rows of the bank that are the noise of NCE; 0 for the full softmax.
+        bank_rate: float in (0, 1], share that a row of the bank moves towards a new embedding of its example.
+        jigsaw_weight: float in 0..1, weight of the shuffled parts.
+        grid: int, parts on a side of the second view, as its Jigsaw made them.
 
     Raises:
-        ValueError: a negative number of negatives, a bank_rate outside of (0, 1], a jigsaw_weight outside of 0..1.
+        ValueError: if `negatives` is negative, `bank_rate` is outside of (0, 1] or `jigsaw_weight` outside of 0..1.
     """
 
     paper = "https://arxiv.org/abs/1912.01991"
@@ -66,9 +66,9 @@ class PIRL(SSLModel):
                 f"{self.grid} x {self.grid} parts do not divide views of {shuffled.shape[1]} px: choose grid"
             )
         side = shuffled.shape[1] // self.grid
-        parts = self.part_projector(patches.encode(self.encoder, patches.cut(shuffled, side, side)))
-        z_b = self.joint_projector(ops.reshape(parts, (-1, self.grid**2 * self.projection_dim)))
-        return dict(z_a=self.projector(self.encoder(image)), z_b=z_b, index=batch["index"])
+        features = patches.encode(self.encode, patches.cut(shuffled, side, side), self.encoder.input_shape[1:3])
+        z_b = self.joint_projector(ops.reshape(self.part_projector(features), (-1, self.grid**2 * self.projection_dim)))
+        return dict(z_a=self.embed(image), z_b=z_b, index=batch["index"])
 
     def objective(self, z_a, z_b, index):
         image, parts, index = gather(z_a), gather(z_b), gather(index)

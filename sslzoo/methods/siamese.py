@@ -1,29 +1,29 @@
-"""Siamese: two views of an image near each other, two images a margin apart."""
+"""Siamese: two views of an image close to each other, two images a margin apart."""
 
 from keras import ops
 
 from sslzoo.layers.heads import mlp
-from sslzoo.losses import contrastive_pair
+from sslzoo.losses import contrastive_pair, unit
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
 
 class Siamese(SSLModel):
-    """The contrastive pair loss: D^2 of a like pair, max(0, margin - D)^2 of an unlike one, D a Euclidean distance.
+    """Contrastive pair loss: D^2 of a positive pair, max(0, margin - D)^2 of a negative pair, D the Euclidean distance.
 
-    Like pairs are the two views of an image. Unlike ones are a view of it and the other view of the next images of the
-    batch, which is shuffled. Both kinds count the same, however many they are. Embeddings are normalized, so that
-    distances go from 0 to 2 (the paper's are not).
+    Positive pairs are the two views of an image. Negative pairs are a view and the other view of the next images in the
+    batch, which is shuffled. Both kinds have equal weight, however many they are. Embeddings are normalized, unlike in
+    the paper, so that distances are in 0..2.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's hidden layer.
-        margin: distance from which two images no longer repel each other.
-        negatives: other images that each image is compared with; 0 for all of the global batch.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the projector's hidden layer.
+        margin: float in (0, 2], distance from which two images no longer repel each other.
+        negatives: int, other images that each image is compared with; 0 for all of the global batch.
 
     Raises:
-        ValueError: a margin outside of (0, 2], a negative number of negatives.
+        ValueError: if `margin` is outside of (0, 2] or `negatives` is negative.
     """
 
     paper = "https://yann.lecun.com/exdb/publis/pdf/hadsell-chopra-lecun-06.pdf"
@@ -50,8 +50,8 @@ class Siamese(SSLModel):
         self.projector = mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
 
     def call(self, batch):
-        z_a, z_b = self.together(batch["views"], lambda images: self.projector(self.encoder(images)))
-        return dict(z_a=ops.normalize(z_a), z_b=ops.normalize(z_b))
+        z_a, z_b = self.together(batch["views"], self.embed)
+        return dict(z_a=unit(z_a), z_b=unit(z_b))
 
     def objective(self, z_a, z_b):
         z_a, z_b = gather(z_a), gather(z_b)
@@ -60,6 +60,6 @@ class Siamese(SSLModel):
         other = (ops.arange(count)[:, None] + steps[None]) % count
         x = ops.repeat(z_a, ops.shape(steps)[0], axis=0)
         y = ops.take(z_b, ops.reshape(other, (-1,)), axis=0)
-        like = contrastive_pair(z_a, z_b, ops.ones_like(z_a[:, 0]), self.margin)
-        unlike = contrastive_pair(x, y, ops.zeros_like(x[:, 0]), self.margin)
+        like = contrastive_pair(z_a, z_b, ops.ones_like(z_a[:, 0]), margin=self.margin)
+        unlike = contrastive_pair(x, y, ops.zeros_like(x[:, 0]), margin=self.margin)
         return (like + unlike) / 2

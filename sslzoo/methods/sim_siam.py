@@ -1,4 +1,4 @@
-"""SimSiam: predict the other view's embedding, whose gradient is stopped; no negatives, no target network."""
+"""SimSiam: predict the other view's embedding with a stop-gradient; no negatives, no target network."""
 
 from keras import ops
 
@@ -9,15 +9,16 @@ from sslzoo.utils.replicas import gather
 
 
 class SimSiam(SSLModel):
-    """Minimizes the mean of both directions' -cos(p, z), p the prediction from one view, z the other's embedding.
+    """Minimizes the mean of both directions of -cos(p, z), p the prediction from one view, z of the other view.
 
-    The views pass one by one: BatchNorm knows each apart. The predictor's learning rate stays at its peak.
+    The views pass through the networks one by one, with BatchNorm statistics of their own. The predictor's learning
+    rate stays at its peak.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding and of the projector's hidden layers, which training alone uses.
-        hidden_dim: width of the predictor's bottleneck, a quarter of projection_dim in the paper.
-        hidden_layers: of the projector; 2 in the paper for ImageNet, 1 for CIFAR-10.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding and of the projector's hidden layers, which only training uses.
+        hidden_dim: int, width of the predictor's bottleneck, a quarter of projection_dim in the paper.
+        hidden_layers: int, hidden layers of the projector; 2 in the paper for ImageNet, 1 for CIFAR-10.
     """
 
     paper = "https://arxiv.org/abs/2011.10566"
@@ -33,7 +34,7 @@ class SimSiam(SSLModel):
         )
 
     def call(self, batch):
-        z_a, z_b = (self.projector(self.encoder(view)) for view in batch["views"][:2])
+        z_a, z_b = (self.embed(view) for view in batch["views"][:2])
         return dict(z_a=z_a, z_b=z_b, p_a=self.predictor(z_a), p_b=self.predictor(z_b))
 
     def objective(self, z_a, z_b, p_a, p_b):

@@ -1,4 +1,4 @@
-"""SimCLR: agree on two views of an image, differ from the rest of the batch."""
+"""SimCLR: the embeddings of two views agree, and differ from those of all other images of the batch."""
 
 from sslzoo.layers.heads import mlp
 from sslzoo.losses import nt_xent, nt_xent_baseline
@@ -12,11 +12,11 @@ class SimCLR(SSLModel):
     SimCLR v2 has two hidden layers and is fine-tuned from the first of them: `load_encoder(..., projector_layers=1)`.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's hidden layers.
-        hidden_layers: of the projector: 1, in SimCLR v2 (arXiv 2006.10029) 2; 0 leaves a linear one.
-        temperature: 0.1 in the paper for ImageNet, 0.5 for CIFAR-10.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the projector's hidden layers.
+        temperature: float, divides the cosine similarities; 0.1 in the paper for ImageNet, 0.5 for CIFAR-10.
+        hidden_layers: int, hidden layers of the projector: 1, in SimCLR v2 (arXiv 2006.10029) 2; 0 for a linear one.
     """
 
     paper = "https://arxiv.org/abs/2002.05709"
@@ -39,11 +39,11 @@ class SimCLR(SSLModel):
         self.projector = mlp(encoder.output_shape[-1], hidden_dim, projection_dim, hidden_layers, name="projector")
 
     def call(self, batch):
-        z_a, z_b = self.together(batch["views"], lambda images: self.projector(self.encoder(images)))
+        z_a, z_b = self.together(batch["views"], self.embed)
         return dict(z_a=z_a, z_b=z_b)
 
     def baseline(self, batch_size):
-        return nt_xent_baseline(batch_size, self.projection_dim, self.temperature)
+        return nt_xent_baseline(batch_size, self.projection_dim, temperature=self.temperature)
 
     def objective(self, z_a, z_b):
-        return nt_xent(gather(z_a), gather(z_b), self.temperature)
+        return nt_xent(gather(z_a), gather(z_b), temperature=self.temperature)

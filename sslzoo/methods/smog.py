@@ -1,36 +1,37 @@
-"""SMoG: contrast images with groups of images, which move along with the embeddings they gain."""
+"""SMoG: contrast images with groups of images whose centres move with the embeddings assigned to them."""
 
 import keras
 from keras import ops
 
 from sslzoo import losses
 from sslzoo.layers.heads import norm_mlp
-from sslzoo.layers.queues import Queue
+from sslzoo.layers.memory import Queue
 from sslzoo.layers.targets import Target
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
 
 class SMoG(SSLModel):
-    """Predicts from one view of an image the group that a slowly following network finds for the other view.
+    """Predicts from one view of an image the group to which an EMA network assigns the other view.
 
-    Groups move within the step, and the gradient passes through that to all embeddings of the batch. The views change
-    roles with every step. Now and then k-means starts the groups afresh, and the slow network catches up.
+    Groups move within the step, and the gradient passes through this update to all embeddings of the batch. The views
+    swap roles at every step. At intervals k-means initializes the groups anew, and the EMA network is set to the online
+    one.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the hidden layers of projector and predictor.
-        prototypes: how many groups there are.
-        temperature: divides the cosine similarities.
-        group_rate: the fraction that a group moves to the mean of the embeddings it gains in a step.
-        ema_rate: the fraction that the slow network moves in a step.
-        reset_interval: steps between two k-means.
-        queue_size: recent embeddings of the slow network, which k-means takes.
-        kmeans_iterations: steps of a k-means.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the hidden layers of projector and predictor.
+        prototypes: int, number of groups.
+        temperature: float, divides the cosine similarities.
+        group_rate: float, share that a group moves to the mean of the embeddings assigned to it in a step.
+        ema_rate: float, share that the target network moves towards the online network in a step.
+        reset_interval: int, steps between two k-means.
+        queue_size: int, recent embeddings of the EMA network, which k-means clusters.
+        kmeans_iterations: int, steps of a k-means.
 
     Raises:
-        ValueError: more groups than embeddings to start them from.
+        ValueError: if there are more groups than embeddings to initialize them.
     """
 
     paper = "https://arxiv.org/abs/2207.06167"
@@ -66,36 +67,30 @@ class SMoG(SSLModel):
         self.predictor = norm_mlp(projection_dim, hidden_dim, projection_dim, last_norm=False, name="predictor")
         self.target = Target(encoder, self.projector)
         self.queue = Queue(queue_size, projection_dim, name="queue")
-        state = dict(dtype="float32", autocast=False, trainable=False, aggregation="only_first_replica")
-        self.groups = self.add_weight(
-            (prototypes, projection_dim), keras.initializers.RandomNormal(), name="groups", **state
-        )
-        self.groups.assign(ops.normalize(self.groups))
+        self.groups = self.add_state("groups", (prototypes, projection_dim), keras.initializers.RandomNormal())
+        self.groups.assign(losses.unit(self.groups))
 
     def call(self, batch):
         view_a, view_b = batch["views"][:2]
-        odd = ops.cast(self.optimizer.iterations if self.optimizer else 0, "int32") % 2 == 1
+        odd = self.step % 2 == 1
         view, other = ops.where(odd, view_b, view_a), ops.where(odd, view_a, view_b)
-        z = self.projector(self.encoder(view))
-        p, target = self.predictor(z), self.target(other)
-        # For the monitors alone: a training step's graph drops it. It comes last, since Keras hands `training` on.
-        z_b = self.projector(self.encoder(other, training=False), training=False)
-        return dict(z_a=z, z_b=z_b, p=p, target=target)
+        z = self.embed(view)
+        return dict(z=z, p=self.predictor(z), target=self.target(other))
 
-    def objective(self, z_a, p, target, **embeddings):
-        groups = losses.update_groups(self.groups, gather(z_a), self.group_rate)
-        labels = losses.nearest(ops.stop_gradient(gather(target)), self.groups)
-        return losses.group_cross_entropy(gather(p), groups, labels, self.temperature)
+    def objective(self, z, p, target):
+        groups = losses.update_groups(self.groups, gather(z), rate=self.group_rate)
+        labels = losses.nearest_centroid(ops.stop_gradient(gather(target)), self.groups)
+        return losses.group_cross_entropy(gather(p), labels, groups, temperature=self.temperature)
 
-    def after_step(self, z_a, target, **outputs):
-        self.queue.enqueue(ops.normalize(gather(target)))
-        groups = losses.update_groups(self.groups, gather(z_a), self.group_rate)
-        reset = self.optimizer.iterations % self.reset_interval == 0
+    def after_step(self, z, p, target):
+        self.queue.enqueue(losses.unit(gather(target)))
+        groups = losses.update_groups(self.groups, gather(z), rate=self.group_rate)
+        reset = self.step % self.reset_interval == 0
         self.groups.assign(ops.cond(reset, self._cluster, lambda: groups))
         self.target.follow(ops.where(reset, 1.0, self.ema_rate))
 
     def _cluster(self):
-        """Groups from the embeddings of the queue, whose rows are in random order: any of them start as centroids."""
+        """Groups from the embeddings of the queue. Its rows are in random order: any of them are initial centroids."""
         rows = ops.convert_to_tensor(self.queue.rows)
         first = rows[:: self.queue_size // self.prototypes][: self.prototypes]
-        return losses.spherical_kmeans(rows, first, self.kmeans_iterations)
+        return losses.spherical_kmeans(rows, first, iterations=self.kmeans_iterations)

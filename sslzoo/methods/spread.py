@@ -1,4 +1,4 @@
-"""Spread: supervised contrast that keeps the images of a class apart, so that its classes do not collapse."""
+"""Spread: supervised contrast that also separates the images of a class, so that classes do not collapse."""
 
 from keras import ops
 
@@ -12,22 +12,22 @@ from sslzoo.utils.replicas import gather
 class Spread(SSLModel):
     """(1 - spread_weight) SupCon + spread_weight class-conditional InfoNCE + a class-conditional autoencoder.
 
-    "Perfectly balanced" (also known as Thanos). The autoencoder gives the image back from its embedding and its label,
-    so that the embedding has to tell what the label does not; the paper trains it in a network of its own and joins the
-    features, here it shares the encoder.
+    Also known as Thanos ("Perfectly balanced"). The autoencoder reconstructs the image from its embedding and its
+    label, so that the embedding contains what the label does not. The paper trains it as a separate network and
+    concatenates the features; here it shares the encoder.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        num_classes: of the labels, 0..num_classes - 1.
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's hidden layer.
-        temperature: 0.5 in the authors' code.
-        spread_weight: of the class-conditional InfoNCE, 0..1; 0 is SupCon.
-        reconstruction_weight: of the autoencoder's mean squared error; 0 leaves it out.
-        input_shape: (height, width, channels) of the views, where the encoder takes any size.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        num_classes: int, number of classes; labels are 0..num_classes - 1.
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the projector's hidden layer.
+        temperature: float, divides the cosine similarities; 0.5 in the authors' code.
+        spread_weight: float in 0..1, weight of the class-conditional InfoNCE; 0 is SupCon.
+        reconstruction_weight: float, weight of the autoencoder's mean squared error; 0 omits it.
+        input_shape: (height, width, channels) of the views, needed if the encoder accepts any size.
 
     Raises:
-        ValueError: a spread_weight outside of 0..1, a negative reconstruction_weight.
+        ValueError: if `spread_weight` is outside of 0..1 or `reconstruction_weight` is negative.
     """
 
     paper = "https://arxiv.org/abs/2204.07596"
@@ -64,21 +64,21 @@ class Spread(SSLModel):
             self.decoder = decoders.make("simple", encoder, projection_dim + num_classes, input_shape)
 
     def call(self, batch):
-        z_a, z_b = self.together(batch["views"], lambda images: self.projector(self.encoder(images)))
+        z_a, z_b = self.together(batch["views"], self.embed)
         return dict(z_a=z_a, z_b=z_b, labels=batch["label"], errors=self.errors(batch, z_a, z_b))
 
     def errors(self, batch, z_a, z_b):
-        """Mean squared error of both views' reconstructions, (n,)."""
+        """Mean squared error of the reconstructions of both views, (n,)."""
         if self.decoder is None:
             return ops.zeros_like(z_a[:, 0])
         label = ops.one_hot(batch["label"], self.num_classes, dtype="float32")
         latent = [ops.concatenate([z, label], axis=1) for z in (z_a, z_b)]
         images = self.together(latent, self.decoder)
-        return sum(mse(view, image) for view, image in zip(batch["views"], images, strict=True)) / 2
+        return sum(mse(image, view) for view, image in zip(batch["views"], images, strict=True)) / 2
 
     def objective(self, z_a, z_b, labels, errors):
         z_a, z_b, labels = gather(z_a), gather(z_b), gather(labels)
-        attract = sup_con(z_a, z_b, labels, self.temperature)
-        spread = class_conditional_info_nce(z_a, z_b, labels, self.temperature)
+        attract = sup_con(z_a, z_b, labels, temperature=self.temperature)
+        spread = class_conditional_info_nce(z_a, z_b, labels, temperature=self.temperature)
         contrast = (1 - self.spread_weight) * attract + self.spread_weight * spread
         return contrast + self.reconstruction_weight * ops.mean(gather(errors))

@@ -1,4 +1,4 @@
-"""SupCon: all images of a label are views of one thing; learns from labels."""
+"""SupCon: all images of a class are positives of each other; learns from labels."""
 
 from sslzoo.layers.heads import plain_mlp
 from sslzoo.losses import sup_con
@@ -7,13 +7,13 @@ from sslzoo.utils.replicas import gather
 
 
 class SupCon(SSLModel):
-    """Contrasts each image with those of other labels in the global batch, L_out of the paper.
+    """Contrasts each image with those of other labels in the global batch: L_out of the paper.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's hidden layer.
-        temperature: divides the cosine similarities.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the projector's hidden layer.
+        temperature: float, divides the cosine similarities.
     """
 
     paper = "https://arxiv.org/abs/2004.11362"
@@ -28,8 +28,8 @@ class SupCon(SSLModel):
         self.projector = plain_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
 
     def call(self, batch):
-        z_a, z_b = self.together(batch["views"], lambda images: self.projector(self.encoder(images)))
+        z_a, z_b = self.together(batch["views"], self.embed)
         return dict(z_a=z_a, z_b=z_b, labels=batch["label"])
 
     def objective(self, z_a, z_b, labels):
-        return sup_con(gather(z_a), gather(z_b), gather(labels), self.temperature)
+        return sup_con(gather(z_a), gather(z_b), gather(labels), temperature=self.temperature)

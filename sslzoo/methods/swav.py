@@ -1,31 +1,31 @@
-"""SwAV: predict from one crop of an image the soft cluster that another crop was given."""
+"""SwAV: predict the soft cluster assignment of one crop of an image from another crop."""
 
 from keras import ops
 
 from sslzoo.layers.heads import Prototypes, norm_mlp
-from sslzoo.layers.queues import Queue
-from sslzoo.losses import cross_view_entropy, sinkhorn
+from sslzoo.layers.memory import Queue
+from sslzoo.losses import cross_view_entropy, sinkhorn, unit
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
 
 class SwAV(SSLModel):
-    """Gives the two large crops codes, balanced over the global batch; every other crop of the image predicts them.
+    """Assigns two large crops to clusters, balanced over the global batch; every other crop predicts the assignments.
 
-    All crops of a size pass together, then all features pass the projector together. The prototypes have norm one
-    after each step.
+    All crops of a size pass through the encoder together, then all features through the projector together. The
+    prototypes are normalized after each step.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's hidden layer.
-        prototypes: how many clusters there are.
-        temperature: divides the cosine similarities of predictions.
-        sinkhorn_epsilon: divides those of the codes; smaller is closer to one prototype for each crop.
-        sinkhorn_iterations: how often prototypes and crops are balanced.
-        queue_size: recent embeddings that are balanced along with those of a small batch; 0 is no queue.
-        queue_start: the share of the training after which the queue is used, once it is full.
-        freeze_epochs: so many epochs at the start leave the prototypes alone.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the projector's hidden layer.
+        prototypes: int, number of clusters.
+        temperature: float, divides the cosine similarities of predictions.
+        sinkhorn_epsilon: float, divides those of the assignments; smaller gives sharper ones.
+        sinkhorn_iterations: int, iterations that balance the assignments.
+        queue_size: int, recent embeddings that are assigned along with those of a small batch; 0 for no queue.
+        queue_start: float, share of the training after which the queue is used, once it is full.
+        freeze_epochs: int, epochs at the start in which the prototypes do not change.
     """
 
     paper = "https://arxiv.org/abs/2006.09882"
@@ -66,33 +66,33 @@ class SwAV(SSLModel):
         return [self.queue_a, self.queue_b] if self.queue_size else []
 
     def call(self, batch):
-        z = ops.stack(self.together(self.together(batch["views"], self.encoder), self.projector), axis=1)
+        z = ops.stack(self.together(self.together(batch["views"], self.encode), self.projector), axis=1)
         # What the prototypes were before the step, for an epoch that has to leave them bitwise as they are.
         before = ops.copy(self.scores.kernel)
         return dict(z_a=z[:, 0], z_b=z[:, 1], z=z, before=before, frozen=self._frozen())
 
     def objective(self, z, frozen, **outputs):
-        z = ops.normalize(gather(z))
+        z = unit(gather(z))
         scores = self.scores(z, frozen=frozen)
         codes = [self._codes(scores[:, 0], *self.queues[:1]), self._codes(scores[:, 1], *self.queues[1:])]
-        return cross_view_entropy(ops.stack(codes, axis=1), scores / self.temperature)
+        return cross_view_entropy(scores / self.temperature, ops.stack(codes, axis=1))
 
     def after_step(self, z, before, frozen, **outputs):
         self.scores.kernel.assign(ops.where(frozen, before, ops.normalize(self.scores.kernel, axis=0)))
-        z = ops.normalize(gather(z[:, :2]))
+        z = unit(gather(z[:, :2]))
         for view, queue in enumerate(self.queues):
             queue.enqueue(z[:, view])
 
     def _frozen(self):
         steps = self.freeze_epochs * self.steps_per_epoch
-        return ops.convert_to_tensor(self.optimizer.iterations < steps if steps else False)
+        return ops.convert_to_tensor(self.step < steps if steps else False)
 
     def _codes(self, scores, queue: Queue | None = None):
-        """Codes of one crop by its scores (batch, prototypes), balanced with the queue where that is full."""
-        options = (self.sinkhorn_epsilon, self.sinkhorn_iterations)
-        alone = sinkhorn(scores, *options)
+        """Assignments of a crop from its scores (batch, prototypes), balanced with those of the full queue."""
+        options = dict(epsilon=self.sinkhorn_epsilon, iterations=self.sinkhorn_iterations)
+        alone = sinkhorn(scores, **options)
         if queue is None:
             return alone
-        filled = self.optimizer.iterations * ops.shape(scores)[0] >= queue.size
-        together = sinkhorn(ops.concatenate([self.scores(queue.rows), scores]), *options)
+        filled = self.step * ops.shape(scores)[0] >= queue.size
+        together = sinkhorn(ops.concatenate([self.scores(queue.rows), scores]), **options)
         return ops.where(filled & (self.progress >= self.queue_start), together[queue.size :], alone)

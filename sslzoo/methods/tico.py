@@ -1,4 +1,4 @@
-"""TiCo: agree with a slowly following copy on the other view, and keep out of the directions that are crowded."""
+"""TiCo: agree with the EMA target's embedding of the other view, and avoid frequent directions."""
 
 from keras import ops
 
@@ -10,15 +10,16 @@ from sslzoo.utils.replicas import gather
 
 
 class TiCo(SSLModel):
-    """Minimizes 1 - cos(z_a, z_b) + rho z_a' C z_a, z_a online, z_b the target's, C the running covariance of the z_a.
+    """Minimizes 1 - cos(z_a, z_b) + rho z_a' C z_a, z_a online, z_b the target's, C the running covariance of z_a.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's hidden layer.
-        ema_rate: the fraction that the target moves in a step at the start; falls to 0 along a cosine.
-        covariance_rate: the fraction that the covariance moves in a step, one minus the paper's beta.
-        covariance_weight: the paper's rho.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the projector's hidden layer.
+        ema_rate: float, share that the target network moves towards the online network in a step at the start; decays
+            to 0 along a cosine.
+        covariance_rate: float, share that the covariance moves in a step: 1 - beta of the paper.
+        covariance_weight: float, rho of the paper.
     """
 
     paper = "https://arxiv.org/abs/2206.10698"
@@ -42,17 +43,18 @@ class TiCo(SSLModel):
         self.covariance_weight = covariance_weight
         self.projector = byol_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
         self.target = Target(encoder, self.projector)
-        state = dict(initializer="zeros", trainable=False, aggregation="only_first_replica", dtype="float32")
-        self.covariance = self.add_weight((projection_dim, projection_dim), **state, name="covariance")
+        # Read in half precision within `call` under a mixed policy, as by version 0.1.
+        self.covariance = self.add_state("covariance", (projection_dim, projection_dim), autocast=True)
 
     def call(self, batch):
         view_a, view_b = batch["views"][:2]
-        z_a = self.projector(self.encoder(view_a))
+        z_a = self.embed(view_a)
         z_b = ops.stop_gradient(self.target(view_b))
-        return dict(z_a=z_a, z_b=z_b, covariance=tico_covariance(gather(z_a), self.covariance, self.covariance_rate))
+        covariance = tico_covariance(gather(z_a), self.covariance, rate=self.covariance_rate)
+        return dict(z_a=z_a, z_b=z_b, covariance=covariance)
 
     def objective(self, z_a, z_b, covariance):
-        return tico(gather(z_a), gather(z_b), covariance, self.covariance_weight)
+        return tico(gather(z_a), gather(z_b), covariance, covariance_weight=self.covariance_weight)
 
     def after_step(self, covariance, **embeddings):
         self.covariance.assign(covariance)

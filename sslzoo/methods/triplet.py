@@ -1,4 +1,4 @@
-"""Triplet: the other view of an image nearer than the views of other images, by a margin."""
+"""Triplet: the other view of an image is nearer than views of other images, by a margin."""
 
 from sslzoo.catalog.knobs import nearest
 from sslzoo.layers.heads import mlp
@@ -9,20 +9,20 @@ from sslzoo.utils.replicas import gather
 
 
 class Triplet(SSLModel):
-    """FaceNet's loss, max(0, D_positive^2 - D_negative^2 + margin), with negatives mined in the global batch.
+    """FaceNet's loss max(0, D_positive^2 - D_negative^2 + margin), with negatives mined in the global batch.
 
-    Start with semi-hard negatives: the hardest of an untrained encoder draw all embeddings into one point, where the
-    loss is the margin.
+    Semi-hard negatives are the safe choice: the hardest ones of an untrained encoder collapse all embeddings to one
+    point, where the loss equals the margin.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the projector's hidden layer.
-        margin: between the squared distances of normalized embeddings, which go from 0 to 4.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the projector's hidden layer.
+        margin: float in (0, 4], between the squared distances of normalized embeddings, which are in 0..4.
         mining: negatives of an anchor: "all"; "semi-hard", the nearest beyond the positive; "hard", the nearest.
 
     Raises:
-        ValueError: another mining, a margin outside of (0, 4].
+        ValueError: if `mining` is unknown or `margin` is outside of (0, 4].
     """
 
     paper = "https://arxiv.org/abs/1503.03832"
@@ -49,8 +49,8 @@ class Triplet(SSLModel):
         self.projector = mlp(encoder.output_shape[-1], hidden_dim, projection_dim, name="projector")
 
     def call(self, batch):
-        z_a, z_b = self.together(batch["views"], lambda images: self.projector(self.encoder(images)))
+        z_a, z_b = self.together(batch["views"], self.embed)
         return dict(z_a=z_a, z_b=z_b)
 
     def objective(self, z_a, z_b):
-        return mined_triplet(gather(z_a), gather(z_b), self.margin, self.mining)
+        return mined_triplet(gather(z_a), gather(z_b), margin=self.margin, mining=self.mining)

@@ -1,4 +1,4 @@
-"""VICReg: embeddings of two views agree, each feature varies over the batch, no two features vary together."""
+"""VICReg: embeddings of two views agree, each feature varies over the batch, and features are uncorrelated."""
 
 from sslzoo.layers.heads import norm_mlp
 from sslzoo.losses import vicreg
@@ -9,15 +9,16 @@ from sslzoo.utils.replicas import gather
 class VICReg(SSLModel):
     """Minimizes the weighted sum of an invariance, a variance and a covariance term over the global batch.
 
-    The views pass one by one: BatchNorm knows each apart. Reductions are those of the authors' code.
+    The views pass through the networks one by one, with BatchNorm statistics of their own. Reductions are those of the
+    authors' code.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: width of the embedding, which training alone uses.
-        hidden_dim: width of the expander's two hidden layers.
-        invariance: weight of the mean squared difference of the views.
-        variance: weight of how much standard deviations fall short of 1; without it the embeddings collapse.
-        covariance: weight of the squared covariances between features.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding, which only training uses.
+        hidden_dim: int, width of the expander's two hidden layers.
+        invariance: float, weight of the mean squared difference of the views.
+        variance: float, weight of the variance term, without which the embeddings collapse.
+        covariance: float, weight of the squared covariances between features.
     """
 
     paper = "https://arxiv.org/abs/2105.04906"
@@ -43,8 +44,9 @@ class VICReg(SSLModel):
         self.projector = norm_mlp(*widths, hidden_layers=2, last_norm=False, name="projector")
 
     def call(self, batch):
-        z_a, z_b = (self.projector(self.encoder(view)) for view in batch["views"][:2])
+        z_a, z_b = (self.embed(view) for view in batch["views"][:2])
         return dict(z_a=z_a, z_b=z_b)
 
     def objective(self, z_a, z_b):
-        return vicreg(gather(z_a), gather(z_b), self.invariance, self.variance, self.covariance)
+        weights = dict(invariance=self.invariance, variance=self.variance, covariance=self.covariance)
+        return vicreg(gather(z_a), gather(z_b), **weights)

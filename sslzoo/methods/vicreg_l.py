@@ -1,4 +1,4 @@
-"""VICRegL: VICReg on whole views, and on places of their feature maps that look alike or lie at the same spot."""
+"""VICRegL: VICReg on whole views, and on places of their feature maps with similar features or equal location."""
 
 from keras import ops
 
@@ -12,24 +12,25 @@ from sslzoo.utils.replicas import gather
 class VICRegL(SSLModel):
     """Minimizes global_weight VICReg(embeddings) + (1 - global_weight) VICReg(matched places of the feature maps).
 
-    The views pass one by one: BatchNorm knows each apart. The first two are compared with all others, and the loss is
-    a mean over those pairs. The paper's maps have 7 x 7 places; of smaller ones all may match. As in the paper, the
-    places of a mirrored view are at mirrored positions, which the authors' code leaves out by default.
+    The views pass through the networks one by one, with BatchNorm statistics of their own. The first two are compared
+    with all others, and the loss is a mean over those pairs. The paper's maps have 7 x 7 places; in smaller ones all
+    places may match. As in the paper, a mirrored view has mirrored positions, which the authors' code omits by default.
 
     Args:
-        encoder: images (batch, height, width, channels) -> features (batch, features), of convolutions.
-        projection_dim: width of the embedding of a view, which training alone uses.
-        hidden_dim: width of the expander's two hidden layers.
-        map_dim: width of the embedding of a place and of its expander's two hidden layers.
-        global_weight: the paper's alpha, 0.75 or 0.9.
-        matches: how many places of one of the first two views, the nearest, are matched by location with another view.
-        matches_back: how many places of that other view are matched with the first.
-        invariance: weight of the mean squared difference of the views.
-        variance: weight of how much standard deviations fall short of 1.
-        covariance: weight of the squared covariances between features, a mean of two views where VICReg has a sum.
+        encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
+        projection_dim: int, width of the embedding of a view, which only training uses.
+        hidden_dim: int, width of the expander's two hidden layers.
+        map_dim: int, width of the embedding of a place and of its expander's two hidden layers.
+        global_weight: float in 0..1, alpha of the paper: 0.75 or 0.9.
+        matches: int, places of one of the first two views that are matched by location with another view, the nearest.
+        matches_back: int, places of that other view that are matched with the first.
+        invariance: float, weight of the mean squared difference of the views.
+        variance: float, weight of the variance term.
+        covariance: float, weight of the squared covariances between features, a mean of two views where VICReg has a
+            sum.
 
     Raises:
-        ValueError: the encoder has no feature map, or global_weight is not in 0..1.
+        ValueError: if the encoder has no feature map, or `global_weight` is outside of 0..1.
     """
 
     paper = "https://arxiv.org/abs/2210.01571"
@@ -74,7 +75,7 @@ class VICRegL(SSLModel):
         return dict(z_a=z[0], z_b=z[1], z=ops.stack(z, axis=1), local=local, where=where)
 
     def _look(self, view, boxes):
-        """Embedding (n, dim) of a view, embeddings (n, places, dim) of its places and where they are (n, places, 2)."""
+        """Embeddings of a view (n, dim) and of its places (n, places, dim), and their positions (n, places, 2)."""
         feature_map, features = self.encoder_with_map(view)
         _, height, width, channels = feature_map.shape
         places = self.map_projector(ops.reshape(feature_map, (-1, channels)))
@@ -84,9 +85,9 @@ class VICRegL(SSLModel):
     def objective(self, z, local, where, **embeddings):
         z, local, where = gather(z), [gather(x) for x in local], [gather(x) for x in where]
         pairs = [(i, j) for i in (0, 1) for j in range(len(local)) if i != j]
-        weights = self.invariance, self.variance, self.covariance
-        matches = self.matches, self.matches_back
-        nearby = [vicreg_local(local[i], local[j], where[i], where[j], matches, *weights) for i, j in pairs]
+        options = dict(invariance=self.invariance, variance=self.variance, covariance=self.covariance)
+        options["matches"] = (self.matches, self.matches_back)
+        nearby = [vicreg_local(local[i], local[j], where[i], where[j], **options) for i, j in pairs]
         return self.global_weight * self._global(z, pairs) + (1 - self.global_weight) * sum(nearby) / len(pairs)
 
     def _global(self, z, pairs: list):

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+from sslzoo.utils import keras_internals as internals
 
-class Pretrains:
+
+class Pretrains(internals.OptimizerHooks):
     """Mixin: what self-supervised papers expect of an optimizer and Keras' own do otherwise.
 
     Weight decay leaves weights with at most one dimension alone (biases, the gamma and beta of norms), and what
@@ -29,26 +31,16 @@ class Pretrains:
     def get_config(self):
         return super().get_config() | {"weight_decay": keras.saving.serialize_keras_object(self._weight_decay)}
 
-    def _use_weight_decay(self, variable):
-        return len(variable.shape) > 1 and super()._use_weight_decay(variable)
-
-    def _clip_gradients(self, gradients):
-        return gradients
-
-    def _all_reduce_sum_gradients(self, gradients_and_weights):
-        gradients, weights = zip(*super()._all_reduce_sum_gradients(gradients_and_weights), strict=True)
-        return list(zip(super()._clip_gradients(list(gradients)), weights, strict=True))
+    def decays(self, variable):
+        return len(variable.shape) > 1 and super().decays(variable)
 
 
-class _DecaysInside(Pretrains, keras.optimizers.Optimizer):
+class _DecaysInside(internals.NoDecoupledDecay, Pretrains, keras.optimizers.Optimizer):
     """Weight decay is a term of the update rule, and the constructor's arguments are the config."""
-
-    def _apply_weight_decay(self, variables):
-        """Keras' own decay, decoupled and ahead of the step, stays off."""
 
     def _decay(self, variable):
         """The factor of the decay of a weight at this step."""
-        decay = self.weight_decay if self._use_weight_decay(variable) else None
+        decay = self.weight_decay if self.decays(variable) else None
         return 0.0 if decay is None else decay
 
     def get_config(self):
@@ -91,7 +83,7 @@ class SGD(_DecaysInside):
     def update_step(self, gradient, variable, learning_rate):
         rate = ops.cast(learning_rate, "float32")
         inside, outside = (rate, 1.0) if self.classic_momentum else (1.0, rate)
-        slot = self._velocities[self._get_variable_index(variable)]
+        slot = self.slot(self._velocities, variable)
         velocity = self.momentum * ops.cast(slot, "float32") + inside * self.direction(gradient, variable)
         self.assign(slot, velocity)
         self.assign_sub(variable, outside * velocity)
@@ -124,7 +116,7 @@ class LARS(SGD):
 
     def direction(self, gradient, variable):
         direction = super().direction(gradient, variable)
-        if not self._use_weight_decay(variable):
+        if not self.decays(variable):
             return direction
         return direction * _norm_ratio(variable, direction, self.trust_coefficient)
 
@@ -158,12 +150,11 @@ class LAMB(_DecaysInside):
         self._firsts, self._seconds = self.add_optimizer_variables(variables, ["momentum", "velocity"])
 
     def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
         gradient = ops.cast(gradient, "float32")
-        first = self._moment(self._firsts[index], gradient, self.beta_1)
-        second = self._moment(self._seconds[index], ops.square(gradient), self.beta_2)
+        first = self._moment(self.slot(self._firsts, variable), gradient, self.beta_1)
+        second = self._moment(self.slot(self._seconds, variable), ops.square(gradient), self.beta_2)
         step = first / (ops.sqrt(second) + self.epsilon) + self._decay(variable) * ops.cast(variable, "float32")
-        if self._use_weight_decay(variable):
+        if self.decays(variable):
             step = step * _norm_ratio(variable, step, 1.0)
         self.assign_sub(variable, ops.cast(learning_rate, "float32") * step)
 
@@ -206,12 +197,7 @@ def rated(optimizer: keras.optimizers.Optimizer, rate: Callable) -> keras.optimi
         optimizer: any of Keras; it is changed in place.
         rate: (weight, learning rate of the step) -> learning rate of that weight; takes the place of an earlier one.
     """
-
-    def update_step(gradient, variable, learning_rate):
-        weight = optimizer._trainable_variables[optimizer._get_variable_index(variable)]
-        return type(optimizer).update_step(optimizer, gradient, variable, rate(weight, learning_rate))
-
-    optimizer.update_step = update_step
+    internals.set_update(optimizer, rate)
     return optimizer
 
 

@@ -1,4 +1,6 @@
-"""A small instance of every method on generated images: what the doctor and the contract tests train in seconds."""
+"""Small instances of methods on generated images, which `sslzoo doctor` and the checks train in seconds."""
+
+import inspect
 
 import keras
 import numpy as np
@@ -45,28 +47,32 @@ OWN = {
 TOKENS = {"msn"}  # methods that need them
 
 
-def build(name: str, encoder=None, optimizer: keras.optimizers.Optimizer | None = None) -> keras.Model:
-    """The method in small, compiled; the same weights every time.
+def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:
+    """A small instance of a method, compiled, with the same weights every time.
 
     Args:
-        name: a file of methods/.
-        encoder: makes another encoder than the usual one.
-        optimizer: another one than SGD with momentum.
+        method: as of `sslzoo.methods.find`.
+        encoder: function without arguments that builds the encoder; a small ResNet or vision transformer if None.
+        optimizer: of Keras; SGD with momentum if None.
+        **given: arguments of the method; others get the values of SMALL, or keep their default.
     """
     keras.utils.set_random_seed(0)
-    known = arguments(name)
-    small = {key: value for key, value in (SMALL | OWN.get(name, {})).items() if key in known}
+    own = OWN.get(method, {}) if isinstance(method, str) else {}
+    small = {key: value for key, value in (SMALL | own).items() if key in arguments(method)}
     small = {key: value() if callable(value) else value for key, value in small.items()}
-    encoder = encoder or (transformer if name in TOKENS else residual)
-    model = methods.find(name)(encoder(), **small)
+    encoder = encoder or (transformer if method in TOKENS else residual)
+    model = methods.find(method)(encoder(), **small | given)
     model.compile(optimizer or keras.optimizers.SGD(0.05, momentum=0.9))
     return model
 
 
-def arguments(name: str) -> dict:
-    """Constructor arguments of a method, by name."""
-    path = catalog.methods()[name]
-    return knobs.read(path, catalog.class_name(path))
+def arguments(method) -> dict:
+    """Arguments of the constructor or function of a method, by name."""
+    if isinstance(method, str):
+        path = catalog.methods()[method]
+        return knobs.read(path, catalog.class_name(path))
+    parameters = inspect.signature(method).parameters.values()
+    return {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
 
 
 def batch(model: keras.Model, seed: int = 0) -> dict:
@@ -91,7 +97,8 @@ def losses_of(model: keras.Model, steps: int) -> list[float]:
 
 def views(model: keras.Model, seed: int = 0) -> tuple[np.ndarray, ...]:
     """As many of them, and as large, as the method's preset makes."""
-    sides = [view.size for view in getattr(presets, model.views)(SIZE)]
+    chain = getattr(presets, model.views)(SIZE) if isinstance(model.views, str) else ()
+    sides = [view.size for view in chain] or [SIZE, SIZE]
     small = [np.arange(side) * SIZE // side for side in sides]
     return tuple(view[:, some][:, :, some] for view, some in zip(images(len(sides), seed), small, strict=True))
 

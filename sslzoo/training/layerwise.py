@@ -18,6 +18,7 @@ from itertools import pairwise
 import keras
 
 from sslzoo.layers.decoders import chain
+from sslzoo.utils.keras_internals import all_layers, norms
 
 
 def blocks(encoder: keras.Model) -> dict[str, list[keras.layers.Layer]]:
@@ -57,7 +58,7 @@ def stages(model: keras.Model) -> dict[str, list[keras.Variable]]:
     Returns:
         Weights, moving statistics among them.
     """
-    named = {layer.name: layer for layer in model._flatten_layers()}
+    named = {layer.name: layer for layer in all_layers(model)}
     own = {}
     for name, block in blocks(model.encoder).items():
         mirrors = [named[f"mirror_{layer.name}"] for layer in block if f"mirror_{layer.name}" in named]
@@ -80,8 +81,7 @@ def train_only(model: keras.Model, weights: Sequence[keras.Variable]) -> Iterato
     """
     chosen = {id(weight) for weight in weights}
     frozen = [weight for weight in model.trainable_weights if id(weight) not in chosen]
-    norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
-    momenta = {norm: norm.momentum for norm in norms if id(norm.moving_mean) not in chosen}
+    momenta = {norm: norm.momentum for norm in norms(model) if id(norm.moving_mean) not in chosen}
     try:
         for weight in frozen:
             weight.trainable = False
@@ -114,8 +114,8 @@ def grow(encoder: keras.Model) -> Iterator[tuple[str, keras.Model]]:
 
 def inherit(model: keras.Model, before: keras.Model) -> None:
     """Copies into the mirrored blocks of a model those of the model of the stage before, by their names."""
-    named = {layer.name: layer for layer in before._flatten_layers()}
-    for layer in model._flatten_layers():
+    named = {layer.name: layer for layer in all_layers(before)}
+    for layer in all_layers(model):
         if layer.name.startswith("mirror_") and layer.weights and layer.name in named:
             layer.set_weights(named[layer.name].get_weights())
 

@@ -12,6 +12,7 @@ from keras import ops
 from tqdm.auto import tqdm
 
 from sslzoo import losses
+from sslzoo.evaluators import unit_length
 from sslzoo.evaluators.knn import leave_one_out
 from sslzoo.evaluators.spectrum import effective_rank
 from sslzoo.layers.norms import Calibration
@@ -34,17 +35,18 @@ def agreement(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> tuple[flo
 
     As SimCLR logs them: over the n logits across the views. The entropy starts near log n and falls.
     """
-    logits = _unit(z_a) @ _unit(z_b).T / temperature
+    cosines = _cosines(z_a, z_b)
+    logits = cosines / temperature
     p = np.exp(logits - logits.max(1, keepdims=True))
     p /= p.sum(1, keepdims=True)
-    hits = logits.argmax(1) == np.arange(len(z_a))
-    return float(np.mean(hits)), float(-np.mean(np.sum(p * np.log(p + 1e-8), 1)))
+    return float(np.mean(_hits(cosines))), float(-np.mean(np.sum(p * np.log(p + 1e-8), 1)))
 
 
 def health(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> dict[str, float]:
     """Every label-free figure of two views' embeddings, each (n, dim): those of `Watch`, usable alone."""
     accuracy, entropy = agreement(z_a, z_b, temperature)
-    excess = float(losses.nt_xent(z_a, z_b, temperature)) - losses.nt_xent_baseline(*z_a.shape, temperature)
+    excess = float(losses.nt_xent(z_a, z_b, temperature=temperature))
+    excess -= losses.nt_xent_baseline(*z_a.shape, temperature=temperature)
     return {
         "spread": spread(z_a),
         "rank": effective_rank(z_a),
@@ -56,14 +58,18 @@ def health(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> dict[str, fl
     }
 
 
-def _nearest(z_a: np.ndarray, z_b: np.ndarray) -> np.ndarray:
-    """For each row of z_a (n, dim) the row of z_b of highest cosine similarity."""
-    return (_unit(z_a) @ _unit(z_b).T).argmax(1)
+def _cosines(z_a: np.ndarray, z_b: np.ndarray) -> np.ndarray:
+    """Cosine similarities of all rows of z_a (n, dim) and z_b (m, dim): float64 (n, m)."""
+    return _unit(z_a) @ _unit(z_b).T
+
+
+def _hits(cosines: np.ndarray) -> np.ndarray:
+    """For each row, whether the largest entry is on the diagonal."""
+    return cosines.argmax(1) == np.arange(len(cosines))
 
 
 def _unit(z: np.ndarray) -> np.ndarray:
-    z = np.asarray(z, "float64")
-    return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+    return unit_length(np.asarray(z, "float64"))
 
 
 def _parts(arrays, rows: int, drop_remainder: bool = False) -> list:
@@ -93,7 +99,7 @@ class Watch(keras.callbacks.Callback):
     which is computed before the weights change.
 
     Args:
-        model: gives `z_a` and `z_b` for a batch; the contrastive figures take its `temperature`, 0.5 without one.
+        model: its `embedded_views` are compared; the contrastive figures use its `temperature`, 0.5 without one.
         batch: fixed `views` of some images, each (n, height, width, channels), and the other columns of a batch.
         batch_size: images of a training step.
         labelled: for the online k-NN, or None.
@@ -114,7 +120,7 @@ class Watch(keras.callbacks.Callback):
         self.like_training = _parts(batch, min(batch_size, len(batch["index"])), drop_remainder=True)
         self.temperature = getattr(model, "temperature", 0.5)
         self.calibration = Calibration(model)
-        self.outputs = tf.function(lambda batch: [model(batch, training=False)[name] for name in ("z_a", "z_b")])
+        self.outputs = tf.function(model.embedded_views)
         self.features = tf.function(lambda images: [model.encoder(images, training=False)])
         self.start = self.measure()
         self.last: tuple[int, Snapshot] | None = None
@@ -127,7 +133,7 @@ class Watch(keras.callbacks.Callback):
         figures = health(z_a, z_b, self.temperature)
         if right is not None:
             figures["knn"] = float(np.mean(right))
-        return Snapshot(figures, _nearest(z_a, z_b) == np.arange(len(z_a)), right, z_a.shape[1])
+        return Snapshot(figures, _hits(_cosines(z_a, z_b)), right, z_a.shape[1])
 
     def _right(self) -> np.ndarray | None:
         if self.labelled is None:

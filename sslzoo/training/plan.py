@@ -17,18 +17,18 @@ from sslzoo.data import Splits, cached, load, restrict
 from sslzoo.data.service import served
 from sslzoo.evaluation import judging
 from sslzoo.exports.inputs import accepted_splits, image_shape, image_side
-from sslzoo.layers.norms import Calibration, norms
+from sslzoo.layers.norms import Calibration
 from sslzoo.model import SSLModel
 from sslzoo.optimizers import schedules
 from sslzoo.training import layerwise
 from sslzoo.training.checks import check, choose_size
 from sslzoo.training.experiment import Experiment, RunOptions, spelled
-from sslzoo.training.microbatch import in_parts
 from sslzoo.training.monitors import Labelled, Watch
 from sslzoo.training.tracking import Recorder
 from sslzoo.utils import replicas
+from sslzoo.utils.keras_internals import norms
 from sslzoo.utils.log import log
-from sslzoo.views import chains, inputs, sheet
+from sslzoo.views import chosen, inputs, sheet
 
 WATCHED = 30_000_000  # numbers in the images of the online k-NN: about 4000 small images, 200 of 224 px
 CALIBRATED = 2048  # images whose views give the BatchNorm statistics of exported encoders
@@ -47,7 +47,7 @@ class Plan:
             "method.temperature".
         splits, train_set, test_set: the data.
         size, image_shape: side of the images in pixels, and (height, width, channels).
-        chain: the views, as `views.chains.make` returns them.
+        chain: the views, as `views.chosen.make` returns them.
         steps: of an epoch.
 
     Raises:
@@ -74,8 +74,8 @@ class Plan:
         check(experiment, self.method, self.method_name, self.train_set, self.strategy.num_replicas_in_sync)
         self.size = self._size()
         self.image_shape = (self.size, self.size, self.train_set.shape[-1])
-        self.chain = chains.make(preset, self.size, self.image_shape[-1], **self.knobs["views"])
-        self.augment = chains.of_batch(self.chain, experiment.batch_size, experiment.seed)
+        self.chain = chosen.make(preset, self.size, self.image_shape[-1], **self.knobs["views"])
+        self.augment = chosen.of_batch(self.chain, experiment.batch_size, experiment.seed)
         self.steps = len(self.train_set) // experiment.batch_size
         self.fingerprint = self.train_set.fingerprint()
         self.settings = self._settings(preset)
@@ -189,8 +189,7 @@ class Plan:
         s, total = self.experiment, self.experiment.epochs * self.steps
         model.augment = self.augment if s.augment_on == "device" else None
         model.total_steps, model.steps_per_epoch = total, self.steps
-        if s.micro_batch:
-            in_parts(model.encoder, s.micro_batch)
+        model.micro_batch = s.micro_batch
         optimizer, line = self._optimizer(total)
         model.compile(optimizer)
         log.info(f"{model.encoder.name}: {model.encoder.count_params():,} parameters, input {self.image_shape}")
@@ -235,7 +234,7 @@ class Plan:
         """The monitor, over fixed views of the first images and, where there are labels, with an online k-NN."""
         count = min(len(self.train_set), max(128, 1024 * 32**2 // self.size**2), 1024)
         batch = next(iter(self.train_set.take(np.arange(count)).batches(count)))
-        views = chains.of_batch(self.chain, count, self.experiment.seed + 1)
+        views = chosen.of_batch(self.chain, count, self.experiment.seed + 1)
         return Watch(model, views(batch), self.experiment.batch_size, self._labelled(), recorders)
 
     def _labelled(self) -> Labelled | None:

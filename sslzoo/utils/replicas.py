@@ -125,14 +125,29 @@ def gather(x: tf.Tensor) -> tf.Tensor:
     return gathered
 
 
-def uniform(rows: int | tf.Tensor, columns: int, step: int | tf.Tensor, seed: int = 0) -> tf.Tensor:
-    """Random numbers in [0, 1) for this replica's rows of the global batch, (rows, columns) float32.
+def uniform(shape: tuple, seeds: tuple, everywhere: bool = False) -> tf.Tensor:
+    """Random numbers in [0, 1), float32, a function of the seeds and of the row of the global batch.
 
-    A function of the seed, the step and the row of the global batch: the same on any number of replicas, if they have
-    equal shares.
+    Args:
+        shape: its first entry counts the rows of this replica. All replicas have equally many.
+        seeds: two integers or integer scalars.
+        everywhere: bool, the first entry counts the rows of the global batch, and every replica draws all of them.
+
+    Returns:
+        A tensor of that shape, the same on any number of replicas.
     """
+    rows, *rest = shape
     context = tf.distribute.get_replica_context()
     first = 0 if context is None else context.replica_id_in_sync_group * rows
-    seeds = tf.stack([tf.constant(seed, tf.int32), tf.cast(step, tf.int32)])
-    drawn = tf.random.stateless_uniform((count() * rows, columns), seeds, alg="philox")
-    return drawn[first : first + rows]
+    total = rows if everywhere else count() * rows
+    drawn = tf.random.stateless_uniform((total, *rest), _seed(seeds), alg="philox")
+    return drawn if everywhere else drawn[first : first + rows]
+
+
+def integers(shape: tuple, below: int, seeds: tuple) -> tf.Tensor:
+    """Random integers 0..below - 1, int32, a function of two seeds; every replica draws the same."""
+    return tf.random.stateless_uniform(shape, _seed(seeds), maxval=below, dtype="int32", alg="philox")
+
+
+def _seed(seeds: tuple) -> tf.Tensor:
+    return tf.stack([tf.cast(seed % 2**31 if isinstance(seed, int) else seed, tf.int32) for seed in seeds])

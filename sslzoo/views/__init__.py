@@ -1,4 +1,4 @@
-"""What makes the views: operations, `View` (a chain of them), `Views` (those of a batch), and the papers' presets."""
+"""Views of images: operations, `View` (a chain of them), `Views` (all views of a batch) and presets of the papers."""
 
 from sslzoo.views import presets
 from sslzoo.views.colour import Grayscale, Jitter, Solarize
@@ -23,3 +23,17 @@ __all__ = [
     "Views",
     "presets",
 ]
+
+
+def __getattr__(name: str):
+    from sslzoo import catalog
+
+    if name in catalog.presets():
+        return getattr(presets, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    from sslzoo import catalog
+
+    return sorted([*__all__, *catalog.presets()])

@@ -1,254 +1,195 @@
-"""The papers' recipes of views by name: each gives a list of `View`, for `Views`, or a callable for evaluation."""
+"""The views of the papers, by name: each preset returns a list of `View`, one for each view, for `Views`.
+
+Every preset takes `size`, the side of the views in pixels, and `channels` of the images; without three channels
+saturation, hue and grayscale are omitted. Other knobs are keyword arguments, checked against their range.
+"""
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from sslzoo.views.chains import MILD, MILDER, STRONG, blurred, coloured, cropped, crops
 from sslzoo.views.colour import Grayscale, Jitter, Solarize
 from sslzoo.views.geometry import Blur, Centre, Crop, Flip
 from sslzoo.views.image import View
-from sslzoo.views.operation import Operation, check_number
+from sslzoo.views.operation import check_number
 from sslzoo.views.part_presets import cpc, crop_flip, pirl  # noqa: F401
 
 
-def simclr(
-    size: int,
-    channels: int = 3,
-    strength: float = 1.0,
-    blur: bool | None = None,
-    min_scale: float = 0.08,
-    flip: bool = True,
-    solarize: float = 0.0,
-) -> list[View]:
+def simclr(size: int, channels: int = 3, blur: bool | None = None, solarize: float = 0.0, **knobs) -> list[View]:
     """SimCLR, appendix A (arXiv:2002.05709): two views of one chain; strength 1 for ImageNet, 0.5 for CIFAR-10 (B.9).
 
     Args:
-        size: side of the views in pixels.
-        channels: where it is not 3, saturation, hue and grayscale are left out.
-        strength: of the colour jitter; 0 leaves it out.
-        blur: None blurs above 64 px only, since the paper leaves it out at CIFAR's 32 px.
-        min_scale: the smallest share of the area that a crop keeps.
-        flip: swap left and right half of the time.
-        solarize: probability; no part of SimCLR's recipe.
-
-    Raises:
-        ValueError: naming the knob, its value and the allowed range.
+        size: int, side of the views in pixels.
+        channels: int, of the images.
+        blur: bool; None blurs above 64 px only, since the paper omits it at CIFAR's 32 px.
+        solarize: float in 0..1, probability of solarization, which is not part of SimCLR.
+        **knobs: strength, min_scale and flip.
     """
-    check_number("simclr", "strength", strength, 0)
-    check_number("simclr", "min_scale", min_scale, 1e-6, 1)
-    chain = [Crop(scale=(min_scale, 1.0))] + [Flip()] * flip
-    chain += _colours(0.8 * strength, 0.8 * strength, 0.8 * strength, 0.2 * strength, channels)
+    chain = coloured("simclr", channels, STRONG, **knobs)
     chain += [Blur()] * (size > 64 if blur is None else blur) + [Solarize(p=solarize)] * (solarize != 0)
     return [View(chain, size), View(chain, size)]
 
 
-def byol(size: int, channels: int = 3, strength: float = 1.0, min_scale: float = 0.08, flip: bool = True) -> list[View]:
-    """BYOL, appendix B (arXiv:2006.07733): the first view is always blurred, the second seldom, but solarized.
+def byol(size: int, channels: int = 3, **knobs) -> list[View]:
+    """BYOL, appendix B (arXiv:2006.07733): the first view is always blurred, the second rarely, but solarized.
 
     Args:
-        size: side of the views in pixels; up to 64 nothing is blurred.
-        channels: where it is not 3, saturation, hue and grayscale are left out.
-        strength: multiplies the colour jitter; 0 leaves it out.
-        min_scale: the smallest share of the area that a crop keeps.
-        flip: swap left and right half of the time.
+        size: int, side of the views in pixels; up to 64 px nothing is blurred.
+        channels: int, of the images.
+        **knobs: strength, min_scale and flip.
     """
-    check_number("byol", "strength", strength, 0)
-    check_number("byol", "min_scale", min_scale, 1e-6, 1)
-    chain = [Crop(scale=(min_scale, 1.0))] + [Flip()] * flip
-    chain += _colours(0.4 * strength, 0.4 * strength, 0.2 * strength, 0.1 * strength, channels)
-    blurs = [Blur(p=p) for p in (1.0, 0.1)] if size > 64 else []
-    return [View([*chain, *blurs[:1]], size), View([*chain, *blurs[1:], Solarize(p=0.2)], size)]
+    chain = coloured("byol", channels, MILDER, **knobs)
+    return [View([*chain, *tail], size) for tail in _asymmetric(size)]
 
 
-def moco_v1(
-    size: int, channels: int = 3, strength: float = 1.0, min_scale: float = 0.2, flip: bool = True
-) -> list[View]:
-    """MoCo v1 (arXiv:1911.05722, section 3.3), after InstDisc: gray first, then jitter of every image; no blur.
+def moco_v1(size: int, channels: int = 3, strength: float = 1.0, min_scale: float = 0.2, **knobs) -> list[View]:
+    """MoCo v1 (arXiv:1911.05722, section 3.3), after InstDisc: grayscale, then jitter of every image; no blur.
 
     Args:
-        size: side of the views in pixels.
-        channels: where it is not 3, saturation, hue and grayscale are left out.
-        strength: multiplies the colour jitter; 0 leaves it out.
-        min_scale: the smallest share of the area that a crop keeps.
-        flip: swap left and right half of the time.
+        size: int, side of the views in pixels.
+        channels: int, of the images.
+        strength: float, 0 or more, multiplies the colour jitter; 0 omits it.
+        min_scale: float in (0, 1], smallest share of the area that a crop keeps.
+        **knobs: flip.
     """
     check_number("moco_v1", "strength", strength, 0)
-    check_number("moco_v1", "min_scale", min_scale, 1e-6, 1)
     rgb = 0.4 * strength * (channels == 3)
-    chain = [Crop(scale=(min_scale, 1.0))] + [Flip()] * flip + [Grayscale()] * (channels == 3)
+    chain = cropped("moco_v1", min_scale=min_scale, **knobs) + [Grayscale()] * (channels == 3)
     chain += [Jitter(0.4 * strength, 0.4 * strength, rgb, rgb, p=1.0)] if strength else []
     return [View(chain, size), View(chain, size)]
 
 
-def moco_v2(
-    size: int, channels: int = 3, strength: float = 1.0, min_scale: float = 0.2, flip: bool = True
-) -> list[View]:
+def moco_v2(size: int, channels: int = 3, min_scale: float = 0.2, **knobs) -> list[View]:
     """MoCo v2 (arXiv:2003.04297, section 3) and SimSiam (arXiv:2011.10566, section 3): SimCLR's chain, milder.
 
     Args:
-        size: side of the views in pixels; up to 64 nothing is blurred.
-        channels: where it is not 3, saturation, hue and grayscale are left out.
-        strength: multiplies the colour jitter; 0 leaves it out.
-        min_scale: the smallest share of the area that a crop keeps.
-        flip: swap left and right half of the time.
+        size: int, side of the views in pixels; up to 64 px nothing is blurred.
+        channels: int, of the images.
+        min_scale: float in (0, 1], smallest share of the area that a crop keeps.
+        **knobs: strength and flip.
     """
-    check_number("moco_v2", "strength", strength, 0)
-    check_number("moco_v2", "min_scale", min_scale, 1e-6, 1)
-    chain = [Crop(scale=(min_scale, 1.0))] + [Flip()] * flip
-    chain += _colours(0.4 * strength, 0.4 * strength, 0.4 * strength, 0.1 * strength, channels)
-    chain += [Blur()] * (size > 64)
+    chain = coloured("moco_v2", channels, MILD, min_scale=min_scale, **knobs) + blurred(size, 0.5)
     return [View(chain, size), View(chain, size)]
 
 
-def multi_crop(
-    size: int,
-    channels: int = 3,
-    strength: float = 1.0,
-    min_scale: float = 0.14,
-    flip: bool = True,
-    local_crops: int = 6,
-    local_size: int | None = None,
-    local_min_scale: float = 0.05,
-) -> list[View]:
-    """SwAV (arXiv:2006.09882, appendix A): two large crops, then small ones of less of the image than any large one.
+def multi_crop(size: int, channels: int = 3, **knobs) -> list[View]:
+    """SwAV (arXiv:2006.09882, appendix A): two large crops, then small crops of less of the image.
 
     Args:
-        size: side of the large crops in pixels; up to 64 nothing is blurred.
-        channels: where it is not 3, saturation, hue and grayscale are left out.
-        strength: multiplies the colour jitter; 0 leaves it out.
-        min_scale: the smallest share of the area that a large crop keeps, and the largest that a small one does.
-        flip: swap left and right half of the time.
-        local_crops: number of small crops.
-        local_size: their side in pixels; None is `size` up to 64 px, where encoders may take that size only, else
-            96/224 of it, in steps of 16.
-        local_min_scale: the smallest share of the area that a small crop keeps.
+        size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
+        channels: int, of the images.
+        **knobs: strength, min_scale, flip, local_crops, local_size and local_min_scale.
     """
-    _check_crops("multi_crop", strength, min_scale, local_crops, local_min_scale)
-    after = [Flip()] * flip + _colours(0.8 * strength, 0.8 * strength, 0.8 * strength, 0.2 * strength, channels)
-    after += [Blur()] * (size > 64)
-    local = View([Crop(scale=(local_min_scale, min_scale)), *after], local_size or _local_size(size))
-    return [View([Crop(scale=(min_scale, 1.0)), *after], size)] * 2 + [local] * local_crops
+    tail = blurred(size, 0.5)
+    return crops("multi_crop", size, channels, STRONG, (tail, tail), (tail,), **knobs)
 
 
-def dino(
-    size: int,
-    channels: int = 3,
-    strength: float = 1.0,
-    min_scale: float = 0.4,
-    flip: bool = True,
-    local_crops: int = 8,
-    local_size: int | None = None,
-    local_min_scale: float = 0.05,
-) -> list[View]:
+def dino(size: int, channels: int = 3, min_scale: float = 0.4, local_crops: int = 8, **knobs) -> list[View]:
     """DINO (arXiv:2104.14294, appendix): BYOL's two views of large crops, then small crops; bilinear, not bicubic.
 
     Args:
-        min_scale: the smallest share of the area that a large crop keeps, and the largest that a small one does.
-        local_crops: number of small crops.
-
-    The others are those of `multi_crop`.
+        size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
+        channels: int, of the images.
+        min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
+        local_crops: int, number of small crops.
+        **knobs: strength, flip, local_size and local_min_scale.
     """
-    _check_crops("dino", strength, min_scale, local_crops, local_min_scale)
-    after = [Flip()] * flip + _colours(0.4 * strength, 0.4 * strength, 0.2 * strength, 0.1 * strength, channels)
-    first, second, others = ([Blur(p=p)] * (size > 64) for p in (1.0, 0.1, 0.5))
-    large, small = Crop(scale=(min_scale, 1.0)), Crop(scale=(local_min_scale, min_scale))
-    local = View([small, *after, *others], local_size or _local_size(size))
-    views = [View([large, *after, *first], size), View([large, *after, *second, Solarize(p=0.2)], size)]
-    return views + [local] * local_crops
+    knobs |= dict(min_scale=min_scale, local_crops=local_crops)
+    return crops("dino", size, channels, MILDER, _asymmetric(size), (blurred(size, 0.5),), **knobs)
 
 
 def msn(
-    size: int,
-    channels: int = 3,
-    strength: float = 0.5,
-    min_scale: float = 0.3,
-    flip: bool = True,
-    local_crops: int = 10,
-    local_size: int | None = None,
-    local_min_scale: float = 0.05,
+    size: int, channels: int = 3, strength: float = 0.5, min_scale: float = 0.3, local_crops: int = 10, **knobs
 ) -> list[View]:
-    """MSN (arXiv:2204.07141, appendix): the target's view, the view whose patches are dropped, then small crops.
+    """MSN (arXiv:2204.07141, appendix): the target's view, the view that loses patches, then small crops.
 
     Args:
-        min_scale: the smallest share of the area that a large crop keeps, and the largest that a small one does.
-        local_crops: number of small crops, the paper's focal views.
-
-    The others are those of `multi_crop`.
+        size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
+        channels: int, of the images.
+        strength: float, 0 or more, multiplies the colour jitter; 0 omits it.
+        min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
+        local_crops: int, number of small crops, the focal views of the paper.
+        **knobs: flip, local_size and local_min_scale.
     """
-    return multi_crop(size, channels, strength, min_scale, flip, local_crops, local_size, local_min_scale)
+    knobs |= dict(strength=strength, min_scale=min_scale, local_crops=local_crops)
+    return multi_crop(size, channels, **knobs)
 
 
-def fast_siam(
-    size: int, channels: int = 3, strength: float = 1.0, min_scale: float = 0.2, flip: bool = True, number: int = 4
-) -> list[View]:
+def fast_siam(size: int, channels: int = 3, number: int = 4, **knobs) -> list[View]:
     """FastSiam (Pototzky et al., GCPR 2022): SimSiam's chain (arXiv:2011.10566, section 3), more views of an image.
 
     Args:
-        number: of views, 2 or more.
+        size: int, side of the views in pixels; up to 64 px nothing is blurred.
+        channels: int, of the images.
+        number: int, views of an image, 2 or more.
+        **knobs: strength, min_scale and flip.
     """
     check_number("fast_siam", "number", number, 2)
-    return moco_v2(size, channels, strength, min_scale, flip)[:1] * number
+    return moco_v2(size, channels, **knobs)[:1] * number
 
 
-def w_mse(
-    size: int, channels: int = 3, strength: float = 1.0, min_scale: float = 0.2, flip: bool = True, number: int = 2
-) -> list[View]:
-    """W-MSE (arXiv:2007.06346, section 4): SimCLR's chain, milder, seldom gray, no blur; two views or four.
+def w_mse(size: int, channels: int = 3, number: int = 2, min_scale: float = 0.2, **knobs) -> list[View]:
+    """W-MSE (arXiv:2007.06346, section 4): SimCLR's chain, milder, rarely gray, no blur; two views or four.
 
     Args:
-        number: of views, 2 or more.
+        size: int, side of the views in pixels.
+        channels: int, of the images.
+        number: int, views of an image, 2 or more.
+        min_scale: float in (0, 1], smallest share of the area that a crop keeps.
+        **knobs: strength and flip.
     """
-    check_number("w_mse", "strength", strength, 0)
-    check_number("w_mse", "min_scale", min_scale, 1e-6, 1)
     check_number("w_mse", "number", number, 2)
-    chain = [Crop(scale=(min_scale, 1.0))] + [Flip()] * flip
-    chain += _colours(0.4 * strength, 0.4 * strength, 0.4 * strength, 0.1 * strength, channels, gray=0.1)
+    chain = coloured("w_mse", channels, (*MILD[:-1], 0.1), min_scale=min_scale, **knobs)
     return [View(chain, size)] * number
 
 
 def vicreg_l(
     size: int,
     channels: int = 3,
-    strength: float = 1.0,
     min_scale: float = 0.08,
-    flip: bool = True,
     local_crops: int = 0,
-    local_size: int | None = None,
     local_min_scale: float = 0.08,
+    **knobs,
 ) -> list[View]:
-    """VICRegL (arXiv:2210.01571, appendix): BYOL's two views; small crops, if any, are blurred and solarized in turn.
+    """VICRegL (arXiv:2210.01571, appendix): BYOL's two views, and small crops blurred and solarized like them in turn.
 
-    As the authors train ResNet-50. Their ConvNeXt has a min_scale of 0.4 and 6 local_crops.
+    The defaults are the authors' for ResNet-50. For ConvNeXt they use min_scale 0.4 and local_crops 6.
+
+    Args:
+        size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
+        channels: int, of the images.
+        min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
+        local_crops: int, number of small crops.
+        local_min_scale: float in (0, min_scale], smallest share of the area that a small crop keeps.
+        **knobs: strength, flip and local_size.
     """
-    _check_crops("vicreg_l", strength, min_scale, local_crops, local_min_scale)
-    first, second = byol(size, channels, strength, min_scale, flip)
-    crop, side = Crop(scale=(local_min_scale, min_scale)), local_size or _local_size(size)
-    local = [View([crop, *view.operations[1:]], side) for view in (first, second)]
-    return [first, second, *(local * local_crops)[:local_crops]]
+    knobs |= dict(min_scale=min_scale, local_crops=local_crops, local_min_scale=local_min_scale)
+    return crops("vicreg_l", size, channels, MILDER, _asymmetric(size), _asymmetric(size), **knobs)
 
 
 def digits(size: int, channels: int = 1, strength: float = 0.5, min_scale: float = 0.35) -> list[View]:
-    """SimCLR's chain (arXiv:2002.05709) without flip and blur, with larger crops: digits read one way only; no paper's.
+    """SimCLR's chain without flip and blur, with larger crops, since digits must not be mirrored; not from a paper.
 
     Args:
-        size: side of the views in pixels.
-        channels: where it is not 3, saturation, hue and grayscale are left out.
-        strength: of the colour jitter; 0 leaves it out.
-        min_scale: the smallest share of the area that a crop keeps.
+        size: int, side of the views in pixels.
+        channels: int, of the images.
+        strength: float, 0 or more, multiplies the colour jitter; 0 omits it.
+        min_scale: float in (0, 1], smallest share of the area that a crop keeps.
     """
-    return simclr(size, channels, strength, blur=False, min_scale=min_scale, flip=False)
+    return simclr(size, channels, blur=False, strength=strength, min_scale=min_scale, flip=False)
 
 
 def notebook(size: int, channels: int = 3, strength: float = 0.25, clean: bool = True) -> list[View]:
-    """The founding notebook's chain, for autoencoders: two views and, third, the clean image; no paper's.
+    """The chain of the founding notebook, for autoencoders: two views and the clean image; not from a paper.
 
-    A square of 24 of 32 pixels anywhere in the image, resized; flip with probability 0.8; jitter always.
+    A square of 24 of 32 pixels at a random position, resized; flip with probability 0.8; jitter of every image.
 
     Args:
-        size: side of the views in pixels.
-        channels: where it is not 3, saturation and hue are left out.
-        strength: of the colour jitter; 0 leaves it out.
-        clean: adds the image without distortion as third view, the target of denoising.
+        size: int, side of the views in pixels.
+        channels: int, of the images.
+        strength: float, 0 or more, multiplies the colour jitter; 0 omits it.
+        clean: bool, adds the image without distortion as third view, the target of denoising.
     """
     check_number("notebook", "strength", strength, 0)
     rgb = 0.8 * strength * (channels == 3)
@@ -258,9 +199,13 @@ def notebook(size: int, channels: int = 3, strength: float = 0.25, clean: bool =
 
 
 def evaluation(size: int, fraction: float = 1.0) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """The centre, resized, as SimCLR evaluates (arXiv:2002.05709, appendix B.6); fraction 224 / 256 on ImageNet.
+    """The centre of an image, resized, as in SimCLR's evaluation (arXiv:2002.05709, appendix B.6).
 
-    An image that has the size already stays as it is.
+    An image of that size is returned unchanged.
+
+    Args:
+        size: int, side of the result in pixels.
+        fraction: float in (0, 1], share of the shorter side that is kept; 224 / 256 on ImageNet.
 
     Returns:
         images (n, height, width, channels), sizes (n, 2) -> float32 (n, size, size, channels) in [0, 1].
@@ -268,24 +213,6 @@ def evaluation(size: int, fraction: float = 1.0) -> Callable[[tf.Tensor, tf.Tens
     return tf.function(View([Centre(fraction)], size), autograph=False)
 
 
-def _local_size(size: int) -> int:
-    """Side of the small crops of views of `size` pixels."""
-    return size if size <= 64 else max(16, 16 * round(size * 96 / 224 / 16))
-
-
-def _check_crops(preset: str, strength: float, min_scale: float, local_crops: int, local_min_scale: float) -> None:
-    check_number(preset, "strength", strength, 0)
-    check_number(preset, "min_scale", min_scale, 1e-6, 1)
-    check_number(preset, "local_crops", local_crops, 0)
-    check_number(preset, "local_min_scale", local_min_scale, 1e-6, min_scale)
-
-
-def _colours(
-    brightness: float, contrast: float, saturation: float, hue: float, channels: int, gray: float = 0.2
-) -> list[Operation]:
-    """Jitter with probability 0.8 and grayscale with probability `gray`, or what of it the channels allow."""
-    if channels != 3:
-        saturation = hue = 0.0
-    strengths = (brightness, contrast, saturation, hue)
-    jitter = [Jitter(*strengths)] if any(strengths) else []
-    return jitter + [Grayscale(gray)] * (channels == 3)
+def _asymmetric(size: int) -> tuple:
+    """The last operations of BYOL's two views."""
+    return blurred(size, 1.0), [*blurred(size, 0.1), Solarize(p=0.2)]

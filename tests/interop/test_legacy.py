@@ -140,7 +140,7 @@ def test_rotation_is_that_of_addons(numbers, addons):
 def test_triplet_losses_are_those_of_addons(name, margin, mining, numbers, addons):
     # Rows i and i + 12 are one image: labels with two members each give Addons the same pairs.
     z_a, z_b = np.split(numbers["z"], 2)
-    compare(name, losses.mined_triplet(z_a, z_b, margin, mining), addons[name], 1e-6)
+    compare(name, losses.mined_triplet(z_a, z_b, margin=margin, mining=mining), addons[name], 1e-6)
 
 
 def test_the_contrastive_loss_of_pairs_is_that_of_addons(numbers, addons):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo.layers.queues import Bank, Queue
+from sslzoo.layers.memory import Bank, Queue
 
 DIM = 3
 
