@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sslzoo.catalog.knobs import documented
+from sslzoo.catalog.knobs import described
 
 
 def require(condition, message: str) -> None:
@@ -25,7 +25,7 @@ def difference(one, other) -> float:
 
 def require_documented(what: Callable, names: set[str]) -> None:
     """Requires that the section "Args:" of a docstring has an entry for each of the names."""
-    missing = sorted(names - set(documented(inspect.getdoc(what) or "")))
+    missing = sorted(names - set(described(inspect.getdoc(what) or "")))
     told = f"{what.__name__}: the docstring has no entry under 'Args:' for {', '.join(missing)}"
     require(not missing, f"{told}; `--help` shows these lines")
 

@@ -203,7 +203,7 @@ def spelled(value: Any) -> Any:
     """A setting as JSON and people read it: objects by their name, others as they are."""
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    if hasattr(value, "count_params"):
+    if hasattr(value, "count_params") and not isinstance(value, type):
         return f"Keras model {value.name} of {value.count_params():,} parameters"
     if isinstance(value, list | tuple) and any(callable(part) for part in value):
         return [spelled(part) for part in value]
