@@ -43,8 +43,13 @@ def neighbours(features, k: int, queries: np.ndarray | None = None) -> tuple[np.
         features: (images, features).
         k: at most images - 1.
         queries: rows of `features`; by default all of them.
+
+    Raises:
+        ValueError: k out of range.
     """
     unit = unit_length(as_features(features))
+    if not 1 <= k < len(unit):
+        raise ValueError(f"{k} neighbours among {len(unit)} images: take k from 1 to images - 1")
     queries = np.arange(len(unit)) if queries is None else np.asarray(queries)
     chunks = [queries[start : start + CHUNK] for start in range(0, len(queries), CHUNK)]
     parts = [_neighbours(unit, chunk, k) for chunk in chunks]

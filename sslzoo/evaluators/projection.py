@@ -1,4 +1,4 @@
-"""Projections: features in fewer dimensions, to cluster them or to look at them."""
+"""Projections of features to fewer dimensions, for plots and clustering."""
 
 from typing import NamedTuple
 
@@ -11,14 +11,14 @@ from sslzoo.evaluators import as_features
 
 
 class Projection(NamedTuple):
-    """Features in the directions of most variance, and the share of the variance along each of them."""
+    """Features along the directions of largest variance, and the share of the variance along each of them."""
 
     points: np.ndarray  # (images, components)
     explained: np.ndarray  # (components,)
 
 
 def pca(features, components: int = 2, seed: int = 0) -> Projection:
-    """Principal components of features (images, features), the one with most variance first.
+    """Principal components of features (images, features), in the order of their variance.
 
     Raises:
         ValueError: more components than features or images, or fewer than one.
@@ -39,9 +39,14 @@ def tsne(features, images: int = 2000, seed: int = 0) -> tuple[np.ndarray, np.nd
     """t-SNE to two dimensions of some images, over their first 50 principal components.
 
     Returns:
-        Points (some, 2), and which rows of features (images, features) they are.
+        Points (some, 2), and their rows of features (images, features).
+
+    Raises:
+        ValueError: fewer than four images.
     """
     features = as_features(features)
+    if len(features) < 4:
+        raise ValueError(f"t-SNE of {len(features)} images: take four or more")
     rows = np.sort(np.random.default_rng(seed).permutation(len(features))[:images])
     reduced = pca(features[rows], min(50, *features[rows].shape), seed).points
     perplexity = min(30.0, (len(rows) - 1) / 3)

@@ -113,7 +113,7 @@ def note(train_y, test_y) -> str:
     classes, counts = np.unique(train_y, return_counts=True)
     largest = float(np.mean(test_y == classes[counts.argmax()]))
     lines = [f"{len(train_y)} labelled training images, {len(test_y)} test images"]
-    lines.append(f"one test image is {100 / len(test_y):.2g} points")
+    lines.append(f"one test image is {float(f'{100 / len(test_y):.2g}'):g} points")
     lines.append(f"chance {100 / len(classes):.1f} %, always the largest class {100 * largest:.1f} %")
     if unseen := sorted(set(np.unique(test_y).tolist()) - set(classes.tolist())):
         lines.append(f"classes {', '.join(map(str, unseen))} have no training images: all answers for them are wrong")

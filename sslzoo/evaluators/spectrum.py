@@ -28,7 +28,12 @@ def eigenvalues(features: np.ndarray) -> np.ndarray:
     """Variances (min(n - 1, dim),) of features (n, dim) along their principal axes, the largest first.
 
     Their logarithms are the spectrum of DirectCLR (arXiv 2110.09348, figure 1).
+
+    Raises:
+        ValueError: a single image.
     """
+    if len(features) < 2:
+        raise ValueError("the spectrum of a single image is not defined")
     centred = np.asarray(features, "float64") - np.mean(features, 0, dtype="float64")
     gram = centred @ centred.T if len(centred) < centred.shape[1] else centred.T @ centred
     with threadpool_limits(1):

@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import ops
 
 from sslzoo.catalog import resolved
+from sslzoo.evaluators.report import code, escaped
 from sslzoo.layers.taps import with_projector
 from sslzoo.utils.files import reason, refuse_pattern, replacing, writable
 
@@ -183,14 +184,16 @@ def card(facts: dict) -> str:
     """The Markdown card of an encoder, from its facts."""
     encoder = facts["encoder"]
     height, width, channels = encoder["image_shape"]
-    loads = "\n".join(f"| `{route}` | {_shown(difference)} |" for route, difference in facts["loads"].items())
+    loads = "\n".join(
+        f"| {code(route)} | {escaped(_shown(difference))} |" for route, difference in facts["loads"].items()
+    )
     of_scores = ("scores_markdown", "judged on")
     plain = {n: v for n, v in facts.items() if isinstance(v, str | int | float) and n not in of_scores}
-    told = "\n".join(f"- {name}: {_line(value)}" for name, value in plain.items())
+    told = "\n".join(f"- {name}: {escaped(value)}" for name, value in plain.items())
     scores = facts.get("scores_markdown") or "Not measured: the data has no labels, or evaluation was switched off."
     if "judged on" in facts:
-        scores += f"\n\n{_line(facts['judged on'])}."
-    return f"""# {_line(facts.get("name", "encoder"))}
+        scores += f"\n\n{escaped(facts['judged on'])}."
+    return f"""# {escaped(facts.get("name", "encoder"))}
 
 {encoder["name"]}, {encoder["parameters"]:,} parameters. Input: float32 images (batch, {height}, {width}, {channels}) in
 [0, 1], normalized inside. Output: float32 features (batch, {encoder["features"]}).
@@ -223,10 +226,6 @@ def lines(differences: dict[str, float | str]) -> str:
 
 def _shown(difference: float | str) -> str:
     return difference if isinstance(difference, str) else f"{difference:.1e}"
-
-
-def _line(value: str | int | float) -> str:
-    return " ".join(str(value).split("\n"))
 
 
 def _reusable(encoder: keras.Model, spec: tf.TensorSpec) -> tf.train.Checkpoint:

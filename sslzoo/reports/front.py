@@ -166,7 +166,7 @@ def _levels(axes, chance, largest, heights):
     axes.axhline(chance, color="black", lw=1.5, label=f"chance, {chance:.1f} %")
     axes.axhline(largest, color="black", lw=1, ls=(0, (4, 3)), label=f"largest class, {largest:.1f} %")
     lowest = min([chance, *heights])
-    axes.set_ylim(lowest - 0.01 * (100 - lowest), 100)
+    axes.set_ylim(min(99, lowest - 0.01 * (100 - lowest)), 100)
 
 
 def _bar(axes, column, number, count, rows, chance):

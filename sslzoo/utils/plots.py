@@ -28,7 +28,7 @@ def plain(text: object, most: int | None = None) -> str:
         text: such as the name of a class, which may hold `$\frac{a}$`.
         most: characters; longer texts are cut and end in an ellipsis.
     """
-    line = " ".join(str(text).split())
+    line = " ".join(str(text).split()).encode("utf-8", "backslashreplace").decode()  # file names need not be text
     line = line[: most - 1] + "\u2026" if most and len(line) > most else line
     return (" " + line if line.startswith("_") else line).replace("$", r"\$")
 
