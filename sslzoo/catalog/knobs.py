@@ -73,8 +73,8 @@ def _place(path: Path, tree: ast.Module, name: str) -> Path | None:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             return path
         if isinstance(node, ast.ImportFrom) and name in [alias.name for alias in node.names]:
-            beside = path.with_name(f"{(node.module or '').split('.')[-1]}.py")
-            return beside if beside.exists() else None
+            other = path.with_name(f"{(node.module or '').split('.')[-1]}.py")
+            return other if other.exists() else None
     return None
 
 
