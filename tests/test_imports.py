@@ -72,7 +72,7 @@ def test_no_method_imports_another_method():
 
 
 MATHEMATICS = ["losses", "encoders", "optimizers"]
-MATHEMATICS += [f"layers/{name}.py" for name in ("heads", "maps", "patches", "targets", "memory", "decoders")]
+MATHEMATICS += [f"layers/{name}.py" for name in ("heads", "maps", "patches", "targets", "memory", "tokens", "decoders")]
 
 
 @pytest.mark.parametrize("folder", MATHEMATICS)

@@ -96,3 +96,19 @@ def test_pretraining_takes_it_and_refuses_what_cannot_be(tmp_path, capsys):
         sslzoo.pretrain("simclr", micro_batch=48, **places)
     with pytest.raises(ValueError, match="vicreg_l looks into its encoder"):
         sslzoo.pretrain("vicreg_l", micro_batch=16, **places)
+
+
+def test_encode_divides_the_batch_in_training_mode_only(monkeypatch):
+    model, seen = miniatures.build("simclr"), []
+    model.micro_batch = ROWS
+    call = model.encoder.stateless_call
+
+    def noted(weights, state, images, **kwargs):
+        seen.append(images.shape[0])
+        return call(weights, state, images, **kwargs)
+
+    monkeypatch.setattr(model.encoder, "stateless_call", noted)
+    model(miniatures.batch(model), training=False)
+    assert not seen
+    model(miniatures.batch(model), training=True)
+    assert seen and set(seen) == {ROWS}

@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from sslzoo import encoders, load_encoder
-from sslzoo.encoders.vit import Attention, bicubic, sincos, vit
+from sslzoo.encoders.vit import vit
 from sslzoo.exports.savedmodel import ROUTES, export
+from sslzoo.layers.tokens import Attention, bicubic, sincos
 
 IMAGES = np.random.default_rng(0).random((3, 16, 16, 3), "float32")
 SMALL = dict(depth=2, width=0.25)

@@ -1,4 +1,4 @@
-"""Any architecture of keras.applications, randomly initialized, as `keras.applications:NAME`."""
+"""The architectures of keras.applications with random weights, as `keras.applications:NAME`."""
 
 import difflib
 
@@ -7,17 +7,21 @@ from keras import layers
 
 from sslzoo.utils.keras_internals import norms
 
-# These bring their own preprocessing and expect 0..255; the others were made for centred input.
+# Architectures that contain their preprocessing and expect 0..255; the others expect -1..1.
 PREPROCESSES_ITSELF = ("EfficientNet", "ConvNeXt", "MobileNetV3")
 
 
 def application(input_shape: tuple[int, int, int], name: str) -> keras.Model:
-    """The architecture `name`, such as "MobileNetV2", without its top, averaged over space: (batch, features).
+    """An architecture of keras.applications without its top, averaged over space: features (batch, dim).
 
-    BatchNorm gets the momentum 0.9 of self-supervised training in place of Keras' 0.99.
+    BatchNorm gets the momentum 0.9 of self-supervised training instead of Keras' 0.99.
+
+    Args:
+        input_shape: (height, width, channels).
+        name: str, such as "MobileNetV2".
 
     Raises:
-        ValueError: no such architecture; the nearest names are given.
+        ValueError: if there is no such architecture; the message has the nearest names.
     """
     build = getattr(keras.applications, name, None)
     if not callable(build):

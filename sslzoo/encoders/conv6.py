@@ -5,13 +5,16 @@ from keras import layers
 
 
 def conv6(input_shape: tuple[int, int, int], width: float = 1.0) -> keras.Model:
-    """Five 3x3 convolutions of 32, 32, 64, 64, 512 channels with hard tanh and pooling; no BatchNorm.
+    """Five 3x3 convolutions of 32, 32, 64, 64, 512 channels with hard tanh and pooling, without BatchNorm.
 
-    The net of Tang, Yang and Amit (arXiv 2109.15089): a 32 x 32 image gives 8192 features.
+    The network of Tang, Yang and Amit (arXiv 2109.15089). A 32 x 32 image has 8192 features.
 
     Args:
         input_shape: (height, width, channels), at least 8 x 8.
-        width: multiplies the channels.
+        width: float, multiplies the channels.
+
+    Raises:
+        ValueError: if the image is smaller than 8 x 8.
     """
     if min(input_shape[:2]) < 8:
         raise ValueError(f"conv6 halves the image three times: {input_shape[0]} x {input_shape[1]} is below 8 x 8")

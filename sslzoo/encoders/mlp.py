@@ -1,16 +1,16 @@
-"""MLP: fully connected layers, for tiny images and rows."""
+"""MLP: fully connected layers, for tiny images."""
 
 import keras
 from keras import layers
 
 
 def mlp(input_shape: tuple[int, ...], units: int = 512, depth: int = 2) -> keras.Model:
-    """`depth` times Dense, BatchNorm, ReLU over the flattened input; features (batch, units).
+    """Dense, BatchNorm and ReLU over the flattened input, `depth` times: features (batch, units).
 
     Args:
-        input_shape: shape of one input, such as (height, width, channels).
-        units: width of every layer.
-        depth: number of layers.
+        input_shape: shape of an input, such as (height, width, channels).
+        units: int, width of every layer.
+        depth: int, number of layers.
     """
     images = keras.Input(input_shape, name="images")
     x = layers.Flatten()(layers.Rescaling(2.0, offset=-1.0, name="normalize")(images))

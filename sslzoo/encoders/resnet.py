@@ -1,4 +1,4 @@
-"""ResNet: He et al. (arXiv 1512.03385), stride in the 3x3 convolution, with stems for large and for small images."""
+"""ResNet (He et al., arXiv 1512.03385) with the stride in the 3x3 convolution, and stems for large and small images."""
 
 import keras
 from keras import layers
@@ -7,22 +7,42 @@ STEMS = ("auto", "imagenet", "small")
 
 
 def resnet18(input_shape, **knobs) -> keras.Model:
-    """18 layers, 512 features (times `width`); see `resnet`."""
+    """ResNet-18: 512 features, times `width`.
+
+    Args:
+        input_shape: (height, width, channels).
+        **knobs: `width` and `stem` of `resnet`.
+    """
     return resnet(input_shape, (2, 2, 2, 2), False, name="resnet18", **knobs)
 
 
 def resnet34(input_shape, **knobs) -> keras.Model:
-    """34 layers, 512 features (times `width`); see `resnet`."""
+    """ResNet-34: 512 features, times `width`.
+
+    Args:
+        input_shape: (height, width, channels).
+        **knobs: `width` and `stem` of `resnet`.
+    """
     return resnet(input_shape, (3, 4, 6, 3), False, name="resnet34", **knobs)
 
 
 def resnet50(input_shape, **knobs) -> keras.Model:
-    """50 layers, 2048 features (times `width`); see `resnet`."""
+    """ResNet-50: 2048 features, times `width`.
+
+    Args:
+        input_shape: (height, width, channels).
+        **knobs: `width` and `stem` of `resnet`.
+    """
     return resnet(input_shape, (3, 4, 6, 3), True, name="resnet50", **knobs)
 
 
 def resnet101(input_shape, **knobs) -> keras.Model:
-    """101 layers, 2048 features (times `width`); see `resnet`."""
+    """ResNet-101: 2048 features, times `width`.
+
+    Args:
+        input_shape: (height, width, channels).
+        **knobs: `width` and `stem` of `resnet`.
+    """
     return resnet(input_shape, (3, 4, 23, 3), True, name="resnet101", **knobs)
 
 
@@ -34,14 +54,19 @@ def resnet(
     stem: str = "auto",
     name: str = "resnet",
 ) -> keras.Model:
-    """Stages of residual blocks over a stem, averaged over space: (batch, features). Takes images of any size.
+    """Stages of residual blocks after a stem, averaged over space: features (batch, dim). Accepts images of any size.
 
     Args:
-        input_shape: (height, width, channels); height and width choose the stem, and may be None for a given one.
+        input_shape: (height, width, channels). Height and width select the stem; they may be None if `stem` is given.
         depths: blocks of each stage.
-        bottleneck: blocks of three convolutions instead of two.
-        width: multiplies the channels.
-        stem: "imagenet" (7x7, stride 2, max-pool), "small" (3x3, stride 1) or "auto": small up to 64 px.
+        bottleneck: bool, blocks of three convolutions instead of two.
+        width: float, multiplies the channels.
+        stem: "imagenet" (7x7 convolution of stride 2, max-pooling), "small" (3x3 of stride 1) or "auto": small up to 64
+            px.
+        name: str, of the model.
+
+    Raises:
+        ValueError: if `stem` is unknown, or "auto" without an image size.
     """
     stem = _choose_stem(input_shape, stem)
     images = keras.Input((None, None, input_shape[-1]), name="images")
@@ -56,7 +81,7 @@ def resnet(
 
 
 def _choose_stem(input_shape: tuple, stem: str = "auto") -> str:
-    """The stem that "auto" stands for: a 32 px image would leave the ImageNet stem as 8 x 8."""
+    """The stem for "auto": the ImageNet stem reduces a 32 px image to 8 x 8."""
     if stem not in STEMS:
         raise ValueError(f"no stem {stem!r}: choose one of {', '.join(STEMS)}")
     if stem != "auto":
@@ -74,13 +99,13 @@ def _stem(x, channels: int, stem: str):
 
 
 def _convolution(x, channels: int, kernel: int, stride: int, name: str):
-    # Padding on both sides alike, as every reference does: "same" pads a strided convolution on one side only.
+    # Symmetric padding, as in the reference implementations: "same" pads a strided convolution on one side only.
     padding = "same" if stride == 1 else "valid"
     if padding == "valid" and kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     elif stride > 1:
-        # Every second pixel by its own layer: the gradient of a strided 1x1 convolution with 8 channels writes past its
-        # memory on CPUs (TensorFlow 2.21 with oneDNN).
+        # A layer of its own selects every second pixel: the gradient of a strided 1x1 convolution with 8 channels
+        # writes out of bounds on CPUs (TensorFlow 2.21 with oneDNN).
         x, stride = layers.AveragePooling2D(1, stride, name=f"{name}_sparse")(x), 1
     fan_out = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
     options = dict(padding=padding, use_bias=False, kernel_initializer=fan_out)

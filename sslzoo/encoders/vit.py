@@ -1,24 +1,41 @@
 """Vision transformer: Dosovitskiy et al. (arXiv 2010.11929) in DeiT's sizes (arXiv 2012.12877), pre-norm blocks."""
 
 import keras
-from keras import layers, ops
+from keras import layers
+
+from sslzoo.layers.tokens import Attention, Pool, Tokens
 
 POSITIONS = ("sincos", "learned")
 POOLS = ("token", "mean")
 
 
 def vit_tiny(input_shape, **knobs) -> keras.Model:
-    """192 features (times `width`), 3 heads; see `vit`."""
+    """ViT-Tiny: 192 features, times `width`, and 3 heads.
+
+    Args:
+        input_shape: (height, width, channels).
+        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width` and `frozen_patches` of `vit`.
+    """
     return vit(input_shape, 192, 3, name="vit_tiny", **knobs)
 
 
 def vit_small(input_shape, **knobs) -> keras.Model:
-    """384 features (times `width`), 6 heads; see `vit`."""
+    """ViT-Small: 384 features, times `width`, and 6 heads.
+
+    Args:
+        input_shape: (height, width, channels).
+        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width` and `frozen_patches` of `vit`.
+    """
     return vit(input_shape, 384, 6, name="vit_small", **knobs)
 
 
 def vit_base(input_shape, **knobs) -> keras.Model:
-    """768 features (times `width`), 12 heads; see `vit`."""
+    """ViT-Base: 768 features, times `width`, and 12 heads.
+
+    Args:
+        input_shape: (height, width, channels).
+        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width` and `frozen_patches` of `vit`.
+    """
     return vit(input_shape, 768, 12, name="vit_base", **knobs)
 
 
@@ -34,26 +51,28 @@ def vit(
     frozen_patches: bool = False,
     name: str = "vit",
 ) -> keras.Model:
-    """A class token and one token for each patch pass `depth` blocks and a last norm: (batch, dim).
+    """A class token and one token for each patch pass `depth` pre-norm blocks and a last norm: features (batch, dim).
 
-    Takes images of any size that is a multiple of the patch. The layer "patches" gives the map of patch tokens (batch,
-    rows, columns, dim), "tokens" adds positions and the class token, (batch, 1 + rows * columns, dim), and "norm" ends
-    the trunk: the part between "tokens" and "norm" takes any subset of the tokens.
+    Accepts images of any size that is a multiple of the patch. The layer "patches" outputs the map of patch tokens
+    (batch, rows, columns, dim), "tokens" adds positions and the class token, (batch, 1 + rows * columns, dim), and
+    "norm" is the end of the trunk. The part between "tokens" and "norm" accepts any subset of the tokens.
 
     Args:
-        input_shape: (height, width, channels); learned positions are those of this size, and others interpolate them.
-        dim: width of a token.
-        heads: of the attention.
-        patch_size: side of a patch in pixels; 4 for images up to 64 px, else 16, if not given.
+        input_shape: (height, width, channels). Learned positions are those of this size; they are interpolated for
+            others.
+        dim: int, width of a token.
+        heads: int, heads of the attention.
+        patch_size: int, side of a patch in pixels; None is 4 for images up to 64 px, else 16.
         positions: "sincos", fixed, or "learned".
-        pool: the features are the class "token", or the "mean" of the patches' tokens.
-        depth: number of blocks.
-        width: multiplies the channels; the number of heads stays.
-        frozen_patches: the vectors of patches stay a random projection, which steadies MoCo v3's training.
-        name: of the model.
+        pool: the features: the class "token", or the "mean" of the patch tokens.
+        depth: int, number of blocks.
+        width: float, multiplies the width of a token; the number of heads is unchanged.
+        frozen_patches: bool, keeps the patch embedding a random projection, which stabilizes MoCo v3.
+        name: str, of the model.
 
     Raises:
-        ValueError: a size that is no multiple of the patch, an unknown name, a width that the heads do not divide.
+        ValueError: if the image size is no multiple of the patch, a name is unknown, or the heads do not divide the
+            width.
     """
     patch = patch_size or (4 if max(input_shape[:2]) <= 64 else 16)
     dim = round(dim * width)
@@ -119,129 +138,3 @@ class Patches(layers.Conv2D):
         kept = ("name", "trainable", "dtype")
         config = {key: value for key, value in super().get_config().items() if key in kept}
         return config | {"dim": self.dim, "patch": self.patch, "frozen": self.frozen}
-
-
-@keras.saving.register_keras_serializable("sslzoo")
-class Tokens(layers.Layer):
-    """Adds positions to the vectors of patches and puts the class token first.
-
-    (batch, rows, columns, dim) -> (batch, 1 + rows * columns, dim), patches row by row.
-
-    Args:
-        dim: width of a token.
-        grid: (rows, columns) that positions are learned for, bicubic between them for another grid; None for sines and
-            cosines of the row and the column, which are computed for the grid at hand.
-    """
-
-    def __init__(self, dim: int, grid: tuple[int, int] | None = None, **kwargs):
-        super().__init__(**kwargs)
-        self.dim, self.grid = dim, tuple(grid) if grid else None
-        narrow = keras.initializers.TruncatedNormal(stddev=0.02)
-        self.token = self.add_weight((dim,), initializer=narrow, name="class_token")  # a vector: weight decay spares it
-        if self.grid:
-            self.token_position = self.add_weight((dim,), initializer=narrow, name="class_position")
-            self.positions = self.add_weight((*self.grid, dim), initializer=narrow, name="positions")
-        self.built = True
-
-    def call(self, patches):
-        rows, columns = ops.shape(patches)[1:3]
-        # A grid that is known and the learned one needs no interpolation.
-        same = self.grid == tuple(patches.shape[1:3])
-        positions = self._learned(rows, columns, same) if self.grid else sincos(rows, columns, self.dim)
-        x = ops.reshape(patches + ops.cast(positions, patches.dtype), (-1, rows * columns, self.dim))
-        first = ops.convert_to_tensor(self.token)
-        first = first + self.token_position if self.grid else first
-        first = ops.broadcast_to(ops.cast(first, x.dtype), (ops.shape(x)[0], 1, self.dim))
-        return ops.concatenate([first, x], axis=1)
-
-    def _learned(self, rows, columns, same: bool):
-        positions = ops.cast(self.positions, "float32")
-        if same:
-            return positions
-        down, across = bicubic(self.grid[0], rows), bicubic(self.grid[1], columns)
-        return ops.einsum("rh,hwd,cw->rcd", down, positions, across)
-
-    def compute_output_shape(self, input_shape):
-        batch, rows, columns, dim = input_shape
-        return (batch, None if None in (rows, columns) else 1 + rows * columns, dim)
-
-    def get_config(self):
-        return super().get_config() | {"dim": self.dim, "grid": self.grid}
-
-
-@keras.saving.register_keras_serializable("sslzoo")
-class Attention(layers.Layer):
-    """Scaled dot products of queries and keys weigh the values: (batch, tokens, 3 * dim) -> (batch, tokens, dim)."""
-
-    def __init__(self, heads: int, **kwargs):
-        super().__init__(**kwargs)
-        self.heads = heads
-
-    def call(self, qkv):
-        weights, values = self.weights_and_values(qkv)
-        mixed = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
-        return ops.reshape(mixed, (-1, ops.shape(qkv)[1], qkv.shape[-1] // 3))
-
-    def weights_and_values(self, qkv):
-        """What each token attends to, (batch, heads, tokens, tokens), and what it finds there, (..., tokens, width)."""
-        width = qkv.shape[-1] // 3 // self.heads
-        split = ops.reshape(qkv, (-1, ops.shape(qkv)[1], 3, self.heads, width))
-        queries, keys, values = ops.unstack(ops.transpose(split, (2, 0, 3, 1, 4)), 3, axis=0)
-        scores = ops.matmul(queries * width**-0.5, ops.transpose(keys, (0, 1, 3, 2)))
-        return ops.cast(ops.softmax(ops.cast(scores, "float32")), qkv.dtype), values
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], input_shape[-1] // 3)
-
-    def get_config(self):
-        return super().get_config() | {"heads": self.heads}
-
-
-@keras.saving.register_keras_serializable("sslzoo")
-class Pool(layers.Layer):
-    """The class token, or the mean of all other tokens: (batch, tokens, dim) -> (batch, dim) in float32."""
-
-    def __init__(self, pool: str, **kwargs):
-        kwargs.setdefault("dtype", "float32")
-        super().__init__(**kwargs)
-        self.pool = pool
-
-    def call(self, tokens):
-        return tokens[:, 0] if self.pool == "token" else ops.mean(tokens[:, 1:], axis=1)
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], input_shape[-1])
-
-    def get_config(self):
-        return super().get_config() | {"pool": self.pool}
-
-
-def sincos(rows, columns, dim: int):
-    """Fixed positions of MoCo v3 (arXiv 2104.02057) and MAE: sine, cosine of the column, then of the row.
-
-    (rows, columns, dim). Each of the four takes dim / 4 frequencies, from 1 down to 1 / 10000 radians a patch.
-    """
-    frequency = 10000.0 ** (-ops.arange(dim // 4, dtype="float32") / (dim // 4))
-
-    def axis(count):
-        angle = ops.arange(count, dtype="float32")[:, None] * frequency
-        return ops.concatenate([ops.sin(angle), ops.cos(angle)], axis=-1)
-
-    across = ops.broadcast_to(axis(columns)[None], (rows, columns, dim // 2))
-    down = ops.broadcast_to(axis(rows)[:, None], (rows, columns, dim // 2))
-    return ops.concatenate([across, down], axis=-1)
-
-
-def bicubic(old: int, new):
-    """Weights (new, old) of cubic convolution with a = -0.75, the border repeated, as in DINO's interpolation."""
-    place = (ops.arange(new, dtype="float32") + 0.5) * (old / ops.cast(new, "float32")) - 0.5
-    whole = ops.floor(place)
-
-    def tap(step: int):
-        x = ops.abs(place - whole - step)
-        near = (1.25 * x - 2.25) * x**2 + 1
-        far = -0.75 * (((x - 5) * x + 8) * x - 4)
-        index = ops.clip(ops.cast(whole, "int32") + step, 0, old - 1)
-        return ops.where(x <= 1, near, far)[:, None] * ops.one_hot(index, old, dtype="float32")
-
-    return sum(tap(step) for step in range(-1, 3))

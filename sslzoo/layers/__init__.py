@@ -1,1 +1,1 @@
-"""Layers of the methods: heads, EMA targets, memories, decoders, and cuts of a model's graph."""
+"""Layers of the methods: heads, EMA targets, memories, decoders, and cuts through the graph of a model."""

@@ -1,4 +1,4 @@
-"""Decoders: from a latent vector back to an image, float32 in [0, 1]; the simple one and the encoder's mirror image."""
+"""Decoders from a latent vector to an image, float32 in [0, 1]: a simple one, and the mirror image of the encoder."""
 
 import math
 
@@ -10,16 +10,16 @@ GLOROT = dict(kernel_initializer="glorot_normal")
 
 
 def make(name: str, encoder: keras.Model, latent_dim: int, image_shape: tuple | None = None) -> keras.Model:
-    """The decoder of that name, (batch, latent_dim) -> (batch, *image_shape), for the images of an encoder.
+    """A decoder by name, (batch, latent_dim) -> (batch, *image_shape), for the images of an encoder.
 
     Args:
         name: "simple" or "symmetric".
-        encoder: images -> features (batch, dim).
-        latent_dim: width of the latent vector.
-        image_shape: (height, width, channels), needed where the encoder takes images of any size.
+        encoder: functional model, images -> features (batch, dim).
+        latent_dim: int, width of the latent vector.
+        image_shape: (height, width, channels), needed if the encoder accepts images of any size.
 
     Raises:
-        ValueError: another name, an unknown image size, or an encoder that cannot be mirrored.
+        ValueError: if the name or the image size is unknown, or the encoder cannot be mirrored.
     """
     if name not in DECODERS:
         raise ValueError(f"no decoder {name!r}: choose one of {', '.join(DECODERS)}")
@@ -32,15 +32,15 @@ def make(name: str, encoder: keras.Model, latent_dim: int, image_shape: tuple | 
 
 
 def simple(latent_dim: int, image_shape: tuple[int, int, int], channels: int = 512, hidden: int = 32) -> keras.Model:
-    """The founding notebook's decoder: Dense, then three transposed 3x3 convolutions of stride 2, hard tanh between.
+    """The decoder of the founding notebook: Dense, three transposed 3x3 convolutions of stride 2, hard tanh between.
 
-    It starts at an eighth of the image, rounded up, and cuts what is too much off at the bottom and right.
+    It starts at an eighth of the image size, rounded up; the excess at the bottom and right is cropped.
 
     Args:
-        latent_dim: width of the latent vector.
+        latent_dim: int, width of the latent vector.
         image_shape: (height, width, channels).
-        channels: of the first feature map.
-        hidden: channels of the two feature maps after it.
+        channels: int, of the first feature map.
+        hidden: int, channels of the two feature maps after it.
     """
     start = (*(math.ceil(side / 8) for side in image_shape[:2]), channels)
     z = keras.Input((latent_dim,), name="z")
@@ -52,17 +52,18 @@ def simple(latent_dim: int, image_shape: tuple[int, int, int], channels: int = 5
 
 
 def symmetric(encoder: keras.Model, latent_dim: int) -> keras.Model:
-    """Mirrors every layer of an encoder, last first, as layer-wise training wants it; `mirror_NAME` mirrors NAME.
+    """The mirror image of an encoder, which layer-wise training needs; layer `mirror_NAME` mirrors layer NAME.
 
-    A convolution becomes a transposed one, a pooling repeats each pixel, flattening is undone; activations and norms
-    stand where the encoder has them. Where a pooling dropped a row or column, the mirror gives zeros.
+    Layers are mirrored in reverse order. A convolution becomes a transposed convolution, pooling becomes upsampling by
+    repetition, flattening is reversed; activations and norms are kept. Rows and columns that a pooling dropped become
+    zeros.
 
     Args:
         encoder: a chain of layers for images of a fixed size, such as conv6.
-        latent_dim: width of the latent vector.
+        latent_dim: int, width of the latent vector.
 
     Raises:
-        ValueError: an encoder with branches, or a layer without a mirror.
+        ValueError: if the encoder has branches or a layer without a mirror.
     """
     links = chain(encoder)
     z = keras.Input((latent_dim,), name="z")
@@ -73,10 +74,10 @@ def symmetric(encoder: keras.Model, latent_dim: int) -> keras.Model:
 
 
 def chain(encoder: keras.Model) -> list[layers.Layer]:
-    """The layers of an encoder in which each takes the output of the one before.
+    """The layers of an encoder, each of which takes the output of the one before.
 
     Raises:
-        ValueError: the encoder branches, as residual ones do.
+        ValueError: if the encoder has branches, as residual ones do.
     """
     links = [layer for layer in encoder.layers if not isinstance(layer, layers.InputLayer)]
     for before, layer in zip(links, links[1:], strict=False):
@@ -89,7 +90,7 @@ def chain(encoder: keras.Model) -> list[layers.Layer]:
 
 
 def _mirror(layer: layers.Layer, x):
-    """From the shape that a layer gives to the shape that it takes."""
+    """A layer from the output shape of `layer` to its input shape."""
     shape, name = layer.input.shape[1:], f"mirror_{layer.name}"
     match layer:
         case layers.Rescaling() | layers.Identity():
@@ -110,14 +111,14 @@ def _mirror(layer: layers.Layer, x):
 
 
 def _activated(layer: layers.Layer, x):
-    """The activation that a convolution or dense layer has inside."""
+    """x after the activation within a convolution or dense layer."""
     if layer.activation is keras.activations.linear:
         return x
     return layers.Activation(layer.activation, name=f"mirror_{layer.name}_activation")(x)
 
 
 def _fit(x, shape: tuple, name: str):
-    """Cuts or pads with zeros at the bottom and right, to the height and width of `shape`."""
+    """x cropped or padded with zeros at the bottom and right to the height and width of `shape`."""
     missing = [wanted - side for wanted, side in zip(shape[:2], x.shape[1:3], strict=True)]
     if max(missing) > 0:
         x = layers.ZeroPadding2D([(0, max(0, side)) for side in missing], name=f"{name}_pad")(x)

@@ -1,11 +1,11 @@
-"""Projectors and predictors: what stands between features and a loss; their outputs are float32."""
+"""Projectors and predictors between features and losses. Their outputs are float32."""
 
 import keras
 from keras import layers, ops
 
 
 def normalization(center: bool = True, scale: bool = True, name: str | None = None) -> layers.BatchNormalization:
-    """BatchNorm with the references' constants, which are not Keras' defaults."""
+    """BatchNormalization with the papers' constants, momentum 0.9 and epsilon 1e-5."""
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, center=center, scale=scale, name=name)
 
 
@@ -14,7 +14,10 @@ def mlp(
 ) -> keras.Sequential:
     """SimCLR's projector (arXiv 2002.05709, section 2.1): Dense, BatchNorm, ReLU, ..., Dense, BatchNorm without offset.
 
-    Maps (batch, input_dim) to (batch, output_dim) in float32.
+    Args:
+        input_dim, hidden_dim, output_dim: int, widths. Maps (batch, input_dim) to (batch, output_dim), float32.
+        hidden_layers: int, how often Dense, BatchNorm, ReLU precede the last Dense.
+        name: str, of the network.
     """
     dense = dict(use_bias=False, kernel_initializer=keras.initializers.RandomNormal(stddev=0.01))
     stack = [keras.Input((input_dim,))]
@@ -27,7 +30,9 @@ def mlp(
 def byol_mlp(input_dim: int, hidden_dim: int, output_dim: int, name: str | None = None) -> keras.Sequential:
     """BYOL's projector and predictor (arXiv 2006.07733, section 3.2): Dense with bias, BatchNorm, ReLU, Dense without.
 
-    Maps (batch, input_dim) to (batch, output_dim) in float32.
+    Args:
+        input_dim, hidden_dim, output_dim: int, widths. Maps (batch, input_dim) to (batch, output_dim), float32.
+        name: str, of the network.
     """
     stack = [keras.Input((input_dim,)), layers.Dense(hidden_dim), normalization(), layers.ReLU()]
     stack += [layers.Dense(output_dim, use_bias=False), layers.Activation("linear", dtype="float32")]
@@ -37,7 +42,10 @@ def byol_mlp(input_dim: int, hidden_dim: int, output_dim: int, name: str | None 
 def plain_mlp(input_dim: int, hidden_dim: int, output_dim: int, name: str | None = None) -> keras.Sequential:
     """MoCo v2's head (arXiv 2003.04297, section 2): Dense, ReLU, Dense with biases, no BatchNorm.
 
-    Maps (batch, input_dim) to (batch, output_dim) in float32; with a hidden_dim of 0 it is one Dense layer, MoCo v1's.
+    Args:
+        input_dim, hidden_dim, output_dim: int, widths. Maps (batch, input_dim) to (batch, output_dim), float32. With
+            hidden_dim 0 it is one Dense layer, MoCo v1's head.
+        name: str, of the network.
     """
     stack = [keras.Input((input_dim,))]
     if hidden_dim:
@@ -56,15 +64,15 @@ def norm_mlp(
     last_bias: bool = False,
     name: str | None = None,
 ) -> keras.Sequential:
-    """Projector and predictor of most methods: Dense, BatchNorm, ReLU, ..., Dense, and perhaps a last BatchNorm.
+    """Projector and predictor of most methods: Dense, BatchNorm, ReLU, ..., Dense, optionally BatchNorm.
 
     Args:
-        input_dim, hidden_dim, output_dim: widths; maps (batch, input_dim) to (batch, output_dim) in float32.
-        hidden_layers: how many of Dense, BatchNorm, ReLU come before the last Dense.
-        last_norm: BatchNorm after the last Dense.
-        affine: that BatchNorm has scale and offset.
-        last_bias: the last Dense has one; before a BatchNorm it would be idle.
-        name: of the network.
+        input_dim, hidden_dim, output_dim: int, widths. Maps (batch, input_dim) to (batch, output_dim), float32.
+        hidden_layers: int, how often Dense, BatchNorm, ReLU precede the last Dense.
+        last_norm: bool, BatchNorm after the last Dense.
+        affine: bool, whether that BatchNorm has scale and offset.
+        last_bias: bool, bias of the last Dense, which has no effect before a BatchNorm.
+        name: str, of the network.
     """
     stack = [keras.Input((input_dim,))]
     for _ in range(hidden_layers):
@@ -75,9 +83,16 @@ def norm_mlp(
 
 
 def sim_siam(input_dim: int, output_dim: int, bottleneck: int, hidden_layers: int = 2) -> tuple:
-    """SimSiam's projector and predictor (arXiv 2011.10566, section 3): BatchNorm ends the first, not the second.
+    """SimSiam's projector, which ends with BatchNorm, and predictor, which does not (arXiv 2011.10566, section 3).
 
-    They map (batch, input_dim) and (batch, output_dim) to (batch, output_dim) in float32.
+    Args:
+        input_dim, output_dim: int, widths. They map (batch, input_dim) and (batch, output_dim) to (batch, output_dim),
+            float32.
+        bottleneck: int, width of the predictor's hidden layer.
+        hidden_layers: int, hidden layers of the projector.
+
+    Returns:
+        Two networks.
     """
     projector = norm_mlp(input_dim, output_dim, output_dim, hidden_layers, affine=False, name="projector")
     predictor = norm_mlp(output_dim, bottleneck, output_dim, last_norm=False, last_bias=True, name="predictor")
@@ -85,7 +100,7 @@ def sim_siam(input_dim: int, output_dim: int, bottleneck: int, hidden_layers: in
 
 
 def linear(input_dim: int, output_dim: int, name: str | None = None) -> layers.Dense:
-    """One dense layer with bias, from (batch, input_dim) to (batch, output_dim) in float32."""
+    """One Dense layer with bias, (batch, input_dim) -> (batch, output_dim), float32."""
     layer = layers.Dense(output_dim, kernel_initializer="glorot_normal", dtype="float32", name=name)
     layer.build((None, input_dim))
     return layer
@@ -94,12 +109,12 @@ def linear(input_dim: int, output_dim: int, name: str | None = None) -> layers.D
 def gelu_mlp(
     input_dim: int, hidden_dim: int, output_dim: int, norm: bool = False, name: str | None = None
 ) -> keras.Sequential:
-    """DINO's head up to its last layer (arXiv 2104.14294, appendix C): three Dense with biases, GELU between them.
+    """DINO's head without its last layer (arXiv 2104.14294, appendix C): three Dense with biases, GELU between them.
 
     Args:
-        input_dim, hidden_dim, output_dim: widths; maps (batch, input_dim) to (batch, output_dim) in float32.
-        norm: BatchNorm before each GELU, as MSN has it (arXiv 2204.07141); DINO only for encoders with BatchNorm.
-        name: of the network.
+        input_dim, hidden_dim, output_dim: int, widths. Maps (batch, input_dim) to (batch, output_dim), float32.
+        norm: bool, BatchNorm before each GELU, as in MSN (arXiv 2204.07141); DINO uses it for encoders with BatchNorm.
+        name: str, of the network.
     """
     stack = [keras.Input((input_dim,))]
     narrow = dict(kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02))
@@ -110,17 +125,17 @@ def gelu_mlp(
 
 
 def causal_context(grid: int, input_dim: int, hidden_dim: int, blocks: int, name: str | None = None) -> keras.Model:
-    """CPC's context network (arXiv 1905.09272, appendix A.2): of each place what it and the rows above show.
+    """CPC's context network (arXiv 1905.09272, appendix A.2): combines each place with the rows above it.
 
-    Residual blocks of masked convolutions, each reaching one row further up and one column further to both sides; no
-    BatchNorm, by which later rows would leak.
+    Residual blocks of masked convolutions, each of which extends the context by one row, and by one column to both
+    sides. No BatchNorm, whose statistics would leak later rows.
 
     Args:
-        grid: rows and columns of places.
-        input_dim: width of a place; maps (batch, grid, grid, input_dim) to the same shape.
-        hidden_dim: channels within a block.
-        blocks: how many; after grid - 1 of them the last row knows the first.
-        name: of the network.
+        grid: int, rows and columns of places.
+        input_dim: int, width of a place. Maps (batch, grid, grid, input_dim) to the same shape.
+        hidden_dim: int, channels within a block.
+        blocks: int, number of blocks; after grid - 1 the context of the last row includes the first.
+        name: str, of the network.
     """
     places = keras.Input((grid, grid, input_dim))
     context = places
@@ -135,13 +150,16 @@ def causal_context(grid: int, input_dim: int, hidden_dim: int, blocks: int, name
 
 @keras.saving.register_keras_serializable("sslzoo")
 class Prototypes(layers.Layer):
-    """Directions that embeddings are compared with: (..., dim) -> cosine similarities (..., count), float32, no bias.
+    """Directions that embeddings are compared with: (..., dim) -> cosine similarities (..., count), float32.
 
     Args:
-        dim: width of the embeddings, which are normalized here.
-        count: number of prototypes.
-        weight_norm: the prototypes are normalized in every pass, and the gradient goes through it, as in DINO and MSN;
-            otherwise they are used as they are, and `normalize` is called after each step, as in SwAV.
+        dim: int, width of the embeddings, which are normalized here.
+        count: int, number of prototypes.
+        weight_norm: bool, normalizes the prototypes in every call, and gradients pass through, as in DINO and MSN.
+            Otherwise call `normalize` after each step, as in SwAV.
+
+    Raises:
+        ValueError: if `count` is less than 1.
     """
 
     def __init__(self, dim: int, count: int, weight_norm: bool = False, **kwargs):
@@ -155,14 +173,19 @@ class Prototypes(layers.Layer):
         self.built = True
 
     def call(self, z, frozen=False):
-        """Similarities of z (..., dim); where `frozen`, a scalar, the prototypes get a gradient of zero."""
+        """Similarities of embeddings and prototypes.
+
+        Args:
+            z: (..., dim), of any norm.
+            frozen: bool scalar; where true, the gradient of the prototypes is zero.
+        """
         kernel = ops.convert_to_tensor(self.kernel)
         kernel = ops.where(frozen, ops.stop_gradient(kernel), kernel)
         kernel = ops.normalize(kernel, axis=0) if self.weight_norm else kernel
         return ops.matmul(ops.normalize(z), kernel)
 
     def normalize(self) -> None:
-        """Gives every prototype the norm one."""
+        """Normalizes every prototype."""
         self.kernel.assign(ops.normalize(self.kernel, axis=0))
 
     def compute_output_shape(self, input_shape):

@@ -1,4 +1,4 @@
-"""Feature maps: what an encoder knows of each place of an image, before it is pooled into features."""
+"""Feature maps: the output of an encoder at each place of an image, before it is pooled."""
 
 import keras
 from keras import ops
@@ -7,34 +7,34 @@ from sslzoo.utils.keras_internals import source
 
 
 def with_map(encoder: keras.Model) -> keras.Model:
-    """The encoder with its last feature map as a further output, in one pass.
+    """The encoder with its last feature map as an additional output, computed in one pass.
 
-    The map is the last tensor (batch, h, w, channels) on the way to the features: of conv6 what Flatten takes, of a
-    ResNet what is averaged over space. Layers and weights are the encoder's own; held as an attribute beside the
-    encoder, the model adds none, neither to `weights` nor to a file.
+    The map is the last tensor (batch, h, w, channels) before the features: in conv6 the input of Flatten, in a ResNet
+    the input of the spatial average. Layers and weights are those of the encoder, so that the model can be an attribute
+    next to the encoder without further weights.
 
     Args:
-        encoder: a functional model, images -> features (batch, dim).
+        encoder: functional model, images -> features (batch, dim).
 
     Returns:
-        images -> (map (batch, h, w, channels), features (batch, dim)), in the encoder's types.
+        Model images -> (map (batch, h, w, channels), features (batch, dim)), in the types of the encoder.
 
     Raises:
-        ValueError: the encoder has no such map before its features.
+        ValueError: if the encoder has no such map before its features.
     """
     tensor, after = encoder.output, []
     while len(tensor.shape) == 2:
         operation, sources = source(tensor)
         if not sources:
             break
-        if isinstance(operation, keras.Model):  # a model within the model, as those of keras.applications are
+        if isinstance(operation, keras.Model):  # a model within the model, as in keras.applications
             feature_map, features = with_map(operation)(sources[0])
             for layer in reversed(after):
                 features = layer(features)
             return _joined(encoder, feature_map, features)
         after.append(operation)
         tensor = sources[0]
-    # Where no weight comes before it, it is not a map of features but the image.
+    # Without a weight before it, it is the image, not a feature map.
     if len(tensor.shape) != 4 or not keras.Model(encoder.input, tensor).weights:
         raise ValueError(
             f"{encoder.name} has no feature map (batch, h, w, channels) before its features: take an encoder of "
@@ -48,15 +48,15 @@ def _joined(encoder: keras.Model, feature_map, features) -> keras.Model:
 
 
 def positions(boxes, height: int, width: int):
-    """Where in the image the places of a view's feature map are: their centres.
+    """The positions in the image of the places of a view's feature map: their centres.
 
     Args:
-        boxes: (n, 5), where the view looked, as in a batch: top, left, height, width, mirrored.
-        height, width: of the feature map.
+        boxes: (n, 5), regions of the views, as in a batch: top, left, height, width, mirrored.
+        height, width: int, of the feature map.
 
     Returns:
-        float32 (n, height * width, 2), row and column in the units of the boxes; of a mirrored view the first column
-        of the map is the rightmost of the image.
+        float32 (n, height * width, 2), row and column in the units of the boxes. In a mirrored view the first column of
+        the map is the rightmost of the image.
     """
     top, left, tall, wide, mirrored = ops.split(ops.cast(boxes, "float32"), 5, axis=1)
     across = (ops.arange(width, dtype="float32") + 0.5) / width

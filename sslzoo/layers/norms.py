@@ -1,4 +1,4 @@
-"""BatchNorm statistics that belong to the weights: means over given batches, not what a training happened to leave."""
+"""BatchNorm statistics that belong to the current weights: means over given batches instead of moving averages."""
 
 import contextlib
 import math
@@ -16,14 +16,14 @@ from sslzoo.utils.keras_internals import norms
 class Calibration:
     """Sets the moving statistics of a model's BatchNorm layers to their means over batches (PreciseBN).
 
-    Moving averages lag behind the weights: an untrained network has mean 0 and variance 1, and after a short training
-    the averages still mix statistics of earlier weights. Two networks are compared fairly only if the statistics of
-    both are computed alike (Wu and Johnson 2021, arXiv 2105.07576, section 3).
+    Moving averages lag behind the weights: those of an untrained network are mean 0 and variance 1, and those of a
+    short training include earlier weights. Two networks are comparable only if the statistics of both are computed
+    alike (Wu and Johnson, arXiv 2105.07576, section 3).
 
     Args:
-        model: the model whose BatchNorm layers are set.
-        forward: batch -> outputs, in training mode; `model(batch, training=True)` if not given. A BatchNorm layer that
-            is not called by it, or called in inference mode, keeps its statistics.
+        model: the model that contains the layers.
+        forward: callable batch -> outputs, in training mode; `model(batch, training=True)` if None. A layer that it
+            does not call, or calls in inference mode, keeps its statistics.
     """
 
     def __init__(self, model: keras.Model, forward: Callable[[Any], Any] | None = None):
@@ -40,10 +40,10 @@ class Calibration:
         return bool(self.norms)
 
     def calibrate(self, batches: Iterable) -> None:
-        """Sets the statistics; all other state of the model stays as it is.
+        """Sets the statistics. All other state of the model is unchanged.
 
         Args:
-            batches: what `forward` takes, at least one.
+            batches: iterable of inputs of `forward`, at least one.
         """
         if not self.norms:
             return
@@ -54,7 +54,7 @@ class Calibration:
         self._assign([old if kept == 1 else total / len(found) / (1 - kept) for old, total, kept in sums])
 
     def _measured(self, batches: Iterable) -> Iterator:
-        """The batches; the first one of all also measures `kept`."""
+        """The batches; the first one is also used to measure `kept`."""
         for batch in batches:
             if self.kept is None:
                 momenta = [norm.momentum for norm in self.norms for _ in range(2)]
@@ -64,14 +64,14 @@ class Calibration:
 
     @contextlib.contextmanager
     def calibrated(self, batches: Iterable) -> Iterator[None]:
-        """Within, the statistics are those of `calibrate`; afterwards they are bitwise what they were before."""
+        """Context in which the statistics are those of `calibrate`; at its end they are bitwise those from before."""
         with self.preserved():
             self.calibrate(batches)
             yield
 
     @contextlib.contextmanager
     def preserved(self) -> Iterator[None]:
-        """Afterwards the statistics are bitwise what they were before."""
+        """Context at whose end the statistics are bitwise those from before."""
         before = self._values()
         try:
             yield
@@ -90,14 +90,14 @@ class Calibration:
             variable.assign(ops.cast(value, variable.dtype))
 
     def _after(self, batch, start: float) -> list[np.ndarray]:
-        """The statistics after a pass over a batch that began with `start` everywhere, float64."""
+        """The statistics after one batch, starting from `start` everywhere, float64."""
         self._assign([np.full(variable.shape, start) for variable in self._statistics])
         self.forward(batch)
         return [value.astype("float64") for value in self._values()]
 
 
 def _kept(from_one: np.ndarray, from_zero: np.ndarray, momentum: float) -> float:
-    """The share of the old statistics that a pass keeps: momentum to the power of the calls in it, 1 for no call."""
+    """Share of the old statistics that a pass keeps: momentum to the power of the calls in it, 1 without a call."""
     share = float(np.median(from_one - from_zero))
     if momentum in (0.0, 1.0) or share <= 0:
         return momentum if momentum == 1.0 else 0.0 if share < 0.5 else 1.0
@@ -105,7 +105,7 @@ def _kept(from_one: np.ndarray, from_zero: np.ndarray, momentum: float) -> float
 
 
 def _state(model: keras.Model) -> list[tuple[keras.Variable, np.ndarray]]:
-    """What a forward pass in training mode may move: counters of random generators and the like."""
+    """Variables that a forward pass in training mode may change, such as counters of random generators."""
     return [(variable, ops.convert_to_numpy(variable)) for variable in model.non_trainable_variables]
 
 

@@ -1,4 +1,4 @@
-"""Taps: features after every stage of an encoder or projector, for probes at any depth."""
+"""Features after every stage of an encoder or projector, for probes at any depth."""
 
 import re
 from collections.abc import Iterable
@@ -9,21 +9,21 @@ from keras import ops
 
 from sslzoo.utils import keras_internals as internals
 
-LARGEST = 1024  # numbers that are kept of a stage's feature map
+LARGEST = 1024  # maximum number of values of a stage's feature map
 
 
 def stages(model: keras.Model, most: int = 8) -> dict[str, keras.KerasTensor]:
-    """The tensors that all information passes through, one after each stage.
+    """The tensors through which all information passes, one after each stage.
 
-    A stage ends where its output alone feeds the next convolution or dense layer, or a residual block: after each layer
-    of conv6 or a projector, after each block of a ResNet, after each half of a ViT's block.
+    A stage ends where its output alone is the input of the next convolution, dense layer or residual block: after each
+    layer of conv6 or a projector, after each block of a ResNet, after each half of a block of a vision transformer.
 
     Args:
-        model: an encoder or projector, functional or sequential; a model within it is looked into.
-        most: where there are more stages, so many of them, evenly spaced; the output is always among them.
+        model: functional or sequential encoder or projector; nested models are searched too.
+        most: int, maximum number of stages, evenly spaced; the output is always included.
 
     Returns:
-        Name of the layer -> symbolic output, that of the model last.
+        Dict from the name of a layer to its symbolic output, the output of the model last.
     """
     found = {name: tensor for name, (tensor, _) in _cuts(model).items()}
     names = list(found)
@@ -32,17 +32,17 @@ def stages(model: keras.Model, most: int = 8) -> dict[str, keras.KerasTensor]:
 
 
 def with_projector(encoder: keras.Model, projector: keras.Model, layers: int = 1) -> keras.Model:
-    """The encoder with the first layers of its projector on top, sharing their weights: what SimCLR v2 fine-tunes.
+    """The encoder with the first layers of its projector, sharing their weights, which SimCLR v2 fine-tunes.
 
-    Section 3.2 of arXiv 2006.10029: from the first hidden layer on, `layers` 1.
+    Section 3.2 of arXiv 2006.10029, where `layers` is 1: up to the first hidden layer.
 
     Args:
-        encoder: images -> features.
-        projector: features -> embeddings.
-        layers: how many of the projector's, each with the norm and the activation that follow it.
+        encoder: functional model, images -> features.
+        projector: functional or sequential model, features -> embeddings.
+        layers: int, layers of the projector, each with the norm and activation that follow it.
 
     Raises:
-        ValueError: more layers than the projector has, or none.
+        ValueError: if the projector does not have that many layers, or `layers` is less than 1.
     """
     outputs = list(stages(projector, most=99).values())
     if not 1 <= layers <= len(outputs):
@@ -52,9 +52,9 @@ def with_projector(encoder: keras.Model, projector: keras.Model, layers: int = 1
 
 
 def stage_weights(model: keras.Model) -> list[list[keras.Variable]]:
-    """The trainable weights of each stage, the one next to the images first; every weight is in one of them.
+    """The trainable weights of each stage, the first stage first; every weight is in one of them.
 
-    What the names of layers put into one block, such as the two halves of a transformer's, is one stage.
+    Layers with the name of a common block, such as the two halves of a transformer's block, are one stage.
     """
     groups, seen = {}, set()
     for stage, (_, layers) in _cuts(model).items():
@@ -67,15 +67,18 @@ def stage_weights(model: keras.Model) -> list[list[keras.Variable]]:
 
 
 def tapped(model: keras.Model, batches: Iterable[np.ndarray], most: int = 8) -> dict[str, np.ndarray]:
-    """Features (images, at most 1024 or the channels) after each stage, float32.
+    """Features after each stage, float32 (images, dim), dim at most 1024 or the number of channels.
 
-    Maps are averaged over a grid as fine as 1024 numbers allow, tokens of a transformer over the patches. What the
-    model itself puts out is left as it is.
+    Maps are averaged over a grid as fine as 1024 numbers allow, tokens of a transformer over the patches. The output of
+    the model is not averaged.
 
     Args:
         model: images, or features of a projector, -> (batch, dim).
-        batches: of its input.
-        most: as for `stages`.
+        batches: iterable of inputs, each an array.
+        most: as of `stages`.
+
+    Returns:
+        Dict from the name of a stage to its features.
     """
     tensors = stages(model, most)
     taps = keras.Model(model.inputs, list(tensors.values()))
@@ -100,13 +103,13 @@ def _flat(output) -> np.ndarray:
 
 
 def _averages(old, new):
-    """Means over `new` equal parts of `old` places, rounded to whole places: (new, old)."""
+    """Weights of means over `new` equal parts of `old` places, rounded to whole places: (new, old)."""
     part = np.arange(old) * new // old == np.arange(new)[:, None]
     return (part / part.sum(1, keepdims=True)).astype("float32")
 
 
 def _cuts(model):
-    """Name of each stage -> its output, and its layers."""
+    """Dict from the name of each stage to its output and its layers."""
     model = keras.Model(model.inputs, model.outputs)  # of a sequential model too
     nodes = internals.nodes(model)
     consumers = [[n for n in nodes if node in n.parent_nodes] for node in nodes]

@@ -1,4 +1,4 @@
-"""Target networks: copies without a gradient that follow the online ones."""
+"""Target networks: copies of online networks without gradients, updated by exponential moving averages."""
 
 import math
 
@@ -9,10 +9,14 @@ STATISTICS = ("moving_mean", "moving_variance")
 
 
 def target_of(network: keras.Model, name: str | None = None) -> keras.Model:
-    """A copy of a functional or sequential network with the same weights, none of them trainable.
+    """A copy of a network with the same weights, none of them trainable.
 
-    Its BatchNorm still normalizes by the batch when it is called with training=True, and keeps moving statistics of its
-    own, as in BYOL's published code.
+    Its BatchNorm normalizes by the batch when called with training=True, and has moving statistics of its own, as in
+    BYOL's published code.
+
+    Args:
+        network: functional or sequential model.
+        name: str, of the copy; target_NAME if None.
     """
     config = network.get_config()
     target = type(network).from_config(config | {"name": name or f"target_{network.name}"})
@@ -23,12 +27,12 @@ def target_of(network: keras.Model, name: str | None = None) -> keras.Model:
 
 
 def ema_update(target: keras.Model, online: keras.Model, rate) -> None:
-    """target <- target + rate (online - target), parameters alone: moving statistics are the target's own.
+    """target <- target + rate (online - target) for parameters; moving statistics of BatchNorm are not updated.
 
     Args:
-        target: made by `target_of(online)`.
-        online: the network that learns.
-        rate: the fraction moved, 0..1: one minus the momentum that papers quote.
+        target: a copy made by `target_of(online)`.
+        online: the trained network.
+        rate: float or scalar in 0..1, share moved: 1 - momentum of the papers.
     """
     for slow, fast in zip(target.weights, online.weights, strict=True):
         if slow.name not in STATISTICS and slow.dtype.startswith(("float", "bfloat")):
@@ -36,16 +40,16 @@ def ema_update(target: keras.Model, online: keras.Model, rate) -> None:
 
 
 class Target(keras.layers.Layer):
-    """Copies of networks that follow them slowly: maps what the first takes to what the last gives, without a gradient.
+    """EMA copies of a chain of networks: maps the input of the first to the output of the last, without gradients.
 
     Args:
-        networks: each takes what the one before gives; `copies` are theirs.
+        networks: models, each of which takes the output of the one before. `copies` are their copies.
     """
 
     def __init__(self, *networks: keras.Model, name: str = "target"):
         super().__init__(name=name, dtype="float32")
-        self._networks = lambda: networks  # within a function Keras does not take them for layers of this one
-        for number, network in enumerate(networks):  # one by one: TensorFlow's checkpoints pass over lists of layers
+        self._networks = lambda: networks  # Keras does not look into functions for layers to track
+        for number, network in enumerate(networks):  # one by one: tf.train.Checkpoint ignores lists of layers
             setattr(self, f"copy{number}", target_of(network, f"{name}_{network.name}"))
         self.built = True
 
@@ -58,29 +62,33 @@ class Target(keras.layers.Layer):
             x = copy(x, training=training)
         return x
 
-    def follow(self, rate) -> None:
-        """Each moves by `rate`, 0..1, of the way to its network; see `ema_update`."""
+    def update(self, rate) -> None:
+        """Moves each copy towards its network; see `ema_update`.
+
+        Args:
+            rate: float or scalar in 0..1, share moved.
+        """
         for copy, network in zip(self.copies, self._networks(), strict=True):
             ema_update(copy, network, rate)
 
 
 def in_groups(network, images, groups: int):
-    """A network over parts of a batch, one after the other, so that each part has BatchNorm statistics of its own.
+    """Applies a network to parts of a batch one after the other, each with BatchNorm statistics of its own.
 
-    It stands for MoCo's shuffled BatchNorm (arXiv 1911.05722, section 3.3): else a query finds its key by the
-    statistics of the images that both were normalized by. Queries are normalized by the whole batch, a key by a few
-    images of it. Every `groups`-th image makes a group, so that groups are the same on any number of replicas.
+    Replaces the shuffled BatchNorm of MoCo (arXiv 1911.05722, section 3.3), without which a query can recognize its key
+    by common statistics: queries are normalized by the whole batch, a key by a few images of it. Every `groups`-th
+    image forms a group, so that groups are the same on any number of replicas.
 
     Args:
-        network: images -> outputs (batch, ...), one tensor or several, called with each group.
+        network: callable, images -> outputs (batch, ...), one tensor or several.
         images: (batch, ...), in random order.
-        groups: how many; 1 is one pass. It must divide the batch of each replica.
+        groups: int, number of groups, which divides the batch of each replica; 1 for a single call.
 
     Returns:
-        Outputs (batch, ...) in the order of the images, as the network gives them.
+        Outputs (batch, ...) in the order of the images, structured as those of the network.
 
     Raises:
-        ValueError: a batch, where its size is known, that the groups do not divide.
+        ValueError: if `groups` does not divide the batch, where its size is known.
     """
     if groups == 1:
         return network(images)
@@ -92,5 +100,13 @@ def in_groups(network, images, groups: int):
 
 
 def cosine_to_zero(rate: float, progress):
-    """BYOL's schedule (arXiv 2006.07733, section 3.1): `rate` at progress 0, 0 at progress 1, along a cosine."""
+    """BYOL's schedule (arXiv 2006.07733, section 3.1): decays along a cosine.
+
+    Args:
+        rate: float, value at progress 0.
+        progress: float or scalar in 0..1.
+
+    Returns:
+        A scalar, 0 at progress 1.
+    """
     return rate * (ops.cos(math.pi * progress) + 1) / 2

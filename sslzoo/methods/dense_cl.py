@@ -93,7 +93,7 @@ class DenseCL(SSLModel):
         return (1 - self.dense_weight) * whole + self.dense_weight * dense
 
     def after_step(self, z_b, map_key, **outputs):
-        self.target.follow(self.ema_rate)
+        self.target.update(self.ema_rate)
         self.queue.enqueue(unit(gather(z_b)))
         self.map_queue.enqueue(unit(gather(map_key)))
 

@@ -94,4 +94,4 @@ class DirectPred(SSLModel):
         moved = self.correlation + self.correlation_rate * (correlation - self.correlation)
         self.correlation.assign(moved)
         self.predictor.assign(predictor_of(moved, self.power, self.epsilon))
-        self.target.follow(self.ema_rate)
+        self.target.update(self.ema_rate)

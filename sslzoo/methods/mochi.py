@@ -103,5 +103,5 @@ class MoCHi(SSLModel):
         return ops.take(self.queue.rows, ops.take_along_axis(hard, ranks, axis=1), axis=0)
 
     def after_step(self, z_b, **outputs):
-        self.target.follow(self.ema_rate)
+        self.target.update(self.ema_rate)
         self.queue.enqueue(unit(gather(z_b)))

@@ -67,5 +67,5 @@ class MoCo(SSLModel):
         return info_nce(gather(z_a), ops.stop_gradient(gather(z_b)), self.queue.rows, temperature=self.temperature)
 
     def after_step(self, z_b, **outputs):
-        self.target.follow(self.ema_rate)
+        self.target.update(self.ema_rate)
         self.queue.enqueue(unit(gather(z_b)))

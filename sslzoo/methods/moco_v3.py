@@ -66,4 +66,4 @@ class MoCoV3(SSLModel):
         return 2 * self.temperature * (a_to_b + b_to_a)
 
     def after_step(self, **outputs):
-        self.target.follow(cosine_to_zero(self.ema_rate, self.progress))
+        self.target.update(cosine_to_zero(self.ema_rate, self.progress))

@@ -84,13 +84,13 @@ class MSN(SSLModel):
         return dict(z=ops.stack(z, axis=1), target=self.target(view))
 
     def objective(self, z, target):
-        # The target's prototypes are the anchors', as they stand; only the embedding has a slow network.
+        # Targets use the current prototypes; only the embedding has an EMA network.
         anchors, targets = self.scores(gather(z)), self.scores(ops.stop_gradient(gather(target)))
         names = ("temperature", "sharpening", "sinkhorn_iterations", "me_max_weight", "prior_exponent")
         return losses.msn(anchors, targets, **{name: getattr(self, name) for name in names})
 
     def after_step(self, **outputs):
-        self.target.follow(self.ema_rate * (1 - self.progress / 1.25))
+        self.target.update(self.ema_rate * (1 - self.progress / 1.25))
 
     def _drop(self, tokens):
         """The class token and random other tokens, (batch, 1 + kept, dim), drawn for each image and step."""

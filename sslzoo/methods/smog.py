@@ -87,7 +87,7 @@ class SMoG(SSLModel):
         groups = losses.update_groups(self.groups, gather(z), rate=self.group_rate)
         reset = self.step % self.reset_interval == 0
         self.groups.assign(ops.cond(reset, self._cluster, lambda: groups))
-        self.target.follow(ops.where(reset, 1.0, self.ema_rate))
+        self.target.update(ops.where(reset, 1.0, self.ema_rate))
 
     def _cluster(self):
         """Groups from the embeddings of the queue. Its rows are in random order: any of them are initial centroids."""

@@ -58,4 +58,4 @@ class TiCo(SSLModel):
 
     def after_step(self, covariance, **embeddings):
         self.covariance.assign(covariance)
-        self.target.follow(cosine_to_zero(self.ema_rate, self.progress))
+        self.target.update(cosine_to_zero(self.ema_rate, self.progress))

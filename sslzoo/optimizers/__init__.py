@@ -1,4 +1,4 @@
-"""Optimizers of the papers: LARS, LAMB, SGD with L2, and Keras' own by name."""
+"""Optimizers of the papers: LARS, LAMB, SGD with L2 regularization, and those of Keras by name."""
 
 import difflib
 import inspect
@@ -11,16 +11,16 @@ from sslzoo.utils import keras_internals as internals
 
 
 class Pretrains(internals.OptimizerHooks):
-    """Mixin: what self-supervised papers expect of an optimizer and Keras' own do otherwise.
+    """Mixin for optimizers of self-supervised training.
 
-    Weight decay leaves weights with at most one dimension alone (biases, the gamma and beta of norms), and what
-    `exclude_from_weight_decay` names; unlike that list this rule survives saving and loading. It may be a schedule.
-    Gradients are clipped after their sum over the replicas, not before: the same on any number of them.
+    Weight decay applies to weights with at least two dimensions only, so not to biases and norms, and not to those that
+    `exclude_from_weight_decay` names. It may be a schedule. Gradients are clipped after their sum over the replicas, so
+    that the result does not depend on the number of replicas.
     """
 
     @property
     def weight_decay(self):
-        """Its value at this step."""
+        """The value at this step."""
         decay = self._weight_decay
         return decay(self.iterations) if isinstance(decay, keras.optimizers.schedules.LearningRateSchedule) else decay
 
@@ -36,10 +36,10 @@ class Pretrains(internals.OptimizerHooks):
 
 
 class _DecaysInside(internals.NoDecoupledDecay, Pretrains, keras.optimizers.Optimizer):
-    """Weight decay is a term of the update rule, and the constructor's arguments are the config."""
+    """Base of optimizers whose update rule contains the weight decay; constructor arguments are the config."""
 
     def _decay(self, variable):
-        """The factor of the decay of a weight at this step."""
+        """The weight decay of a weight at this step."""
         decay = self.weight_decay if self.decays(variable) else None
         return 0.0 if decay is None else decay
 
@@ -51,17 +51,18 @@ class _DecaysInside(internals.NoDecoupledDecay, Pretrains, keras.optimizers.Opti
 
 @keras.saving.register_keras_serializable("sslzoo")
 class SGD(_DecaysInside):
-    """Momentum SGD as the self-supervised papers mean it: L2 is added to the gradient, so it goes through the momentum.
+    """Momentum SGD with L2 regularization, whose gradient passes through the momentum, as in the papers.
 
-    d = g + weight_decay * w;  v = momentum * v + d;  w = w - learning_rate * v.
-    Keras' SGD decays apart from the gradient instead. Weights with at most one dimension are not decayed.
+    d = g + weight_decay * w; v = momentum * v + d; w = w - learning_rate * v. Keras' SGD decays apart from the
+    gradient. Weight decay does not apply to weights with at most one dimension.
 
     Args:
         learning_rate: float or schedule.
-        momentum: 0 is plain gradient descent.
-        weight_decay: factor of the L2 term, float or schedule.
-        classic_momentum: v = momentum * v + learning_rate * d;  w = w - v. It differs only while the rate changes.
-        **kwargs: what every Keras optimizer takes: clipnorm, name, ...
+        momentum: float, 0 for plain gradient descent.
+        weight_decay: float or schedule, factor of the L2 term.
+        classic_momentum: bool, v = momentum * v + learning_rate * d; w = w - v, which differs only while the rate
+            changes.
+        **kwargs: arguments of every Keras optimizer: clipnorm, name, ...
     """
 
     def __init__(self, learning_rate=0.01, momentum=0.9, weight_decay=0.0, classic_momentum=False, **kwargs):
@@ -91,15 +92,15 @@ class SGD(_DecaysInside):
 
 @keras.saving.register_keras_serializable("sslzoo")
 class LARS(SGD):
-    """Layer-wise adaptive rate scaling (You, Gitman and Ginsburg 2017, https://arxiv.org/abs/1708.03888).
+    """Layer-wise adaptive rate scaling (You, Gitman and Ginsburg 2017, arXiv 1708.03888).
 
-    `SGD` whose d is multiplied by trust_coefficient * |w| / |d|, weight by weight (by 1 if a norm is zero). The default
-    momentum is that of BYOL, MoCo v3, Barlow Twins and VICReg; `classic_momentum=True` is that of SimCLR's own code.
-    Weights with at most one dimension are neither decayed nor scaled.
+    `SGD` whose d is multiplied by trust_coefficient * |w| / |d| for each weight, or by 1 if a norm is zero. The default
+    momentum is that of BYOL, MoCo v3, Barlow Twins and VICReg; classic_momentum=True is that of SimCLR's code. Weights
+    with at most one dimension are neither decayed nor scaled.
 
     Args:
-        learning_rate, momentum, weight_decay, classic_momentum: as in `SGD`.
-        trust_coefficient: 0.001 in all those papers.
+        learning_rate, momentum, weight_decay, classic_momentum: as of `SGD`.
+        trust_coefficient: float, 0.001 in all those papers.
     """
 
     def __init__(
@@ -123,18 +124,18 @@ class LARS(SGD):
 
 @keras.saving.register_keras_serializable("sslzoo")
 class LAMB(_DecaysInside):
-    """Layer-wise adaptive moments (You et al. 2019, https://arxiv.org/abs/1904.00962, algorithm 2).
+    """Layer-wise adaptive moments (You et al. 2019, arXiv 1904.00962, algorithm 2).
 
-    r = m^ / (sqrt(v^) + epsilon) + weight_decay * w, with Adam's bias-corrected moments;  w = w - rate * |w| / |r| * r.
-    `keras.optimizers.Lamb` keeps the decay out of r and scales biases as well; here weights with at most one dimension
-    are neither decayed nor scaled.
+    r = m^ / (sqrt(v^) + epsilon) + weight_decay * w, with Adam's bias-corrected moments; w = w - rate * |w| / |r| * r.
+    `keras.optimizers.Lamb` excludes the decay from r and scales biases too; here weights with at most one dimension are
+    neither decayed nor scaled.
 
     Args:
         learning_rate: float or schedule.
-        weight_decay: factor of w inside r, float or schedule.
-        beta_1, beta_2: decay of the moments.
-        epsilon: added to the root of the second moment.
-        **kwargs: what every Keras optimizer takes: clipnorm, name, ...
+        weight_decay: float or schedule, factor of w in r.
+        beta_1, beta_2: float, decay rates of the moments.
+        epsilon: float, added to the root of the second moment.
+        **kwargs: arguments of every Keras optimizer: clipnorm, name, ...
     """
 
     def __init__(self, learning_rate=0.001, weight_decay=0.0, beta_1=0.9, beta_2=0.999, epsilon=1e-6, **kwargs):
@@ -159,14 +160,14 @@ class LAMB(_DecaysInside):
         self.assign_sub(variable, ops.cast(learning_rate, "float32") * step)
 
     def _moment(self, slot, value, beta):
-        """Moves the running mean in `slot` towards `value`; returns it corrected for its start at zero."""
+        """Updates the running mean in `slot` with `value`; returns it with bias correction."""
         moment = ops.add(beta * ops.cast(slot, "float32"), ops.multiply(value, 1.0 - beta))
         self.assign(slot, moment)
         return moment / (1.0 - ops.power(beta, ops.cast(self.iterations + 1, "float32")))
 
 
 def _norm_ratio(weight, step, coefficient):
-    """coefficient * |weight| / |step|, or 1 where either norm is zero: a weight that starts at zero must move."""
+    """coefficient * |weight| / |step|, or 1 where a norm is zero, so that weights of zero can change."""
     weight_norm = ops.norm(ops.reshape(ops.cast(weight, "float32"), (-1,)))
     step_norm = ops.norm(ops.reshape(step, (-1,)))
     usable = ops.logical_and(weight_norm > 0, step_norm > 0)
@@ -174,13 +175,13 @@ def _norm_ratio(weight, step, coefficient):
 
 
 def _sparing(optimizer: type) -> type:
-    """A Keras optimizer class whose weight decay spares vectors; it saves and loads under sslzoo's name."""
+    """A Keras optimizer class with the weight decay of `Pretrains`, registered under the name of sslzoo."""
     spared = type(optimizer.__name__, (Pretrains, optimizer), {"__doc__": optimizer.__doc__, "__module__": __name__})
     return keras.saving.register_keras_serializable("sslzoo")(spared)
 
 
 def _takes_learning_rate(value) -> bool:
-    """True for an optimizer that moves weights itself: neither the abstract base nor a wrapper of other optimizers."""
+    """Whether a class is an optimizer of weights: neither the abstract base nor a wrapper of other optimizers."""
     is_optimizer = isinstance(value, type) and issubclass(value, keras.optimizers.Optimizer)
     return is_optimizer and "learning_rate" in inspect.signature(value.__init__).parameters
 
@@ -191,44 +192,47 @@ _CLASSES = {name: _sparing(cls) for name, cls in _THEIRS.items() if name not in 
 
 
 def rated(optimizer: keras.optimizers.Optimizer, rate: Callable) -> keras.optimizers.Optimizer:
-    """The optimizer with a learning rate of its own for each weight; a loaded optimizer has to be given it again.
+    """Gives each weight a learning rate of its own. A loaded optimizer needs it again.
 
     Args:
-        optimizer: any of Keras; it is changed in place.
-        rate: (weight, learning rate of the step) -> learning rate of that weight; takes the place of an earlier one.
+        optimizer: a Keras optimizer, changed in place.
+        rate: callable (weight, learning rate of the step) -> learning rate of the weight; replaces an earlier one.
+
+    Returns:
+        The optimizer.
     """
     internals.set_update(optimizer, rate)
     return optimizer
 
 
 def names() -> list[str]:
-    """What `make` knows, sorted."""
+    """The names that `make` accepts, sorted."""
     return sorted(_CLASSES)
 
 
 def make(name: str, learning_rate, weight_decay=0.0, **settings) -> keras.optimizers.Optimizer:
-    """An optimizer by name, whose weight decay leaves biases and norms alone.
+    """An optimizer by name, whose weight decay does not apply to biases and norms.
 
-    "lars", "lamb" and "sgd" (momentum 0.9, L2 in the gradient) are sslzoo's; every other name is the Keras class of
-    that name, whose weight decay is decoupled: w = w - learning_rate * weight_decay * w. So "adam" with a weight decay
-    is "adamw".
+    "lars", "lamb" and "sgd" (momentum 0.9, L2 in the gradient) are those of sslzoo. Other names are the Keras classes,
+    whose weight decay is decoupled: w = w - learning_rate * weight_decay * w. "adam" with a weight decay is thus
+    "adamw".
 
     Args:
-        name: one of `names()`, in any case.
-        learning_rate: number, schedule or callable.
-        weight_decay: for weights with two dimensions or more; number or schedule.
-        **settings: further arguments of that optimizer, e.g. beta_2=0.95.
+        name: str, one of `names()`, in any case.
+        learning_rate: float, schedule or callable.
+        weight_decay: float or schedule, for weights with at least two dimensions.
+        **settings: further arguments of the optimizer, such as beta_2=0.95.
 
     Raises:
-        ValueError: for an unknown name, with the nearest ones; for a schedule of weight decay that Muon is given.
+        ValueError: if the name is unknown, or Muon is given a schedule of weight decay.
     """
     if name.lower() not in _CLASSES:
         near = difflib.get_close_matches(name.lower(), names(), cutoff=0.5) or names()
         raise ValueError(f"no optimizer is called {name!r}; did you mean {' or '.join(near)}?")
     optimizer = _CLASSES[name.lower()]
-    # Muon has a second decay, for what it leaves to Adam, which is on by default.
+    # Muon has a second decay, for the weights that it updates by Adam, with a default above 0.
     decays = {key: weight_decay for key in inspect.signature(optimizer).parameters if key.endswith("weight_decay")}
     if len(decays) > 1 and callable(weight_decay):
-        raise ValueError(f"{name} decays with a constant: choose another optimizer, or no end of the weight decay")
+        raise ValueError(f"{name} decays with a constant: choose another optimizer, or a constant weight_decay")
     rate = learning_rate if callable(learning_rate) else float(learning_rate)
     return optimizer(learning_rate=rate, **decays | settings)

@@ -1,4 +1,4 @@
-"""Learning rates: warm-up with a cosine after it, and how the batch size scales the peak."""
+"""Learning rate schedules: warm-up and cosine decay, and the scaling of the peak with the batch size."""
 
 import inspect
 import math
@@ -6,23 +6,22 @@ import math
 import keras
 from keras import ops
 
-REFERENCE_BATCH = 256  # the papers quote their learning rates for this many images
+REFERENCE_BATCH = 256  # batch size for which papers quote learning rates
 
 
 @keras.saving.register_keras_serializable("sslzoo")
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up, then a cosine down.
+    """Linear warm-up, then cosine decay.
 
-    step < warmup_steps: peak * (step + 1) / warmup_steps, so that no step is lost to a rate of zero;
-    after that: final + (peak - final) * (1 + cos(pi * p)) / 2,
-    where p = (step - warmup_steps) / (total_steps - warmup_steps).
-    The first step after the warm-up has `peak`; `final` is reached when `total_steps` steps are done, and stays.
+    For step < warmup_steps: peak * (step + 1) / warmup_steps, so that no step has a rate of zero. Then final + (peak -
+    final) * (1 + cos(pi * p)) / 2, where p = (step - warmup_steps) / (total_steps - warmup_steps). The first step after
+    the warm-up has `peak`; `final` is reached after `total_steps` steps and kept.
 
     Args:
-        peak: the highest learning rate.
-        total_steps: optimizer steps of the whole training, warm-up included.
-        warmup_steps: steps of the warm-up.
-        final: the learning rate at the end.
+        peak: float, highest learning rate.
+        total_steps: int, steps of the whole training, warm-up included.
+        warmup_steps: int, steps of the warm-up.
+        final: float, learning rate at the end.
 
     Raises:
         ValueError: unless 0 <= warmup_steps <= total_steps and total_steps >= 1.
@@ -48,16 +47,19 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def scaled_learning_rate(base: float, batch_size: int, rule: str = "linear") -> tuple[float, str]:
-    """The learning rate for a batch size, and one line that says how it came about.
+    """The learning rate for a batch size, and one line that explains it.
 
     Args:
-        base: the learning rate at a batch of 256 images.
-        batch_size: images in the global batch.
+        base: float, learning rate for a batch of 256.
+        batch_size: int, examples of the global batch.
         rule: "linear" (base * batch / 256), "sqrt" (base * sqrt(batch / 256); SimCLR's 0.075 * sqrt(batch) is a base of
             1.2) or "none".
 
+    Returns:
+        The learning rate, a float, and the line.
+
     Raises:
-        ValueError: for any other rule.
+        ValueError: if the rule is unknown.
     """
     share = f"{batch_size}/{REFERENCE_BATCH}"
     rules = {

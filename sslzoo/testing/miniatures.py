@@ -17,17 +17,17 @@ SMALL = {
     "hidden_dim": 32,
     "map_dim": 16,
     "projection_dim": 16,
-    "queue_size": 48,  # which the batch does not divide
+    "queue_size": 48,  # no multiple of the batch
     "norm_groups": 4,
     "hardest": 16,
     "mixed": 8,
     "query_mixed": 8,
-    "spread_weight": 0.9,  # SupCon alone cannot fall far: all images of a label share its softmax
-    "ema_rate": 0.1,  # thirty steps are few for a teacher that moves a thousandth
+    "spread_weight": 0.9,  # the loss of SupCon alone cannot fall far
+    "ema_rate": 0.1,  # thirty steps are too few for a rate of 0.001
     "predictor_dim": 32,
     "prototypes": 24,
     "whitening_size": COUNT,
-    "covariance_rate": 0.9,  # of TiCo, whose loss rises until its covariance is that of its embeddings
+    "covariance_rate": 0.9,  # TiCo's loss rises until the covariance has converged
     "input_shape": (SIZE, SIZE, 3),
     "dataset_size": COUNT,
     "num_classes": 4,
@@ -36,15 +36,15 @@ SMALL = {
     "context_blocks": 2,
 }
 OWN = {
-    # Its views meet in the bank alone, and CPC has a context network in between: both need more than thirty steps.
+    # Views interact through the bank only, and CPC has a context network: the usual values need more than thirty steps.
     "pirl": {"negatives": 64, "temperature": 0.2, "jigsaw_weight": 0.7},
     "cpc": {"projection_dim": 64, "hidden_dim": 128},
     "distill": {"teacher": lambda: opinionated()},
-    "dino": {"projection_dim": 64},  # in 16 dimensions its sharp teacher blows rounding errors up
-    # A rounding error may change who matches whom, which long steps of SGD would blow up.
+    "dino": {"projection_dim": 64},  # in 16 dimensions its sharp teacher amplifies rounding errors
+    # A rounding error may change the matches, which large steps of SGD would amplify.
     "vicreg_l": {"invariance": 1.0, "variance": 1.0, "covariance": 0.04},
 }
-TOKENS = {"msn"}  # methods that need them
+TOKENS = {"msn"}  # methods that need a vision transformer
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:
@@ -76,7 +76,7 @@ def arguments(method) -> dict:
 
 
 def batch(model: keras.Model, seed: int = 0) -> dict:
-    """One batch of COUNT images as training gives it."""
+    """One batch of COUNT images, as training receives it."""
     index, made = np.arange(COUNT), views(model, seed)
     whole = np.tile(np.array([0, 0, 1, 1, 0], "float32"), (COUNT, 1))
     boxes = (whole,) * len(made)
@@ -84,19 +84,19 @@ def batch(model: keras.Model, seed: int = 0) -> dict:
 
 
 def batches(model: keras.Model, steps: int, seed: int = 0, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
-    """The batch, or one of so many equal parts of it, so many times."""
+    """The batch `steps` times, or of each the part share=(number, of)."""
     rows = slice(share[0] * COUNT // share[1], (share[0] + 1) * COUNT // share[1])
     part = tf.nest.map_structure(lambda column: column[rows], batch(model, seed))
     return tf.data.Dataset.from_tensors(part).repeat(steps)
 
 
 def losses_of(model: keras.Model, steps: int) -> list[float]:
-    """The loss of each of the next so many steps."""
+    """The losses of the next steps, which are made."""
     return [model.fit(batches(model, 1), verbose=0).history["loss"][0] for _ in range(steps)]
 
 
 def views(model: keras.Model, seed: int = 0) -> tuple[np.ndarray, ...]:
-    """As many of them, and as large, as the method's preset makes."""
+    """Views in the number and size of the method's preset; two of the size of the images without a preset."""
     chain = getattr(presets, model.views)(SIZE) if isinstance(model.views, str) else ()
     sides = [view.size for view in chain] or [SIZE, SIZE]
     small = [np.arange(side) * SIZE // side for side in sides]
@@ -104,7 +104,7 @@ def views(model: keras.Model, seed: int = 0) -> tuple[np.ndarray, ...]:
 
 
 def images(count: int, seed: int = 0) -> list[np.ndarray]:
-    """`count` noisy views of images that differ in colour and bright half: easy to tell apart."""
+    """`count` noisy views of images that differ in colour and in the brightness of one half."""
     rng = np.random.default_rng(seed)
     colour = rng.uniform(size=(COUNT, 1, 1, 3))
     half = (np.arange(SIZE) < SIZE // 2)[None, :, None, None] * rng.uniform(size=(COUNT, 1, 1, 1))
@@ -114,22 +114,22 @@ def images(count: int, seed: int = 0) -> list[np.ndarray]:
 
 
 def residual(blocks: tuple[int, ...] = (1, 1)) -> keras.Model:
-    """A small encoder with all that large ones have: convolutions, BatchNorm, shortcuts."""
+    """A small encoder with convolutions, BatchNorm and shortcuts."""
     return resnet((SIZE, SIZE, 3), blocks, bottleneck=False, width=0.125)
 
 
 def transformer() -> keras.Model:
-    """A small encoder with tokens."""
+    """A small vision transformer."""
     return vit((SIZE, SIZE, 3), 32, 2, depth=2)
 
 
 def opinionated() -> keras.Model:
-    """A teacher that has learned nothing but is nearly sure of one of eight outputs."""
+    """An untrained teacher with a high confidence in one of eight outputs."""
     sure = keras.initializers.RandomNormal(stddev=1.0)
     layers = keras.layers.Flatten(), keras.layers.Dense(8, kernel_initializer=sure, dtype="float32")
     return keras.Sequential([keras.Input((SIZE, SIZE, 3)), *layers])
 
 
 def flat(model: keras.Model) -> np.ndarray:
-    """All weights and all state of a model in one row."""
+    """All weights and state of a model, concatenated to one array."""
     return np.concatenate([np.ravel(keras.ops.convert_to_numpy(weight)) for weight in model.weights])

@@ -26,8 +26,8 @@ def difference(one, other) -> float:
 def require_documented(what: Callable, names: set[str]) -> None:
     """Requires that the section "Args:" of a docstring has an entry for each of the names."""
     missing = sorted(names - set(described(inspect.getdoc(what) or "")))
-    told = f"{what.__name__}: the docstring has no entry under 'Args:' for {', '.join(missing)}"
-    require(not missing, f"{told}; `--help` shows these lines")
+    line = f"{what.__name__}: the docstring has no entry under 'Args:' for {', '.join(missing)}"
+    require(not missing, f"{line}; `--help` shows these lines")
 
 
 @contextlib.contextmanager

@@ -28,10 +28,10 @@ def blocks(encoder: keras.Model) -> dict[str, list[keras.layers.Layer]]:
         encoder: a chain of layers, such as conv6.
 
     Returns:
-        Layers with weights, by the name of the first of each block, the block next to the images first.
+        Dict from the name of the first layer of each block to its layers with weights, in order.
 
     Raises:
-        ValueError: the encoder branches, or its first layer with weights is no convolution or dense layer.
+        ValueError: if the encoder has branches, or its first layer with weights is no convolution or dense layer.
     """
     found = {}
     for layer in (layer for layer in chain(encoder) if layer.weights):
@@ -48,15 +48,15 @@ def blocks(encoder: keras.Model) -> dict[str, list[keras.layers.Layer]]:
 def stages(model: keras.Model) -> dict[str, list[keras.Variable]]:
     """The weights that train in each stage, by the name of the encoder's block.
 
-    A stage has a block, the layers of the decoder that mirror it, and whatever stands between features and loss: a
-    projector, the bottleneck, a decoder that mirrors nothing. Those train in every stage, since the features under them
+    A stage consists of a block, the layers of the decoder that mirror it, and all weights between features and loss: a
+    projector, the bottleneck, a decoder that mirrors nothing. The latter train in every stage, since the features
     change.
 
     Args:
-        model: a method, whose `encoder` is a chain of layers; a layer named `mirror_NAME` mirrors NAME.
+        model: a method whose `encoder` is a chain of layers; a layer named `mirror_NAME` mirrors NAME.
 
     Returns:
-        Weights, moving statistics among them.
+        Dict from a block to weights, moving statistics included.
     """
     named = {layer.name: layer for layer in all_layers(model)}
     own = {}
@@ -70,14 +70,15 @@ def stages(model: keras.Model) -> dict[str, list[keras.Variable]]:
 
 @contextmanager
 def train_only(model: keras.Model, weights: Sequence[keras.Variable]) -> Iterator[None]:
-    """Within, `weights` train and every other weight of the model stays bitwise as it is; compile the model within.
+    """Context in which `weights` train and all other weights are bitwise constant; compile the model in it.
 
-    Others get no gradient (weight by weight: a frozen layer would put its BatchNorm into inference). A BatchNorm whose
-    moving statistics are not among `weights` normalizes by the batch as ever, with momentum 1, which keeps them.
+    The others get no gradient, weight by weight: freezing a layer would put its BatchNorm in inference mode. A
+    BatchNorm whose moving statistics are not among `weights` normalizes by the batch, with momentum 1, which keeps
+    them.
 
     Args:
-        model: a method; teachers and queues that it moves in `after_step` go on moving.
-        weights: those that were trainable before, and the moving statistics that shall move.
+        model: a method; targets and queues are still updated in `after_step`.
+        weights: trainable weights, and the moving statistics that may change.
     """
     chosen = {id(weight) for weight in weights}
     frozen = [weight for weight in model.trainable_weights if id(weight) not in chosen]
@@ -98,10 +99,13 @@ def train_only(model: keras.Model, weights: Sequence[keras.Variable]) -> Iterato
 def grow(encoder: keras.Model) -> Iterator[tuple[str, keras.Model]]:
     """The encoder up to the end of each block, flattened, the first block first; the last one is the encoder itself.
 
-    All of them share their layers: what one trains the next one has.
+    All of them share their layers.
 
     Args:
         encoder: a chain of layers, such as conv6.
+
+    Returns:
+        Iterator over (name of the block, model).
     """
     names = list(blocks(encoder))
     links = dict(pairwise(reversed(chain(encoder))))  # layer -> the one before it
@@ -113,7 +117,12 @@ def grow(encoder: keras.Model) -> Iterator[tuple[str, keras.Model]]:
 
 
 def inherit(model: keras.Model, before: keras.Model) -> None:
-    """Copies into the mirrored blocks of a model those of the model of the stage before, by their names."""
+    """Copies the mirrored blocks of the model of the previous stage into a model, by their names.
+
+    Args:
+        model: the model of this stage.
+        before: the model of the previous stage.
+    """
     named = {layer.name: layer for layer in all_layers(before)}
     for layer in all_layers(model):
         if layer.name.startswith("mirror_") and layer.weights and layer.name in named:
@@ -121,7 +130,12 @@ def inherit(model: keras.Model, before: keras.Model) -> None:
 
 
 def pooled(encoder: keras.Model, dim: int) -> keras.Model:
-    """A flattened encoder with its last map averaged over squares of pixels until it has at most `dim` features."""
+    """A flattened encoder whose last map is averaged over squares of pixels, so that it has at most `dim` features.
+
+    Args:
+        encoder: a chain of layers, such as conv6.
+        dim: int, maximum number of features.
+    """
     maps = chain(encoder)[-1].input
     if encoder.output_shape[-1] <= dim or len(maps.shape) != 4:
         return encoder

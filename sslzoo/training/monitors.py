@@ -1,4 +1,4 @@
-"""Callbacks that watch a training without changing it: health of the embeddings, online k-NN, throughput."""
+"""Callbacks that observe a training without changing it: embedding statistics, online k-NN, throughput."""
 
 import math
 import time
@@ -19,21 +19,32 @@ from sslzoo.layers.norms import Calibration
 from sslzoo.training.tracking import Recorder
 from sslzoo.training.verdict import Snapshot, verdict
 
-ROWS = 256  # images that pass a network at a time
+ROWS = 256  # images of a forward pass
 
 
 def spread(z: np.ndarray) -> float:
-    """Standard deviation of normalized embeddings (n, dim), mean over dimensions, times sqrt(dim): 1 even, 0 collapsed.
+    """Standard deviation of normalized embeddings, mean over dimensions, times sqrt(dim).
 
     The collapse indicator of SimSiam (arXiv 2011.10566, section 4.1).
+
+    Args:
+        z: (n, dim), of any norm.
+
+    Returns:
+        A float: 1 for embeddings spread evenly, 0 for a collapse to one direction.
     """
     return float(np.mean(np.std(_unit(z), axis=0)) * math.sqrt(z.shape[1]))
 
 
 def agreement(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> tuple[float, float]:
-    """How well row i of z_a (n, dim) finds row i among all rows of z_b: share of hits, softmax entropy in nats.
+    """How well row i of z_a finds row i among all rows of z_b, as SimCLR logs it.
 
-    As SimCLR logs them: over the n logits across the views. The entropy starts near log n and falls.
+    Args:
+        z_a, z_b: (n, dim), of any norm.
+        temperature: float, divides the cosine similarities.
+
+    Returns:
+        Share of hits, and entropy of the softmax in nats, which starts near log(n) and falls.
     """
     cosines = _cosines(z_a, z_b)
     logits = cosines / temperature
@@ -43,7 +54,15 @@ def agreement(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> tuple[flo
 
 
 def health(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> dict[str, float]:
-    """Every label-free figure of two views' embeddings, each (n, dim): those of `Watch`, usable alone."""
+    """All figures that need no labels, of the embeddings of two views.
+
+    Args:
+        z_a, z_b: (n, dim), of any norm.
+        temperature: float, of the contrastive figures.
+
+    Returns:
+        Dict from name to float, the figures of `Watch`.
+    """
     accuracy, entropy = agreement(z_a, z_b, temperature)
     excess = float(losses.nt_xent(z_a, z_b, temperature=temperature))
     excess -= losses.nt_xent_baseline(*z_a.shape, temperature=temperature)
@@ -73,37 +92,37 @@ def _unit(z: np.ndarray) -> np.ndarray:
 
 
 def _parts(arrays, rows: int, drop_remainder: bool = False) -> list:
-    """Some rows at a time: a thousand images at once would take gigabytes in a network."""
+    """Batches of at most `rows`: a thousand images at once need gigabytes in a network."""
     return list(tf.data.Dataset.from_tensor_slices(arrays).batch(rows, drop_remainder))
 
 
 def _outputs(function: Callable, parts: list) -> list[np.ndarray]:
-    """The outputs of `function(part)`, each joined over the parts."""
+    """The outputs of `function(part)`, each concatenated over the parts."""
     found = map(function, parts)
     return [np.concatenate([ops.convert_to_numpy(x) for x in column]) for column in zip(*found, strict=True)]
 
 
 class Labelled(NamedTuple):
-    """Images of the online k-NN, float32 (n, height, width, channels) in [0, 1], and their labels (n,)."""
+    """Data of the online k-NN: images float32 (n, height, width, channels) in [0, 1], labels (n,)."""
 
     images: np.ndarray
     labels: np.ndarray
 
 
 class Watch(keras.callbacks.Callback):
-    """Measures the model before the first step and after each epoch, with BatchNorm statistics of its current weights.
+    """Measures a model before the first step and after each epoch, with BatchNorm statistics of its current weights.
 
-    The figures are those of `health` over fixed views, `knn`, the leave-one-out accuracy of k-NN on features of
-    labelled images, and `loss_excess`, the loss minus its value for random embeddings, where the method has one. They
-    are added to the logs of each epoch; those of the start are recorded as epoch 0, with the loss of the first batch,
-    which is computed before the weights change.
+    The figures are those of `health` over fixed views; `knn`, the leave-one-out accuracy of k-NN on features of
+    labelled images; and `loss_excess`, the loss minus its value for random embeddings, if the method has one. They are
+    added to the logs of each epoch. Those of the start are recorded as epoch 0, with the loss of the first batch, which
+    is computed before the weights change.
 
     Args:
-        model: its `embedded_views` are compared; the contrastive figures use its `temperature`, 0.5 without one.
+        model: a method; its `embedded_views` are compared. The contrastive figures use its `temperature`, or 0.5.
         batch: fixed `views` of some images, each (n, height, width, channels), and the other columns of a batch.
-        batch_size: images of a training step.
-        labelled: for the online k-NN, or None.
-        recorders: get the figures of the start, `record(epoch, step, figures)`.
+        batch_size: int, examples of a training step.
+        labelled: data of the online k-NN, or None.
+        recorders: receive the figures of the start by `record(epoch, step, figures)`.
     """
 
     def __init__(
@@ -145,13 +164,13 @@ class Watch(keras.callbacks.Callback):
 
     @property
     def end(self) -> Snapshot:
-        """The figures of the current weights; measured again only if the weights have moved since the last time."""
+        """The figures of the current weights, measured again only after further steps."""
         if self.last is None or self.last[0] != self.watched.steps_done:
             self.last = (self.watched.steps_done, self.measure())
         return self.last[1]
 
     def judge(self) -> str:
-        """The verdict in words, now."""
+        """The verdict on the training so far, one line."""
         return verdict(self.start, self.end, self.watched.supervised)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -169,11 +188,11 @@ class Watch(keras.callbacks.Callback):
 
 
 class Throughput(keras.callbacks.Callback):
-    """Progress bar with loss, images/s and the share of time spent waiting for data; both also in the logs.
+    """Progress bar with loss, images/s and share of the time spent waiting for data; the last two are also logged.
 
     Args:
-        batch_size: images of a global batch.
-        total_epochs, steps_per_epoch: for the bar.
+        batch_size: int, examples of a global batch.
+        total_epochs, steps_per_epoch: int, for the bar.
     """
 
     def __init__(self, batch_size: int, total_epochs: int, steps_per_epoch: int):
@@ -185,16 +204,16 @@ class Throughput(keras.callbacks.Callback):
         self.waited = tf.Variable(0.0, dtype="float64", trainable=False)
 
     def watch(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """The same batches, with the seconds that the training waits for each added up."""
+        """The same batches; the seconds that the training waits for each are summed."""
 
-        def now() -> tf.Tensor:  # not tf.timestamp, which TensorFlow refuses where it has to be deterministic
+        def now() -> tf.Tensor:  # not tf.timestamp, which is refused where operations are deterministic
             return tf.ensure_shape(tf.numpy_function(time.perf_counter, [], tf.float64), ())
 
         def note(asked, batch):
             self.waited.assign_add(now() - asked)
             return batch
 
-        # zip asks its parts in order: the clock is read when a batch is asked for, `note` runs when it has come.
+        # zip requests its parts in order: the clock is read at the request for a batch, `note` runs at its arrival.
         clock = tf.data.Dataset.counter().map(lambda _: now())
         options = tf.data.Options()
         options.experimental_optimization.inject_prefetch = False
@@ -212,7 +231,7 @@ class Throughput(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.steps += 1
         if not self.compiled and self.steps_per_epoch > 1:
-            self.compiled = True  # the first step of all was spent on tracing
+            self.compiled = True  # the first step includes tracing
             self._start()
         rate, wait = self._rates()
         self.bar.set_postfix_str(f"loss {float(logs['loss']):.3f}, {rate:.0f} images/s, data wait {wait:.0%}", False)

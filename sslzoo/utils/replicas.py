@@ -1,4 +1,4 @@
-"""All that is known about tf.distribute: which strategy, how many replicas and workers, the batch over all of them."""
+"""Distribution over devices and workers by tf.distribute: strategies, gathered batches, random numbers."""
 
 import functools
 from collections.abc import Callable
@@ -9,12 +9,14 @@ STRATEGIES = ("auto", "one", "mirrored", "multi-worker", "tpu")
 
 
 def strategy(name: str = "auto") -> tf.distribute.Strategy:
-    """The strategy of that name; "auto" mirrors over the GPUs where there is more than one.
+    """A distribution strategy by name.
 
-    "multi-worker" reads TF_CONFIG, and has to be made before anything else is computed. "tpu" was never tried.
+    Args:
+        name: "auto" (mirrored over the GPUs if there are several), "one", "mirrored", "multi-worker" (reads TF_CONFIG;
+            create it before TensorFlow computes anything) or "tpu" (not tested).
 
     Raises:
-        ValueError: no such strategy, or no cluster for it.
+        ValueError: if the name is unknown, or its cluster is missing.
     """
     if name in ("parameter-server", "parameter_server"):
         raise ValueError("Keras 3 cannot fit under ParameterServerStrategy: choose mirrored, or multi-worker")
@@ -29,7 +31,7 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
-# A second one of a kind crashes TensorFlow: each is made once.
+# TensorFlow crashes if a strategy is created twice.
 
 
 @functools.cache
@@ -42,7 +44,7 @@ def _multi_worker() -> tf.distribute.Strategy:
     cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     if not cluster.cluster_spec().as_dict().get("worker"):
         example = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
-        raise ValueError(f"multi-worker needs all workers' addresses and which one this is: TF_CONFIG='{example}'")
+        raise ValueError(f"multi-worker needs all workers' addresses and the index of this one: TF_CONFIG='{example}'")
     return tf.distribute.MultiWorkerMirroredStrategy(cluster)
 
 
@@ -58,13 +60,13 @@ def _tpu() -> tf.distribute.Strategy:
 
 
 def workers(chosen: tf.distribute.Strategy) -> int:
-    """Processes that train together."""
+    """Number of processes that train together."""
     resolver = chosen.cluster_resolver
     return len(resolver.cluster_spec().as_dict().get("worker", [0])) if resolver else 1
 
 
 def describe(chosen: tf.distribute.Strategy, batch_size: int) -> str:
-    """One line: how a batch is spread."""
+    """One line about the distribution of a batch."""
     devices, processes = chosen.num_replicas_in_sync, workers(chosen)
     where = f"{devices} devices of {processes} worker{'s' * (processes > 1)}"
     part = f"{batch_size // devices} images of each batch of {batch_size}"
@@ -72,22 +74,23 @@ def describe(chosen: tf.distribute.Strategy, batch_size: int) -> str:
 
 
 def is_chief(chosen: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that writes: alone, or the first worker."""
+    """Whether this process writes files: the only one, or the first worker."""
     return workers(chosen) == 1 or chosen.cluster_resolver.task_id == 0
 
 
-def meet(chosen: tf.distribute.Strategy) -> None:
-    """Waits until all workers have come here."""
+def barrier(chosen: tf.distribute.Strategy) -> None:
+    """Waits until all workers have called it."""
     if workers(chosen) > 1:
         chosen.reduce("SUM", chosen.run(lambda: tf.ones(())), axis=None)
 
 
-def deal(chosen: tf.distribute.Strategy, batches: Callable[..., tf.data.Dataset]) -> tf.data.Dataset:
-    """What `fit` is given: all of the global batches, or to each worker its own rows of them.
+def distribute(chosen: tf.distribute.Strategy, batches: Callable[..., tf.data.Dataset]) -> tf.data.Dataset:
+    """The dataset for `fit`: the global batches, or on each of several workers its rows of them.
 
     Args:
         chosen: the strategy.
-        batches: gives the global batches; with share=(number, of), that one of so many equal parts of each.
+        batches: callable that returns the global batches; with share=(number, of) it returns one of `of` equal parts of
+            each.
     """
     if workers(chosen) == 1:
         return batches()
@@ -103,25 +106,35 @@ def deal(chosen: tf.distribute.Strategy, batches: Callable[..., tf.data.Dataset]
     return chosen.distribute_datasets_from_function(of_worker)
 
 
+deal, meet = distribute, barrier  # earlier names, until all callers have the new ones
+
+
 def figures(logs: dict) -> dict:
-    """The logs of a step as Keras takes them: with an axis to reduce where there are several workers."""
+    """The logs of a step in the shape that Keras reduces: with a leading axis on several workers."""
     several = workers(tf.distribute.get_strategy()) > 1
     return {name: value[None] for name, value in logs.items()} if several else logs
 
 
 def count() -> int:
-    """Replicas that take part in the current step (1 outside of a strategy)."""
+    """Number of replicas in the current step, 1 without a strategy."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def gather(x: tf.Tensor) -> tf.Tensor:
-    """All replicas' rows in the global order: (local batch, ...) -> (global batch, ...); gradients flow back."""
+    """The rows of all replicas in global order; gradients pass back.
+
+    Args:
+        x: (rows of this replica, ...).
+
+    Returns:
+        (rows of all replicas, ...).
+    """
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return x
-    # What comes straight from the data has no device, which several workers need: its copy has one.
+    # Several workers need a tensor with a device, which columns of the data do not have and their copies do.
     gathered = context.all_gather(tf.identity(x), axis=0)
-    gathered.set_shape((None, *x.shape[1:]))  # which all_gather forgets in a graph
+    gathered.set_shape((None, *x.shape[1:]))  # lost by all_gather in a graph
     return gathered
 
 
