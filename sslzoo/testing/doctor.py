@@ -84,10 +84,10 @@ def train(name: str, steps: int, chosen: tf.distribute.Strategy) -> dict[str, np
     before = miniatures.flat(model)
     batches, held_out = (functools.partial(miniatures.batches, model, steps, seed=seed) for seed in (0, 1))
     history = model.fit(
-        replicas.deal(chosen, batches),
+        replicas.distribute(chosen, batches),
         epochs=steps,
         steps_per_epoch=1,
-        validation_data=replicas.deal(chosen, held_out),
+        validation_data=replicas.distribute(chosen, held_out),
         validation_steps=1,
         shuffle=False,
         verbose=0,

@@ -157,7 +157,7 @@ def _fit(
         last = epoch + 1 if done else epochs
         onward = functools.partial(batches, steps_before + step, steps_before + last * steps_per_epoch)
         model.fit(
-            replicas.deal(model.distribute_strategy, onward),
+            replicas.distribute(model.distribute_strategy, onward),
             initial_epoch=epochs_before + epoch,
             epochs=epochs_before + last,
             steps_per_epoch=steps_per_epoch - done,

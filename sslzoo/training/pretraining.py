@@ -66,7 +66,7 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         log.info(f"run folder {folder}")
         plan.draw_views(folder / "views.png")
         hparams.write(folder / "events", plan.settings)
-        replicas.meet(strategy)
+        replicas.barrier(strategy)
         judge = run.evaluate and plan.test_set is not None
         with _naming_memory(experiment.batch_size):
             result = train_all(plan, model, folder, [tracker] * run.mlflow, judge)
@@ -97,7 +97,7 @@ def _follow(plan: Plan, train_all: Callable, folder: Path) -> Result:
     """Trains as a worker other than worker 0, which alone logs, evaluates and writes."""
     log.setLevel(logging.WARNING)
     model = plan.build()
-    replicas.meet(plan.strategy)
+    replicas.barrier(plan.strategy)
     return train_all(plan, model, folder, [], judge=False)
 
 
