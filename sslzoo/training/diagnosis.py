@@ -35,7 +35,10 @@ def diagnose(model: keras.Model, batches: Callable, checkpoints: Checkpoints, st
     if step - 1 > start:
         onward = functools.partial(batches, start, step - 1)
         model.fit(
-            replicas.distribute(model.distribute_strategy, onward), epochs=1, steps_per_epoch=step - 1 - start, verbose=0
+            replicas.distribute(model.distribute_strategy, onward),
+            epochs=1,
+            steps_per_epoch=step - 1 - start,
+            verbose=0,
         )
     return f"the first that is not finite is {first_bad(model, batch)}; the batch is saved in {path}"
 
