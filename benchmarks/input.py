@@ -49,7 +49,7 @@ def as_tfds(dataset, folder: Path) -> str:
 
         def _generate_examples(self):
             for i in range(len(dataset)):
-                images, sizes = dataset.read(np.array([i]))
+                images, sizes = dataset.images(np.array([i]))
                 yield i, {"image": images[0, : sizes[0, 0], : sizes[0, 1]]}
 
     Pictures(data_dir=folder, file_format="array_record").download_and_prepare()

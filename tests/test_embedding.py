@@ -13,7 +13,8 @@ from PIL import Image
 
 import sslzoo
 from sslzoo import encoders
-from sslzoo.data import Dataset, Splits, from_array, load
+from sslzoo.data import Splits, from_array, load
+from sslzoo.data.dataset import of_images
 from sslzoo.evaluation.embedding import FORMATS, embed
 from sslzoo.exports.savedmodel import export
 from sslzoo.views.inputs import encode
@@ -159,7 +160,7 @@ def test_no_more_than_a_few_batches_are_in_memory(suffix, exported, tmp_path):
             (len(index), 2), 8, np.int32
         )
 
-    endless = Dataset("endless", pixels, 2000, (8, 8, 1), np.dtype(np.uint8))
+    endless = of_images("endless", pixels, 2000, (8, 8, 1), np.dtype(np.uint8))
     embed(exported, endless.take(slice(50)), str(tmp_path / f"warm{suffix}"))
     peaks = {}
     for count in (100, len(endless)):
@@ -188,5 +189,5 @@ def test_a_fault_keeps_the_file_of_before(exported, tmp_path):
         raise OSError("gone")
 
     with pytest.raises(tf.errors.OpError, match="gone"):
-        embed(exported, Dataset("broken", fail, 9, (8, 8, 1), np.dtype(np.uint8)), str(out))
+        embed(exported, of_images("broken", fail, 9, (8, 8, 1), np.dtype(np.uint8)), str(out))
     assert out.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["out.npz"]

@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 import numpy as np
 import tensorflow as tf
 
-from sslzoo.data.dataset import DataError, Dataset, Splits, in_memory, machine_memory, progress
+from sslzoo.data.dataset import DataError, Dataset, Splits, in_memory, of_images
 from sslzoo.data.images import on_canvas, shrink
+from sslzoo.utils.bars import progress
+from sslzoo.utils.machine import machine_memory
 
 SIDE = 256  # of the canvas by default, where a dataset mixes sizes
 MEMORY_SHARE = 1 / 2  # of the machine's memory that the pixels of a split may take
@@ -226,7 +228,7 @@ def _by_index(builder: Any, name: str, split: str, side: int | None, shape: tupl
     labels = [source[i]["label"] for i in rows]
     dtype = np.dtype(feature.np_dtype)
     versioned = np.zeros(count, np.uint64)  # what the name stands for does not change: no need to read all of it
-    return Dataset(name, read, count, shape, dtype, in_memory=False, digests=versioned, **_labels(features, labels))
+    return of_images(name, read, count, shape, dtype, in_memory=False, digests=versioned, **_labels(features, labels))
 
 
 def _loaded(dataset: Dataset) -> Dataset:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sslzoo.data.dataset import DataError, Dataset, progress
+from sslzoo.data.dataset import DataError, Dataset
+from sslzoo.utils.bars import progress
 from sslzoo.utils.files import replacing
 
 BLOCK_BYTES = 2**26
@@ -38,7 +39,7 @@ def cached(dataset: Dataset, folder: str | Path) -> Dataset:
     notes = tuple(note for note in dataset.notes if "decoded anew" not in note)
     read = _Rows(images, np.array(sizes))
     notes = (*notes, f"decoded pixels are in {path}")
-    return dataclasses.replace(dataset, read=read, in_memory=True, notes=notes, digests=dataset.marks)
+    return dataset.with_images(read, in_memory=True, notes=notes, digests=dataset.marks)
 
 
 def held(dataset: Dataset) -> Dataset:
@@ -48,7 +49,7 @@ def held(dataset: Dataset) -> Dataset:
     for some, their_sizes in in_blocks(dataset, f"reading {dataset.name}"):
         images[row : row + len(some)], sizes[row : row + len(some)] = some, their_sizes
         row += len(some)
-    return dataclasses.replace(dataset, read=_Rows(images, sizes), in_memory=True)
+    return dataset.with_images(_Rows(images, sizes), in_memory=True)
 
 
 def in_blocks(dataset: Dataset, what: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -58,7 +59,7 @@ def in_blocks(dataset: Dataset, what: str) -> Iterator[tuple[np.ndarray, np.ndar
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in progress(starts, what, len(starts)):
             index = np.arange(start, min(start + rows, len(dataset)))
-            parts = pool.map(dataset.read, np.array_split(index, min(os.cpu_count(), len(index))))
+            parts = pool.map(dataset.images, np.array_split(index, min(os.cpu_count(), len(index))))
             images, sizes = zip(*parts, strict=True)
             yield np.concatenate(images), np.concatenate(sizes)
 

@@ -4,19 +4,14 @@ import dataclasses
 import functools
 import hashlib
 import math
-import os
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
-# TensorFlow's default of 4 rounds leaves two epochs of 60 000 images in nearly the same order (correlation 0.9);
-# from 12 rounds on the orders of epochs and seeds are as unrelated as those of true permutations.
-SHUFFLE_ROUNDS = 24
-MARKED_BYTES = 2**26  # of pixels that are copied at a time for a fingerprint
+from sslzoo.data.columns import ImageColumns, ReadImages, image_spec
+from sslzoo.data.order import MARKED_BYTES, marks_of, shuffled
 
 
 class DataError(ValueError):
@@ -25,16 +20,17 @@ class DataError(ValueError):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Images on a canvas, by index.
+    """Examples by index, each of which has the same named columns.
 
-    Images smaller than the canvas lie in its top-left corner, and the rest of the canvas is zero.
+    The main column has the name of the kind. Images are the column "image", on a canvas (height, width, channels) of
+    uint8, uint16 or float32 within [0, 1]; smaller ones lie in its top-left corner, and the rest of the canvas is zero.
+    Their column "size" is the height and width of each image. Further columns belong to the same examples.
 
     Attributes:
-        name: what the user called it.
-        read: indices (k,) int64 -> images (k, height, width, channels) and their sizes (k, 2) int32 (height, width).
-        count: the number of images.
-        shape: (height, width, channels) of the canvas, in pixels.
-        dtype: of the pixels: uint8, uint16, or float32 within [0, 1].
+        name: name that the user gave.
+        read: indices (k,) int64 -> {column: array (k, ...)}, with the columns of `spec`.
+        count: number of examples.
+        spec: {column: TensorSpec of one example}.
         labels: (count,) int32 from 0, and -1 for an image without a label; or None.
         class_names: name of each label, or None.
         files: each image's file, relative to the dataset's folder, or None.
@@ -42,14 +38,14 @@ class Dataset:
         in_memory: reading is cheap, and is done a batch at a time instead of an image at a time in parallel.
         content: index -> the bytes of the image's file as it stands; None where the images are in no files.
         version: changes with the content of any file, where that is known; "" where it is not.
+        kind: kind of the examples, "image", and name of the main column.
         digests: (count,) uint64, which change with the content of each image; None where they are to be computed.
     """
 
     name: str
-    read: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    read: Callable[[np.ndarray], dict[str, np.ndarray]]
     count: int
-    shape: tuple[int, int, int]
-    dtype: np.dtype
+    spec: dict[str, tf.TensorSpec]
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     files: tuple[str, ...] | None = None
@@ -58,6 +54,34 @@ class Dataset:
     content: Callable[[int], bytes] | None = None
     version: str = ""
     digests: np.ndarray | None = None
+    kind: str = "image"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of an example in the main column: for images (height, width, channels) of the canvas, in pixels."""
+        return tuple(self.spec[self.kind].shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the main column."""
+        return np.dtype(self.spec[self.kind].dtype.as_numpy_dtype)
+
+    def images(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images (k, height, width, channels) and their sizes (k, 2) int32, height and width, at indices (k,)."""
+        found = self.read(index)
+        return found["image"], found["size"]
+
+    def with_images(self, read: ReadImages, shape: tuple[int, int, int] | None = None, **fields) -> "Dataset":
+        """The same dataset with other images.
+
+        Args:
+            read: indices (k,) -> images and their sizes.
+            shape: of the canvas, if it changes.
+            **fields: other attributes that change.
+        """
+        spec = self.spec | image_spec(shape or self.shape, self.dtype)
+        others = self.read if spec.keys() - {"image", "size"} else None
+        return dataclasses.replace(self, read=ImageColumns(read, others), spec=spec, **fields)
 
     def __len__(self) -> int:
         return self.count
@@ -101,9 +125,9 @@ class Dataset:
         steps = tf.data.Dataset.range(start, end if stop is None else min(stop, end))
         columns = steps.map(lambda step: self._columns(step, batch_size, seed, drop_remainder, part))
         if self.in_memory:
-            return columns.map(self._with_images, num_parallel_calls=tf.data.AUTOTUNE)
+            return columns.map(self._with_columns, num_parallel_calls=tf.data.AUTOTUNE)
         one_by_one = columns.unbatch().batch(1, drop_remainder=True)
-        images = one_by_one.map(self._with_images, num_parallel_calls=tf.data.AUTOTUNE)
+        images = one_by_one.map(self._with_columns, num_parallel_calls=tf.data.AUTOTUNE)
         return images.unbatch().batch(batch_size // share[1], drop_remainder=drop_remainder)
 
     def take(self, indices: Sequence[int] | slice | np.ndarray) -> "Dataset":
@@ -127,7 +151,7 @@ class Dataset:
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """All images (count, height, width, channels) and their sizes (count, 2); for data that fit into memory."""
-        return self.read(np.arange(self.count))
+        return self.images(np.arange(self.count))
 
     def labelled(self) -> "Dataset":
         """The images that have labels; the dataset itself where all have, or none."""
@@ -148,7 +172,7 @@ class Dataset:
         """(count,) uint64 that change with the content of each image."""
         if self.digests is not None:
             return self.digests
-        return np.concatenate([_marks(*self.read(rows)) for rows in self._blocks()])
+        return np.concatenate([marks_of(*self.images(rows)) for rows in self._blocks()])
 
     def _blocks(self) -> list[np.ndarray]:
         each = max(1, int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize)
@@ -156,7 +180,7 @@ class Dataset:
 
     def sampled_fingerprint(self) -> str:
         """The fingerprint of sslzoo 0.1, which runs and exports of then carry: of all images, it read 64."""
-        images, sizes = self.read(np.unique(np.linspace(0, self.count - 1, 64).astype(np.int64)))
+        images, sizes = self.images(np.unique(np.linspace(0, self.count - 1, 64).astype(np.int64)))
         digest = hashlib.sha256(repr((self.count, self.shape, str(self.dtype), self.files)).encode())
         labels = [] if self.labels is None else self.labels
         for part in (images, sizes.astype(np.int32), np.asarray(labels, np.int32)):
@@ -194,7 +218,7 @@ class Dataset:
             index = step * batch_size + rows
         else:
             steps = self.count // batch_size
-            index = _shuffled(step % steps * batch_size + rows, self.count, seed, epoch=step // steps)
+            index = shuffled(step % steps * batch_size + rows, self.count, seed, epoch=step // steps)
         if not full:
             index = index[index < self.count]
         row, index = tf.range(tf.shape(index)[0])[part], index[part]
@@ -203,37 +227,24 @@ class Dataset:
             columns["label"] = tf.gather(tf.constant(self.labels, tf.int32), index)
         return {name: tf.ensure_shape(column, index.shape) for name, column in columns.items()}
 
-    def _with_images(self, columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        image, size = self._pixels(columns["index"])
+    def _with_columns(self, columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         rows = columns["index"].shape
-        return columns | dict(
-            image=tf.ensure_shape(image, (*rows, *self.shape)), size=tf.ensure_shape(size, (*rows, 2))
-        )
+        read = zip(self.spec.items(), self._read_columns(columns["index"]), strict=True)
+        return columns | {name: tf.ensure_shape(column, (*rows, *spec.shape)) for (name, spec), column in read}
 
-    def _pixels(self, index: tf.Tensor) -> list[tf.Tensor]:
+    def _read_columns(self, index: tf.Tensor) -> list[tf.Tensor]:
         # The array stays in NumPy: as a tensor it would become part of the graph, which may not exceed 2 GB.
-        return tf.numpy_function(self.read, [index], [tf.as_dtype(self.dtype), tf.int32])
+        return tf.numpy_function(self.ordered, [index], self.types)
 
+    def ordered(self, index: np.ndarray) -> list[np.ndarray]:
+        """The columns at indices (k,), in the order of `spec`."""
+        found = self.read(index)
+        return [found[name] for name in self.spec]
 
-def mark(content: bytes | np.ndarray) -> int:
-    """64 bits that change with some content."""
-    return int.from_bytes(hashlib.sha256(content).digest()[:8], "little")
-
-
-def _marks(images: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    pixels = np.ascontiguousarray(images).reshape(len(images), -1).view(np.uint8)
-    marks = (mark(row) ^ height << 32 ^ width for row, (height, width) in zip(pixels, sizes.tolist(), strict=True))
-    return np.fromiter(marks, np.uint64, len(images))
-
-
-def _shuffled(position: tf.Tensor, count: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
-    """The indices at these positions of an epoch's order of `count` images."""
-    return tf.raw_ops.RandomIndexShuffle(
-        index=position,
-        seed=tf.stack([tf.constant(seed, tf.int64), epoch, tf.constant(0, tf.int64)]),
-        max_index=tf.constant(count - 1, tf.int64),
-        rounds=SHUFFLE_ROUNDS,
-    )
+    @property
+    def types(self) -> list[tf.DType]:
+        """Types of the columns, in the order of `spec`."""
+        return [spec.dtype for spec in self.spec.values()]
 
 
 class Splits(NamedTuple):
@@ -241,6 +252,20 @@ class Splits(NamedTuple):
 
     train: Dataset
     test: Dataset | None = None
+
+
+def of_images(name: str, read: ReadImages, count: int, shape: tuple[int, int, int], dtype, **fields) -> Dataset:
+    """A dataset of images.
+
+    Args:
+        name: of the dataset.
+        read: indices (k,) int64 -> images (k, *shape) and their sizes (k, 2) int32, height and width.
+        count: number of images.
+        shape: (height, width, channels) of the canvas, in pixels.
+        dtype: of the pixels: uint8, uint16 or float32.
+        **fields: other attributes of the Dataset.
+    """
+    return Dataset(name, ImageColumns(read), count, image_spec(shape, dtype), **fields)
 
 
 def in_memory(name: str, images: np.ndarray, sizes: np.ndarray | None = None, **fields) -> Dataset:
@@ -253,7 +278,7 @@ def in_memory(name: str, images: np.ndarray, sizes: np.ndarray | None = None, **
     """
     if sizes is None:
         sizes = np.broadcast_to(np.asarray(images.shape[1:3], np.int32), (len(images), 2))
-    return Dataset(name, lambda i: (images[i], sizes[i]), len(images), images.shape[1:], images.dtype, **fields)
+    return of_images(name, lambda i: (images[i], sizes[i]), len(images), images.shape[1:], images.dtype, **fields)
 
 
 def describe(dataset: Dataset) -> str:
@@ -266,14 +291,3 @@ def describe(dataset: Dataset) -> str:
         labels = f"{len(names) if names else len(np.unique(dataset.labels))} classes"
     name = " ".join(dataset.name.split("\n"))
     return f"{name}: {len(dataset)} images {shape} {dataset.dtype}, {labels}"
-
-
-def progress(items: Iterable, what: str, count: int) -> Iterable:
-    """The items, with a progress bar on standard error if they take long."""
-    tty = sys.stderr.isatty()
-    return tqdm(items, what, count, leave=False, delay=1 if tty else 10, mininterval=0.2 if tty else 30)
-
-
-def machine_memory() -> int:
-    """Bytes of physical memory."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

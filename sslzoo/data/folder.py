@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from sslzoo.data import labels as numbers
-from sslzoo.data.dataset import DataError, Dataset, Splits, in_memory, machine_memory
+from sslzoo.data.dataset import DataError, Dataset, Splits, in_memory, of_images
 from sslzoo.data.decode import decode
 from sslzoo.data.images import convert, on_canvas, shrink
 from sslzoo.data.layout import OTHER, Layout, layout
 from sslzoo.data.scan import Scan, content, files_under, scan_files, why
 from sslzoo.data.selection import judge_of, noted
+from sslzoo.utils.machine import machine_memory
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 SIDE = 256  # of the canvas by default: more than methods crop to, and small enough to keep thousands in memory
@@ -185,7 +186,7 @@ def _dataset(root: str, scan: Scan) -> Dataset:
     def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return on_canvas(map(pixels, index), len(index), shape, dtype)
 
-    return Dataset(name, read, len(files), shape, dtype, in_memory=False, **fields)
+    return of_images(name, read, len(files), shape, dtype, in_memory=False, **fields)
 
 
 def _decoded_again(root: str, file: str, stamp: tuple[int, int], shape: tuple[int, int, int], dtype) -> np.ndarray:

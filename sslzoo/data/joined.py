@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sslzoo.data.dataset import DataError, Dataset
+from sslzoo.data.dataset import DataError, Dataset, of_images
 
 
 def join(parts: Sequence[Dataset]) -> Dataset:
@@ -32,14 +32,14 @@ def join(parts: Sequence[Dataset]) -> Dataset:
         for part, start in zip(parts, starts, strict=False):
             rows = np.flatnonzero((index >= start) & (index < start + len(part)))
             if len(rows):
-                found, sizes[rows] = part.read(index[rows] - start)
+                found, sizes[rows] = part.images(index[rows] - start)
                 height, width = part.shape[:2]
                 images[rows, :height, :width] = found
         return images, sizes
 
     labels, class_names = _labels(parts)
     files = [os.path.join(part.name, file) for part in parts if part.files for file in part.files]
-    return Dataset(
+    return of_images(
         name="+".join(os.path.basename(part.name) or part.name for part in parts),
         read=read,
         count=int(starts[-1]),

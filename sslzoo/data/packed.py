@@ -10,11 +10,12 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from sslzoo.data.cache import held
-from sslzoo.data.dataset import DataError, Dataset, Splits, machine_memory
+from sslzoo.data.dataset import DataError, Dataset, Splits, of_images
 from sslzoo.data.decode import decode
 from sslzoo.data.images import on_canvas, shrink, shrunk_shape
 from sslzoo.data.index import INDEX, IndexFault, digests_of, read_index
 from sslzoo.utils.files import reason
+from sslzoo.utils.machine import machine_memory
 
 # A TFRecord is its length (8 bytes), a checksum of that (4), the data, and a checksum of the data (4).
 BEFORE, AROUND = 12, 16
@@ -56,7 +57,7 @@ def _opened(folder: Path, split: dict, max_size: int | None) -> Dataset:
         return on_canvas((records.named(pixels, i) for i in index), len(index), shape, dtype)
 
     records.named(pixels, 0)  # an index of other images is found out before the training
-    dataset = Dataset(split["name"], read, split["count"], shape, dtype, in_memory=False, **_columns(split))
+    dataset = of_images(split["name"], read, split["count"], shape, dtype, in_memory=False, **_columns(split))
     dataset = dataclasses.replace(
         dataset,
         content=records.content if split.get("files") else None,

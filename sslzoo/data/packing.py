@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sslzoo.data.dataset import DataError, Dataset, progress
+from sslzoo.data.dataset import DataError, Dataset
 from sslzoo.data.index import FORMAT, INDEX
 from sslzoo.data.named import load
 from sslzoo.data.packed import AROUND, from_packed, is_packed
+from sslzoo.utils.bars import progress
 from sslzoo.utils.files import reason, replacing
 from sslzoo.utils.log import log
 
@@ -141,7 +142,7 @@ def _encoded(dataset: Dataset, i: int) -> dict[str, bytes | int]:
     if dataset.content:
         data = dataset.content(i)
         return {"image/encoded": data, "image/format": MAGIC.get(data[:2], "unknown").encode()}
-    images, sizes = dataset.read(np.array([i]))
+    images, sizes = dataset.images(np.array([i]))
     image = images[0, : sizes[0, 0], : sizes[0, 1]]
     if image.dtype in (np.uint8, np.uint16) and image.shape[-1] in (1, 3):
         return {"image/encoded": tf.io.encode_png(image).numpy(), "image/format": b"png"}

@@ -1,6 +1,5 @@
 """The range of pixels: what is black, what is white, and data that use little of it."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -45,7 +44,7 @@ def stretched(dataset: Dataset, value_range: Any) -> Dataset:
     low, high = value_range
 
     def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        images, sizes = dataset.read(index)
+        images, sizes = dataset.images(index)
         images = to_range(images, value_range)
         for image, (height, width) in zip(images, sizes, strict=True):
             image[height:], image[:, width:] = 0, 0
@@ -54,12 +53,12 @@ def stretched(dataset: Dataset, value_range: Any) -> Dataset:
     note = f"pixel values from {low:g} to {high:g} are scaled to the range of {dataset.dtype} (value_range)"
     version = f"{dataset.version}-{low:g}-{high:g}"
     # The bytes of the files are no longer those of the pixels.
-    return dataclasses.replace(dataset, read=read, content=None, version=version, notes=(*dataset.notes, note))
+    return dataset.with_images(read, content=None, version=version, notes=(*dataset.notes, note))
 
 
 def small_range(dataset: Dataset) -> list[str]:
     """A line where the pixels use a small part of their range, as 12 bits in 16 do."""
-    pixels = dataset.read(np.unique(np.linspace(0, len(dataset) - 1, SAMPLED).astype(np.int64)))[0]
+    pixels = dataset.images(np.unique(np.linspace(0, len(dataset) - 1, SAMPLED).astype(np.int64)))[0]
     full = 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)
     most = float(pixels.max(initial=0))
     if most == 0:

@@ -8,9 +8,10 @@ from functools import partial
 
 import numpy as np
 
-from sslzoo.data.dataset import mark, progress
 from sslzoo.data.decode import Decoded, decode
 from sslzoo.data.images import shrink
+from sslzoo.data.order import mark
+from sslzoo.utils.bars import progress
 
 BLOCK = 4096  # files handed to the threads at once; a million waiting jobs would take gigabytes
 

@@ -58,7 +58,7 @@ class Server:
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
         def read(index: tf.Tensor) -> list[tf.Tensor]:
-            return tf.numpy_function(dataset.read, [index], [tf.as_dtype(dataset.dtype), tf.int32])
+            return tf.numpy_function(dataset.ordered, [index], dataset.types)
 
         self.traced = read.get_concrete_function()  # as long as it lives, so does the name
         operations = self.traced.graph.get_operations()
@@ -128,9 +128,8 @@ class Served(Dataset):
         lost = f"the data service at {self.address} does not answer any more: start it again, then resume the run"
         return watched(made, lambda: _answers(self.address), lost)
 
-    def _pixels(self, index: tf.Tensor) -> list[tf.Tensor]:
-        types = [tf.as_dtype(self.dtype), tf.int32]
-        return tf.raw_ops.PyFuncStateless(input=[index], token=self.function, Tout=types)
+    def _read_columns(self, index: tf.Tensor) -> list[tf.Tensor]:
+        return tf.raw_ops.PyFuncStateless(input=[index], token=self.function, Tout=self.types)
 
 
 def served(dataset: Dataset, address: str) -> Served:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from sslzoo.data import Splits
 from sslzoo.evaluation import baseline, judging
@@ -19,6 +18,7 @@ from sslzoo.evaluators.report import escaped, grid, note
 from sslzoo.evaluators.scores import html_table, pandas
 from sslzoo.exports.inputs import accepted_splits, image_side
 from sslzoo.exports.savedmodel import load_encoder, read_facts
+from sslzoo.utils.bars import bar
 from sslzoo.views import inputs
 
 NEIGHBOURS = 10
@@ -182,8 +182,8 @@ def compare(
     if min(map(len, splits)) < 10:
         raise ValueError("fewer than 10 images are too few to compare encoders on: take more")
     notes: dict[str, None] = {}
-    bar = tqdm(list(zip(names, encoders, facts, strict=True)), "compare", unit="encoder", leave=False, disable=None)
-    found = {name: _judged(path, told, splits, image_size, notes) for name, path, told in bar}
+    parts = bar(list(zip(names, encoders, facts, strict=True)), "compare", unit="encoder")
+    found = {name: _judged(path, told, splits, image_size, notes) for name, path, told in parts}
     found[judging.RAW] = _raw(splits, min(judging.RAW_SIZE, *(one.size for one in found.values())), notes)
     head = f"{splits.train.name}: {note(splits.train.labels, splits.test.labels)}."
     return Comparison(found, head, tuple(notes))

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-from tqdm.auto import tqdm
 
 from sslzoo.evaluators import Score, Study, WrongOption
 from sslzoo.evaluators.bootstrap import Difference, difference_of, paired_difference
 from sslzoo.evaluators.dense import iou_of
 from sslzoo.evaluators.report import Row
 from sslzoo.evaluators.scores import Scores
+from sslzoo.utils.bars import bar
 
 EVALUATORS = ("linear", "knn", "clustering")  # those of a card
 TRAINED = "trained"
@@ -92,10 +92,10 @@ def judge(
     """
     check(evaluators, **options)
     omitted: dict[str, list[str]] = {}
-    with tqdm(total=sum(map(len, columns.values())), desc="scores", leave=False, disable=None) as bar:
+    with bar(None, "scores", sum(map(len, columns.values()))) as steps:
 
         def scores_of(name: str, features: Features) -> list[Score]:
-            bar.update()
+            steps.update()
             return list(_scored(name, features, (train_y, test_y), evaluators, options, omitted))
 
         found = {name: [scores_of(name, one) for one in encoders] for name, encoders in columns.items()}

@@ -1,6 +1,5 @@
 """The input that an encoder accepts: one decision for training, evaluation, embedding, export and scikit-learn."""
 
-import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -70,10 +69,10 @@ def accepted(data: Dataset, channels: int) -> Dataset:
     log.info(note)
 
     def repeated(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        images, sizes = data.read(index)
+        images, sizes = data.images(index)
         return np.repeat(images, 3, axis=-1), sizes
 
-    return dataclasses.replace(data, read=repeated, shape=(*data.shape[:2], 3), notes=(*data.notes, note))
+    return data.with_images(repeated, (*data.shape[:2], 3), notes=(*data.notes, note))
 
 
 def accepted_splits(splits: Splits, encoder: keras.Model) -> Splits:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import keras
-from tqdm.auto import tqdm
 
 from sslzoo.evaluation import judging
 from sslzoo.evaluation.judging import TRAINED, Subject, baseline
@@ -19,6 +18,7 @@ from sslzoo.reports.front import Front, front
 from sslzoo.reports.page import as_html
 from sslzoo.reports.study import FAULTS, Chapter, Study, left_out
 from sslzoo.reports.text import as_json, as_markdown
+from sslzoo.utils.bars import bar
 from sslzoo.utils.log import log
 
 CHAPTERS = (labels, geometry, depth, places, robustness, groups, looks)
@@ -153,14 +153,14 @@ def projectors(projector: keras.Model | None, encoders: Mapping[str, keras.Model
 
 def _chapters(study: Study) -> list[Chapter]:
     chosen = [module for module in CHAPTERS if study.labelled or not module.LABELS]
-    bar = tqdm(chosen, "report", unit="chapter", leave=False, disable=None)
+    chapters = bar(chosen, "report", unit="chapter")
     made, began = [], time.perf_counter()
-    for number, module in enumerate(bar, 1):
-        bar.set_postfix_str(module.TITLE)
+    for number, module in enumerate(chapters, 1):
+        chapters.set_postfix_str(module.TITLE)
         made.append(_chapter(module, study))
         if not sys.stderr.isatty():
             seconds = time.perf_counter() - began
-            tqdm.write(f"report: {module.TITLE}, {number} of {len(chosen)}, {seconds:.0f} s")
+            log.info(f"report: {module.TITLE}, {number} of {len(chosen)}, {seconds:.0f} s")
     return made
 
 

@@ -10,6 +10,7 @@ from sslzoo.layers.maps import with_map
 from sslzoo.layers.taps import stages
 from sslzoo.reports import charts
 from sslzoo.reports.study import Chapter, Picture, Study
+from sslzoo.utils.keras_internals import all_layers
 
 TITLE, LABELS = "Places", False
 TRAIN_SCENES, TEST_SCENES = 600, 200
@@ -101,7 +102,7 @@ def _halves(count):
 
 def _first_kernels(model, study):
     """Pictures (kernels, height, width, channels), scaled to 0..1, or None if the input of the layer is no image."""
-    layer = next((layer for layer in model._flatten_layers() if hasattr(layer, "kernel")), None)
+    layer = next((layer for layer in all_layers(model) if hasattr(layer, "kernel")), None)
     weights = np.moveaxis(keras.ops.convert_to_numpy(layer.kernel), -1, 0) if layer is not None else np.zeros((0,))
     if weights.ndim == 2 and weights.shape[1] == study.size**2 * study.channels:
         weights = weights.reshape(-1, study.size, study.size, study.channels)

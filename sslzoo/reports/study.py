@@ -6,7 +6,6 @@ from functools import cached_property
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from sslzoo import evaluators
 from sslzoo.data import Dataset, Splits
@@ -17,6 +16,7 @@ from sslzoo.evaluators.judge import STATISTICS, rows_of
 from sslzoo.evaluators.linear import probe
 from sslzoo.evaluators.report import Row
 from sslzoo.evaluators.scores import Scores
+from sslzoo.utils.bars import bar
 from sslzoo.views import inputs, presets
 
 IMAGES_AT_ONCE = 2**28  # bytes of images that are kept in memory at a time
@@ -175,7 +175,7 @@ class Study:
 
     def _encoded(self, part: Dataset) -> dict[str, np.ndarray]:
         columns: dict[str, list] = {name: [] for name in self.functions}
-        for batch in tqdm(self.batches(part), "features", -(-len(part) // 256), leave=False, disable=None):
+        for batch in bar(self.batches(part), "features", -(-len(part) // 256)):
             for name, encode in self.functions.items():
                 columns[name].append(encode(batch))
         return {name: np.concatenate(parts) for name, parts in columns.items()}

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from tqdm.auto import tqdm
 
 from sslzoo import losses
 from sslzoo.evaluators import unit_length
@@ -18,6 +17,7 @@ from sslzoo.evaluators.spectrum import effective_rank
 from sslzoo.layers.norms import Calibration
 from sslzoo.training.tracking import Recorder
 from sslzoo.training.verdict import Snapshot, verdict
+from sslzoo.utils.bars import bar
 
 ROWS = 256  # images of a forward pass
 
@@ -221,7 +221,7 @@ class Throughput(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         title = f"epoch {epoch + 1}/{self.total_epochs}"
-        self.bar = tqdm(total=self.steps_per_epoch, desc=title, unit="step", leave=False, disable=None)
+        self.bar = bar(None, title, self.steps_per_epoch, unit="step")
         self._start()
 
     def _start(self) -> None:

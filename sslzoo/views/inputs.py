@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import keras
 import numpy as np
-from tqdm.auto import tqdm
 
 from sslzoo.data import Dataset
+from sslzoo.utils.bars import bar
 from sslzoo.views import presets
 
 
@@ -25,7 +25,7 @@ def encode(encoder: keras.Model, dataset: Dataset, size: int, batch_size: int = 
 def feature_batches(encoder: keras.Model, dataset: Dataset, size: int, batch_size: int = 256) -> Iterator[np.ndarray]:
     """Features of all images in order, a batch (n, dim) at a time."""
     batches, total = images(dataset, size, batch_size), -(-len(dataset) // batch_size)
-    for batch in tqdm(batches, f"features of {dataset.name}", total, leave=False, disable=None):
+    for batch in bar(batches, f"features of {dataset.name}", total):
         yield encoder.predict_on_batch(batch).astype("float32")
 
 
