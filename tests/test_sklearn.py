@@ -89,10 +89,10 @@ def test_a_pipeline_learns_digits_and_names_its_features(exported):
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda x: 16 * x, "scale them to"),
-        (lambda x: 255 * x, "scale them to"),
-        (lambda x: np.rint(255 * x).astype(int), "convert them to uint8"),
-        (lambda x: x - 0.5, "scale them to"),
+        (lambda x: 16 * x, "images are floats from"),
+        (lambda x: 255 * x, "images are floats from"),
+        (lambda x: np.rint(255 * x).astype(int), "images are int64"),
+        (lambda x: x - 0.5, "images are floats from"),
         (lambda x: np.tile(x.reshape(-1, 8, 8, 1), 3), r"images.mean\(-1, keepdims=True\) makes gray"),
         (lambda x: x.reshape(-1, 4, 16, 1), "resize"),
         (lambda x: x.reshape(-1, 1, 8, 8), "resize"),
@@ -105,6 +105,14 @@ def test_pixels_that_the_encoder_would_misread_are_refused_by_fit_and_by_transfo
         with pytest.raises(ValueError, match=f"{told}|features") as caught:  # scikit-learn counts features first
             act(spoil(good))
         assert "\n" not in str(caught.value)
+
+
+def test_the_values_of_black_and_white_may_be_given(exported):
+    good = np.random.default_rng(0).random((5, 64))
+    expected = EncoderTransformer(exported).fit_transform(good)
+    for low, high in ((0, 16), (-1, 1)):
+        found = EncoderTransformer(exported, value_range=(low, high)).fit_transform(low + (high - low) * good)
+        np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
 def test_colour_images_made_gray_as_the_message_says_are_accepted(exported):
