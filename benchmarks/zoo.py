@@ -78,11 +78,12 @@ def judge(encoder, plan) -> dict[str, np.ndarray]:
 
 
 def answers(features: list, parts: tuple) -> dict[str, np.ndarray]:
-    from sslzoo.evaluators.knn import vote
-    from sslzoo.evaluators.softmax import trained_answers
+    from sslzoo.evaluators import Study
+    from sslzoo.evaluators.judge import run
 
-    linear = trained_answers(features[0], parts[0].labels, features[1], parts[1].labels, epochs=20)
-    return {"knn": vote(features[0], parts[0].labels, features[1]) == parts[1].labels, "linear": linear}
+    study = Study(*features, *(part.labels for part in parts))
+    scores = {"knn": run("knn", study), "linear": run("softmax", study, epochs=20)}
+    return {name: next(found).answers.astype(bool) for name, found in scores.items()}
 
 
 def few(test):

@@ -83,6 +83,12 @@ def test_card_evaluate_and_compare_agree_to_the_last_digit(tmp_path):
     facts = read_facts(result.exported)
     again = judging.evaluate(result.exported, "digits")
     assert json.loads(json.dumps([row.as_dict() for row in again])) == facts["scores"]
+    card = {row["key"]: row for row in facts["scores"] if row["features"] == "trained"}
+    other = sslzoo.compare([result.exported, result.exported], "digits")
+    found = other.to_dict()[str(result.exported)]["scores"]
+    for key in ("knn", "linear_1"):
+        assert found[key]["mean"] == card[key]["mean"]
+        assert found[key]["over untrained"] == list(card[key]["gains"]["untrained"])
 
 
 @pytest.mark.parametrize("encoder, knobs", [("mlp", dict(units=16)), ("resnet18", dict(width=0.125))])

@@ -205,7 +205,7 @@ def test_help_names_every_knob(name, capsys):
     else:
         recipe, about = found(name)
         known = options.names(*(recipe.settings.get(part) for part in options.PARTS)) - {*catalog.PYTHON_ONLY, "method"}
-        assert about.splitlines()[0] in said and "Paper: https://" in said
+        assert about.splitlines()[0] in said and "Paper: https://" in said and "Use it for: " in said
     shown = set(re.findall(r"^  --([a-z0-9-]+)", said, re.M)) - {"help"}
     assert shown == {knob.replace("_", "-") for knob in known}
 

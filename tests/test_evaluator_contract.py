@@ -10,8 +10,11 @@ from sslzoo.evaluators import Score, Study, WrongOption, linear
 from sslzoo.evaluators.judge import EVALUATORS, find, judge, names
 from sslzoo.testing.evaluators import check_evaluator, study_of
 
-# The probes standardize the features, which a rotation changes; 240 images are one step of softmax per epoch.
-OWN = {"linear": {"rotation": False}, "softmax": {"rotation": False, "epochs": 700}}
+OWN = {
+    "calibration": {"tolerance": 0.5},  # the strength of the probe, chosen among ties, decides its confidence
+    "linear": {"rotation": False, "fractions": (0.1, 1.0)},  # it standardizes the features
+    "softmax": {"rotation": False, "epochs": 30, "learning_rate": 0.05},
+}
 
 
 @pytest.mark.filterwarnings("ignore:Number of distinct clusters")

@@ -1,6 +1,8 @@
 """Evaluators against plain loops and known numbers; what must not leak, what must not crash, what is refused."""
 
 import json
+import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -14,7 +16,8 @@ from sslzoo.evaluators.judge import judge
 from sslzoo.evaluators.knn import CHUNK, knn, vote
 from sslzoo.evaluators.linear import label_subset, linear_answers, linear_probe, linear_probes, standardize
 from sslzoo.evaluators.remember import remembered
-from sslzoo.evaluators.report import Row, markdown, note, table
+from sslzoo.evaluators.report import Row, code, escaped, markdown, note, table
+from sslzoo.evaluators.scores import Scores
 from sslzoo.evaluators.silhouette import silhouettes
 
 
@@ -411,3 +414,40 @@ def test_a_gain_whose_interval_excludes_zero_is_bold():
     assert rows[0].better("untrained") is True and rows[0].better("raw pixels") is None
     assert Row("error (lower is better)", "trained", 0.5, gains=lower).better("untrained") is True
     assert str(Row("rank", "trained", 36.7, whole=True)) == "37"
+
+
+def test_scores_are_rows_that_print_as_their_table_and_go_elsewhere(monkeypatch):
+    scores = Scores(
+        [*ROWS, Row("k-NN, 3", "trained", 0.9, percent=True, key="knn", gains={"raw": (0.1, 0.05, 0.2)})], ["a note"]
+    )
+    assert list(scores) == scores and scores[1] is ROWS[1] and scores + [] == [*scores]
+    assert str(scores) == repr(scores) == table(scores) + "\na note"
+    assert scores.to_markdown() == markdown(scores)
+    assert scores.to_dict()["trained"]["knn"]["mean"] == 0.9
+    assert scores.to_dict()["trained"]["knn"]["title"] == "k-NN, 3"
+    assert json.loads(json.dumps(scores.to_dict()))["raw pixels"]["silhouette"]["mean"] is None
+    assert pickle.loads(pickle.dumps(scores)).notes == ("a note",)
+    assert str(Scores()) == "no scores"
+    frame = pytest.importorskip("pandas") and scores.to_pandas()
+    assert list(frame["features"]) == [row.features for row in scores]
+    assert frame["low over raw"].iloc[-1] == 0.05
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"^to_pandas\(\) needs pandas: pip install pandas$"):
+        scores.to_pandas()
+
+
+EVIL = ["<img src=x onerror=alert(1)>", "a|b", "[link](http://x)", "`rm`", "line\nline", "# head", "~~a~~", "$x$"]
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_names_from_outside_are_text_in_html_and_markdown(name):
+    scores = Scores([Row(name, name, 0.5, gains={name: (0.1, 0.0, 0.2)})], [name])
+    page, text = scores._repr_html_(), scores.to_markdown()
+    assert "<img" not in page and "<img" not in text
+    assert "[link](" not in text and len(text.splitlines()) == 3
+    assert [line.replace("\\|", "").count("|") for line in text.splitlines()] == [4, 4, 4]
+    assert "\n" not in escaped(name) and "\n" not in code(name)
+
+
+def test_code_may_hold_backticks():
+    assert code("a`b") == "`` a`b ``" and code("a b") == "`a b`" and code("a|b") == "`a\\|b`"

@@ -443,3 +443,75 @@ def test_what_makes_no_sense_is_refused_in_one_line(exported, monkeypatch, capsy
     error = capsys.readouterr().err
     assert stop.value.code == 2 and told in error and error.count("\n") == 1
     assert not (exported / "reports").exists()
+
+
+def judged_on(train, test, **knobs):
+    """Scores of a conv6; `train` and `test` are labels."""
+    data = Splits(*(from_array(pictures(len(labels))[0], np.asarray(labels)) for labels in (train, test)))
+    return sslzoo.evaluate(conv6(1), data, untrained=conv6(), seeds=2, **knobs)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "told", "keys"),
+    [
+        ([0] * 20, [0] * 6, ["linear: the train labels hold a single class", "clustering: .*1 clusters, 6"], {"knn"}),
+        (np.arange(48) % 12, np.arange(12), ["clustering: .*12 clusters, 12 images"], {"knn", "linear_1"}),
+        ([*np.arange(20) % 4, 4], np.arange(8) % 4, ["classes 4 have no test images"], {"knn", "ari"}),
+        (np.arange(20) % 4, np.arange(8) % 6, ["classes 4, 5 have no training images"], {"knn", "ari"}),
+        (np.arange(20) % 4, [0], ["one test image is 100 points", "clustering: .*1 clusters"], {"knn"}),
+    ],
+)
+def test_what_few_images_do_not_allow_is_left_out_in_words(train, test, told, keys):
+    scores = judged_on(train, test)
+    assert keys <= set(scores.to_dict()["trained"])
+    for words in told:
+        assert re.search(words, "\n".join(scores.notes)), scores.notes
+
+
+def test_hopeless_data_are_refused_in_one_line_by_evaluate_and_noted_by_score():
+    from sslzoo.evaluation import judging
+
+    data = Splits(from_array(*pictures(20)), from_array(*pictures(6)))
+    with pytest.raises(
+        ValueError, match="nothing can be computed: left out: clustering: .*2 clusters, 1 images"
+    ) as caught:
+        sslzoo.evaluate(
+            conv6(), data._replace(test=data.test.take([0])), untrained=conv6(1), evaluators=["clustering"], clusters=2
+        )
+    assert "\n" not in str(caught.value)
+    colour = data._replace(test=from_array(np.repeat(pictures(6)[0], 3, -1), pictures(6)[1]))
+    scores = judging.score({"trained": [conv6()]}, colour, SIDE)
+    assert scores == [] and "not judged: the encoder takes images of 1 channels" in scores.notes[0]
+    unlabelled = data._replace(test=from_array(pictures(6)[0]))
+    with pytest.raises(ValueError, match="the test part has no labels"):
+        sslzoo.evaluate(conv6(), unlabelled)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("labels", [[0, 1, 0], [0], [0, 1, 2, 3, 0, 1]])
+def test_a_report_on_few_test_images_is_written(tmp_path, monkeypatch, labels):
+    monkeypatch.setattr(looks, "_umap", lambda features: {})
+    monkeypatch.setattr("sslzoo.reports.CHAPTERS", tuple(c for c in CHAPTERS if c is not depth))
+    data = Splits(from_array(*pictures(60)), from_array(pictures(len(labels))[0], np.asarray(labels)))
+    made = report(conv6(1), data, str(tmp_path / "out"), untrained=conv6())
+    assert made.html.exists() and any("few_shot" in note for note in made.notes)
+    assert str(made).startswith(f"report on {made.title}: {tmp_path}") and made.title in made._repr_html_()
+
+
+@pytest.mark.parametrize("name", ["pictures/holiday.png", "pictures", "report.md", "report.html", "report.json"])
+def test_a_report_replaces_nothing_of_the_user(tmp_path, monkeypatch, name):
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("mine")
+    with pytest.raises(ValueError, match=f"{name} was not written by sslzoo.*out=") as caught:
+        report(conv6(1), splits(), str(tmp_path), untrained=conv6())
+    assert "\n" not in str(caught.value) and file.read_text() == "mine"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
+
+
+def test_a_report_replaces_its_own_files_unless_they_were_changed(tmp_path, monkeypatch):
+    for _ in range(2):
+        write_small(tmp_path, splits(), (groups,), monkeypatch, untrained=conv6())
+    (tmp_path / "report.md").write_text((tmp_path / "report.md").read_text() + "my remark")
+    with pytest.raises(ValueError, match=r"report\.md was not written by sslzoo, or was changed since"):
+        write_small(tmp_path, splits(), (groups,), monkeypatch, untrained=conv6())

@@ -102,7 +102,7 @@ def training_parser(
 def method_about(method: str) -> str:
     """What a method is, its paper and its use, for the help."""
     path = catalog.methods()[method]
-    lines = [knobs.summary(path), catalog.method_attribute(method, "use")]
+    lines = [knobs.summary(path), f"Use it for: {catalog.method_attribute(method, 'use')}."]
     lines.append(f"Paper: {catalog.method_attribute(method, 'paper')}")
     return "\n".join(line for line in lines if line)
 

@@ -7,7 +7,12 @@ from sslzoo.catalog.parser import Parser
 
 
 def run(words: list[str]) -> None:
-    Parser(prog="sslzoo list", description=__doc__).parse_args(words)
+    parser = Parser(prog="sslzoo list", description=__doc__)
+    parser.add_argument("--guide", action="store_true", help="only when to use which method")
+    if parser.parse_args(words).guide:
+        for name in catalog.methods():
+            print(f"{name:22} {catalog.method_attribute(name, 'use')}")
+        return
     for title, entries in (("methods", catalog.methods()), ("recipes", catalog.recipes())):
         print(f"{title}:")
         for name, path in entries.items():

@@ -14,7 +14,7 @@ from sslzoo.evaluators.judge import EVALUATORS, TRAINED, Evaluator, check, judge
 from sslzoo.evaluators.remember import remembered
 from sslzoo.evaluators.report import note
 from sslzoo.evaluators.scores import Scores
-from sslzoo.exports.inputs import accepted, accepted_splits, image_shape, image_side
+from sslzoo.exports.inputs import accepted_splits, image_side
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.utils.log import log
 from sslzoo.views.inputs import encode, images, pixels
@@ -239,8 +239,3 @@ def labelled(data) -> Splits:
             "sslzoo.report(encoder, data) needs none"
         )
     return splits
-
-
-def same_channels(encoder: keras.Model, dataset: Dataset) -> None:
-    """Raises ValueError if the encoder does not accept the channels of the images."""
-    accepted(dataset, image_shape(encoder)[-1])

@@ -20,8 +20,8 @@ class Score(NamedTuple):
 
     Attributes:
         key: identifier, the same for all sets of features.
-        mean: the score, or None where it is not defined.
-        title: for tables; "(lower is better)" marks scores of which the lower one is better.
+        mean: the score, or None if it is not defined.
+        title: for tables; "(lower is better)" marks scores that are better when lower.
         std: standard deviation over draws of the labels or over tasks; None if there is one draw.
         percent: whether the score is a share in [0, 1].
         whole: whether the score is shown as a whole number.

@@ -1,4 +1,4 @@
-"""Principal axes of features that are not centred: those that span them, or the largest, estimated from some images."""
+"""Principal axes of features that are not centred: all axes, or the largest ones, estimated from some images."""
 
 from typing import NamedTuple
 

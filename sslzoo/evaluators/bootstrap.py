@@ -1,11 +1,11 @@
-"""Bootstrap: whether one encoder is better than another, or was lucky with these test images."""
+"""Bootstrap: intervals of the difference of two scores over the test images."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-DISTINCT = 64  # distinct differences up to which drawing images is drawing how many there are of each
+DISTINCT = 64  # maximum number of distinct differences for which counts are drawn in place of images
 LABEL_DRAWS = 500  # resamplings of the label draws
 
 
@@ -28,9 +28,9 @@ class Difference(NamedTuple):
 def paired_difference(one, other, level: float = 0.95, draws: int = 5000, seed: int = 0) -> Difference:
     """Mean difference of two scores of the same images, with a percentile bootstrap interval.
 
-    Images are drawn with replacement, both values of an image together (Efron and Tibshirani 1993, chapter 13): what
-    both find hard cancels out, which makes the interval narrower than those of the two means apart. With several draws
-    of the labels, draws and images are resampled independently of each other (Owen 2007, arXiv 0712.1111).
+    Images are drawn with replacement, both values of an image together (Efron and Tibshirani 1993, chapter 13). Images
+    that are hard for both cancel out, which makes the interval narrower than those of the two separate means. With
+    several draws of the labels, draws and images are resampled independently (Owen 2007, arXiv 0712.1111).
 
     Args:
         one, other: a value for each image, such as right or not: (images,), or (draws of the labels, images), with the
@@ -68,8 +68,8 @@ def difference_of(
 
     Args:
         statistic: rows of an array -> number.
-        one: what the statistic looks at, a row for each image.
-        others: the same of the encoders compared with; their statistics are averaged.
+        one: argument of the statistic, a row for each image.
+        others: the same for the encoders to compare with; their statistics are averaged.
         level, draws, seed: as of `paired_difference`.
     """
     random, found = np.random.default_rng(seed), []

@@ -34,9 +34,9 @@ class Clusters(NamedTuple):
         rows: row numbers of the features that were used, sorted.
         clusters: the cluster of each image, from 0.
         matched: the number of the class that each image's cluster is matched with, its place among the sorted classes;
-            -1 if there are more clusters than classes and this one is left over. None without labels.
+            -1 for clusters in excess of the classes. None without labels.
         right: whether the matched class is that of the image, bool. None without labels.
-        silhouette: of each image, in [-1, 1]; NaN for all but 5000 images that are drawn. None where it is not
+        silhouette: of each image, in [-1, 1]; NaN for all but 5000 images that are drawn. None if it is not
             defined.
     """
 

@@ -1,4 +1,4 @@
-"""Corruptions: images as bad cameras, light and lines make them, in five severities (after arXiv 1903.12261)."""
+"""Corruptions of images: noise, blur, contrast, brightness, occlusion, in five severities (after arXiv 1903.12261)."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,12 @@ from scipy.ndimage import gaussian_filter
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
-# A strength for each severity. Lengths are shares of the image's side, so that small images suffer alike.
+# A strength for each severity. Lengths are shares of the image's side, so that the effect does not depend on the size.
 _STRENGTHS = {
     "gaussian noise": (0.04, 0.08, 0.12, 0.18, 0.26),  # standard deviation, of 1
     "impulse noise": (0.01, 0.03, 0.06, 0.11, 0.17),  # share of the values that are black or white
     "blur": (0.01, 0.018, 0.027, 0.04, 0.055),  # standard deviation, of the side
-    "pixelate": (0.8, 0.6, 0.45, 0.33, 0.25),  # side of the small image, of the side
+    "pixelate": (0.8, 0.6, 0.45, 0.33, 0.25),  # side of the small image, as a share of the side
     "contrast": (0.7, 0.5, 0.35, 0.22, 0.12),  # what is left of it
     "brightness": (0.08, 0.16, 0.24, 0.32, 0.4),  # added, of 1
     "occlusion": (0.15, 0.22, 0.3, 0.38, 0.46),  # side of a gray square, of the side
@@ -20,7 +20,7 @@ _STRENGTHS = {
 
 
 def names() -> tuple[str, ...]:
-    """Of all corruptions."""
+    """The names of all corruptions."""
     return tuple(_STRENGTHS)
 
 
@@ -31,7 +31,7 @@ def corrupt(images: np.ndarray, name: str, severity: int, seed: int = 0) -> np.n
         images: (n, height, width, channels) in [0, 1].
         name: one of `names()`.
         severity: 1 to 5.
-        seed: of what is random.
+        seed: of the random numbers.
 
     Returns:
         float32 (n, height, width, channels) in [0, 1].

@@ -12,7 +12,7 @@ from sslzoo.evaluators.linear import standardize
 
 ITERATIONS = 100
 STRENGTHS = tuple(10.0**power for power in range(6))  # of the penalty of ridge regression
-LARGEST_INPUT = 2048  # numbers of a map that the box probe sees; larger maps are turned to their principal axes
+LARGEST_INPUT = 2048  # numbers of a map, at most, for the box probe; larger maps are reduced to their principal axes
 
 
 def segmentation_probe(train_maps, train_masks, test_maps, test_masks, strength: float = 1.0) -> float:
@@ -75,7 +75,7 @@ def localization_overlaps(train_maps, train_boxes, test_maps, test_boxes) -> np.
 
 
 def box_iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Intersection over union (n,) of boxes (n, 4), pair by pair; a box turned inside out has no area."""
+    """Intersection over union (n,) of boxes (n, 4), pair by pair; boxes with a negative side have no area."""
     sides = np.minimum(one[:, 2:], other[:, 2:]) - np.maximum(one[:, :2], other[:, :2])
     common = sides.clip(0).prod(1)
     areas = [(boxes[:, 2:] - boxes[:, :2]).clip(0).prod(1) for boxes in (one, other)]

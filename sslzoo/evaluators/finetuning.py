@@ -1,4 +1,4 @@
-"""Fine-tuning: accuracy of an encoder whose weights are trained too, optionally with layer-wise learning rates."""
+"""Fine-tuning: accuracy of an encoder after training of all weights, optionally with layer-wise learning rates."""
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ def fine_tune(
 ) -> float:
     """Accuracy on the test part, in [0, 1], of a copy of the encoder trained with a linear classifier on top.
 
-    Adam, a tenth of the steps of warmup, then a cosine; the classifier starts at zero. `encoder` itself stays as it is.
+    Adam, a tenth of the steps of warmup, then a cosine; the classifier starts at zero. `encoder` is not changed.
 
     Args:
         encoder: images (batch, height, width, channels) -> features (batch, dim).
@@ -74,8 +74,8 @@ def classifier(encoder: keras.Model, classes: int) -> keras.Model:
 def decay_layerwise(optimizer: keras.optimizers.Optimizer, encoder: keras.Model, layer_decay: float = 0.75):
     """The optimizer with a learning rate that falls by `layer_decay` from stage to stage towards the images.
 
-    The encoder's last stage has `layer_decay` times the rate of what stands on the encoder (ELECTRA, arXiv 2003.10555,
-    section 3.1; 0.65 to 0.75 in BEiT and MAE). A loaded optimizer has to be given its rates again.
+    The encoder's last stage has `layer_decay` times the rate of the layers above the encoder (ELECTRA, arXiv
+    2003.10555, section 3.1; 0.65 to 0.75 in BEiT and MAE). Call this again for a loaded optimizer.
 
     Args:
         optimizer: any of Keras.
@@ -89,7 +89,7 @@ def decay_layerwise(optimizer: keras.optimizers.Optimizer, encoder: keras.Model,
 def rates(encoder: keras.Model, layer_decay: float) -> dict[str, float]:
     """Share of the learning rate of each weight, by its path: layer_decay to the power of the stages above it, and 1.
 
-    A stage of vectors alone, such as the last norm of a transformer, belongs to what stands above it.
+    A stage of vectors alone, such as the last norm of a transformer, belongs to the stage above it.
     """
     found, power = {}, 0
     for group in reversed(stage_weights(encoder)):

@@ -24,7 +24,7 @@ def knn(train_x, train_y, test_x, test_y, k: int = K, temperature: float = TEMPE
     Args:
         train_x, train_y: the bank, features (images, features) and labels (images,).
         test_x, test_y: the queries.
-        k: neighbours that vote; the whole bank where it has fewer.
+        k: number of neighbours that vote; at most the whole bank.
         temperature: of the similarities; towards 0 the nearest neighbour decides, a large one weights all alike.
 
     Raises:

@@ -1,6 +1,6 @@
 """Multinomial logistic regression with an L2 penalty: L-BFGS in coordinates of about equal curvature, folds together.
 
-It minimizes what scikit-learn's LogisticRegression minimizes. The Hessian of the loss is close to a multiple of the
+The objective is that of scikit-learn's LogisticRegression. The Hessian of the loss is close to a multiple of the
 features' second moments, whose eigenvalues span many orders of magnitude; scaling the largest principal axes cuts the
 iterations to a quarter. Folds that share their images are fitted at once, since a matrix product with 50 columns takes
 twice as long as one with 10.
@@ -14,14 +14,14 @@ from sslzoo.evaluators.axes import Axes, principal_axes, some_axes
 ITERATIONS = 100
 CURVATURE = 0.03  # p (1 - p), averaged over images and classes; 0.01 and 0.1 need as many iterations
 SCALED_AXES = 128
-ROTATED = 2000  # images up to which all features are rotated to principal axes; the time grows with the cube
+ROTATED = 2000  # maximum number of images for the rotation to principal axes; its time grows with the cube
 
 
 def rotated(x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Axes]:
     """The same regression in fewer dimensions, and the axes to scale.
 
-    An L2 penalty keeps the weights in the span of the images, so that rotating the features to the axes of that span
-    changes no probability. This pays where images are few and dimensions many.
+    With an L2 penalty the weights lie in the span of the images, so that rotating the features to the axes of that span
+    changes no probability. This saves time for few images of many dimensions.
 
     Args:
         x: features (images, dim).
@@ -51,11 +51,11 @@ def solve(
     Args:
         x: features (images, dim), float32.
         y: class numbers (images,).
-        folds: whether each fold learns from each image, bool (images, folds).
+        folds: whether each fold is fitted to each image, bool (images, folds).
         strength: scikit-learn's C, the weight of the sum of the losses against half the squared length of the weights.
         start: weights (dim + 1, folds, classes) to start from.
         axes: of `rotated`.
-        tolerance: the end is an iteration that lowers the mean loss by less than this, relatively if the loss is > 1.
+        tolerance: stop after an iteration that lowers the mean loss by less than this, relatively if the loss is > 1.
     """
     loss = _Loss(x, y, folds, strength, start.shape[2], axes)
     # gtol 0: the gradient's largest component says little, since its unit differs between axes.

@@ -17,14 +17,14 @@ class Row:
     """One score of one set of features, as tables show it.
 
     Attributes:
-        metric: what was measured, readable as it stands.
+        metric: title for tables.
         features: name of the set of features.
-        mean: the score; None where it is not defined.
-        std: standard deviation over label subsets or seeds; None where there was one run.
+        mean: the score; None if it is not defined.
+        std: standard deviation over label subsets or seeds; None for a single run.
         percent: whether the score is a share, to be shown as a percentage.
-        key: identifies the score in all tables, whatever its title; "" in exports of version 0.1.
+        key: identifier of the score in all tables; "" in exports of version 0.1.
         whole: whether the score is a count, shown as a whole number.
-        gains: name of a baseline -> what this set of features gains over it, with the 95 % interval.
+        gains: name of a baseline -> gain of this set of features over it, with the 95 % interval.
     """
 
     metric: str
@@ -49,12 +49,12 @@ class Row:
         return self.key in LOWER or "lower is better" in self.metric
 
     def better(self, name: str) -> bool | None:
-        """Whether this is better than the baseline `name`: None where the interval includes zero, or there is none."""
+        """Whether this is better than the baseline `name`; None if the interval includes zero, or there is none."""
         gain = self.gains.get(name)
         return (gain.mean < 0) == self.lower if gain and gain.clear else None
 
     def gain(self, name: str) -> str:
-        """The gain over a baseline with its interval, in points where the score is a share; "" where there is none."""
+        """The gain over a baseline with its interval, in points if the score is a share; "" if there is none."""
         gain = self.gains.get(name)
         if gain is None:
             return ""

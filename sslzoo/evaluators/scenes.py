@@ -1,4 +1,4 @@
-"""Scenes: images made here whose every pixel is known: one shape on a textured background, with its mask and box."""
+"""Scenes: synthetic images of one shape on a textured background, with its mask and box."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ CLASSES = ("background", "disc", "square", "triangle")
 
 
 class Scenes(NamedTuple):
-    """Images with what is in them."""
+    """Images with their masks and boxes."""
 
     images: np.ndarray  # (n, size, size, channels) float32 in [0, 1]
     masks: np.ndarray  # (n, size, size) int32, a number of CLASSES for each pixel
@@ -22,10 +22,10 @@ class Scenes(NamedTuple):
 
 
 def scenes(count: int, size: int, channels: int = 3, seed: int = 0) -> Scenes:
-    """Draws scenes: a disc, square or triangle of a third to three fifths of the side, wherever it fits.
+    """Draws scenes: a disc, square or triangle of a third to three fifths of the side, at a random place.
 
-    Background and shape are two textures, smoothed noise of different grain, each with a mean brightness of its own:
-    neither brightness nor grain alone gives the shape away.
+    Background and shape are two textures, smoothed noise of different grain, each with its own mean brightness:
+    neither brightness nor grain alone identifies the shape.
 
     Args:
         count: of images.

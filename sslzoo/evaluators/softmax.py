@@ -9,10 +9,10 @@ from sslzoo.evaluators import Score, Study, as_features, as_labels
 from sslzoo.evaluators.linear import standardize
 
 
-def evaluate(study: Study, *, epochs: int = 100) -> Iterator[Score]:
+def evaluate(study: Study, *, epochs: int = 100, learning_rate: float = 1e-3) -> Iterator[Score]:
     """Accuracy of `trained_probe`."""
     labels, test_labels = study.labels
-    right = trained_answers(study.train, labels, study.test, test_labels, epochs)
+    right = trained_answers(study.train, labels, study.test, test_labels, epochs, learning_rate)
     yield Score("softmax", float(np.mean(right)), f"softmax layer, {epochs} epochs", percent=True, answers=right)
 
 

@@ -81,16 +81,17 @@ def accepted_splits(splits: Splits, encoder: keras.Model) -> Splits:
     return Splits(*(part and accepted(part, channels) for part in splits))
 
 
-def pixels(array, shape: Sequence[int]) -> np.ndarray:
+def pixels(array, shape: Sequence[int], value_range: tuple[float, float] | None = None) -> np.ndarray:
     """An array as an encoder takes it: float32 images (n, height, width, channels) in [0, 1].
 
     Args:
         array: images (n, height, width, channels), gray images (n, height, width), or one row for each image; uint8,
             uint16, or float in [0, 1].
         shape: (height, width, channels) of the encoder's images.
+        value_range: values of black and white of an array of any numbers; by default those of its type.
 
     Raises:
-        ValueError: another size, other channels, NaN, or values outside [0, 1].
+        ValueError: another size, other channels, NaN, or floats outside [0, 1] without `value_range`.
     """
     array, (height, width, channels) = np.asarray(array), shape
     for depth in {channels, 1}:
@@ -101,6 +102,6 @@ def pixels(array, shape: Sequence[int]) -> np.ndarray:
         raise ValueError(f"X has shape {array.shape}: the encoder takes {wanted}; resize the images before")
     if not np.isfinite(array).all():
         raise ValueError("X holds NaN or infinity: replace these pixels or leave out their images")
-    data = accepted(from_array(array, name="X"), channels)
+    data = accepted(from_array(array, name="X", value_range=value_range), channels)
     scale = 1 if data.dtype.kind == "f" else np.iinfo(data.dtype).max
     return data.arrays()[0].astype("float32") / np.float32(scale)

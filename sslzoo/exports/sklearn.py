@@ -18,11 +18,18 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     Args:
         encoder_path: folder of the export. The estimator holds the path alone, so that copies of it are small.
         batch_size: images encoded at a time.
+        value_range: values of black and white, such as (0, 16); by default those of the type, and (0, 1) for floats.
     """
 
-    def __init__(self, encoder_path: str | Path | None = None, batch_size: int = 256):
+    def __init__(
+        self,
+        encoder_path: str | Path | None = None,
+        batch_size: int = 256,
+        value_range: tuple[float, float] | None = None,
+    ):
         self.encoder_path = encoder_path
         self.batch_size = batch_size
+        self.value_range = value_range
 
     def fit(self, X, y=None) -> "EncoderTransformer":
         """Checks that the encoder accepts the images.
@@ -53,7 +60,7 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     def _images(self, X: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """X as images that the encoder takes, float32 (n, *shape)."""
-        return pixels(X, shape)
+        return pixels(X, shape, self.value_range)
 
     def _load(self) -> tuple[keras.Model, tuple[int, ...]]:
         """The encoder and the shape of one image."""

@@ -24,6 +24,7 @@ class AlignUniform(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/2005.10242"
+    use = "a simple contrastive method without negatives in a softmax; batches of 256 or more"
     views = "moco_v1"
 
     def __init__(

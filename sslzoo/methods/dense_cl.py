@@ -34,6 +34,7 @@ class DenseCL(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/2011.09157"
+    use = "detection and segmentation: it trains the feature maps as well"
     views = "moco_v2"
     micro_batches = False
 

@@ -35,6 +35,7 @@ class DINO(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/2104.14294"
+    use = "vision transformers; k-NN and attention maps without labels; multi-crop costs time"
     views = "dino"
 
     def __init__(

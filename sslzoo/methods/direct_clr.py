@@ -24,6 +24,7 @@ class DirectCLR(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/2110.09348"
+    use = "residual encoders, to train without a projector"
     views = "byol"
 
     def __init__(self, encoder, projection_dim: int = 360, temperature: float = 0.1, **kwargs):

@@ -32,6 +32,7 @@ class MoCo(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/1911.05722"
+    use = "small batches: negatives come from a queue; a robust first choice on one GPU"
     views = "moco_v2"
 
     def __init__(

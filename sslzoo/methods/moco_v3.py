@@ -28,6 +28,7 @@ class MoCoV3(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/2104.02057"
+    use = "vision transformers and large batches"
     views = "byol"
 
     def __init__(

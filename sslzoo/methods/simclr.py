@@ -20,6 +20,7 @@ class SimCLR(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/2002.05709"
+    use = "a first choice with batches of 256 or more"
     views = "simclr"
 
     def __init__(

@@ -35,6 +35,7 @@ class SMoG(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/2207.06167"
+    use = "data with clear groups and small batches"
     views = "byol"
 
     def __init__(

@@ -31,6 +31,7 @@ class Spread(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/2204.07596"
+    use = "labelled data, to keep differences within classes"
     views = "simclr"
     supervised = True
 

@@ -17,6 +17,7 @@ class SupCon(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/2004.11362"
+    use = "labelled data: usually better than cross entropy features"
     views = "simclr"
     supervised = True
 

@@ -29,6 +29,7 @@ class SwAV(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/2006.09882"
+    use = "data with clear groups; multi-crop; a queue for batches below the number of prototypes"
     views = "multi_crop"
 
     def __init__(

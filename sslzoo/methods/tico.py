@@ -23,6 +23,7 @@ class TiCo(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/2206.10698"
+    use = "small batches: a moving covariance replaces negatives"
     views = "byol"
 
     def __init__(

@@ -30,6 +30,7 @@ class WMSE(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/2007.06346"
+    use = "embeddings much narrower than the batch: whitening needs batches of twice the width"
     views = "w_mse"
 
     def __init__(

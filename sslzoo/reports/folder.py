@@ -1,4 +1,4 @@
-"""The folder of a report: what sslzoo wrote there is recognized, and nothing else is ever replaced."""
+"""The folder of a report: files that sslzoo wrote are recognized by checksums, and no other file is replaced."""
 
 import json
 import re
@@ -18,7 +18,7 @@ def refuse_foreign(folder: Path) -> None:
     """Checks that a report in `folder` replaces only files of an earlier report.
 
     Raises:
-        ValueError: a file of the user, or one that was edited, stands where the report would be written.
+        ValueError: the report would replace a file of the user, or one that was edited.
     """
     pictures = folder / PICTURES
     listed = _listed(pictures)

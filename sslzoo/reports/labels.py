@@ -57,7 +57,7 @@ def _reliability(found, curves):
         axes.text(5, 90, f"calibration error {100 * found[name].error:.1f} %", fontsize=9)
 
     image = charts.panels(list(found), draw, "confidence (%)", "accuracy (%)")
-    caption = "Confidence of the linear probe and its accuracy, in ten bins; larger marks stand for more images."
+    caption = "Confidence of the linear probe and its accuracy, in ten bins; larger marks have more images."
     return Picture("reliability", "Reliability diagram", caption, image)
 
 

@@ -35,7 +35,7 @@ def check_evaluator(evaluator: Evaluator, tolerance: float = 0.1, rotation: bool
         assert scores, "no score"
         return _checked(scores)
 
-    easy, noise = study_of(2.0, seed=0), study_of(0.0, seed=1)
+    easy, noise = study_of(4.0, seed=0), study_of(0.0, seed=1)
     found = run(easy)
     _check_equal(found, run(easy))
     _check_invariance(run, easy, found, tolerance, rotation)

@@ -13,7 +13,8 @@ import numpy as np
 from keras_tuner.errors import FailedTrialError, FatalError, FatalValueError
 
 from sslzoo.catalog.knobs import nearest
-from sslzoo.evaluators.linear import linear_answers
+from sslzoo.evaluators import Study
+from sslzoo.evaluators.judge import run
 from sslzoo.tuning import space as spaces
 from sslzoo.utils.files import replacing
 from sslzoo.utils.log import to_file
@@ -146,12 +147,13 @@ def _linear(result) -> float:
     order = np.random.default_rng(0).permutation(len(labelled))[:HELD_OUT]
     some, known = labelled.take(order), len(order) * 4 // 5
     features = inputs.encode(result.encoder, some, plan.size)
-    right = linear_answers(features[:known], some.labels[:known], features[known:], some.labels[known:])[0]
+    study = Study(features[:known], features[known:], some.labels[:known], some.labels[known:])
+    (score,) = run("linear", study, fractions=(1.0,))
     with np.load(result.run / "answers.npz") as kept:
         answers = dict(kept)
     with replacing(result.run / "answers.npz") as beside, open(beside, "wb") as file:
-        np.savez(file, **answers, linear=right)
-    return float(right.mean())
+        np.savez(file, **answers, linear=score.answers[0])
+    return score.mean
 
 
 def _refuse(objective: str) -> None:

@@ -106,9 +106,6 @@ def distribute(chosen: tf.distribute.Strategy, batches: Callable[..., tf.data.Da
     return chosen.distribute_datasets_from_function(of_worker)
 
 
-deal, meet = distribute, barrier  # earlier names, until all callers have the new ones
-
-
 def figures(logs: dict) -> dict:
     """The logs of a step in the shape that Keras reduces: with a leading axis on several workers."""
     several = workers(tf.distribute.get_strategy()) > 1
