@@ -8,6 +8,7 @@ import pytest
 
 import sslzoo
 from sslzoo import catalog, commands
+from sslzoo.testing import check_dataset, check_evaluator
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -44,3 +45,6 @@ def test_the_examples_of_extending_run(tmp_path, monkeypatch):
         name="own", resume=True,
     )  # fmt: skip
     assert again.verdict == space["result"].verdict
+    assert {row.key for row in space["scores"]} == {"knn", "nearest_mean"}
+    check_evaluator(space["nearest_mean"])
+    check_dataset(space["stream"])

@@ -18,7 +18,7 @@ from sslzoo.catalog.recipe import Recipe
 MODEL = {"encoder": dict(metavar="MODEL", help="folder of an exported encoder")}
 DATA = {"data": dict(metavar="DATA", help="folder of images, or name of a dataset")}
 QUOTE = "'"
-IDLE = {"untrained", "evaluators"}  # arguments for objects, which a command line cannot give
+IDLE = {"untrained"}  # arguments for objects, which a command line cannot give
 
 
 def names() -> dict[str, Path]:

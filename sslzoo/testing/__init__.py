@@ -1,4 +1,4 @@
-"""Public checks of methods, encoders and views, for those of the package and for your own.
+"""Public checks of methods, encoders, views, evaluators and datasets: those of the package and your own.
 
     from sslzoo.testing import check_method
 
@@ -15,7 +15,9 @@ _OBJECTS = {
     "ENCODER_CHECKS": "encoder_checks",
     "METHOD_CHECKS": "method_checks",
     "VIEWS_CHECKS": "views_checks",
+    "check_dataset": "dataset_checks",
     "check_encoder": "encoder_checks",
+    "check_evaluator": "evaluators",
     "check_method": "method_checks",
     "check_views": "views_checks",
     "two_devices": "require",
