@@ -19,9 +19,10 @@ from sslzoo import encoders
 from sslzoo.__main__ import main
 from sslzoo.data import from_array
 from sslzoo.data.dataset import Splits
+from sslzoo.evaluation.index import index
 from sslzoo.evaluators import dense, few_shot, mlp, outliers, overlap, retrieval
 from sslzoo.evaluators.report import Row
-from sslzoo.exports.savedmodel import export, read_facts, read_projector, write_projector
+from sslzoo.exports.savedmodel import card, export, read_facts, read_projector, write_projector
 from sslzoo.layers import heads
 from sslzoo.reports import CHAPTERS, board, charts, depth, groups, labels, looks, places, projectors, report, robustness
 from sslzoo.reports.front import Front, read_history
@@ -349,6 +350,7 @@ def test_numbers_that_json_does_not_have_become_null():
 
 
 def test_text_is_drawn_as_it_stands():
+    assert plain("latin\udce9.png") == r"latin\udce9.png", "file names need not be text"
     assert plain("$a$\nb") == r"\$a\$ b" and plain("_a") == " _a" and plain("abcdef", 4) == "abc\u2026"
 
 
@@ -515,3 +517,18 @@ def test_a_report_replaces_its_own_files_unless_they_were_changed(tmp_path, monk
     (tmp_path / "report.md").write_text((tmp_path / "report.md").read_text() + "my remark")
     with pytest.raises(ValueError, match=r"report\.md was not written by sslzoo, or was changed since"):
         write_small(tmp_path, splits(), (groups,), monkeypatch, untrained=conv6())
+
+
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>", "[here](http://x)", "a | b", "line\n# line"])
+def test_names_in_cards_and_their_index_are_text(tmp_path, name):
+    facts = {"encoder": {"name": name, "parameters": 1, "features": 2, "image_shape": [8, 8, 1]}, "loads": {name: 0.0}}
+    facts |= {"name": name, "method": name, "data": name, "command": name, "judged on": name, "scores_markdown": "x"}
+    text = card(facts)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "recipe.json").write_text(json.dumps(facts))
+    table = index(tmp_path)
+    for page in (text, table):
+        outside = re.sub(r"`[^`]*`", "", page)  # code is shown literally
+        assert "<img" not in outside and "[here](" not in outside and "\n# line" not in page
+    line = table.splitlines()[-1]
+    assert line.replace("\\|", "").count("|") == table.splitlines()[-2].count("|")

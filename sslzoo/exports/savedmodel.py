@@ -183,7 +183,7 @@ def write_card(path: Path, facts: dict) -> None:
 def card(facts: dict) -> str:
     """The Markdown card of an encoder, from its facts."""
     encoder = facts["encoder"]
-    height, width, channels = encoder["image_shape"]
+    architecture, (height, width, channels) = escaped(encoder["name"]), encoder["image_shape"]
     loads = "\n".join(
         f"| {code(route)} | {escaped(_shown(difference))} |" for route, difference in facts["loads"].items()
     )
@@ -195,7 +195,7 @@ def card(facts: dict) -> str:
         scores += f"\n\n{escaped(facts['judged on'])}."
     return f"""# {escaped(facts.get("name", "encoder"))}
 
-{encoder["name"]}, {encoder["parameters"]:,} parameters. Input: float32 images (batch, {height}, {width}, {channels}) in
+{architecture}, {encoder["parameters"]:,} parameters. Input: float32 images (batch, {height}, {width}, {channels}) in
 [0, 1], normalized inside. Output: float32 features (batch, {encoder["features"]}).
 
 ## Scores
