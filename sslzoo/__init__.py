@@ -5,6 +5,8 @@ Functions and packages are imported when they are first used: `import sslzoo` lo
 
 from importlib import import_module
 
+from sslzoo.utils import moved
+
 __version__ = "0.1.0"
 
 _OBJECTS = {
@@ -44,9 +46,14 @@ _PACKAGES = (
 __all__ = sorted([*_OBJECTS, *_PACKAGES])
 
 
+def public(name: str):
+    """The object of that name, such as `pretrain`."""
+    return getattr(import_module(f"sslzoo.{_OBJECTS[name]}"), name)
+
+
 def __getattr__(name: str):
     if name in _OBJECTS:
-        return getattr(import_module(f"sslzoo.{_OBJECTS[name]}"), name)
+        return public(name)
     if name in _PACKAGES:
         return import_module(f"sslzoo.{name}")
     raise AttributeError(f"module 'sslzoo' has no attribute {name!r}")
@@ -54,3 +61,6 @@ def __getattr__(name: str):
 
 def __dir__() -> list[str]:
     return __all__
+
+
+moved.install()

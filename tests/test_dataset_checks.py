@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo.data import load
 from sslzoo.data.dataset import in_memory
 from sslzoo.testing import check_dataset
 
