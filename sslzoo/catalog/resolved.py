@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sslzoo.catalog import options
+from sslzoo.catalog import options, ranges
 from sslzoo.catalog.knobs import REQUIRED, Knob, nearest
 
 
@@ -17,7 +17,7 @@ def resolve(knobs: dict[str, Any], method: Any, encoder: Any, preset: Any) -> di
         "method", "encoder" and "views", each name -> value. The arguments that pretraining fills in are left out.
 
     Raises:
-        ValueError: no part takes a given knob; the text names the nearest.
+        ValueError: no part takes a given knob, or its value is out of range; the text names the nearest.
     """
     signatures = options.signatures(method, encoder, preset)
     known = {name for signature in signatures.values() for name in signature}
@@ -25,6 +25,10 @@ def resolve(knobs: dict[str, Any], method: Any, encoder: Any, preset: Any) -> di
         if name not in known:
             parts = ", ".join(part if isinstance(part, str) else _name(part) for part in (method, encoder))
             raise ValueError(nearest(f"knob of {parts} and their views", name, {*known, *options.fields()}))
+    for part, thing in (("method", method), ("encoder", encoder), ("views", preset)):
+        for name, knob in signatures[part].items():
+            if name in knobs and isinstance(thing, str):  # a user's own part checks its arguments itself
+                ranges.check(knob, knobs[name])
     return {part: _overlaid(signature, knobs) for part, signature in signatures.items()}
 
 

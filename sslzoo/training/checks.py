@@ -1,18 +1,23 @@
 """Checks of an experiment against its data and devices, before anything runs."""
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from sslzoo.catalog.knobs import nearest
 from sslzoo.data import Dataset
 from sslzoo.training.experiment import Experiment
+from sslzoo.utils.log import log
 
 SIZES = (32, 64, 96, 128, 160, 224)  # input sizes to choose from for images larger than the smallest
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
-def check(experiment: Experiment, method: Callable, name: str, data: Dataset, devices: int) -> None:
+def check(
+    experiment: Experiment, method: Callable, name: str, data: Dataset, devices: int, knobs: dict[str, Any]
+) -> None:
     """Raises ValueError for an experiment that cannot run.
 
     Args:
@@ -21,6 +26,7 @@ def check(experiment: Experiment, method: Callable, name: str, data: Dataset, de
         name: of the method.
         data: the training part.
         devices: number of devices of the training.
+        knobs: of the method, with defaults.
     """
     if len(data) < 2:
         raise ValueError(f"{data.name} holds one image: a method that compares images needs at least 2")
@@ -35,7 +41,22 @@ def check(experiment: Experiment, method: Callable, name: str, data: Dataset, de
         raise ValueError(f"labels are required by {name}; {count} of {len(data)} images have none: leave them out")
     if experiment.micro_batch and not getattr(method, "micro_batches", True):
         raise ValueError(f"{name} reads inside its encoder, which therefore takes no micro-batches")
+    _advise(experiment, knobs, len(data))
     _check_batch(experiment.batch_size, experiment.micro_batch, len(data), devices)
+
+
+def _advise(experiment: Experiment, knobs: dict[str, Any], images: int) -> None:
+    """Logs what does not fit the amount of data, and what would."""
+    fit = 2 ** max(4, int(math.log2(max(16, images // 2))))
+    if knobs.get("queue_size", 0) > images:
+        line = f"queue_size={knobs['queue_size']} exceeds the {images} images: negatives include the image itself"
+        log.warning(f"{line}; queue_size={fit} avoids this")
+    if knobs.get("prototypes", 0) > images:
+        line = f"prototypes={knobs['prototypes']} exceed the {images} images: most of them stay unused"
+        log.warning(f"{line}; prototypes={min(fit, 2 ** int(math.log2(max(16, images // 10))))} is a start")
+    if images // experiment.batch_size < 4:
+        steps = images // experiment.batch_size
+        log.warning(f"{steps} steps per epoch: a smaller batch_size, such as {max(2, images // 16)}, gives more")
 
 
 def _check_batch(batch: int, part: int | None, images: int, devices: int) -> None:

@@ -1,0 +1,55 @@
+"""Ranges: every default passes, every number out of range is refused before anything is built."""
+
+import math
+
+import pytest
+
+from sslzoo import catalog
+from sslzoo.catalog import ranges, resolved
+from sslzoo.catalog import recipe as recipes
+from sslzoo.catalog.knobs import Knob
+
+EVERY = {
+    **{("method", name): catalog.method_knobs(name) for name in catalog.methods()},
+    **{("encoder", name): catalog.encoder_knobs(name) for name in catalog.encoders()},
+    **{("views", name): catalog.preset_knobs(name) for name in catalog.presets()},
+}
+NUMBERS = [
+    pytest.param(part, name, knob, id=f"{name}-{knob.name}")
+    for (part, name), found in EVERY.items()
+    for knob in found.values()
+    if knob.type.replace(" | None", "") in ("int", "float")
+]
+
+
+def resolve(part, name, **knobs):
+    chosen = {"method": "simclr", "encoder": "mlp", "preset": "simclr", {"views": "preset"}.get(part, part): name}
+    return resolved.resolve(knobs, **chosen)
+
+
+@pytest.mark.parametrize("part, name, knob", NUMBERS)
+def test_a_default_passes_and_values_that_cannot_work_are_refused_with_the_name(part, name, knob):
+    if knob.default is not None:
+        resolve(part, name, **{knob.name: knob.default})
+    for value in (-1, math.nan, math.inf, "3", True):
+        with pytest.raises(ValueError, match=f"^{knob.name} must be ") as refusal:
+            resolve(part, name, **{knob.name: value})
+        assert "\\n" not in str(refusal.value)
+    if knob.type.startswith("int"):
+        with pytest.raises(ValueError, match=f"^{knob.name} must be an integer, got 1.5"):
+            resolve(part, name, **{knob.name: 1.5})
+
+
+@pytest.mark.parametrize("name, value", [("temperature", 0.0), ("ema_rate", 0.0), ("ema_rate", 2.0), ("min_scale", 0)])
+def test_the_ends_that_are_excluded(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be above 0"):
+        ranges.check(Knob(name, 0.5, "float", ""), value)
+
+
+def test_the_settings_of_every_recipe_are_in_range():
+    for path in catalog.recipes().values():
+        recipe = recipes.read(path)
+        if recipe is not None:
+            own = {n: v for n, v in recipe.settings.items() if n not in catalog.experiment_knobs()}
+            preset = recipe.settings.get("preset") or catalog.method_attribute(recipe.settings["method"], "views")
+            resolved.resolve(own, recipe.settings["method"], recipe.settings["encoder"], preset)
