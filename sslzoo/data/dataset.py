@@ -13,10 +13,14 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from sslzoo.utils import iterators
+
 # TensorFlow's default of 4 rounds leaves two epochs of 60 000 images in nearly the same order (correlation 0.9);
 # from 12 rounds on the orders of epochs and seeds are as unrelated as those of true permutations.
 SHUFFLE_ROUNDS = 24
 MARKED_BYTES = 2**26  # of pixels that are copied at a time for a fingerprint
+
+iterators.stop_at_exit()
 
 
 class DataError(ValueError):
