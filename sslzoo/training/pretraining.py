@@ -13,7 +13,9 @@ from sslzoo.data import describe
 from sslzoo.evaluation import baseline
 from sslzoo.evaluation.index import write_index
 from sslzoo.evaluation.judging import TRAINED, UNTRAINED, Subject
-from sslzoo.exports.savedmodel import HISTORY, VIEWS, export, lines, refuse_existing, write_card, write_projector
+from sslzoo.exports.card import lines, write_card
+from sslzoo.exports.contract import HISTORY, VIEWS
+from sslzoo.exports.savedmodel import export, refuse_existing, write_projector
 from sslzoo.training import hparams
 from sslzoo.training.experiment import composed, divide
 from sslzoo.training.plan import Plan
