@@ -62,7 +62,7 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
     train_all = train_blocks if experiment.layerwise else train_whole
     if not replicas.is_chief(strategy):
         return _follow(plan, train_all, folder)
-    tracker = MLflow(folder, plan.name, plan.settings, exported) if run.mlflow else contextlib.nullcontext()
+    tracker = _tracker(plan, folder, exported) if run.mlflow else contextlib.nullcontext()
     model = plan.build()
     with Run(folder, plan.settings, resume, run.overwrite, run.free, {"data": plan.data_before}), tracker:
         log.info(f"run folder {folder}")
@@ -82,7 +82,14 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
             _report(plan, result)
         if run.mlflow:
             tracker.log(figures)
+            tracker.tag({"verdict": result.verdict, "commit": provenance.commit()})
     return result
+
+
+def _tracker(plan: Plan, folder: Path, exported: Path | None) -> MLflow:
+    """The run in MLflow; the run folder checks which settings of a resumed run may differ."""
+    data = plan.train_set.name, plan.fingerprint
+    return MLflow(folder, plan.name, plan.settings, exported, data, free=None)
 
 
 @contextlib.contextmanager
