@@ -64,9 +64,17 @@ def fine_tune(layer):
     return {w.path: not np.array_equal(old, w) for w, old in zip(layer.weights, before, strict=True)}
 
 
-@pytest.mark.parametrize("route", ["sslzoo.load_encoder", "keras.layers.TFSMLayer"])
+TUNED = {
+    "sslzoo.load_encoder": load_encoder,
+    "keras.layers.TFSMLayer": lambda path: keras.layers.TFSMLayer(
+        path, call_endpoint="serve", call_training_endpoint="train"
+    ),
+}
+
+
+@pytest.mark.parametrize("route", TUNED)
 def test_fine_tuning_moves_weights_and_batchnorm_statistics(route, exported):
-    moved = fine_tune(ROUTES[route](str(exported)))
+    moved = fine_tune(TUNED[route](str(exported)))
     assert len(moved) == len(load_encoder(exported).weights) and all(moved.values())
 
 
@@ -81,7 +89,7 @@ def test_a_loaded_encoder_is_a_keras_model_that_saves_and_shows_its_inside(expor
 
 def test_an_existing_path_is_kept_unless_told_otherwise(encoder, exported):
     before = (exported / "README.md").read_text()
-    with pytest.raises(ValueError, match="--overwrite") as caught:
+    with pytest.raises(ValueError, match="overwrite=True") as caught:
         export(encoder, exported, IMAGES, {"name": "other"})
     assert "\n" not in str(caught.value) and (exported / "README.md").read_text() == before
 
@@ -116,3 +124,67 @@ def test_the_card_and_its_facts_tell_the_contract(encoder, exported):
     text = (exported / "README.md").read_text()
     assert "(batch, 16, 16, 3)" in text and f"(batch, {encoder.output_shape[-1]})" in text
     assert "The weights are yours" in text
+
+
+@pytest.mark.parametrize(
+    "shape, kind, name", [((16, 16, 3), "image", "images"), ((12, 4), "series", "walk"), ((5,), "table", "row")]
+)
+def test_the_signature_and_the_card_take_the_input_from_the_encoder(shape, kind, name, tmp_path):
+    inputs = keras.Input(shape, name=name, dtype="float32")
+    encoder = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(inputs)), name="any")
+    batch = np.random.default_rng(0).random((2, *shape), "float32")
+    facts = export(encoder, tmp_path / "model", batch, {}, kind=kind)
+    told = read_facts(tmp_path / "model")["encoder"]
+    assert told["kind"] == kind and told["input"] == {"name": name, "shape": [None, *shape], "dtype": "float32"}
+    assert all(difference < 1e-6 for difference in facts["loads"].values())
+    served = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"](**{name: tf.constant(batch)})
+    np.testing.assert_allclose(served["embedding"], encoder(batch), atol=1e-6)
+    assert f"(batch, {', '.join(map(str, shape))})" in (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert (kind == "image") == ("image_shape" in told)
+
+
+def test_facts_of_version_0_1_read_as_those_of_now(exported, tmp_path):
+    facts = read_facts(exported)
+    told = {name: value for name, value in facts["encoder"].items() if name not in ("kind", "input")}
+    (tmp_path / "recipe.json").write_text(json.dumps(facts | {"encoder": told}), "utf-8")
+    assert read_facts(tmp_path) == facts
+
+
+def test_models_without_a_known_input_are_one_line(tmp_path):
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    two = keras.Model(a := [keras.Input((2,)), keras.Input((2,))], keras.layers.Add()(a))
+    for model in (Own(), two):
+        with pytest.raises(ValueError, match=r"pass keras.Model\(inputs, encoder\(inputs\)\)") as caught:
+            export(model, tmp_path / "model", IMAGES, {})
+        assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+MINE = {
+    "a file": lambda path: path.write_text("mine"),
+    "a folder": lambda path: (path.mkdir(), (path / "notes.txt").write_text("mine")),
+    "a foreign SavedModel": lambda path: (path.mkdir(), (path / "saved_model.pb").write_bytes(b"mine")),
+    "a link": lambda path: path.symlink_to(path.parent),
+    "a folder with other exports": lambda path: (path / "inner").mkdir(parents=True),
+    "facts of something else": lambda path: (path.mkdir(), (path / "recipe.json").write_text("[]")),
+    "an export with a file of mine": lambda path: (
+        path.mkdir(),
+        (path / "recipe.json").write_text('{"encoder": {}}'),
+        (path / "notes.txt").write_text("mine"),
+    ),
+}
+
+
+@pytest.mark.parametrize("mine", MINE)
+def test_overwrite_replaces_nothing_that_sslzoo_did_not_write(mine, encoder, tmp_path):
+    path = tmp_path / "place" / "model"
+    path.parent.mkdir()
+    MINE[mine](path)
+    before = sorted((str(file), file.is_file() and file.read_bytes()) for file in tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match="is not replaced") as caught:
+        export(encoder, path, IMAGES, {}, overwrite=True)
+    assert "\n" not in str(caught.value)
+    assert sorted((str(file), file.is_file() and file.read_bytes()) for file in tmp_path.rglob("*")) == before

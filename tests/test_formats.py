@@ -98,7 +98,7 @@ def test_out_is_a_whole_new_export_and_an_existing_folder_is_kept(small, tmp_pat
     assert {"saved_model.pb", "encoder.keras", "encoder.json", "README.md"} <= {file.name for file in out.iterdir()}
     assert read_facts(out)["compared on"].startswith("8 images of digits")
     assert "sslzoo.load_encoder" in read_facts(out)["loads"]
-    with pytest.raises(ValueError, match="exists: give another --out"):
+    with pytest.raises(ValueError, match="exists: give another out="):
         formats.export(small, ("keras",), out=out)
 
 

@@ -10,6 +10,7 @@ from sslzoo.training import hparams
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (40, 8, 8, 1), "uint8")
 TAG = "_hparams_/session_start_info"
+GROUPS = {"learning", "representation", "scores", "speed", "views"}
 
 
 def summaries(folder):
@@ -32,9 +33,14 @@ def test_a_run_has_one_summary_of_its_settings_and_its_final_figures(tmp_path):
     assert told["method.temperature"] == 0.1 and told["encoder.units"] == 16 and told["encoder"] == "mlp"
     assert told["views.flip"] is True and told["views.blur"] == "None" and "epochs" in told["given"]
     events = EventAccumulator(str(result.run / "events")).Reload()
-    assert {"loss", "knn"} <= set(events.Tags()["tensors"])
+    tags = set(events.Tags()["tensors"])
+    assert {"learning/loss", "learning/knn", "learning/rate", "learning/step_loss"} <= tags
+    assert {tag.split("/")[0] for tag in tags if not tag.startswith("_")} == GROUPS
+    assert min(GROUPS) == "learning"  # TensorBoard shows it first
+    assert [e.step for e in events.Tensors("learning/step_loss")] == list(range(1, 2 * result.plan.steps + 1))
+    assert [e.step for e in events.Tensors("learning/loss")] == [0, result.plan.steps, 2 * result.plan.steps]
     for row in result.scores:
-        last = events.Tensors(f"{row.features}/{row.key}")[-1]
+        last = events.Tensors(f"scores/{row.features}/{row.key}")[-1]
         assert last.step == 2 * result.plan.steps and tf.make_ndarray(last.tensor_proto) == np.float32(row.mean)
     sslzoo.pretrain("simclr", (IMAGES, np.arange(40) % 4), "mlp", resume=True, evaluate=False, **knobs)
     assert summaries(result.run / "events") == [told]

@@ -3,16 +3,20 @@
 import importlib.util
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import sslzoo
-from sslzoo.training import tracking
+from sslzoo.training import mlflow_store, tracking
 from sslzoo.training.tracking import MLflow
 from sslzoo.tuning.search import tune
+from sslzoo.utils import provenance
 
 TINY = dict(encoder="mlp", units=16, hidden_dim=16, epochs=2, preset="digits", optimizer="adam")
 
@@ -26,6 +30,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mine.db")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
     return tmp_path
 
 
@@ -50,7 +55,9 @@ def history(run, metric):
 
 
 @needs_mlflow
-def test_a_pretraining_leaves_its_settings_figures_and_files(place):
+def test_a_pretraining_leaves_its_settings_figures_and_files(place, capsys):
+    import mlflow
+
     result = sslzoo.pretrain("simclr", "digits", name="mine", mlflow=True, **TINY)
     (run,) = runs()
     assert run.info.run_name == "mine" and run.info.status == "FINISHED"
@@ -58,11 +65,21 @@ def test_a_pretraining_leaves_its_settings_figures_and_files(place):
     assert {name: str(value) for name, value in settings.items()} == run.data.params
     assert run.data.params["method.temperature"] == "0.1" and run.data.params["encoder.depth"] == "2"
     lines = [json.loads(line) for line in (result.run / "metrics.jsonl").read_text().splitlines()]
-    for figure in set(lines[0]) - {"epoch", "step"}:
+    assert "learning_rate" in lines[0]
+    for figure in set(lines[0]) - {"epoch", "step", "time"}:
         assert history(run, figure) == [(line["epoch"], pytest.approx(line[figure])) for line in lines]
     assert run.data.metrics["trained/linear_1"] > 0.1
     assert {"views.png", "settings.json", "metrics.jsonl", "encoder"} <= artefacts(run)
     assert {"encoder/README.md", "encoder/saved_model.pb", "encoder/recipe.json"} <= artefacts(run, "encoder")
+    assert run.data.tags["verdict"] == result.verdict and run.data.tags["commit"] == provenance.commit()
+    (data,) = run.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("digits", result.plan.fingerprint)
+    images = np.random.default_rng(0).random((3, 8, 8, 1), "float32")
+    model = mlflow.pyfunc.load_model(f"models:/{run.outputs.model_outputs[0].model_id}")
+    np.testing.assert_allclose(model.predict(images), result.encoder(images), atol=1e-6)
+    experiment = mlflow.get_experiment(run.info.experiment_id)
+    assert experiment.name == "sslzoo" and experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}" in capsys.readouterr().out
 
 
 @needs_mlflow
@@ -106,12 +123,89 @@ def test_other_settings_for_a_run_that_was_begun_are_one_line_and_leave_no_run_o
     with MLflow(place / "run", "mine", {"seed": 0}):
         pass
     with (
-        pytest.raises(ValueError, match="Changing param values") as refusal,
+        pytest.raises(ValueError, match="cannot change parameters of a run: seed was '0', is '1'") as refusal,
         MLflow(place / "run", "mine", {"seed": 1}),
     ):
         pass
     assert "\n" not in str(refusal.value) and mlflow.active_run() is None
-    assert [run.info.status for run in runs()] == ["FAILED"]
+    assert [run.info.status for run in runs()] == ["FINISHED"]  # the run of before is as it was
+
+
+@needs_mlflow
+def test_a_run_is_extended_and_resumed_with_whatever_the_run_folder_accepts(place):
+    go = dict(TINY, name="mine", mlflow=True, export_to=None, evaluate=False, batch_size=64, max_images=128)
+    sslzoo.pretrain("simclr", "digits", **go | dict(epochs=1))
+    sslzoo.pretrain("simclr", "digits", **go | dict(epochs=2, extend=True))
+    (run,) = runs()
+    assert run.info.status == "FINISHED" and [step for step, _ in history(run, "loss")] == [0, 1, 2]
+    assert run.data.params["epochs"] == "1" and run.data.tags["changed.epochs"] == "2 (was 1)"
+    sslzoo.pretrain("simclr", "digits", **go | dict(epochs=2, resume=True, change=True, warmup=0.5))
+    (run,) = runs()
+    assert run.info.status == "FINISHED" and run.data.tags["changed.warmup"] == "0.5 (was 0.1)"
+
+
+@needs_mlflow
+def test_a_run_whose_data_was_logged_by_version_0_1_is_resumed(place):
+    go = dict(TINY, name="mine", mlflow=True, export_to=None, evaluate=False, batch_size=64, max_images=128, epochs=1)
+    plan = sslzoo.pretrain("simclr", "digits", **go).plan
+    settings = json.loads((place / "runs" / "mine" / "settings.json").read_text())
+    assert plan.data_before != settings["data"]
+    (place / "runs" / "mine" / "settings.json").write_text(json.dumps(settings | {"data": plan.data_before}))
+    (place / "runs" / "mine" / "mlflow.json").unlink()
+    with MLflow(place / "runs" / "mine", "mine", {"data": plan.data_before}):
+        pass
+    sslzoo.pretrain("simclr", "digits", **go | dict(resume=True))
+    assert [run.info.status for run in runs()] == ["FINISHED"] * 2
+    assert runs()[-1].data.params["data"] == plan.data_before
+
+
+@needs_mlflow
+@pytest.mark.parametrize("names", [{"MLFLOW_EXPERIMENT_NAME": "of mine"}, {}])
+def test_the_experiment_is_that_of_the_environment_or_else_of_the_project(place, monkeypatch, names):
+    import mlflow
+
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    with MLflow(place / "run", "mine", {}), MLflow(place / "inner", "inner", {}):
+        pass
+    found = {mlflow.get_experiment(run.info.experiment_id).name for run in runs()}
+    assert found == {names.get("MLFLOW_EXPERIMENT_NAME", "sslzoo")}
+
+
+@needs_mlflow
+@pytest.mark.parametrize("answers", ["never", "is not there"])
+def test_a_server_that_does_not_answer_is_one_line_within_a_stated_time(place, monkeypatch, answers):
+    import mlflow
+
+    monkeypatch.setattr(mlflow_store, "SECONDS", 1)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if answers == "never":
+            server.listen()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.getsockname()[1]}")
+        mlflow.set_tracking_uri(None)
+        began = time.monotonic()
+        with pytest.raises(ValueError, match="does not answer within 1 s .*MLFLOW_TRACKING_URI") as refusal:
+            sslzoo.pretrain("simclr", "digits", name="mine", mlflow=True, **TINY)
+    assert time.monotonic() - began < 60 and "\n" not in str(refusal.value)
+    assert not (place / "runs").exists()
+
+
+@needs_mlflow
+def test_a_store_that_fails_later_is_a_warning_and_the_run_goes_on(place, monkeypatch, capsys):
+    import mlflow
+
+    def gone(*args, **kwargs):
+        raise mlflow.MlflowException("API request failed\nwith more lines")
+
+    with MLflow(place / "run", "mine", {}) as tracker:
+        monkeypatch.setattr(mlflow, "log_metrics", gone)
+        for epoch in range(3):
+            tracker.record(epoch, epoch, {"loss": 1.0})
+    said = capsys.readouterr().out
+    assert said.count("MLflow fails, the run goes on without it") == 1 and "more lines" not in said
+    assert mlflow.active_run() is None
 
 
 @needs_mlflow

@@ -5,6 +5,6 @@ from sslzoo.commands import MODEL, call
 
 def run(words: list[str]) -> None:
     differences = call("exports.formats:export", words, "export", MODEL)
-    from sslzoo.exports.savedmodel import lines
+    from sslzoo.exports.card import lines
 
     print(lines(differences))

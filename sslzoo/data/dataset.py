@@ -12,6 +12,9 @@ import tensorflow as tf
 
 from sslzoo.data.columns import ImageColumns, ReadImages, image_spec
 from sslzoo.data.order import MARKED_BYTES, marks_of, shuffled
+from sslzoo.utils import iterators
+
+iterators.stop_at_exit()
 
 
 class DataError(ValueError):

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 
 from sslzoo import encoders
-from sslzoo.exports.savedmodel import ARCHITECTURE, from_architecture, read_facts
+from sslzoo.exports.contract import ARCHITECTURE
+from sslzoo.exports.savedmodel import from_architecture, read_facts
 from sslzoo.layers.norms import Calibration
 from sslzoo.utils.files import replacing
 

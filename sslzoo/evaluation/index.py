@@ -4,7 +4,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sslzoo.evaluators.report import Row, code, escaped, grid
-from sslzoo.exports.savedmodel import FACTS, read_facts
+from sslzoo.exports.contract import FACTS
+from sslzoo.exports.savedmodel import read_facts
 from sslzoo.utils.files import replacing
 
 SHOWN = {"linear 1 %": "linear_0.01", "k-NN": "knn"}

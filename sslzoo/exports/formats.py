@@ -18,7 +18,9 @@ from keras import ops
 from sslzoo.catalog.knobs import nearest
 from sslzoo.data import load
 from sslzoo.exports import savedmodel as saved
-from sslzoo.exports.savedmodel import from_architecture, load_encoder, read_facts, write_card
+from sslzoo.exports.card import write_card
+from sslzoo.exports.contract import input_spec
+from sslzoo.exports.savedmodel import from_architecture, load_encoder, read_facts
 from sslzoo.utils.files import replacing
 from sslzoo.views.inputs import images as images_of
 
@@ -83,7 +85,8 @@ def export(
     images, source = _images(tuple(facts["encoder"]["image_shape"]), data)
     if out:
         facts = saved.export(model, _unused(folder), images, facts)
-    spec, found = tf.TensorSpec((None, *images.shape[1:]), "float32", name="images"), {}
+    own, found = input_spec(model, facts["encoder"].get("kind", "image")), {}
+    spec = tf.TensorSpec((None, *images.shape[1:]), own.dtype, name=own.name)
     for name in sorted(format, key=list(FORMATS).index):
         path = folder / FORMATS[name].file
         if FORMATS[name].file:

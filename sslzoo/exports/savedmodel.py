@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import json
+import os
 import re
 import warnings
 import zipfile
@@ -14,51 +15,57 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from sslzoo.catalog import resolved
-from sslzoo.evaluators.report import code, escaped
+from sslzoo.exports.card import write_card
+from sslzoo.exports.contract import ARCHITECTURE, FACTS, KERAS, PROJECTOR, contract, foreign, input_spec, upgraded
 from sslzoo.layers.taps import with_projector
 from sslzoo.utils.files import reason, refuse_pattern, replacing, writable
 
-ARCHITECTURE = "encoder.json"
-FACTS = "recipe.json"
-PROJECTOR = "projector.keras"
-HISTORY, VIEWS = "metrics.jsonl", "views.png"  # files of the run, copied to its export
+LAYERS = re.compile(r'"module": "(sslzoo\.(?:encoders|layers)\.\w+)"')
 
 
-def export(encoder: keras.Model, path: str | Path, images: np.ndarray, facts: dict, overwrite: bool = False) -> dict:
-    """Writes the encoder as a SavedModel with card, loads it by every route, and notes how far each one is off.
+def export(
+    encoder: keras.Model,
+    path: str | Path,
+    images: np.ndarray,
+    facts: dict,
+    overwrite: bool = False,
+    kind: str = "image",
+) -> dict:
+    """Writes the encoder as a SavedModel with a card, loads it by every route and compares the features.
 
     The object follows the reusable SavedModel interface of TensorFlow Hub: callable with `training`, `variables`,
-    `trainable_variables`, `regularization_losses`; beside it the endpoints `serve` and `train`, each weight once.
+    `trainable_variables`, `regularization_losses`; it also has the endpoints `serve` and `train`. Each weight is
+    written once. encoder.keras is the same encoder for `keras.models.load_model`.
 
     Args:
-        encoder: functional model, float32 images (batch, height, width, channels) in [0, 1] -> (batch, features).
+        encoder: functional model of one input -> (batch, features); for images float32 in [0, 1].
         path: the folder to write.
-        images: a few of them, of the size that the encoder was trained for.
-        facts: what the card tells, JSON; kept in recipe.json.
-        overwrite: replace what stands at `path`.
+        images: a few inputs, of the shape that the encoder was trained for.
+        facts: content of the card, JSON; kept in recipe.json.
+        overwrite: replace an earlier export at `path`.
+        kind: of the data; names the input and is kept in recipe.json.
 
     Returns:
         The facts with `loads`: route -> largest absolute difference to the encoder in memory, or why it failed.
 
     Raises:
-        ValueError: something stands at `path`.
-        OSError: `path` cannot be written; what stood there stays.
+        ValueError: something is at `path` that may not be replaced, or the model has no known input.
+        OSError: `path` cannot be written; what was there is kept.
     """
-    path = Path(path)
+    path, spec = Path(path), input_spec(encoder, kind)
     refuse_existing(path, overwrite)
     try:
         with replacing(path) as beside:
-            _write(encoder, beside)
-            facts = facts | {"encoder": _contract(encoder, images), "loads": _compare(encoder, beside, images)}
+            _write(encoder, beside, spec)
+            told = contract(encoder, images.shape[1:], kind) | _modules(encoder)
+            facts = facts | {"encoder": told, "loads": _compare(encoder, beside, images)}
             write_card(beside, facts)
     except (OSError, tf.errors.OpError) as error:
         raise OSError(f"no export to {path}: {reason(error)}; nothing there was changed") from None
     return facts
 
 
-def _write(encoder: keras.Model, folder: Path) -> None:
-    spec = tf.TensorSpec(encoder.input_shape, "float32", name="images")
+def _write(encoder: keras.Model, folder: Path, spec: tf.TensorSpec) -> None:
     tf.saved_model.save(
         _reusable(encoder, spec),
         str(folder),
@@ -66,12 +73,25 @@ def _write(encoder: keras.Model, folder: Path) -> None:
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=True),
     )
     (folder / ARCHITECTURE).write_text(encoder.to_json(), "utf-8")
+    encoder.save(folder / KERAS)
+
+
+def _modules(encoder: keras.Model) -> dict[str, list[str]]:
+    """The modules of sslzoo that define layers of the encoder, if there are any."""
+    found = sorted({*LAYERS.findall(encoder.to_json())})
+    return {"modules": found} if found else {}
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raises the one line for an export that would replace something unasked, or may not be written."""
-    if path.exists() and not overwrite:
+    """Checks that an export may be written.
+
+    Raises:
+        ValueError: something is at `path` and is not to be replaced, or is no export; or `path` cannot be written.
+    """
+    if os.path.lexists(path) and not overwrite:
         raise ValueError(f"{path} exists: overwrite=True replaces it, name=... or export_to=... writes elsewhere")
+    if os.path.lexists(path) and (why := foreign(path)):
+        raise ValueError(f"{path} is not replaced, {why}: name=... or export_to=... writes elsewhere")
     refuse_pattern(path)
     if not writable(path):
         raise ValueError(f"{path} cannot be written, its folder does not allow it: export_to=... writes elsewhere")
@@ -156,76 +176,21 @@ def from_architecture(text: str) -> keras.Model:
 
 def _import_layers(architecture: str) -> None:
     # Keras knows a layer of ours only once its module has been imported.
-    for module in set(re.findall(r'"module": "(sslzoo\.encoders\.\w+)"', architecture)):
+    for module in set(LAYERS.findall(architecture)):
         importlib.import_module(module)
 
 
 def read_facts(path: str | Path) -> dict:
-    """What recipe.json of an exported encoder tells."""
+    """The content of recipe.json of an exported encoder; that of version 0.1 as it is written now."""
     text = _read(path, FACTS)
     with _distrust(Path(path) / FACTS):
-        return json.loads(text)
+        return upgraded(json.loads(text))
 
 
 def _read(path: str | Path, name: str) -> str:
     if not (Path(path) / name).is_file():
         raise ValueError(f"{path} holds no exported encoder: {name} is missing{_exports_near(Path(path))}")
     return (Path(path) / name).read_text("utf-8")
-
-
-def write_card(path: Path, facts: dict) -> None:
-    """recipe.json and README.md, the card, of an exported encoder."""
-    for name, text in ((FACTS, json.dumps(facts, indent=2, default=str) + "\n"), ("README.md", card(facts))):
-        with replacing(path / name) as beside:
-            beside.write_text(text, "utf-8", "backslashreplace")
-
-
-def card(facts: dict) -> str:
-    """The Markdown card of an encoder, from its facts."""
-    encoder = facts["encoder"]
-    architecture, (height, width, channels) = escaped(encoder["name"]), encoder["image_shape"]
-    loads = "\n".join(
-        f"| {code(route)} | {escaped(_shown(difference))} |" for route, difference in facts["loads"].items()
-    )
-    of_scores = ("scores_markdown", "judged on")
-    plain = {n: v for n, v in facts.items() if isinstance(v, str | int | float) and n not in of_scores}
-    told = "\n".join(f"- {name}: {escaped(value)}" for name, value in plain.items())
-    scores = facts.get("scores_markdown") or "Not measured: the data has no labels, or evaluation was switched off."
-    if "judged on" in facts:
-        scores += f"\n\n{escaped(facts['judged on'])}."
-    return f"""# {escaped(facts.get("name", "encoder"))}
-
-{architecture}, {encoder["parameters"]:,} parameters. Input: float32 images (batch, {height}, {width}, {channels}) in
-[0, 1], normalized inside. Output: float32 features (batch, {encoder["features"]}).
-
-## Scores
-
-{scores}
-
-## Loading it
-
-| route | largest difference to the encoder in memory |
-|---|---|
-{loads}
-
-`sslzoo.load_encoder(path)` gives a trainable Keras model; `keras.layers.TFSMLayer(path, call_endpoint="serve",
-call_training_endpoint="train")` and `tensorflow_hub.load(path)(images)` work without sslzoo.
-
-{resolved.section(facts.get("knobs", {}))}## Made by
-
-{told}
-
-The weights are yours: the licence of sslzoo does not reach them. Every knob and version is in `{FACTS}`.
-"""
-
-
-def lines(differences: dict[str, float | str]) -> str:
-    """A line for each route: its largest difference to the encoder in memory, or why it failed."""
-    return "\n".join(f"  {route:42} {_shown(difference)}" for route, difference in differences.items())
-
-
-def _shown(difference: float | str) -> str:
-    return difference if isinstance(difference, str) else f"{difference:.1e}"
 
 
 def _reusable(encoder: keras.Model, spec: tf.TensorSpec) -> tf.train.Checkpoint:
@@ -251,15 +216,6 @@ def _endpoint(encoder: keras.Model, spec: tf.TensorSpec, training: bool = False,
     return tf.function(call, input_signature=[spec])
 
 
-def _contract(encoder: keras.Model, images: np.ndarray) -> dict:
-    return {
-        "name": encoder.name,
-        "parameters": encoder.count_params(),
-        "features": encoder.output_shape[-1],
-        "image_shape": images.shape[1:],
-    }
-
-
 def _compare(encoder: keras.Model, path: Path, images: np.ndarray) -> dict[str, float | str]:
     expected = ops.convert_to_numpy(encoder(images, training=False))
     return {route: _difference(load, str(path), images, expected) for route, load in ROUTES.items()}
@@ -281,10 +237,9 @@ def _load_with_hub(path: str) -> Callable:
 
 ROUTES: dict[str, Callable[[str], Callable]] = {
     "sslzoo.load_encoder": load_encoder,
+    "keras.models.load_model": lambda path: keras.models.load_model(f"{path}/{KERAS}", compile=False),
     "tensorflow_hub.load": _load_with_hub,
-    "keras.layers.TFSMLayer": lambda path: keras.layers.TFSMLayer(
-        path, call_endpoint="serve", call_training_endpoint="train"
-    ),
+    "keras.layers.TFSMLayer": lambda path: keras.layers.TFSMLayer(path, call_endpoint="serve", trainable=False),
     "tf.saved_model.load": tf.saved_model.load,
 }
 

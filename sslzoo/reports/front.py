@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from sslzoo.data import describe
 from sslzoo.evaluation.judging import TRAINED, UNTRAINED
 from sslzoo.evaluators.report import Row
-from sslzoo.exports.savedmodel import HISTORY, VIEWS
+from sslzoo.exports.contract import HISTORY, VIEWS
 from sslzoo.reports import charts
 from sslzoo.reports.study import Chapter, Picture, Study
 from sslzoo.utils import provenance

@@ -15,7 +15,7 @@ def write(folder: Path, settings: dict[str, Any], figures: dict[str, float] | No
     Args:
         folder: of the event files of the run, whose scalars are metrics in the table.
         settings: name -> value; those that are no text, number or bool are written as text.
-        figures: further metrics, by name.
+        figures: final scores, by name; they form the group "scores".
         step: at which the figures were measured.
     """
     for earlier in folder.glob(f"*{SUFFIX}"):
@@ -25,5 +25,5 @@ def write(folder: Path, settings: dict[str, Any], figures: dict[str, float] | No
     with writer.as_default(step):
         api.hparams(plain)
         for name, value in (figures or {}).items():
-            tf.summary.scalar(name, value)
+            tf.summary.scalar(f"scores/{name}", value)
     writer.close()

@@ -13,7 +13,9 @@ from sslzoo.data import describe
 from sslzoo.evaluation import baseline
 from sslzoo.evaluation.index import write_index
 from sslzoo.evaluation.judging import TRAINED, UNTRAINED, Subject
-from sslzoo.exports.savedmodel import HISTORY, VIEWS, export, lines, refuse_existing, write_card, write_projector
+from sslzoo.exports.card import lines, write_card
+from sslzoo.exports.contract import HISTORY, VIEWS
+from sslzoo.exports.savedmodel import export, refuse_existing, write_projector
 from sslzoo.training import hparams
 from sslzoo.training.experiment import composed, divide
 from sslzoo.training.plan import Plan
@@ -60,7 +62,7 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
     train_all = train_blocks if experiment.layerwise else train_whole
     if not replicas.is_chief(strategy):
         return _follow(plan, train_all, folder)
-    tracker = MLflow(folder, plan.name, plan.settings, exported) if run.mlflow else contextlib.nullcontext()
+    tracker = _tracker(plan, folder, exported) if run.mlflow else contextlib.nullcontext()
     model = plan.build()
     with Run(folder, plan.settings, resume, run.overwrite, run.free, {"data": plan.data_before}), tracker:
         log.info(f"run folder {folder}")
@@ -80,7 +82,14 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
             _report(plan, result)
         if run.mlflow:
             tracker.log(figures)
+            tracker.tag({"verdict": result.verdict, "commit": provenance.commit()})
     return result
+
+
+def _tracker(plan: Plan, folder: Path, exported: Path | None) -> MLflow:
+    """The run in MLflow; the run folder checks which settings of a resumed run may differ."""
+    data = plan.train_set.name, plan.fingerprint
+    return MLflow(folder, plan.name, plan.settings, exported, data, free=None)
 
 
 @contextlib.contextmanager

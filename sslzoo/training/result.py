@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from sslzoo.evaluators.scores import Scores
-from sslzoo.exports.savedmodel import HISTORY
+from sslzoo.exports.contract import HISTORY
 from sslzoo.model import SSLModel
 from sslzoo.training.plan import Plan
 

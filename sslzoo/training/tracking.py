@@ -1,17 +1,29 @@
 """Where the figures of a run go: metrics.jsonl, TensorBoard and, where it is asked for, MLflow."""
 
-import importlib
 import json
-import logging
 import math
-import os
 import re
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from sslzoo.training import mlflow_store
 from sslzoo.utils.files import replacing
+from sslzoo.utils.log import log
+
+# Groups of figures in TensorBoard, which sorts them by name: what is learned comes first, then features, then speed.
+GROUPS = {
+    "loss": "learning/loss",
+    "knn": "learning/knn",
+    "learning_rate": "learning/rate",
+    "step_loss": "learning/step_loss",
+    "loss_excess": "learning/loss_excess",
+    "images_per_second": "speed/images_per_second",
+    "data_wait": "speed/data_wait",
+}
 
 
 class Recorder(keras.callbacks.Callback):
@@ -32,9 +44,14 @@ class Recorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.record(epoch + 1, self.steps_before + self.model.steps_done, logs)
 
+    def rate(self) -> dict[str, float]:
+        """The learning rate of the next step as a figure; {} before the training or without an optimizer."""
+        optimizer = getattr(self.model, "optimizer", None)
+        return {"learning_rate": float(optimizer.learning_rate)} if optimizer else {}
+
 
 class JsonLines(Recorder):
-    """One line for each epoch in a JSON Lines file: epoch, step and all figures.
+    """One line for each epoch in a JSON Lines file: epoch, step, time (seconds since 1970) and all figures.
 
     Lines of epochs that a resumed run does again are dropped first.
 
@@ -53,7 +70,8 @@ class JsonLines(Recorder):
     def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
         if epoch == 0:
             self._drop_from(0)
-        line = {"epoch": epoch, "step": step, **{name: _plain(value) for name, value in figures.items()}}
+        line = {"epoch": epoch, "step": step, "time": round(time.time(), 3)}
+        line |= {name: _plain(value) for name, value in (self.rate() | figures).items()}
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -74,7 +92,7 @@ def _epoch_of(line: str) -> float:
 
 
 class TensorBoard(Recorder):
-    """Scalars of each epoch, and the contact sheet of the views once.
+    """Scalars of each epoch in groups, the loss of each step, and the contact sheet of the views once.
 
     Args:
         folder: of the event files.
@@ -91,34 +109,52 @@ class TensorBoard(Recorder):
 
     def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
         with self.writer.as_default(step):
-            for name, value in figures.items():
-                tf.summary.scalar(name, value)
+            for name, value in (self.rate() | figures).items():
+                tf.summary.scalar(GROUPS.get(name, f"representation/{name}"), value)
         self.writer.flush()
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        with self.writer.as_default(self.steps_before + self.model.steps_done):
+            for name, value in {"step_loss": float(logs["loss"]), **self.rate()}.items():
+                tf.summary.scalar(GROUPS[name], value)
 
 
 class MLflow(Recorder):
-    """Mirrors a run folder in MLflow: parameters, the figures of each epoch, files and exported encoder at the end.
+    """Mirrors a run folder in MLflow: parameters, data set, figures of each epoch, files and encoder at the end.
 
     A context manager around all that belongs to the run, and a callback of the training in it. Within another run, such
-    as a sweep's, it is nested under that one. A resumed run folder goes on with the run that it began. The store is
-    MLFLOW_TRACKING_URI, or else sqlite:///mlflow.db; the experiment is MLflow's own choice (MLFLOW_EXPERIMENT_NAME).
+    as a sweep's, it is nested under that one. A resumed run folder continues the run that it began. The store is
+    MLFLOW_TRACKING_URI, or else sqlite:///mlflow.db; the experiment is MLFLOW_EXPERIMENT_NAME, or else "sslzoo". If the
+    store fails after the start, a warning is logged and the run goes on without it.
 
     Args:
-        folder: of the run; its pictures, tables, settings and metrics become artefacts, whatever way the run ends.
+        folder: of the run; its pictures, tables, settings and metrics become artefacts, however the run ends.
         name: of the run.
         parameters: name -> value, flat.
-        exported: where the run exports its encoder, an artefact too if the run succeeds.
+        exported: where the run exports its encoder, an artefact and a model if the run succeeds.
+        data: name and fingerprint of the training data, if known.
+        free: parameters that may differ from those of a run that is continued; None for all.
 
     Raises:
-        ValueError: MLflow is not installed, or its store is of no use; one line.
+        ValueError: MLflow is not installed, its server does not answer, or its store cannot be used; one line.
     """
 
     ARTEFACTS = {".png", ".json", ".jsonl", ".csv", ".md"}
 
-    def __init__(self, folder: Path, name: str, parameters: dict, exported: Path | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        parameters: dict,
+        exported: Path | None = None,
+        data: tuple[str, str] | None = None,
+        free: Collection[str] | None = (),
+    ):
         super().__init__()
-        self.mlflow = _mlflow()
-        self.folder, self.name, self.parameters, self.exported = Path(folder), name, parameters, exported
+        self.mlflow = mlflow_store.connect()
+        self.folder, self.name, self.exported = Path(folder), name, exported
+        self.parameters = {_allowed(name): str(value)[:6000] for name, value in parameters.items()}
+        self.data, self.free, self.lost = data, free, False
         self.note = self.folder / "mlflow.json"
 
     def __enter__(self) -> "MLflow":
@@ -133,59 +169,85 @@ class MLflow(Recorder):
         return self
 
     def _start(self, parent: str | None) -> None:
-        begun = self._begun()  # and keeps its name
-        run = self.mlflow.start_run(begun, run_name=None if begun else self.name, nested=True)
+        begun = self._begun()  # and keeps its name and experiment
+        changed = self._changed(begun.data.params) if begun else {}
+        run = self.mlflow.start_run(
+            begun.info.run_id if begun else None,
+            experiment_id=None if begun else mlflow_store.experiment(self.mlflow),
+            run_name=None if begun else self.name,
+            nested=True,
+        )
         with replacing(self.note) as beside:
             beside.write_text(json.dumps({"store": self.mlflow.get_tracking_uri(), "run": run.info.run_id}), "utf-8")
         if "error" in run.data.tags:
             self.mlflow.delete_tag("error")
-        self.mlflow.set_tags({"folder": str(self.folder)} | ({"parent": parent} if parent else {}))
-        told = {_allowed(name): str(value)[:6000] for name, value in self.parameters.items()}
-        self.mlflow.log_params({name: text for name, text in told.items() if not _settled(name, run.data.params)})
+        self.tag({"folder": str(self.folder)} | ({"parent": parent} if parent else {}) | changed)
+        self.mlflow.log_params({n: text for n, text in self.parameters.items() if n not in run.data.params})
+        if self.data and not begun:
+            mlflow_store.log_data(self.mlflow, *self.data)
+        log.info(mlflow_store.link(self.mlflow, run))
 
-    def _begun(self) -> str | None:
-        """Id of the run that the folder began in this store, if it is still there."""
+    def _begun(self):
+        """The run that the folder began in this store, if it is still there."""
         note = json.loads(self.note.read_text("utf-8")) if self.note.exists() else {}
         if note.get("store") != self.mlflow.get_tracking_uri():
             return None
         found = self.mlflow.search_runs(
             filter_string=f"attributes.run_id = '{note['run']}'", search_all_experiments=True, output_format="list"
         )
-        return note["run"] if found else None
+        return found[0] if found else None
+
+    def _changed(self, before: dict[str, str]) -> dict[str, str]:
+        """Tags for parameters that differ from before, which MLflow does not change.
+
+        Raises:
+            ValueError: one of them may not differ.
+        """
+        changed = [n for n, text in self.parameters.items() if before.get(n, text) != text and not _settled(n, before)]
+        lines = [f"{n} was {before[n]!r}, is {self.parameters[n]!r}" for n in changed if n not in (self.free or ())]
+        if lines and self.free is not None:
+            raise ValueError(f"MLflow cannot change parameters of a run: {'; '.join(lines)}; give another name=...")
+        return {f"changed.{name}": f"{self.parameters[name]} (was {before[name]})"[:5000] for name in changed}
 
     def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
-        self.log(figures, step=epoch)
+        self.log(self.rate() | figures, step=epoch)
 
     def log(self, figures: dict[str, float | None], step: int | None = None) -> None:
-        """Metrics of the run; those that are None or not finite are left out."""
+        """Logs metrics of the run; those that are None or not finite are left out."""
         finite = {_allowed(n): float(v) for n, v in figures.items() if v is not None and math.isfinite(v)}
-        self.mlflow.log_metrics(finite, step=step)
+        self._send(self.mlflow.log_metrics, finite, step=step)
+
+    def tag(self, tags: dict[str, object]) -> None:
+        """Sets tags of the run, such as its verdict; those without a value are left out."""
+        self._send(self.mlflow.set_tags, {name: str(value)[:5000] for name, value in tags.items() if value})
+
+    def _send(self, function: Callable, *args, **kwargs) -> None:
+        """Calls MLflow; the first failure is a warning and the last call."""
+        if self.lost:
+            return
+        try:
+            function(*args, **kwargs)
+        except (self.mlflow.MlflowException, OSError) as error:
+            self.lost, line = True, str(error).split("\n")[0][:300]
+            log.warning(f"MLflow fails, the run goes on without it; its files are in {self.folder} ({line})")
 
     def __exit__(self, kind: type | None, error: BaseException | None, _) -> None:
         status = "FINISHED" if kind is None else "KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED"
+        if error:
+            self.tag({"error": f"{kind.__name__}: {error}"})
+        for file in sorted(self.folder.iterdir()):
+            if file.suffix in self.ARTEFACTS:
+                self._send(self.mlflow.log_artifact, str(file))
+        if self.exported and self.exported.exists() and not error:
+            self._send(self.mlflow.log_artifacts, str(self.exported), "encoder")
+            self._send(mlflow_store.log_model, self.mlflow, self.exported)
+        self._end(status)
+
+    def _end(self, status: str) -> None:
         try:
-            if error:
-                self.mlflow.set_tag("error", f"{kind.__name__}: {error}"[:5000])
-            for file in sorted(self.folder.iterdir()):
-                if file.suffix in self.ARTEFACTS:
-                    self.mlflow.log_artifact(str(file))
-            if self.exported and self.exported.exists() and not error:
-                self.mlflow.log_artifacts(str(self.exported), "encoder")
-        finally:
             self.mlflow.end_run(status)
-
-
-def _mlflow():
-    """The module, with a store; it does not call home unless MLFLOW_DISABLE_TELEMETRY=false says so."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    try:
-        mlflow = importlib.import_module("mlflow")
-    except ModuleNotFoundError:
-        raise ValueError("MLflow is not installed: pip install -e '.[mlflow]'") from None
-    logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)  # it tells of every table that it makes
-    if not mlflow.is_tracking_uri_set():
-        mlflow.set_tracking_uri("sqlite:///mlflow.db")
-    return mlflow
+        except (self.mlflow.MlflowException, OSError) as error:
+            log.debug("MLflow run was not ended: %s", error)
 
 
 def _settled(name: str, before: dict[str, str]) -> bool:

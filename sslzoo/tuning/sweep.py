@@ -13,7 +13,8 @@ import numpy as np
 from scipy import stats
 
 from sslzoo.evaluators.report import Row, grid
-from sslzoo.exports.savedmodel import read_facts, write_card
+from sslzoo.exports.card import write_card
+from sslzoo.exports.savedmodel import read_facts
 from sslzoo.training.pretraining import Result
 from sslzoo.training.runs import Run
 from sslzoo.training.tracking import MLflow

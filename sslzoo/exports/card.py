@@ -1,0 +1,131 @@
+"""The card of an exported encoder, README.md: what it is, its scores, how to load it."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from sslzoo.catalog import resolved
+from sslzoo.evaluators.report import code, escaped
+from sslzoo.exports.contract import FACTS
+from sslzoo.utils.files import replacing
+
+RENAMED = "for weight in layer.weights: weight._path = weight.path.replace(':', '_')"
+
+
+class Way(NamedTuple):
+    """A line that loads an encoder from `path`, its route among the differences, and what it is for."""
+
+    line: str
+    route: str
+    use: str
+
+
+LOADING = (
+    Way(
+        "sslzoo.load_encoder(path)",
+        "sslzoo.load_encoder",
+        "fine-tuning; frozen after `encoder.trainable = False`",
+    ),
+    Way(
+        'keras.models.load_model(f"{path}/encoder.keras")',
+        "keras.models.load_model",
+        "the same, without sslzoo",
+    ),
+    Way(
+        'keras.layers.TFSMLayer(path, call_endpoint="serve", trainable=False)',
+        "keras.layers.TFSMLayer",
+        "a frozen encoder inside a Keras model: features never change",
+    ),
+    Way(
+        'keras.layers.TFSMLayer(path, call_endpoint="serve", call_training_endpoint="train")',
+        "keras.layers.TFSMLayer, training=True",
+        "fine-tuning only: BatchNorm statistics move even with `trainable=False`",
+    ),
+    Way("tensorflow_hub.load(path)", "tensorflow_hub.load", "inference: call it on a tensor of images"),
+    Way("tf.saved_model.load(path)", "tf.saved_model.load", "inference: call it on a tensor of images"),
+)
+MOMENTUM = (
+    "Keras gives the weights of a `TFSMLayer` names that optimizers with momentum, such as Adam, refuse. "
+    f"For fine-tuning with these: `{RENAMED}`"
+)
+
+
+def write_card(path: Path, facts: dict) -> None:
+    """Writes recipe.json and README.md, the card, of an exported encoder."""
+    for name, text in ((FACTS, json.dumps(facts, indent=2, default=str) + "\n"), ("README.md", card(facts))):
+        with replacing(path / name) as beside:
+            beside.write_text(text, "utf-8", "backslashreplace")
+
+
+def card(facts: dict) -> str:
+    """The Markdown card of an encoder, from its facts."""
+    encoder = facts["encoder"]
+    return f"""# {escaped(facts.get("name", "encoder"))}
+
+{escaped(encoder["name"])}, {encoder["parameters"]:,} parameters. Input: {_input(encoder)}. Output: float32 features \
+(batch, {encoder["features"]}).
+
+## Scores
+
+{_scores(facts)}
+
+## Loading it
+
+{_loading(facts["loads"])}
+
+{_notes(encoder)}
+
+{resolved.section(facts.get("knobs", {}))}## Made by
+
+{_told(facts)}
+
+The weights are yours: the licence of sslzoo does not reach them. Every knob and version is in `{FACTS}`.
+"""
+
+
+def lines(differences: dict[str, float | str]) -> str:
+    """A line for each route: its largest difference to the encoder in memory, or why it failed."""
+    return "\n".join(f"  {route:42} {_shown(difference)}" for route, difference in differences.items())
+
+
+def _shown(difference: float | str) -> str:
+    return difference if isinstance(difference, str) else f"{difference:.1e}"
+
+
+def _input(encoder: dict) -> str:
+    """The input as a card of any version tells it."""
+    shape = encoder["image_shape"] if encoder.get("kind", "image") == "image" else encoder["input"]["shape"][1:]
+    sides = ", ".join("any" if side is None else str(side) for side in shape)
+    if "input" not in encoder or encoder["kind"] == "image":
+        return f"float32 images (batch, {sides}) in [0, 1], normalized inside"
+    return f"{encoder['input']['dtype']} {escaped(encoder['kind'])} (batch, {sides})"
+
+
+def _scores(facts: dict) -> str:
+    scores = facts.get("scores_markdown") or "Not measured: the data has no labels, or evaluation was switched off."
+    return f"{scores}\n\n{escaped(facts['judged on'])}." if "judged on" in facts else scores
+
+
+def _loading(loads: dict[str, float | str]) -> str:
+    """A table of the lines that load the encoder, then one of the routes and their differences."""
+    ways = "\n".join(f"| {code(way.line)} | {way.use} |" for way in LOADING)
+    found = "\n".join(f"| {code(route)} | {escaped(_shown(difference))} |" for route, difference in loads.items())
+    return f"""| line | use |
+|---|---|
+{ways}
+
+| route | largest difference to the encoder in memory |
+|---|---|
+{found}"""
+
+
+def _notes(encoder: dict) -> str:
+    modules = " and ".join(f"`import {module}`" for module in encoder.get("modules", ()))
+    return f"`keras.models.load_model` needs {modules} first. {MOMENTUM}" if modules else MOMENTUM
+
+
+def _told(facts: dict) -> str:
+    plain = {n: v for n, v in facts.items() if isinstance(v, str | int | float)}
+    return "\n".join(
+        f"- {name}: {escaped(value)}" for name, value in plain.items() if name not in ("scores_markdown", "judged on")
+    )

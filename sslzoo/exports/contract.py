@@ -1,0 +1,85 @@
+"""The contract of an exported encoder: what goes in, what comes out, and the files that an export may hold."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+ARCHITECTURE = "encoder.json"
+FACTS = "recipe.json"
+KERAS = "encoder.keras"
+PROJECTOR = "projector.keras"
+HISTORY, VIEWS = "metrics.jsonl", "views.png"  # files of the run, copied to its export
+OWN = {
+    *("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra", "README.md", "untrained.npz"),
+    *(ARCHITECTURE, FACTS, KERAS, PROJECTOR, HISTORY, VIEWS),
+    *("encoder.onnx", "encoder.tflite", "encoder.safetensors"),
+}
+NAMES = {"image": "images"}  # kind of data -> name of the input
+
+
+def input_spec(encoder: keras.Model, kind: str = "image") -> tf.TensorSpec:
+    """The input of an encoder: its own shape, any batch, its dtype, and the name of the kind of data.
+
+    Raises:
+        ValueError: the model has no input of its own, or several.
+    """
+    inputs = getattr(encoder, "inputs", None) or []
+    if len(inputs) != 1:
+        raise ValueError(
+            f"encoder={encoder.name!r} has {len(inputs) or 'no known'} inputs, an export one: pass "
+            "keras.Model(inputs, encoder(inputs)) with inputs = keras.Input(shape)"
+        )
+    shape = (None, *inputs[0].shape[1:])
+    return tf.TensorSpec(shape, inputs[0].dtype, name=NAMES.get(kind, inputs[0].name))
+
+
+def contract(encoder: keras.Model, shape: tuple[int, ...], kind: str = "image") -> dict[str, Any]:
+    """What recipe.json says of an encoder.
+
+    Args:
+        encoder: of one input.
+        shape: of an example, as in the training; the encoder may take others.
+        kind: of the data, such as "image".
+    """
+    spec = input_spec(encoder, kind)
+    told = {
+        "name": encoder.name,
+        "parameters": encoder.count_params(),
+        "features": encoder.output_shape[-1],
+        "kind": kind,
+        "input": {"name": spec.name, "shape": [None, *shape], "dtype": spec.dtype.name},
+    }
+    return told | ({"image_shape": list(shape)} if kind == "image" else {})
+
+
+def upgraded(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of an export as they are written now; version 0.1 knew images alone."""
+    encoder = facts.get("encoder")
+    if not isinstance(encoder, dict) or "kind" in encoder or "image_shape" not in encoder:
+        return facts
+    shape = [None, *encoder["image_shape"]]
+    return facts | {
+        "encoder": encoder | {"kind": "image", "input": {"name": "images", "shape": shape, "dtype": "float32"}}
+    }
+
+
+def foreign(path: Path) -> str:
+    """Why a path is not an export that may be replaced; "" if it is one, or an empty folder."""
+    if path.is_symlink() or not path.is_dir():
+        return "it is no folder of an export"
+    found = sorted(file.name for file in path.iterdir())
+    if other := [name for name in found if name not in OWN]:
+        return f"sslzoo did not write {other[0]!r} in it"
+    if found and not _is_facts(path / FACTS):
+        return f"it has no {FACTS} of an export"
+    return ""
+
+
+def _is_facts(file: Path) -> bool:
+    try:
+        return "encoder" in json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
