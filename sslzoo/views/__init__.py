@@ -1,4 +1,4 @@
-"""Views of images: operations, `View` (a chain of them), `Views` (all views of a batch) and presets of the papers."""
+"""Views of images: operations, `View` (a chain of operations), `Views` (all views of a batch) and presets."""
 
 from sslzoo.views import presets
 from sslzoo.views.colour import Grayscale, Jitter, Solarize

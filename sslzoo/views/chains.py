@@ -1,6 +1,6 @@
-"""Parts that several presets have in common: crop, flip and colours; large crops followed by small ones.
+"""Parts that several presets share: crop, flip and colours; large crops followed by small crops.
 
-A preset passes its `**knobs` on to one of these functions, whose knobs are then knobs of the preset.
+A preset passes its `**knobs` on to one of these functions. The knobs of that function are then knobs of the preset.
 """
 
 from sslzoo.views.colour import Grayscale, Jitter
@@ -15,29 +15,35 @@ MILDER = (0.4, 0.4, 0.2, 0.1, 0.2)  # BYOL
 
 
 def cropped(preset: str, min_scale: float = 0.08, flip: bool = True) -> list[Operation]:
-    """A random crop and a flip.
+    """Returns a random crop and a flip.
 
     Args:
-        preset: named in errors.
+        preset: str, name of the preset in error messages.
         min_scale: float in (0, 1], smallest share of the area that a crop keeps.
         flip: bool, mirror left and right with probability 0.5.
 
+    Returns:
+        A list of operations.
+
     Raises:
-        ValueError: if a number is outside of its range.
+        ValueError: if a number is outside its range.
     """
     check_number(preset, "min_scale", min_scale, 1e-6, 1)
     return [Crop(scale=(min_scale, 1.0))] + [Flip()] * flip
 
 
 def coloured(preset: str, channels: int, colours: tuple, strength: float = 1.0, **knobs) -> list[Operation]:
-    """A random crop, a flip, colour jitter with probability 0.8 and grayscale.
+    """Returns a random crop, a flip, colour jitter with probability 0.8, and grayscale.
 
     Args:
-        preset: named in errors.
-        channels: int, of the images. Saturation, hue and grayscale need 3.
+        preset: str, name of the preset in error messages.
+        channels: int, number of channels of the images. Saturation, hue and grayscale require 3.
         colours: strengths of brightness, contrast, saturation and hue, and the probability of grayscale.
         strength: float, 0 or more, multiplies the colour jitter; 0 omits it.
-        **knobs: those of `cropped`.
+        **knobs: the knobs of `cropped`.
+
+    Returns:
+        A list of operations.
     """
     check_number(preset, "strength", strength, 0)
     *strengths, gray = colours
@@ -59,21 +65,24 @@ def crops(
     local_min_scale: float = 0.05,
     **knobs,
 ) -> list[View]:
-    """Large crops, then small crops that show less of the image than any large one.
+    """Returns large crops, then small crops that show less of the image than the large ones.
 
     Args:
-        preset: named in errors.
+        preset: str, name of the preset in error messages.
         size: int, side of the large crops in pixels.
-        channels: int, of the images.
-        colours: as of `coloured`.
-        tails: operations at the end of each large crop.
-        small_tails: operations at the end of the small crops, in turn.
+        channels: int, number of channels of the images.
+        colours: as for `coloured`.
+        tails: the last operations of each large crop.
+        small_tails: the last operations of the small crops, used in turn.
         min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
         local_crops: int, number of small crops.
-        local_size: int, side of the small crops in pixels. None is `size` up to 64 px, where encoders may accept one
-            size only, else 96/224 of it in steps of 16.
+        local_size: int, side of the small crops in pixels. None means `size` up to 64 px, where an encoder
+            may accept one size only, and 96/224 of `size`, rounded to a multiple of 16, above.
         local_min_scale: float in (0, min_scale], smallest share of the area that a small crop keeps.
-        **knobs: those of `coloured`.
+        **knobs: the knobs of `coloured`.
+
+    Returns:
+        A list of `View`.
     """
     check_number(preset, "local_crops", local_crops, 0)
     crop, *after = coloured(preset, channels, colours, min_scale=min_scale, **knobs)
@@ -84,7 +93,7 @@ def crops(
 
 
 def blurred(size: int, p: float) -> list[Operation]:
-    """Blur with probability p; nothing for views of up to 64 px, as in the papers' settings for CIFAR."""
+    """Returns a blur with probability p, or no operation for views of up to 64 px, as the papers do on CIFAR."""
     return [Blur(p=p)] * (size > 64)
 
 

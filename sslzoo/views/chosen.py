@@ -1,4 +1,4 @@
-"""The views of an experiment: from a preset's name, a function, a list of `View`, or any function of a batch."""
+"""The views of an experiment, from the name of a preset, a function, a list of `View` or a function of a batch."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -12,20 +12,20 @@ Chain = Sequence[View] | Callable[[Mapping], dict]
 
 
 def make(preset: Any, size: int, channels: int, **knobs) -> Chain:
-    """The views of a preset for images of a size.
+    """Makes the views of a preset.
 
     Args:
         preset: name of a preset; a function `(size, channels, **knobs) -> list of View`; a list of `View`; or a
             function from batch to batch that adds `views`, a tuple of float32 (n, height, width, channels).
         size: side of the views in pixels.
-        channels: of the images.
+        channels: number of channels of the images.
         knobs: arguments of the preset.
 
     Returns:
         A list of `View`, or the function of a batch.
 
     Raises:
-        ValueError: anything else.
+        ValueError: if `preset` is none of these.
     """
     preset = catalog.found("presets", preset)
     if isinstance(preset, str):
@@ -39,12 +39,12 @@ def make(preset: Any, size: int, channels: int, **knobs) -> Chain:
 
 
 def of_batch(chain: Chain, batch_size: int, seed: int) -> Callable[[Mapping], dict]:
-    """The function from batch to batch that computes the views.
+    """Returns the function from batch to batch that computes the views.
 
     Args:
-        chain: as `make` returns it.
-        batch_size: images of the global batch.
-        seed: of the views; a user's own function of a batch draws by `step` and `row` of the batch.
+        chain: the return value of `make`.
+        batch_size: number of images in the global batch.
+        seed: seed of the views. A function of the user ignores it; it draws from `step` and `row` of the batch.
     """
     return chain if callable(chain) else Views(chain, batch_size=batch_size, seed=seed)
 

@@ -1,4 +1,4 @@
-"""Colour: jitter and grayscale, which compose into one affine map per image, and solarize, which does not."""
+"""Colour operations: jitter and grayscale, which compose into one affine map per image, and solarize."""
 
 import math
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ def _saturation(factor: tf.Tensor, channels: int) -> Colour:
 
 
 def _hue(turn: tf.Tensor, channels: int) -> Colour:
-    # Rodrigues' three terms, brought from YIQ to RGB: what stays, what turns by the cosine, what by the sine.
-    stays, cosine, sine = (
+    # The three terms of Rodrigues' formula, converted from YIQ to RGB: constant, times cosine, times sine.
+    constant, cosine, sine = (
         tf.constant(np.linalg.inv(YIQ) @ np.array(term) @ YIQ, tf.float32)
         for term in (np.diag([1, 0, 0]), np.diag([0, 1, 1]), [[0, 0, 0], [0, 0, -1], [0, 1, 0]])
     )
-    pixel = stays + tf.cos(2 * math.pi * turn) * cosine + tf.sin(2 * math.pi * turn) * sine
+    pixel = constant + tf.cos(2 * math.pi * turn) * cosine + tf.sin(2 * math.pi * turn) * sine
     return Colour(pixel, tf.zeros_like(pixel))
 
 
@@ -42,14 +42,27 @@ PARTS = dict(brightness=_brightness, contrast=_contrast, saturation=_saturation,
 
 @dataclass(frozen=True)
 class Jitter(Operation):
-    """Brightness, contrast, saturation, hue, in an order of its own for each image (SimCLR, arXiv:2002.05709, A).
+    """Brightness, contrast, saturation and hue in random order (SimCLR, arXiv:2002.05709, appendix A).
 
-    The first three are factors U(max(0, 1 - x), 1 + x): of the pixel; of its distance from the mean gray of the crop so
-    far; of its distance from its own gray. Hue turns the colours about the gray axis by U(-hue, hue) of a full turn, in
-    YIQ and hence linearly, where torchvision turns in HSV. Values are clipped once, after all colour operations, where
-    torchvision clips after each. Those are the only differences.
+    The order is drawn for each image. Brightness, contrast and saturation draw a factor from U(max(0, 1 - x), 1 + x).
+    It multiplies the pixel (brightness), its distance from the mean gray of the crop (contrast) or its distance from
+    its own gray value (saturation). Hue rotates the colours about the gray axis by U(-hue, hue) of a full turn.
 
-    A part of strength 0 is left out. Without saturation and hue any channels will do; gray is then their mean.
+    There are two differences from torchvision: hue rotates in YIQ, which is linear, not in HSV; and values are clipped
+    once after all colour operations, not after each.
+
+    A part of strength 0 is omitted. Without saturation and hue, images may have any number of channels; gray is then
+    the mean of the channels.
+
+    Attributes:
+        brightness: strength of brightness, 0 or more.
+        contrast: strength of contrast, 0 or more.
+        saturation: strength of saturation, 0 or more.
+        hue: strength of hue in full turns, in [0, 0.5].
+        p: probability of the jitter.
+
+    Raises:
+        ValueError: if a value is outside its range, or all strengths are 0.
     """
 
     stage: ClassVar[int] = 1
@@ -74,7 +87,7 @@ class Jitter(Operation):
         (on,) = uniform(fold(seed, 0), count, 1)
         units = uniform(fold(seed, 1), count, len(self.parts))
         strengths = {part: self._strength(part, unit) for part, unit in zip(self.parts, units, strict=True)}
-        # The order of independent numbers is a fair shuffle.
+        # Sorting independent numbers gives a uniform permutation.
         keys = tf.stack(uniform(fold(seed, 2), count, len(self.parts)), axis=1)
         return dict(on=on < self.p, order=tf.argsort(keys, axis=1), **strengths)
 
@@ -101,7 +114,7 @@ class Jitter(Operation):
 
 @dataclass(frozen=True)
 class Grayscale(Operation):
-    """All three channels become the luma (Rec. 601) with probability `p`."""
+    """Sets all three channels to the luma (Rec. 601) with probability `p`."""
 
     stage: ClassVar[int] = 1
     p: float = 0.2
@@ -120,7 +133,7 @@ class Grayscale(Operation):
 
 @dataclass(frozen=True)
 class Solarize(Operation):
-    """Inverts the values from `threshold` up with probability `p` (BYOL, arXiv:2006.07733, appendix B)."""
+    """Inverts values of at least `threshold` with probability `p` (BYOL, arXiv:2006.07733, appendix B)."""
 
     stage: ClassVar[int] = 2
     threshold: float = 0.5
@@ -138,37 +151,37 @@ class Solarize(Operation):
 
 
 def identity(count: int | tf.Tensor, channels: int) -> Colour:
-    """The colour map of `count` images that changes nothing."""
+    """Returns the identity colour map of `count` images."""
     pixel = tf.broadcast_to(tf.eye(channels), (count, channels, channels))
     return Colour(pixel, tf.zeros_like(pixel))
 
 
 def recolour(pixels: tf.Tensor, mean: tf.Tensor, colour: Colour) -> tf.Tensor:
-    """The map applied: pixels (n, height, width, c), the mean pixel of each image (n, c)."""
+    """Applies a colour map to pixels (n, height, width, c) with the mean pixel of each image (n, c)."""
     offset = tf.linalg.matvec(colour.mean, mean)[:, None, None]
-    # A sum over channels, and no matrix product: XLA fuses it with what comes before and after (a third of the time).
+    # A sum over channels instead of a matrix product: XLA fuses it with its neighbours, which takes a third of the time.
     terms = (pixels[..., k, None] * colour.pixel[:, None, None, :, k] for k in range(pixels.shape[-1]))
     return sum(terms, offset)
 
 
 def then(first: Colour, second: Colour) -> Colour:
-    """One map for two: the mean that `second` meets is `first` applied to the mean, (first.pixel + first.mean) @ m."""
+    """Composes two maps; the mean pixel at the input of `second` is (first.pixel + first.mean) @ m."""
     of_mean = second.pixel @ first.mean + second.mean @ (first.pixel + first.mean)
     return Colour(second.pixel @ first.pixel, of_mean)
 
 
 def choose(on: tf.Tensor, changed: Colour, unchanged: Colour) -> Colour:
-    """Per image, `changed` where `on` (n,)."""
+    """Selects `changed` for the images where `on` (n,) is true, else `unchanged`."""
     return Colour(*(tf.where(on[:, None, None], new, old) for new, old in zip(changed, unchanged, strict=True)))
 
 
 def need_rgb(operation: str, channels: int) -> None:
-    """Raises ValueError unless there are 3 channels."""
+    """Raises ValueError if there are not 3 channels."""
     if channels != 3:
         raise ValueError(f"{operation} needs 3 channels (RGB), got {channels}: leave it out of the view")
 
 
 def _gray(channels: int) -> tf.Tensor:
-    """(channels, channels): every channel becomes the gray, the luma of RGB and else the mean."""
+    """Matrix (channels, channels) that sets every channel to gray: the luma of RGB, otherwise the mean."""
     weights = LUMA if channels == 3 else np.full(channels, 1 / channels)
     return tf.constant(np.tile(weights, (channels, 1)), tf.float32)

@@ -1,4 +1,4 @@
-"""Where a view looks and how sharp: crop, centre, flip, blur."""
+"""Geometric operations and blur: crop, centre, flip, blur."""
 
 import math
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ import tensorflow as tf
 
 from sslzoo.views.operation import Operation, between, check_number, check_range, uniform, whole
 
-# A scale and ratio that leave the image are drawn again, up to so many times, as in torchvision, whose distribution of
-# areas this keeps.
+# A scale and ratio whose box exceeds the image are drawn again, at most this number of times. The areas then have the
+# same distribution as in torchvision.
 TRIES = 10
 
 
 @dataclass(frozen=True)
 class Crop(Operation):
-    """A random part of the image, resized to the view: random resized crop (Szegedy et al. 2014, arXiv:1409.4842).
+    """Random resized crop (Szegedy et al. 2014, arXiv:1409.4842).
 
     Args:
-        scale: range of the share of the area that is kept, uniform.
-        ratio: range of width / height of the part, log-uniform.
+        scale: range of the share of the area that is kept, drawn uniformly.
+        ratio: range of width / height of the crop, drawn log-uniformly.
     """
 
     scale: tuple[float, float] = (0.08, 1.0)
@@ -39,7 +39,7 @@ class Crop(Operation):
         area = (box.height * box.width)[:, None] * draws["scale"]
         heights, widths = (tf.round(tf.sqrt(x)) for x in (area / draws["ratio"], area * draws["ratio"]))
         fits = (heights <= box.height[:, None]) & (widths <= box.width[:, None])
-        # argmax finds the first that fits; where none does it names the first of all, which is then cut to the image.
+        # argmax returns the first box that fits. If none fits, it returns the first box, which is clipped to the image.
         chosen = tf.argmax(tf.cast(fits, tf.int32), axis=1, output_type=tf.int32)
         height, width = (tf.gather(x, chosen, batch_dims=1) for x in (heights, widths))
         height, width = tf.clip_by_value(height, 1.0, box.height), tf.clip_by_value(width, 1.0, box.width)
@@ -58,7 +58,7 @@ class Crop(Operation):
 
 @dataclass(frozen=True)
 class Centre(Operation):
-    """The central square whose side is `fraction` of the shorter side; nothing random."""
+    """Central square whose side is `fraction` of the shorter side of the image; deterministic."""
 
     fraction: float = 1.0
 
@@ -77,7 +77,7 @@ class Centre(Operation):
 
 @dataclass(frozen=True)
 class Flip(Operation):
-    """Swaps left and right with probability `p`."""
+    """Mirrors left and right with probability `p`."""
 
     p: float = 0.5
 
@@ -96,8 +96,8 @@ class Blur(Operation):
     """Gaussian blur with a kernel of a tenth of the view's width (SimCLR, arXiv:2002.05709, appendix A).
 
     Args:
-        sigma: range of the standard deviation in pixels of the view, uniform.
-        p: probability.
+        sigma: range of the standard deviation in pixels of the view, drawn uniformly.
+        p: probability of the blur.
     """
 
     stage: ClassVar[int] = 1  # linear, and its weights sum to one: it commutes with the colour operations
@@ -113,7 +113,7 @@ class Blur(Operation):
         return dict(on=on < self.p, sigma=between(sigma, *self.sigma))
 
     def soften(self, sigma, draws):
-        # The neighbours' weights underflow to zero at 1e-3: sharp, with no branch.
+        # At 1e-3 the weights of the neighbours underflow to zero: the view stays sharp without a branch.
         own = tf.maximum(tf.where(draws["on"], draws["sigma"], 0.0), 1e-3)
         return own if sigma is None else tf.sqrt(sigma**2 + own**2)
 
@@ -122,5 +122,5 @@ class Blur(Operation):
 
 
 def _start(unit: tf.Tensor, slack: tf.Tensor) -> tf.Tensor:
-    """One of the slack + 1 whole positions, each as likely as the others."""
+    """Draws one of the slack + 1 integer positions uniformly."""
     return tf.minimum(tf.floor(unit * (slack + 1)), slack)

@@ -1,4 +1,4 @@
-"""A view of images, and the views of a batch: sampled first for the whole global batch, applied once."""
+"""A view of images, and the views of a batch: parameters are drawn for the global batch, then applied once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,24 +10,24 @@ from sslzoo.views.colour import identity, recolour
 from sslzoo.views.operation import Box, Draws, Operation, check_number, fold, whole
 from sslzoo.views.resample import resample
 
-# What the views use up of a batch; every other column passes through.
+# Columns of a batch that the views replace; all other columns pass through.
 CONSUMED = ("image", "size", "row", "step")
 LARGEST = {tf.uint8: 255.0, tf.uint16: 65535.0}
 
 
 @dataclass(frozen=True)
 class View:
-    """A chain of operations and a size.
+    """A chain of operations and the size of its output.
 
-    Operations of one kind are multiplied into one before a pixel is touched: geometry and blur into one resampling,
-    colour into one affine map, clipped once to [0, 1]; then come those that are not linear.
+    Operations of one kind are composed before they are applied to pixels: geometry and blur into one resampling, colour
+    into one affine map. Values are then clipped to [0, 1], and nonlinear operations follow.
 
     Args:
-        operations: in the order crop and flip; colour and blur; solarize.
+        operations: the operations, in the order crop and flip; colour and blur; solarize.
         size: side of the square view in pixels.
 
     Raises:
-        ValueError: for a size below 1 or a chain in another order.
+        ValueError: if the size is below 1 or the operations are in another order.
     """
 
     operations: Sequence[Operation]
@@ -41,16 +41,16 @@ class View:
                 raise ValueError(f"View: put {after.name} before {before.name} (geometry; colour, blur; solarize)")
 
     def __call__(self, images: tf.Tensor, sizes: tf.Tensor, seed: Sequence[int] = (0, 0)) -> tf.Tensor:
-        """Draws from `seed` and applies; a view with nothing random in it needs no seed."""
+        """Draws parameters from `seed` and applies the view; a deterministic view needs no seed."""
         images = tf.convert_to_tensor(images)
         return self.apply(images, sizes, self.sample(tf.constant(seed, tf.int32), tf.shape(images)[0]))
 
     def sample(self, seed: tf.Tensor, count: int | tf.Tensor) -> list[Draws]:
-        """The parameters of each operation: tensors of `count` rows by name, from `seed` (2,) int32."""
+        """Draws the parameters of each operation from `seed` (2,) int32: name -> tensor of `count` rows."""
         return [operation.draw(fold(seed, k), count) for k, operation in enumerate(self.operations)]
 
     def place(self, sizes: tf.Tensor, draws: Sequence[Draws]) -> Box:
-        """Where in images of `sizes` (n, 2) the view looks, in pixels."""
+        """Returns the box, in pixels, that the view takes from images of `sizes` (n, 2)."""
         box = whole(sizes)
         for operation, drawn in zip(self.operations, draws, strict=True):
             box = operation.place(box, drawn)
@@ -61,14 +61,14 @@ class View:
 
         Args:
             images: (n, height, width, channels) uint8, uint16 or float in [0, 1].
-            sizes: (n, 2), the height and width of the valid part, in the top left corner.
-            draws: as `sample` gives them, n rows.
+            sizes: (n, 2), height and width of the valid part, which is in the top left corner.
+            draws: parameters returned by `sample`, n rows.
 
         Returns:
             float32 (n, size, size, channels) in [0, 1].
 
         Raises:
-            ValueError: for images of another type, or colour operations on channels that are not RGB.
+            ValueError: if the images have another type, or a colour operation requires RGB and gets other channels.
         """
         _check_type(images.dtype)
         chain, channels = list(zip(self.operations, draws, strict=True)), images.shape[-1]
@@ -88,40 +88,41 @@ class View:
 
 
 class Views:
-    """The views of a batch, the same on any number of devices, on the host or inside a training step.
+    """The views of a batch, equal on any number of devices, on the host or inside a training step.
 
-    Every parameter is drawn for the whole global batch from (seed, step, view) and each image takes those of its row: a
-    batch gives the same views however it is spread over devices and workers, and after a resume.
+    Parameters are drawn for the global batch from (seed, step, view), and each image uses the parameters of its row.
+    The views therefore do not depend on how a batch is distributed over devices and workers, or on a resume.
 
     Args:
         views: one chain for each view; sizes may differ.
-        batch_size: images of the global batch.
-        seed: of all draws.
-        xla: compile the pixel work with XLA: seconds once for each shape of batch, then faster for small views.
+        batch_size: number of images in the global batch.
+        seed: seed of all draws.
+        xla: compile the pixel operations with XLA. Compilation takes seconds for each batch shape; small views are then
+            computed faster.
 
     Raises:
-        ValueError: without views, for a batch size below 1, or a batch with more images than that.
+        ValueError: if there are no views, the batch size is below 1, or a batch has more images than `batch_size`.
     """
 
     def __init__(self, views: Sequence[View], batch_size: int, seed: int = 0, xla: bool = True) -> None:
         check_number("Views", "number of views", len(views), 1)
         check_number("Views", "batch_size", batch_size, 1)
         self.views, self.batch_size, self.seed, self.xla = tuple(views), batch_size, seed, xla
-        # Equal views share a function, which halves the time XLA takes to compile.
+        # Equal views share one function, which halves the compile time of XLA.
         self._look = {view: tf.function(_looker(view), jit_compile=xla, autograph=False) for view in self.views}
 
     def __call__(self, batch: Mapping[str, tf.Tensor]) -> dict:
-        """Turns `image`, `size`, `row` and `step` of a batch into `views` and `boxes`; all other columns pass through.
+        """Replaces `image`, `size`, `row` and `step` of a batch by `views` and `boxes`; other columns pass through.
 
         Args:
             batch: `image` (n, height, width, channels) uint8, uint16 or float; `size` (n, 2) int, height and width of
-                the valid part, in the top left corner; `row` (n,) int, the place in the global batch; `step` (n,) int,
-                the global training step, the same in each row.
+                the valid part, which is in the top left corner; `row` (n,) int, position in the global batch; `step`
+                (n,) int, the global training step, equal in all rows.
 
         Returns:
-            `views`, a tuple of float32 (n, size, size, channels) in [0, 1], one for each view; `boxes`, a tuple of
-            float32 (n, 5), where each of them looked: top, left, height, width in units of the longer side of the valid
-            part, and 1 where it is mirrored; and the other columns.
+            A dict of `views`, a tuple of float32 (n, size, size, channels) in [0, 1], one for each view; `boxes`, a
+            tuple of float32 (n, 5), one for each view: top, left, height and width in units of the longer side of the
+            valid part, and 1 for mirrored images; and the other columns.
         """
         images, sizes, rows, step = (batch[name] for name in CONSUMED)
         if (images.shape[0] or 0) > self.batch_size:
@@ -135,13 +136,13 @@ class Views:
         return {"views": views, "boxes": boxes, **rest}
 
     def sample(self, step: int | tf.Tensor) -> list[list[Draws]]:
-        """The parameters of each operation of each view for the whole global batch at `step`."""
+        """Draws the parameters of each operation of each view for the global batch at `step`."""
         seed = fold(tf.constant([self.seed, 0], tf.int32), step)
         return [view.sample(fold(seed, k), self.batch_size) for k, view in enumerate(self.views)]
 
 
 def _looker(view: View):
-    """A view and its boxes in one function: the pixels need the boxes anyway."""
+    """Returns one function for a view and its boxes, since the pixels are computed from the boxes."""
 
     def look(images: tf.Tensor, sizes: tf.Tensor, draws: Sequence[Draws]) -> tuple[tf.Tensor, tf.Tensor]:
         box = tf.stack([tf.cast(column, tf.float32) for column in view.place(sizes, draws)], axis=1)

@@ -1,4 +1,4 @@
-"""A dataset as encoders take it: images of one size in [0, 1], their raw pixels, and their features."""
+"""Inputs of encoders from a dataset: images of one size in [0, 1], raw pixels, and features."""
 
 from collections.abc import Iterator
 
@@ -11,24 +11,24 @@ from sslzoo.views import presets
 
 
 def images(dataset: Dataset, size: int, batch_size: int = 256) -> Iterator[np.ndarray]:
-    """All images in order as encoders take them: batches (n, size, size, channels), float32 in [0, 1]."""
+    """Yields all images in order, as batches (n, size, size, channels) of float32 in [0, 1]."""
     view = presets.evaluation(size)
     for batch in dataset.batches(batch_size, drop_remainder=False):
         yield view(batch["image"], batch["size"]).numpy()
 
 
 def encode(encoder: keras.Model, dataset: Dataset, size: int, batch_size: int = 256) -> np.ndarray:
-    """Features (n, dim), float32, of all images in order."""
+    """Returns the features (n, dim), float32, of all images in order."""
     return np.concatenate(list(feature_batches(encoder, dataset, size, batch_size)))
 
 
 def feature_batches(encoder: keras.Model, dataset: Dataset, size: int, batch_size: int = 256) -> Iterator[np.ndarray]:
-    """Features of all images in order, a batch (n, dim) at a time."""
+    """Yields the features of all images in order, in batches (n, dim)."""
     batches, total = images(dataset, size, batch_size), -(-len(dataset) // batch_size)
     for batch in bar(batches, f"features of {dataset.name}", total):
         yield encoder.predict_on_batch(batch).astype("float32")
 
 
 def pixels(dataset: Dataset, size: int) -> np.ndarray:
-    """Raw pixels (n, size x size x channels) of all images in order, in [0, 1]: the baseline of every encoder."""
+    """Returns the raw pixels (n, size x size x channels) of all images in order, in [0, 1], as a baseline."""
     return np.concatenate([batch.reshape(len(batch), -1) for batch in images(dataset, size)])

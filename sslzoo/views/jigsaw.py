@@ -1,4 +1,4 @@
-"""Jigsaw: the parts of a view in random order."""
+"""Jigsaw: permutes the parts of a view."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -12,14 +12,14 @@ from sslzoo.views.operation import Operation, check_number, numbers
 
 @dataclass(frozen=True)
 class Jigsaw(Operation):
-    """Cuts the view into cells, takes a random square of each and puts these in random order (PIRL, arXiv:1912.01991).
+    """Cuts the view into cells and permutes random squares of them (PIRL, arXiv:1912.01991).
 
-    The squares keep the papers' gaps between parts, so that edges do not tell neighbours. Each is resized to its cell,
-    since a view keeps its size; in the paper it stays as small as it is.
+    The gaps between the squares are those of the paper; without them, matching edges would identify neighbours. Each
+    square is resized to its cell, so that the size of the view does not change. The paper does not resize the squares.
 
     Args:
-        grid: cells on a side; it divides the view's size.
-        part: side of the square as a share of the cell's; 1 takes whole cells.
+        grid: number of cells along a side; it must divide the size of the view.
+        part: side of the square as a share of the side of the cell; 1 takes whole cells.
     """
 
     stage: ClassVar[int] = 2
@@ -32,11 +32,11 @@ class Jigsaw(Operation):
 
     def draw(self, seed, count):
         draws = tf.reshape(numbers(seed, count, 3 * self.grid**2), (-1, 3, self.grid**2))
-        # The order of independent numbers is a fair shuffle.
+        # Sorting independent numbers gives a uniform permutation.
         return dict(order=tf.argsort(draws[:, 0], axis=1), down=draws[:, 1], right=draws[:, 2])
 
     def finish(self, pixels, draws):
-        """Cell k of the result, row by row, is a square of cell order[k]."""
+        """Fills cell k of the result, in row-major order, with a square of cell order[k]."""
         size, grid = pixels.shape[1], self.grid
         if size % grid:
             raise ValueError(
@@ -56,7 +56,7 @@ class Jigsaw(Operation):
         return tf.reshape(tf.transpose(parts, (0, 1, 3, 2, 4, 5)), (-1, size, size, channels))
 
     def _squares(self, side: int, draws) -> list[tf.Tensor]:
-        """Row and column (n, cells) where each square starts, one of its whole positions as likely as the others."""
+        """Draws the row and the column (n, cells) of the first pixel of each square, uniformly."""
         positions = side - self._extent(side) + 1
         cells = draws["order"] // self.grid, draws["order"] % self.grid
         drawn = draws["down"], draws["right"]
@@ -66,7 +66,7 @@ class Jigsaw(Operation):
         return max(1, round(self.part * side))
 
     def _between(self, side: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The two pixels of a square that each pixel of a cell lies between, and what they weigh: bilinear."""
+        """Returns the two pixels of a square next to each pixel of a cell, with their bilinear weights."""
         last = self._extent(side) - 1
         place = np.clip((np.arange(side) + 0.5) * (last + 1) / side - 0.5, 0, last)
         near = np.floor(place).astype("int32")

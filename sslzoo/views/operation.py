@@ -1,4 +1,4 @@
-"""What an operation of a view is: parameters drawn for a whole batch, and the stages it has a say in."""
+"""Base class of the operations of a view, and helpers to draw their parameters."""
 
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
@@ -9,7 +9,7 @@ Draws = Mapping[str, tf.Tensor]
 
 
 class Box(NamedTuple):
-    """Where in each image a view looks: (n,) float32 tensors of whole pixels, and (n,) bool."""
+    """The box that a view takes from each image: (n,) float32 tensors of integer pixels, and (n,) bool."""
 
     top: tf.Tensor
     left: tf.Tensor
@@ -19,16 +19,16 @@ class Box(NamedTuple):
 
 
 def whole(sizes: tf.Tensor) -> Box:
-    """The box of all that is valid; sizes (n, 2): height, width."""
+    """Returns the box of the valid part of each image; sizes (n, 2): height, width."""
     height, width = tf.unstack(tf.cast(sizes, tf.float32), axis=1)
     return Box(tf.zeros_like(height), tf.zeros_like(width), height, width, tf.zeros_like(height, tf.bool))
 
 
 class Colour(NamedTuple):
-    """The colour map `pixel @ x + mean @ m`, x a pixel and m the mean pixel of its crop; both fields (n, c, c).
+    """The colour map `pixel @ x + mean @ m` of a pixel x and the mean pixel m of its crop; both fields are (n, c, c).
 
-    Every colour operation is linear in x and m together (contrast blends with the mean, the others ignore it), so a
-    chain of them, in any order, is again two matrices.
+    Every colour operation is jointly linear in x and m: contrast blends with the mean, the others ignore it. A chain of
+    colour operations in any order is therefore again a pair of matrices.
     """
 
     pixel: tf.Tensor
@@ -36,70 +36,77 @@ class Colour(NamedTuple):
 
 
 class Operation:
-    """One step of a view. It draws first, then answers in the stages that concern it; the defaults change nothing."""
+    """One step of a view.
 
-    stage: ClassVar[int] = 0  # 0 geometry, 1 linear in the pixels, 2 not linear: a view's chain must not go back
+    An operation draws its parameters with `draw` and overrides the methods of its stage. The inherited methods change
+    nothing.
+
+    Attributes:
+        stage: 0 for geometry, 1 for operations that are linear in the pixels, 2 for others.
+    """
+
+    stage: ClassVar[int] = 0  # must not decrease along the chain of a view
 
     @property
     def name(self) -> str:
         return type(self).__name__.lower()
 
     def draw(self, seed: tf.Tensor, count: int | tf.Tensor) -> Draws:
-        """Named tensors with one row per image, from `seed` alone; `on` (count,) says which images it acts on."""
+        """Draws named tensors with one row per image from `seed`; `on` (count,) selects the images to change."""
         return {}
 
     def place(self, box: Box, draws: Draws) -> Box:
-        """Geometry: the box of a box."""
+        """Geometry: maps a box to a box."""
         return box
 
     def largest(self, height: int, width: int) -> tuple[int, int]:
-        """Geometry: how high and how wide a box within height x width pixels becomes at most."""
+        """Geometry: returns the maximum height and width of a box in an image of height x width pixels."""
         return height, width
 
     def soften(self, sigma: tf.Tensor | None, draws: Draws) -> tf.Tensor | None:
-        """Blur: the standard deviation (n,) in pixels of the view; None, as at the start, where nothing blurs."""
+        """Blur: returns the standard deviation (n,) in pixels of the view, or None without any blur."""
         return sigma
 
     def mix(self, colour: Colour, draws: Draws) -> Colour:
-        """Colour: the map so far, followed by this one."""
+        """Colour: returns the given map followed by the map of this operation."""
         return colour
 
     def finish(self, pixels: tf.Tensor, draws: Draws) -> tf.Tensor:
-        """Whatever is not linear, on pixels (n, size, size, c) in [0, 1]."""
+        """Nonlinear operations: maps pixels (n, size, size, c) in [0, 1]."""
         return pixels
 
     def strengths(self, draws: Draws) -> dict[str, tf.Tensor]:
-        """What the statistics table reports, in words and units: (n,) tensors."""
+        """Returns the quantities of the statistics table: name with unit -> (n,) tensor."""
         return {}
 
 
 def numbers(seed: tf.Tensor, count: int | tf.Tensor, columns: int) -> tf.Tensor:
-    """(count, columns) in [0, 1). Philox by name, since the default differs between kinds of devices."""
+    """Draws (count, columns) numbers in [0, 1) with Philox; the default algorithm differs between devices."""
     return tf.random.stateless_uniform((count, columns), seed, alg="philox")
 
 
 def uniform(seed: tf.Tensor, count: int | tf.Tensor, columns: int) -> list[tf.Tensor]:
-    """The `numbers` as so many tensors (count,)."""
+    """Returns the columns of `numbers` as a list of tensors (count,)."""
     return tf.unstack(numbers(seed, count, columns), axis=1)
 
 
 def between(unit: tf.Tensor, low: float, high: float) -> tf.Tensor:
-    """Maps numbers of [0, 1) to [low, high)."""
+    """Maps numbers in [0, 1) to [low, high)."""
     return low + (high - low) * unit
 
 
 def fold(seed: tf.Tensor, number: int | tf.Tensor) -> tf.Tensor:
-    """A new seed (2,) int32 from a seed and a number."""
+    """Derives a new seed (2,) int32 from a seed and a number."""
     return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int32), alg="philox")
 
 
 def check_number(operation: str, knob: str, value: float, low: float, high: float = float("inf")) -> None:
-    """Raises ValueError unless low <= value <= high."""
+    """Raises ValueError if not low <= value <= high."""
     if not low <= value <= high:
         raise ValueError(f"{operation}: {knob} must be in [{low:g}, {high:g}], got {value!r}")
 
 
 def check_range(operation: str, knob: str, value: tuple[float, float], low: float, high: float = float("inf")) -> None:
-    """Raises ValueError unless value is a pair (smaller, larger) within [low, high]."""
+    """Raises ValueError if value is not a pair (smaller, larger) within [low, high]."""
     if len(value) != 2 or not low <= value[0] <= value[1] <= high:
         raise ValueError(f"{operation}: {knob} must be (smaller, larger) within [{low:g}, {high:g}], got {value!r}")

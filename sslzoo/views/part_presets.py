@@ -1,4 +1,4 @@
-"""Views of methods that divide images into parts, and of distillation; also available from `presets`."""
+"""Presets of methods that divide images into parts, and of distillation; also available from `presets`."""
 
 from sslzoo.views.chains import STRONG, coloured, cropped
 from sslzoo.views.colour import Grayscale
@@ -12,8 +12,8 @@ def pirl(size: int, channels: int = 3, puzzle_min_scale: float = 0.6, grid: int 
     """PIRL (arXiv:1912.01991, section 3.3): an image, and a larger crop whose parts are shuffled; SimCLR's colours.
 
     Args:
-        size: int, side of the image in pixels; that of the puzzle is the next multiple of `grid`.
-        channels: int, of the images.
+        size: int, side of the image in pixels; the side of the puzzle is the next multiple of `grid`.
+        channels: int, number of channels of the images.
         puzzle_min_scale: float in (0, 1], smallest share of the area that the puzzle's crop keeps.
         grid: int, parts on a side of the puzzle.
         **knobs: strength, min_scale and flip.
@@ -25,12 +25,12 @@ def pirl(size: int, channels: int = 3, puzzle_min_scale: float = 0.6, grid: int 
 
 
 def cpc(size: int, channels: int = 3, min_scale: float = 0.73, **knobs) -> list[View]:
-    """CPC (arXiv:1807.03748, section 3.3): one view, a large gray square, which the method cuts into patches.
+    """CPC (arXiv:1807.03748, section 3.3): one view, a large gray square; the method cuts it into patches.
 
     Args:
         size: int, side of the view in pixels.
-        channels: int, of the images.
-        min_scale: float in (0, 1], smallest share of the area that a crop keeps; in the paper 256 of 300 px on a side.
+        channels: int, number of channels of the images.
+        min_scale: float in (0, 1], smallest share of the area that a crop keeps; 256 of 300 px per side in the paper.
         **knobs: flip.
     """
     _, *flip = cropped("cpc", min_scale=min_scale, **knobs)
@@ -43,7 +43,7 @@ def crop_flip(size: int, channels: int = 3, **knobs) -> list[View]:
 
     Args:
         size: int, side of the views in pixels.
-        channels: int, any.
+        channels: int, number of channels of the images.
         **knobs: min_scale and flip.
     """
     return [View(cropped("crop_flip", **knobs), size)] * 2

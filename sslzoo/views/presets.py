@@ -1,7 +1,7 @@
-"""The views of the papers, by name: each preset returns a list of `View`, one for each view, for `Views`.
+"""Presets of views from the papers. Each preset returns a list of `View`, one for each view, for `Views`.
 
-Every preset takes `size`, the side of the views in pixels, and `channels` of the images; without three channels
-saturation, hue and grayscale are omitted. Other knobs are keyword arguments, checked against their range.
+Every preset takes `size`, the side of the views in pixels, and `channels`, the number of channels of the images. If it
+is not 3, saturation, hue and grayscale are omitted. Other knobs are keyword arguments and are checked for their range.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from sslzoo.views.part_presets import cpc, crop_flip, pirl  # noqa: F401
 
 
 def simclr(size: int, channels: int = 3, blur: bool | None = None, solarize: float = 0.0, **knobs) -> list[View]:
-    """SimCLR, appendix A (arXiv:2002.05709): two views of one chain; strength 1 for ImageNet, 0.5 for CIFAR-10 (B.9).
+    """SimCLR, appendix A (arXiv:2002.05709): two views of one chain; strength is 1 for ImageNet, 0.5 for CIFAR-10 (B.9).
 
     Args:
         size: int, side of the views in pixels.
-        channels: int, of the images.
-        blur: bool; None blurs above 64 px only, since the paper omits it at CIFAR's 32 px.
-        solarize: float in 0..1, probability of solarization, which is not part of SimCLR.
+        channels: int, number of channels of the images.
+        blur: bool, blur with probability 0.5; None blurs above 64 px only, since the paper omits blur on CIFAR.
+        solarize: float in [0, 1], probability of solarization, which is not part of SimCLR.
         **knobs: strength, min_scale and flip.
     """
     chain = coloured("simclr", channels, STRONG, **knobs)
@@ -32,11 +32,11 @@ def simclr(size: int, channels: int = 3, blur: bool | None = None, solarize: flo
 
 
 def byol(size: int, channels: int = 3, **knobs) -> list[View]:
-    """BYOL, appendix B (arXiv:2006.07733): the first view is always blurred, the second rarely, but solarized.
+    """BYOL, appendix B (arXiv:2006.07733): the first view is always blurred, the second rarely blurred but solarized.
 
     Args:
         size: int, side of the views in pixels; up to 64 px nothing is blurred.
-        channels: int, of the images.
+        channels: int, number of channels of the images.
         **knobs: strength, min_scale and flip.
     """
     chain = coloured("byol", channels, MILDER, **knobs)
@@ -44,11 +44,11 @@ def byol(size: int, channels: int = 3, **knobs) -> list[View]:
 
 
 def moco_v1(size: int, channels: int = 3, strength: float = 1.0, min_scale: float = 0.2, **knobs) -> list[View]:
-    """MoCo v1 (arXiv:1911.05722, section 3.3), after InstDisc: grayscale, then jitter of every image; no blur.
+    """MoCo v1 (arXiv:1911.05722, section 3.3), from InstDisc: grayscale, then jitter of every image; no blur.
 
     Args:
         size: int, side of the views in pixels.
-        channels: int, of the images.
+        channels: int, number of channels of the images.
         strength: float, 0 or more, multiplies the colour jitter; 0 omits it.
         min_scale: float in (0, 1], smallest share of the area that a crop keeps.
         **knobs: flip.
@@ -61,11 +61,11 @@ def moco_v1(size: int, channels: int = 3, strength: float = 1.0, min_scale: floa
 
 
 def moco_v2(size: int, channels: int = 3, min_scale: float = 0.2, **knobs) -> list[View]:
-    """MoCo v2 (arXiv:2003.04297, section 3) and SimSiam (arXiv:2011.10566, section 3): SimCLR's chain, milder.
+    """MoCo v2 (arXiv:2003.04297, section 3) and SimSiam (arXiv:2011.10566, section 3): SimCLR's chain, weaker.
 
     Args:
         size: int, side of the views in pixels; up to 64 px nothing is blurred.
-        channels: int, of the images.
+        channels: int, number of channels of the images.
         min_scale: float in (0, 1], smallest share of the area that a crop keeps.
         **knobs: strength and flip.
     """
@@ -74,11 +74,11 @@ def moco_v2(size: int, channels: int = 3, min_scale: float = 0.2, **knobs) -> li
 
 
 def multi_crop(size: int, channels: int = 3, **knobs) -> list[View]:
-    """SwAV (arXiv:2006.09882, appendix A): two large crops, then small crops of less of the image.
+    """SwAV (arXiv:2006.09882, appendix A): two large crops, then small crops that show less of the image.
 
     Args:
         size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
-        channels: int, of the images.
+        channels: int, number of channels of the images.
         **knobs: strength, min_scale, flip, local_crops, local_size and local_min_scale.
     """
     tail = blurred(size, 0.5)
@@ -90,7 +90,7 @@ def dino(size: int, channels: int = 3, min_scale: float = 0.4, local_crops: int 
 
     Args:
         size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
-        channels: int, of the images.
+        channels: int, number of channels of the images.
         min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
         local_crops: int, number of small crops.
         **knobs: strength, flip, local_size and local_min_scale.
@@ -102,11 +102,11 @@ def dino(size: int, channels: int = 3, min_scale: float = 0.4, local_crops: int 
 def msn(
     size: int, channels: int = 3, strength: float = 0.5, min_scale: float = 0.3, local_crops: int = 10, **knobs
 ) -> list[View]:
-    """MSN (arXiv:2204.07141, appendix): the target's view, the view that loses patches, then small crops.
+    """MSN (arXiv:2204.07141, appendix): the target's view, the view with dropped patches, then small crops.
 
     Args:
         size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
-        channels: int, of the images.
+        channels: int, number of channels of the images.
         strength: float, 0 or more, multiplies the colour jitter; 0 omits it.
         min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
         local_crops: int, number of small crops, the focal views of the paper.
@@ -117,12 +117,12 @@ def msn(
 
 
 def fast_siam(size: int, channels: int = 3, number: int = 4, **knobs) -> list[View]:
-    """FastSiam (Pototzky et al., GCPR 2022): SimSiam's chain (arXiv:2011.10566, section 3), more views of an image.
+    """FastSiam (Pototzky et al., GCPR 2022): SimSiam's chain (arXiv:2011.10566, section 3), with more views of an image.
 
     Args:
         size: int, side of the views in pixels; up to 64 px nothing is blurred.
-        channels: int, of the images.
-        number: int, views of an image, 2 or more.
+        channels: int, number of channels of the images.
+        number: int, number of views of an image, 2 or more.
         **knobs: strength, min_scale and flip.
     """
     check_number("fast_siam", "number", number, 2)
@@ -130,12 +130,12 @@ def fast_siam(size: int, channels: int = 3, number: int = 4, **knobs) -> list[Vi
 
 
 def w_mse(size: int, channels: int = 3, number: int = 2, min_scale: float = 0.2, **knobs) -> list[View]:
-    """W-MSE (arXiv:2007.06346, section 4): SimCLR's chain, milder, rarely gray, no blur; two views or four.
+    """W-MSE (arXiv:2007.06346, section 4): SimCLR's chain, weaker, rarely gray, without blur; two or four views.
 
     Args:
         size: int, side of the views in pixels.
-        channels: int, of the images.
-        number: int, views of an image, 2 or more.
+        channels: int, number of channels of the images.
+        number: int, number of views of an image, 2 or more.
         min_scale: float in (0, 1], smallest share of the area that a crop keeps.
         **knobs: strength and flip.
     """
@@ -152,13 +152,13 @@ def vicreg_l(
     local_min_scale: float = 0.08,
     **knobs,
 ) -> list[View]:
-    """VICRegL (arXiv:2210.01571, appendix): BYOL's two views, and small crops blurred and solarized like them in turn.
+    """VICRegL (arXiv:2210.01571, appendix): BYOL's two views, then small crops blurred and solarized in turn.
 
-    The defaults are the authors' for ResNet-50. For ConvNeXt they use min_scale 0.4 and local_crops 6.
+    The defaults are those of the authors for ResNet-50. For ConvNeXt they use min_scale 0.4 and local_crops 6.
 
     Args:
         size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
-        channels: int, of the images.
+        channels: int, number of channels of the images.
         min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
         local_crops: int, number of small crops.
         local_min_scale: float in (0, min_scale], smallest share of the area that a small crop keeps.
@@ -169,11 +169,13 @@ def vicreg_l(
 
 
 def digits(size: int, channels: int = 1, strength: float = 0.5, min_scale: float = 0.35) -> list[View]:
-    """SimCLR's chain without flip and blur, with larger crops, since digits must not be mirrored; not from a paper.
+    """SimCLR's chain for digits, without flip and blur and with larger crops; not from a paper.
+
+    Digits must not be mirrored.
 
     Args:
         size: int, side of the views in pixels.
-        channels: int, of the images.
+        channels: int, number of channels of the images.
         strength: float, 0 or more, multiplies the colour jitter; 0 omits it.
         min_scale: float in (0, 1], smallest share of the area that a crop keeps.
     """
@@ -183,13 +185,14 @@ def digits(size: int, channels: int = 1, strength: float = 0.5, min_scale: float
 def notebook(size: int, channels: int = 3, strength: float = 0.25, clean: bool = True) -> list[View]:
     """The chain of the founding notebook, for autoencoders: two views and the clean image; not from a paper.
 
-    A square of 24 of 32 pixels at a random position, resized; flip with probability 0.8; jitter of every image.
+    The chain is a square of 24 / 32 of the side at a random position, a flip with probability 0.8, and colour jitter of
+    every image.
 
     Args:
         size: int, side of the views in pixels.
-        channels: int, of the images.
+        channels: int, number of channels of the images.
         strength: float, 0 or more, multiplies the colour jitter; 0 omits it.
-        clean: bool, adds the image without distortion as third view, the target of denoising.
+        clean: bool, add the image without distortion as the third view, the target of denoising.
     """
     check_number("notebook", "strength", strength, 0)
     rgb = 0.8 * strength * (channels == 3)
@@ -199,20 +202,21 @@ def notebook(size: int, channels: int = 3, strength: float = 0.25, clean: bool =
 
 
 def evaluation(size: int, fraction: float = 1.0) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """The centre of an image, resized, as in SimCLR's evaluation (arXiv:2002.05709, appendix B.6).
+    """Returns the function that evaluation applies to images: centre crop and resize (arXiv:2002.05709, appendix B.6).
 
-    An image of that size is returned unchanged.
+    A square image of side `size` is returned unchanged if `fraction` is 1.
 
     Args:
         size: int, side of the result in pixels.
         fraction: float in (0, 1], share of the shorter side that is kept; 224 / 256 on ImageNet.
 
     Returns:
-        images (n, height, width, channels), sizes (n, 2) -> float32 (n, size, size, channels) in [0, 1].
+        A function of images (n, height, width, channels) and sizes (n, 2) that returns float32
+        (n, size, size, channels) in [0, 1].
     """
     return tf.function(View([Centre(fraction)], size), autograph=False)
 
 
 def _asymmetric(size: int) -> tuple:
-    """The last operations of BYOL's two views."""
+    """Returns the last operations of BYOL's two views."""
     return blurred(size, 1.0), [*blurred(size, 0.1), Solarize(p=0.2)]

@@ -7,16 +7,20 @@ import tensorflow as tf
 
 from sslzoo.views.operation import Box
 
-# A row of weights is zero but for a few taps, so tiles of the view read only windows of the image. Measured in XLA on a
-# CPU against one product over the whole image: 1.8 times faster at 224 px (with tiles of 32 to 48), 1.15 at 96 px.
+# A row of weights has few nonzero taps, so a tile of the view reads only a window of the image. With XLA on a CPU this
+# is 1.8 times faster at 224 px (tiles of 32 to 48) and 1.15 times at 96 px than one product over the whole image.
 TILE, WHOLE = 32, 64
 
 
 class Grid(NamedTuple):
-    """The pixels of one axis of the view, in tiles: static, the same for every image.
+    """The pixels of one axis of the view, in tiles; static and equal for all images.
 
-    `outputs` (tiles, reach + tile + reach): the pixels each tile needs before the blur; `inside`: 1 where they are in
-    the view; `window`: how many pixels of the image a tile reads at most.
+    Attributes:
+        outputs: (tiles, reach + tile + reach), the pixels that each tile needs before the blur.
+        inside: 1 where these are in the view, else 0.
+        tile: pixels of a tile.
+        reach: pixels of the blur's kernel to each side.
+        window: maximum number of image pixels that a tile reads.
     """
 
     outputs: tf.Tensor
@@ -27,10 +31,13 @@ class Grid(NamedTuple):
 
 
 class Taps(NamedTuple):
-    """One axis, from the pixels of each image to those of its view.
+    """Interpolation weights of one axis, from the pixels of each image to those of its view.
 
-    `first` (n, tiles): where the window of a tile starts; `weights` (n, tiles, tile, window): rows that sum to one;
-    `mean` (n, tiles, window): what each pixel weighs in the mean of the view before the blur.
+    Attributes:
+        first: (n, tiles), first pixel of the window of a tile.
+        weights: (n, tiles, tile, window), rows that sum to one.
+        mean: (n, tiles, window), weight of each pixel in the mean of the view before the blur.
+        size: pixels of the view.
     """
 
     first: tf.Tensor
@@ -42,18 +49,18 @@ class Taps(NamedTuple):
 def resample(
     images: tf.Tensor, box: Box, size: int, sigma: tf.Tensor | None = None, largest: tuple[int, int] | None = None
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Cuts `box` out of each image, mirrors, resizes and blurs it.
+    """Crops `box` from each image, mirrors, resizes and blurs it.
 
-    Bilinear; where the box is larger than the view the triangle widens by as much, which antialiases (as PIL and
-    torchvision resize). Nothing outside the box is read. The kernel of the blur reaches size // 20 pixels to each side
-    (a tenth of the view in all, as in SimCLR) and is renormalized at the borders.
+    The interpolation is bilinear. Where the box is larger than the view, the triangle is widened by the same factor,
+    which antialiases as PIL and torchvision do. No pixel outside the box is read. The kernel of the blur reaches
+    size // 20 pixels to each side (a tenth of the view in all, as in SimCLR) and is renormalized at the borders.
 
     Args:
         images: (n, height, width, channels), any number type.
-        box: whole pixels within the images.
+        box: the boxes, in integer pixels within the images.
         size: side of the view in pixels.
-        sigma: (n,) standard deviation of the blur in pixels of the view; one near zero leaves its image sharp.
-        largest: height and width that no box exceeds, if known; what is far from a small box is then not looked at.
+        sigma: (n,) standard deviation of the blur in pixels of the view; near zero the image stays sharp.
+        largest: maximum height and width of the boxes, if known; pixels far from small boxes are then not read.
 
     Returns:
         float32 pixels (n, size, size, channels) and their mean before the blur (n, channels), in units of the images.
@@ -63,7 +70,7 @@ def resample(
     height, width, channels = images.shape[1:]
     rows = axis_taps(box.top, box.height, tf.zeros_like(box.mirrored), size, height, sigma)
     columns = axis_taps(box.left, box.width, box.mirrored, size, width, sigma)
-    # Pixels of the axis in hand come first, whatever else there is last: that is how the products are fastest.
+    # The products are fastest with the resized axis first and all other axes last.
     strips, across = _product(rows, tf.reshape(images, (-1, height, width * channels)))
     strips = tf.transpose(tf.reshape(strips, (-1, size, width, channels)), (0, 2, 1, 3))
     pixels, _ = _product(columns, tf.reshape(strips, (-1, width, size * channels)))
@@ -72,7 +79,7 @@ def resample(
 
 
 def _window(images: tf.Tensor, box: Box, height: int, width: int) -> tuple[tf.Tensor, Box]:
-    """The part of each image, height x width pixels, that holds its box; and the box there."""
+    """Returns a part of each image, height x width pixels, that contains its box, and the box in that part."""
     whole_height, whole_width = images.shape[1:3]
     top = tf.minimum(tf.cast(box.top, tf.int32), whole_height - height)
     left = tf.minimum(tf.cast(box.left, tf.int32), whole_width - width)
@@ -82,7 +89,7 @@ def _window(images: tf.Tensor, box: Box, height: int, width: int) -> tuple[tf.Te
 
 
 def _product(taps: Taps, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """(n, length, x) -> (n, size, x), and its mean before the blur (n, x)."""
+    """Maps values (n, length, x) to (n, size, x), and returns their mean before the blur (n, x)."""
     windows = tf.gather(values, taps.first[..., None] + tf.range(taps.mean.shape[-1]), batch_dims=1)
     windows = tf.cast(windows, tf.float32)
     pixels = tf.reshape(taps.weights @ windows, (-1, taps.weights.shape[1] * taps.weights.shape[2], values.shape[-1]))
@@ -90,12 +97,12 @@ def _product(taps: Taps, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def axis_taps(start, extent, mirrored, size: int, length: int, sigma: tf.Tensor | None = None) -> Taps:
-    """The taps of one axis: from [start, start + extent) of `length` pixels to `size` pixels; (n,) tensors."""
+    """Returns the taps of one axis, from [start, start + extent) of `length` pixels to `size` pixels; (n,) tensors."""
     grid = _grid(size, length, 0 if sigma is None else size // 20)
     start, extent = (tf.cast(x, tf.int32)[:, None, None] for x in (start, extent))
     position = tf.where(mirrored[:, None, None], size - 1 - grid.outputs, grid.outputs)
-    # A centre is (position + 1/2) extent / size - 1/2. Its whole part stays an integer: rounded far from zero, it would
-    # differ between devices.
+    # A centre is (position + 1/2) extent / size - 1/2. Its integer part is computed in integers: float rounding far
+    # from zero would differ between devices.
     twice = (2 * position + 1) * extent - size
     centre, beyond = start + twice // (2 * size), tf.cast(twice % (2 * size), tf.float32) / (2 * size)
     support = tf.maximum(tf.cast(extent, tf.float32) / size, 1.0)
@@ -115,13 +122,13 @@ def _grid(size: int, length: int, reach: int) -> Grid:
     tile = math.ceil(size / tiles)
     outputs = tf.range(tiles)[:, None] * tile + tf.range(-reach, tile + reach)
     inside = tf.cast((outputs >= 0) & (outputs < size), tf.float32)
-    # The span between the outermost centres of the largest box, the support of the triangle at both ends, and rounding.
+    # The span of the outermost centres of the largest box, the support of the triangle at both ends, and rounding.
     span = (tile + 2 * reach - 1) * length / size + 2 * max(length / size, 1)
     return Grid(outputs, inside, tile, reach, min(length, int(span) + 4))
 
 
 def _blur(grid: Grid, sigma: tf.Tensor) -> tf.Tensor:
-    """Gaussian rows (n, tiles, tile, reach + tile + reach), zero outside the view."""
+    """Returns Gaussian rows (n, tiles, tile, reach + tile + reach), zero outside the view."""
     own = grid.outputs[:, grid.reach : grid.reach + grid.tile]
     distance = tf.cast(grid.outputs[:, None] - own[..., None], tf.float32)
     near = tf.cast(tf.abs(distance) <= grid.reach, tf.float32) * grid.inside[:, None]

@@ -1,4 +1,4 @@
-"""Rotation by any angle; it fits no box, so it is a pass of its own over the finished view."""
+"""Rotation by any angle, a separate pass over the finished view, since a rotated part is no axis-aligned box."""
 
 import itertools
 import math
@@ -12,11 +12,11 @@ from sslzoo.views.operation import Operation, between, check_number, check_range
 
 @dataclass(frozen=True)
 class Rotate(Operation):
-    """Turns the view around its centre by an angle of `degrees` with probability `p`; what comes from outside is black.
+    """Rotates the view about its centre by a random angle; pixels from outside the view are black.
 
     Args:
-        degrees: smallest and largest angle, counterclockwise.
-        p: share of the images that are turned.
+        degrees: smallest and largest angle in degrees, counterclockwise.
+        p: probability of the rotation.
     """
 
     stage: ClassVar[int] = 2
@@ -39,7 +39,7 @@ class Rotate(Operation):
 
 
 def rotated(pixels: tf.Tensor, degrees: tf.Tensor) -> tf.Tensor:
-    """Images (n, size, size, c) turned counterclockwise by angles (n,), bilinear, black outside."""
+    """Rotates images (n, size, size, c) counterclockwise by angles (n,), with bilinear interpolation, black outside."""
     side = pixels.shape[1]
     from_centre = tf.range(side, dtype=tf.float32) - (side - 1) / 2
     angle = (degrees * math.pi / 180)[:, None, None]
@@ -47,13 +47,13 @@ def rotated(pixels: tf.Tensor, degrees: tf.Tensor) -> tf.Tensor:
     rows = tf.sin(angle) * right + tf.cos(angle) * down + (side - 1) / 2
     columns = tf.cos(angle) * right - tf.sin(angle) * down + (side - 1) / 2
     corners = itertools.product((0, 1), repeat=2)
-    return sum(_corner(pixels, rows, columns, below, beside) for below, beside in corners)
+    return sum(_corner(pixels, rows, columns, below, aside) for below, aside in corners)
 
 
-def _corner(pixels: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor, below: int, beside: int) -> tf.Tensor:
-    """One of the four neighbours of each place, times its share; zero where there is none."""
+def _corner(pixels: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor, below: int, aside: int) -> tf.Tensor:
+    """Returns one of the four neighbours of each position times its weight; zero outside the image."""
     side, channels = pixels.shape[1], pixels.shape[-1]
-    row, column = tf.floor(rows) + below, tf.floor(columns) + beside
+    row, column = tf.floor(rows) + below, tf.floor(columns) + aside
     share = (1 - tf.abs(rows - row)) * (1 - tf.abs(columns - column))
     inside = (row >= 0) & (row < side) & (column >= 0) & (column < side)
     where = tf.cast(tf.clip_by_value(row, 0, side - 1) * side + tf.clip_by_value(column, 0, side - 1), tf.int32)

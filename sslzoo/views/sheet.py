@@ -1,4 +1,4 @@
-"""Seeing views before training on them: a contact sheet, and a table of what each operation does how often."""
+"""Preview of views: a contact sheet, and a table of how often and how strongly each operation acts."""
 
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -19,11 +19,11 @@ CELL, GAP, HEAD = (
     96,
     4,
     16,
-)  # the least side of a cell, the space between cells, the height of the line of titles; in px
+)  # minimum side of a cell, space between cells, height of the line of titles, in px
 
 
 class Row(NamedTuple):
-    """A line of the statistics: the share of images acted on, and what of the strength where there is one."""
+    """A row of the statistics: the share of changed images, and mean and range of the strength if there is one."""
 
     view: str
     operation: str
@@ -37,19 +37,19 @@ class Row(NamedTuple):
 def contact_sheet(
     images: np.ndarray, sizes: np.ndarray, views: Sequence[View], path: str | Path, draws: int = 3
 ) -> None:
-    """Writes a PNG: one line per image, the original first, then `draws` draws of each view.
+    """Writes a contact sheet as a PNG: one row per image, the original, then `draws` draws of each view.
 
     Args:
-        images: (n, height, width, channels) uint8, uint16 or float in [0, 1]; one channel is shown gray, two as their
-            mean, of more than three the first three.
-        sizes: (n, 2), the height and width of the valid part.
-        views: the chains.
-        path: of the PNG, which replaces what is there.
-        draws: columns for each view.
+        images: (n, height, width, channels) uint8, uint16 or float in [0, 1]; one channel is shown in
+            gray, two channels as their mean, of more than three channels the first three.
+        sizes: (n, 2), height and width of the valid part.
+        views: the views.
+        path: path of the PNG; an existing file is replaced.
+        draws: number of columns for each view.
     """
     columns = _columns(np.asarray(images), np.asarray(sizes), views, draws)
-    with replacing(path) as beside:
-        _grid(columns, max([CELL, *(view.size for view in views)])).save(beside, format="PNG")
+    with replacing(path) as temporary:
+        _grid(columns, max([CELL, *(view.size for view in views)])).save(temporary, format="PNG")
 
 
 def batch_sheet(batch: Mapping, function: Callable[[Mapping], dict], path: str | Path, draws: int = 3) -> None:
@@ -57,9 +57,9 @@ def batch_sheet(batch: Mapping, function: Callable[[Mapping], dict], path: str |
 
     Args:
         batch: a batch of a dataset, with `image`, `size`, `row` and `step`.
-        function: from batch to batch; adds `views`.
-        path: of the PNG, which replaces what is there.
-        draws: columns for each view, each of another step.
+        function: function from batch to batch that adds `views`.
+        path: path of the PNG; an existing file is replaced.
+        draws: number of columns for each view, each for another step.
     """
     columns = {"original": _valid(np.asarray(batch["image"]), np.asarray(batch["size"]))}
     for draw in range(draws):
@@ -67,19 +67,29 @@ def batch_sheet(batch: Mapping, function: Callable[[Mapping], dict], path: str |
         for letter, view in zip(_letters(views), views, strict=True):
             columns[f"{letter} {draw + 1}"] = np.asarray(view)
     ordered = ["original", *sorted(columns.keys() - {"original"})]
-    with replacing(path) as beside:
-        _grid({title: columns[title] for title in ordered}, CELL).save(beside, format="PNG")
+    with replacing(path) as temporary:
+        _grid({title: columns[title] for title in ordered}, CELL).save(temporary, format="PNG")
 
 
 def statistics(views: Sequence[View], channels: int = 3, count: int = 8192) -> list[Row]:
-    """What each operation of each view does to `count` images, from the parameters alone: no pixel is touched.
+    """Computes how often and how strongly each operation of each view acts.
+
+    The statistics are those of drawn parameters; no pixels are computed.
+
+    Args:
+        views: the views.
+        channels: number of channels of the images.
+        count: number of draws.
+
+    Returns:
+        A list of rows.
 
     Raises:
-        ValueError: for colour operations that do not take that many channels.
+        ValueError: if a colour operation does not accept this number of channels.
     """
     rows = []
     for letter, view in zip(_letters(views), views, strict=True):
-        view(tf.zeros((1, 2, 2, channels)), [[2, 2]])  # raises where the chain does not take these channels
+        view(tf.zeros((1, 2, 2, channels)), [[2, 2]])  # raises if the chain does not accept these channels
         drawn = view.sample(tf.constant([0, ord(letter)]), count)
         for operation, parameters in zip(view.operations, drawn, strict=True):
             rows += _describe(letter, operation, parameters, count)
@@ -87,7 +97,7 @@ def statistics(views: Sequence[View], channels: int = 3, count: int = 8192) -> l
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The statistics as plain text."""
+    """Formats the statistics as plain text."""
     lines = [("view", "operation", "images", "strength", "mean", "range")]
     for row in rows:
         numbers = (f"{row.mean:.2f}", f"{row.low:.2f} to {row.high:.2f}") if row.strength else ("", "")
@@ -108,7 +118,7 @@ def _letters(views: Sequence) -> str:
 
 
 def _columns(images: np.ndarray, sizes: np.ndarray, views: Sequence[View], draws: int) -> dict[str, list[np.ndarray]]:
-    """Pictures (height, width, channels) in [0, 1] by the title of their column."""
+    """Returns title of a column -> pictures (height, width, channels) in [0, 1]."""
     drawn = {
         f"{letter} {draw + 1}": view(images, sizes, (draw, ord(letter))).numpy()
         for letter, view in zip(_letters(views), views, strict=True)
@@ -118,7 +128,7 @@ def _columns(images: np.ndarray, sizes: np.ndarray, views: Sequence[View], draws
 
 
 def _valid(images: np.ndarray, sizes: np.ndarray) -> list[np.ndarray]:
-    """The valid part of each image, in [0, 1]."""
+    """Returns the valid part of each image, in [0, 1]."""
     brightest = LARGEST.get(tf.as_dtype(images.dtype), 1.0)
     return [image[:height, :width] / brightest for image, (height, width) in zip(images, sizes, strict=True)]
 
@@ -136,7 +146,7 @@ def _grid(columns: dict[str, list[np.ndarray]], cell: int) -> "Image.Image":
 
 
 def _thumbnail(picture: np.ndarray, cell: int) -> "Image.Image":
-    """A picture within cell x cell pixels, enlarged in whole steps only, so that its own pixels stay visible."""
+    """Fits a picture into cell x cell pixels, enlarged by integer factors only, so that its pixels stay visible."""
     from PIL import Image
 
     shown = picture[..., :3] if picture.shape[-1] >= 3 else np.repeat(picture.mean(-1, keepdims=True), 3, axis=-1)
