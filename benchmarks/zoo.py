@@ -243,14 +243,10 @@ def main() -> None:
     command = f"python benchmarks/zoo.py --budget {given.budget:g}"
     file, lines = HERE / "zoo.md", lines_of(rows, zoo.folder)
     text = f"    {command}\n\n{table(lines, file.read_text('utf-8') if file.exists() else '')}\n\n"
-    text += (
-        f"k-NN with 20 neighbours; linear: a softmax layer, 20 epochs of Adam; both on {TEST_IMAGES} test images at "
-    )
-    text += "most; in %: mean and deviation over the seeds; lines without a deviation are of one seed. Gains over the "
-    text += (
-        "untrained encoder in points, with the 95 % interval of a bootstrap over test images and seeds; bold where it "
-    )
-    text += "excludes zero.\n"
+    text += f"k-NN with 20 neighbours; linear: a softmax layer, 20 epochs of Adam; both on {TEST_IMAGES} test images "
+    text += "at most; in %: mean and deviation over the seeds; lines without a deviation are of one seed. Gains over "
+    text += "the untrained encoder in points, with the 95 % interval of a bootstrap over test images and seeds; bold "
+    text += "if it excludes zero.\n"
     file.write_text(f"# The zoo, measured\n\n{text}\n![k-NN of every method](zoo.png)\n", "utf-8")
     draw(sorted(zoo.rows, key=lambda row: row["method"]), HERE / "zoo.png", command)
     fill_methods(lines)

@@ -27,7 +27,9 @@ METHODS = {
 SCRIPT = """
 import json, sys
 import sslzoo
+from sslzoo.utils.log import show
 
+show()
 for method, knobs in json.loads(sys.argv[1]).items():
     sslzoo.pretrain(method, **knobs)
 """
