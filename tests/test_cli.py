@@ -314,3 +314,11 @@ def test_the_building_blocks_work_alone_with_plain_compile_and_fit():
     first, second = model.fit(batches, epochs=2, verbose=0).history["loss"]
     assert second < first
     assert set(views(batch)) == {"views", "boxes", "index", "label"}
+
+
+def test_views_of_a_folder_smaller_than_a_batch_are_drawn(place, capsys):
+    (place / "few").mkdir()
+    for number in range(5):
+        Image.new("RGB", (20, 20), (40 * number, 0, 0)).save(place / "few" / f"{number}.png")
+    command(["views", "simclr", "--data", "few", "--name", "sheet"])
+    assert Image.open(place / "runs" / "sheet-views.png").size[0] > 100

@@ -33,7 +33,7 @@ def from_tfds(text: str, *, max_size: int | None = None, hint: str = "") -> Spli
             "imagenet2012[:10%]", or for other splits, such as "stl10[unlabelled]".
         max_size: longest side in pixels that images may have; larger ones are shrunk. By default 256 where the
             dataset mixes sizes, else no limit.
-        hint: a way to get the dataset, beside the general ones, when it cannot be downloaded.
+        hint: a further way to get the dataset, for the error when it cannot be downloaded.
 
     Raises:
         DataError: no such version, split or image; or it is not here and cannot be downloaded.
@@ -178,7 +178,7 @@ def _read(builder: Any, name: str, split: str, max_size: int | None) -> Dataset:
     if not fits:
         raise DataError(
             f"{name} takes {needed / 1e9:.0f} GB, over half of this machine's memory: load a part, such as "
-            f"{name.partition('[')[0]}[:10%], lower max_size, or prepare it anew, in another TFDS_DATA_DIR, "
+            f"{name.partition('[')[0]}[:10%], lower max_size, or prepare it again, in another TFDS_DATA_DIR, "
             "by tfds build --file_format=array_record, which can be read without holding it"
         )
     return _in_order(builder, name, split, side, shape)
@@ -227,7 +227,7 @@ def _by_index(builder: Any, name: str, split: str, side: int | None, shape: tupl
     rows = progress(range(count if "label" in features else 0), f"reading the labels of {name}", count)
     labels = [source[i]["label"] for i in rows]
     dtype = np.dtype(feature.np_dtype)
-    versioned = np.zeros(count, np.uint64)  # what the name stands for does not change: no need to read all of it
+    versioned = np.zeros(count, np.uint64)  # the content of a name and version does not change
     return of_images(name, read, count, shape, dtype, in_memory=False, digests=versioned, **_labels(features, labels))
 
 

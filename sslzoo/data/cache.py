@@ -36,7 +36,7 @@ def cached(dataset: Dataset, folder: str | Path) -> Dataset:
     path = Path(folder) / f"{dataset.fingerprint()}{dataset.version}-{canvas}-{dataset.dtype}"
     arrays = _mapped(path, dataset) or _written(path, dataset)
     images, sizes = arrays
-    notes = tuple(note for note in dataset.notes if "decoded anew" not in note)
+    notes = tuple(note for note in dataset.notes if "decoded in each epoch" not in note)
     read = _Rows(images, np.array(sizes))
     notes = (*notes, f"decoded pixels are in {path}")
     return dataset.with_images(read, in_memory=True, notes=notes, digests=dataset.marks)

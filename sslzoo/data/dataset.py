@@ -1,4 +1,4 @@
-"""Datasets: images behind one small object, which deals them out in batches that depend on the step alone."""
+"""Datasets: examples by index, in batches that depend on the step alone."""
 
 import dataclasses
 import functools
@@ -39,7 +39,7 @@ class Dataset:
         files: each image's file, relative to the dataset's folder, or None.
         notes: lines for the user, such as which files were skipped.
         in_memory: reading is cheap, and is done a batch at a time instead of an image at a time in parallel.
-        content: index -> the bytes of the image's file as it stands; None where the images are in no files.
+        content: index -> the bytes of the image's file; None if the images are in no files.
         version: changes with the content of any file, where that is known; "" where it is not.
         kind: kind of the examples, "image", and name of the main column.
         digests: (count,) uint64, which change with the content of each image; None where they are to be computed.
@@ -102,7 +102,7 @@ class Dataset:
         drop_remainder: bool = True,
         share: tuple[int, int] = (0, 1),
     ) -> tf.data.Dataset:
-        """Deals out the batches of the steps `start` to `stop - 1`.
+        """The batches of the steps `start` to `stop - 1`.
 
         Without a seed: in order, once. With a seed: shuffled epochs of `len(self) // batch_size` full batches without
         end, in an order that is a function of (seed, epoch, position) alone, so that starting late gives at once what
@@ -111,9 +111,9 @@ class Dataset:
         Args:
             batch_size: images per batch, B.
             seed: of the order, or None for one pass in order.
-            start, stop: steps; `stop=None` goes on to the end, if there is one.
+            start, stop: steps; `stop=None` means to the end, if there is one.
             drop_remainder: leave out the last batch of the pass in order when it is short.
-            share: (number, of): only the rows of that one of so many equal parts of each full batch, as one of several
+            share: (number, of): only part `number` of `of` equal parts of each full batch, as one of several
                 workers needs them.
 
         Returns:

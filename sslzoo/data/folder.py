@@ -145,7 +145,7 @@ def _leave_out_strays(dataset: Dataset, roles: np.ndarray, share: float) -> list
 
 
 def _complete(dataset: Dataset, keep: bool = False) -> Dataset:
-    """Drops labels that tell nothing apart, or, unless they are to be kept, that not every image has."""
+    """Drops labels of a single class and, unless they are to be kept, labels that some images lack."""
     known = dataset.labels is not None and len(dataset.class_names) >= 2 and bool(np.any(dataset.labels >= 0))
     if known and (keep or np.all(dataset.labels >= 0)):
         return dataset

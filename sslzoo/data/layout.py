@@ -35,7 +35,7 @@ class Layout(NamedTuple):
 
 
 def role_of(name: str) -> str | None:
-    """The split that a folder's name stands for: `train2017` and `training_set` are "train"; None for other names."""
+    """The split that a folder's name means: `train2017` and `training_set` are "train"; None for other names."""
     return next((role for role, pattern in PATTERNS.items() if pattern.fullmatch(name.lower())), None)
 
 

@@ -19,7 +19,7 @@ from sslzoo.utils.machine import machine_memory
 
 # A TFRecord is its length (8 bytes), a checksum of that (4), the data, and a checksum of the data (4).
 BEFORE, AROUND = 12, 16
-MEMORY_SHARE = 1 / 4  # of the machine's memory for the pixels of a split; a larger one is decoded anew in each epoch
+MEMORY_SHARE = 1 / 4  # of the machine's memory for the pixels of a split; a larger one is decoded in each epoch
 
 
 def is_packed(folder: str | Path) -> bool:
@@ -140,4 +140,4 @@ def _check_length(path: Path, expected: int) -> None:
         raise DataError(f"{path} cannot be read ({error.strerror}): pack again") from error
     if found != expected:
         way = "cut short" if found < expected else "longer than it was"
-        raise DataError(f"{path} is {way}: {found} bytes instead of {expected}; copy it anew, or pack again")
+        raise DataError(f"{path} is {way}: {found} bytes instead of {expected}; copy it again, or pack again")

@@ -35,7 +35,7 @@ def pack(
 ) -> Path:
     """Writes data as TFRecord files of about 256 MB and packed.json, their index; `load(out)` reads them.
 
-    Files of a folder are kept as they stand, byte for byte; other images become PNG, or raw pixels where they have not
+    Files of a folder are copied byte for byte; other images become PNG, or raw pixels if they do not have
     1 or 3 channels of 8 or 16 bits. Each record is a tf.train.Example with the names of TensorFlow's ImageNet scripts:
     `image/encoded`, `image/format` (jpeg, png, bmp, gif, webp or raw), and where they are known `image/filename`,
     `image/class/label` (from 0), `image/class/text`; raw pixels have `image/height`, `image/width`, `image/channels`.
@@ -50,7 +50,7 @@ def pack(
         overwrite: replace the packed data that `out` holds.
 
     Raises:
-        DataError: something stands at `out`, or the data cannot be loaded.
+        DataError: `out` exists, or the data cannot be loaded.
         OSError: `out` cannot be written; nothing of it is left.
     """
     out = Path(out).expanduser()

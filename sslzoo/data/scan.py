@@ -66,7 +66,7 @@ class Scan:
             f"these use values up to {self.deepest} only, so they are dark: load them alone, with "
             f"value_range=(0, {self.deepest})": mixed and self.deepest < 2**14,
             f"{self.shrunk} images larger than {self.side} pixels are shrunk to that (max_size)": self.shrunk,
-            "the images do not fit into memory and are decoded anew in each epoch": self.images is None,
+            "the images do not fit into memory and are decoded in each epoch": self.images is None,
         }
         return [note for note, count in counted.items() if count] + [f"skipped {f!r}: {why}" for f, why in self.bad]
 

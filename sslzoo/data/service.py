@@ -1,12 +1,12 @@
 """A data service: another process, here or elsewhere, reads the images and makes the views; this one trains alone.
 
 tf.data's service sends a pipeline to its workers as a graph. The one thing in ours that no graph can hold is the
-Python function that reads images. A server therefore loads the same data itself and tells the name under which its
-process knows that function; a client writes this name into the graph in place of its own. Everything else, order and
+Python function that reads images. A server therefore loads the same data itself and publishes the name of the function in its
+process; a client writes this name into the graph in place of its own. Everything else, order and
 views included, is in the graph.
 
 One server is one worker that is sent whole pipelines, in order: the batches are those made without it, bit by bit.
-Several would each deal out everything, or parts in an order that nobody knows, so a client takes exactly one.
+Several workers would each give all batches, or parts in an undefined order, so a client uses exactly one.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ class Server:
         def read(index: tf.Tensor) -> list[tf.Tensor]:
             return tf.numpy_function(dataset.ordered, [index], dataset.types)
 
-        self.traced = read.get_concrete_function()  # as long as it lives, so does the name
+        self.traced = read.get_concrete_function()  # the name is valid as long as this exists
         operations = self.traced.graph.get_operations()
         function = next(op.get_attr("token") for op in operations if op.type.startswith("PyFunc"))
         facts = dict(fingerprint=dataset.fingerprint(), function=function, name=describe(dataset))

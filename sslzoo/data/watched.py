@@ -15,7 +15,7 @@ AHEAD = 2  # batches that are waiting to be used
 
 
 def within(seconds: float, question: Callable[[], Any]) -> Any:
-    """What a function returns, or a TimeoutError after some seconds; a thread may go on waiting for it.
+    """What a function returns, or a TimeoutError after some seconds; a thread may keep waiting for it.
 
     Raises:
         TimeoutError: it took longer.
