@@ -1,9 +1,8 @@
 """A data service: another process, here or elsewhere, reads the images and makes the views; this one trains alone.
 
-tf.data's service sends a pipeline to its workers as a graph. The one thing in ours that no graph can hold is the
-Python function that reads images. A server therefore loads the same data itself and publishes the name of the function in its
-process; a client writes this name into the graph in place of its own. Everything else, order and
-views included, is in the graph.
+tf.data's service sends a pipeline to its workers as a graph. Only the Python function that reads images cannot be part
+of a graph. A server therefore loads the same data itself and publishes the name of the function in its process; a
+client writes this name into the graph in place of its own. Everything else, order and views included, is in the graph.
 
 One server is one worker that is sent whole pipelines, in order: the batches are those made without it, bit by bit.
 Several workers would each give all batches, or parts in an undefined order, so a client uses exactly one.

@@ -71,14 +71,9 @@ class Plan:
         if run.cache:
             self.splits = Splits(*(part and cached(part, run.cache) for part in self.splits))
         self.train_set, self.test_set = self.splits
-        check(
-            experiment,
-            self.method,
-            self.method_name,
-            self.train_set,
-            self.strategy.num_replicas_in_sync,
-            self.knobs["method"],
-        )
+        devices = self.strategy.num_replicas_in_sync
+        if not run.preview:
+            check(experiment, self.method, self.method_name, self.train_set, devices, self.knobs["method"])
         self.size = self._size()
         self.image_shape = (self.size, self.size, self.train_set.shape[-1])
         self.chain = chosen.make(preset, self.size, self.image_shape[-1], **self.knobs["views"])
