@@ -15,6 +15,7 @@ _OBJECTS = {
     "SSLModel": "model",
     "compare": "evaluation.comparison",
     "doctor": "testing.doctor",
+    "draw_views": "training.pretraining",
     "embed": "evaluation.embedding",
     "evaluate": "evaluation.judging",
     "export": "exports.formats",

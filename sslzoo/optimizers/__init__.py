@@ -31,6 +31,11 @@ class Pretrains(internals.OptimizerHooks):
     def get_config(self):
         return super().get_config() | {"weight_decay": keras.saving.serialize_keras_object(self._weight_decay)}
 
+    def __repr__(self) -> str:
+        settings = self.get_config()
+        shown = ", ".join(f"{name}={settings[name]!r}" for name in ("learning_rate", "weight_decay"))
+        return f"{type(self).__name__}({shown})"
+
     def decays(self, variable):
         return len(variable.shape) > 1 and super().decays(variable)
 

@@ -99,6 +99,9 @@ class Plan:
         settings = self.experiment.settings | {"data": data, "image_size": self.size, "preset": spelled(preset)}
         return settings | resolved.recorded(self.knobs) | {"given": self.experiment.given}
 
+    def __repr__(self) -> str:
+        return f"<Plan {self.name}: {self.train_set!r}, images of {self.size} px, {self.steps} steps per epoch>"
+
     @property
     def name(self) -> str:
         """Name of the run and of its export."""

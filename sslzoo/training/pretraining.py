@@ -53,7 +53,7 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
     plan = Plan(experiment, run)
     folder = Path(run.runs) / plan.name
     if run.preview:
-        plan.draw_views(folder.with_name(f"{plan.name}-views.png"))
+        plan.draw_views(_sheet(plan))
         return None
     exported = Path(run.export_to) / plan.name if run.export_to else None
     resume = run.resume or run.extend
@@ -90,6 +90,26 @@ def _tracker(plan: Plan, folder: Path, exported: Path | None) -> MLflow:
     """The run in MLflow; the run folder checks which settings of a resumed run may differ."""
     data = plan.train_set.name, plan.fingerprint
     return MLflow(folder, plan.name, plan.settings, exported, data, free=None)
+
+
+def draw_views(method: Any = "simclr", data: Any = "digits", encoder: Any = "resnet18", **options) -> Path:
+    """Draws the contact sheet of the views that a training with the same arguments would use; trains nothing.
+
+    Args:
+        method, data, encoder: as of `pretrain`.
+        options: further arguments of `pretrain`.
+
+    Returns:
+        The path of the PNG, `runs`/NAME-views.png.
+    """
+    experiment, run = divide({"method": method, "data": data, "encoder": encoder, **options, "preview": True})
+    plan = Plan(experiment, run)
+    plan.draw_views(_sheet(plan))
+    return _sheet(plan)
+
+
+def _sheet(plan: Plan) -> Path:
+    return Path(plan.run.runs) / f"{plan.name}-views.png"
 
 
 @contextlib.contextmanager

@@ -111,6 +111,9 @@ class Views:
         # Equal views share one function, which halves the compile time of XLA.
         self._look = {view: tf.function(_looker(view), jit_compile=xla, autograph=False) for view in self.views}
 
+    def __repr__(self) -> str:
+        return f"<Views: {len(self.views)} of each image, batches of {self.batch_size}, seed {self.seed}>"
+
     def __call__(self, batch: Mapping[str, tf.Tensor]) -> dict:
         """Replaces `image`, `size`, `row` and `step` of a batch by `views` and `boxes`; other columns pass through.
 
