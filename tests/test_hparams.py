@@ -28,6 +28,11 @@ def summaries(folder):
 def test_a_run_has_one_summary_of_its_settings_and_its_final_figures(tmp_path):
     knobs = dict(units=16, hidden_dim=16, epochs=2, batch_size=8, runs=str(tmp_path), name="one", export_to=None)
     result = sslzoo.pretrain("simclr", (IMAGES, np.arange(40) % 4), "mlp", **knobs)
+    config = (result.run / "events" / "projector_config.pbtxt").read_text()
+    assert "features.tsv" in config and "labels.tsv" in config and "sprite.png" in config
+    points = np.loadtxt(result.run / "events" / "features.tsv", delimiter="\t")
+    assert points.shape == (len(result.plan.train_set), result.encoder.output_shape[-1])
+    assert (result.run / "events" / "sprite.png").stat().st_size < 500_000
     (told,) = summaries(result.run / "events")
     assert told.keys() == result.plan.settings.keys()
     assert told["method.temperature"] == 0.1 and told["encoder.units"] == 16 and told["encoder"] == "mlp"

@@ -14,6 +14,7 @@ from sslzoo import catalog
 from sslzoo.catalog import knobs, options
 from sslzoo.catalog.parser import Parser
 from sslzoo.catalog.recipe import Recipe
+from sslzoo.utils.files import terminable
 
 MODEL = {"encoder": dict(metavar="MODEL", help="folder of an exported encoder")}
 DATA = {"data": dict(metavar="DATA", help="folder of images, or name of a dataset")}
@@ -31,7 +32,8 @@ def run(action: Callable[[], Any]) -> None:
     """Calls `action` as a command: bad input, faults and Ctrl-C end in one line on stderr and a status other than 0."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
-    status = _status(action)
+    with terminable():
+        status = _status(action)
     if status:
         # Only after the error and its frames are gone: data threads that they hold could block the exit.
         gc.collect()

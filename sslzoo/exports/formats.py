@@ -113,7 +113,7 @@ def difference(run: Callable, path: str | Path, encoder: keras.Model, images: np
 
 
 def _unused(folder: Path) -> Path:
-    if folder.exists():
+    if os.path.lexists(folder):
         raise ValueError(f"{folder} exists: give another out=..., or none to write into the folder of the SavedModel")
     return folder
 
@@ -121,9 +121,17 @@ def _unused(folder: Path) -> Path:
 def _check(name: str) -> None:
     if name not in FORMATS:
         raise ValueError(nearest("format", name, FORMATS))
-    missing = [module for module in FORMATS[name].needs if importlib.util.find_spec(module) is None]
-    if missing:
+    if missing := _missing(name):
         raise ValueError(f"the format {name} needs {' and '.join(missing)}: pip install sslzoo[{name}]")
+
+
+def installed(name: str) -> bool:
+    """Whether everything that a format needs is installed."""
+    return not _missing(name)
+
+
+def _missing(name: str) -> list[str]:
+    return [module for module in FORMATS[name].needs if importlib.util.find_spec(module) is None]
 
 
 def _images(shape: tuple[int, ...], data: str | None) -> tuple[np.ndarray, str]:
@@ -152,6 +160,24 @@ def _write_onnx(encoder: keras.Model, path: Path, spec: tf.TensorSpec) -> None:
 
     tf_op("Erfc")(_Erfc)
     encoder.export(str(path), format="onnx", input_signature=[spec], verbose=False)
+    _name_onnx(path, spec.name)
+
+
+def _name_onnx(path: Path, name: str) -> None:
+    """Names the input, the output "features", and the batch dimension of both."""
+    import onnx
+
+    model = onnx.load(path)
+    graph = model.graph
+    names = {graph.input[0].name: name, graph.output[0].name: "features"}
+    for node in graph.node:
+        for places in (node.input, node.output):
+            places[:] = [names.get(one, one) for one in places]
+    for value in (graph.input[0], graph.output[0]):
+        value.name = names[value.name]
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
 
 
 class _Erfc:
@@ -175,7 +201,10 @@ def _write_safetensors(encoder: keras.Model, path: Path, spec: tf.TensorSpec) ->
     from safetensors.numpy import save_file
 
     weights = {weight.path: np.ascontiguousarray(weight.numpy()) for weight in encoder.weights}
+    path.touch()
+    rights = path.stat().st_mode  # safetensors would make a file for its owner alone
     save_file(weights, path, metadata={"architecture": encoder.to_json()})
+    path.chmod(rights)
 
 
 def _each(load: Load) -> Callable[[str, list], list]:

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -89,7 +90,7 @@ def import_weights(
     Raises:
         ValueError: no such encoder in the file, or one that leaves weights of ours without a value.
     """
-    if Path(out).exists():
+    if os.path.lexists(out):
         raise ValueError(f"{out} exists: give another out=...")
     given = _named(read(weights), prefix)
     model, size = _fitting(encoder, given, image_size, pool)

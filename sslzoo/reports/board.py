@@ -45,19 +45,35 @@ def _chapter(chapter):
 
 
 def _projector(folder, study):
-    """Tab-separated features and, if known, labels, and a sprite of the images; no checkpoint is needed."""
     images, labels = study.few(study.test, POINTS)
     vectors = study.functions[TRAINED](images)
+    names = [study.names[label] for label in labels] if study.labelled else []
+    embeddings(folder, f"{study.train.name} {vectors.shape[1]} features", vectors, images, names)
+
+
+def embeddings(
+    folder: Path, title: str, vectors: np.ndarray, images: np.ndarray, classes: Sequence[str] = (), side: int = SPRITE
+) -> None:
+    """Writes the files of TensorBoard's projector, which needs no checkpoint.
+
+    Args:
+        folder: a log directory.
+        title: of the points.
+        vectors: features (n, dim), written as tab-separated values.
+        images: (n, height, width, channels) in [0, 1], shown at the points.
+        classes: name of the class of each point, if known.
+        side: maximum side of the sheet of the images, in pixels.
+    """
     _save(folder / "features.tsv", "\n".join("\t".join(f"{value:.6g}" for value in row) for row in vectors))
-    if study.labelled:
-        _save(folder / "labels.tsv", "\n".join(" ".join(str(study.names[label]).split()) for label in labels))
-    side = _sprite(folder / "sprite.png", images)
+    if len(classes):
+        _save(folder / "labels.tsv", "\n".join(" ".join(str(name).split()) for name in classes))
+    width = _sprite(folder / "sprite.png", images, side)
     config = projector.ProjectorConfig()
     embedding = config.embeddings.add()
-    embedding.tensor_name = f"{study.train.name} {vectors.shape[1]} features"
-    embedding.tensor_path, embedding.metadata_path = "features.tsv", "labels.tsv" if study.labelled else ""
+    embedding.tensor_name = title
+    embedding.tensor_path, embedding.metadata_path = "features.tsv", "labels.tsv" if len(classes) else ""
     embedding.sprite.image_path = "sprite.png"
-    embedding.sprite.single_image_dim.extend([side, side])
+    embedding.sprite.single_image_dim.extend([width, width])
     projector.visualize_embeddings(str(folder), config)
 
 
@@ -66,10 +82,10 @@ def _save(path, text):
         beside.write_text(text + "\n", "utf-8")
 
 
-def _sprite(path, images) -> int:
+def _sprite(path, images, most=SPRITE) -> int:
     """A square sheet of all images, row by row; returns the side of one of them in pixels."""
     columns = int(np.ceil(len(images) ** 0.5))
-    step = -(-images.shape[1] * columns // SPRITE)
+    step = -(-images.shape[1] * columns // most)
     shown = np.stack([visible(image[::step, ::step]) for image in images])
     shown = shown if shown.ndim == 4 else np.repeat(shown[..., None], 3, axis=-1)
     side = shown.shape[1]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from sslzoo.data import describe
@@ -24,9 +25,11 @@ from sslzoo.training.runner import judge_all, train_blocks, train_whole
 from sslzoo.training.runs import Run
 from sslzoo.training.tracking import MLflow
 from sslzoo.utils import provenance, replicas
-from sslzoo.utils.files import reason, replacing
+from sslzoo.utils.files import going_on, reason, replacing
 from sslzoo.utils.log import log
 from sslzoo.views import inputs
+
+POINTS, PIXELS, SPRITE = 500, 10_000_000, 1024  # of TensorBoard's projector: images, their pixels, side of their sheet
 
 
 @composed
@@ -57,8 +60,8 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         return None
     exported = Path(run.export_to) / plan.name if run.export_to else None
     resume = run.resume or run.extend
-    if exported and not resume:
-        refuse_existing(exported, run.overwrite)
+    if exported:
+        refuse_existing(exported, run.overwrite or resume)
     train_all = train_blocks if experiment.layerwise else train_whole
     if not replicas.is_chief(strategy):
         return _follow(plan, train_all, folder)
@@ -72,18 +75,27 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         judge = run.evaluate and plan.test_set is not None
         with _naming_memory(experiment.batch_size):
             result = train_all(plan, model, folder, [tracker] * run.mlflow, judge)
-        facts = _export(plan, result, exported, run.overwrite or resume) if exported else {}
-        if judge:
-            judge_all(plan, result)
-            _write_scores(plan, result, facts)
-        figures = {f"{row.features}/{row.key}": row.mean for row in result.scores}
-        hparams.write(folder / "events", plan.settings, figures, plan.stage_count * experiment.epochs * plan.steps)
-        if run.evaluate and plan.train_set.labels is None:
-            _report(plan, result)
+        with going_on("the training is saved, resume=True exports and evaluates its encoder"):
+            figures = _finish(plan, result, exported, judge)
         if run.mlflow:
             tracker.log(figures)
             tracker.tag({"verdict": result.verdict, "commit": provenance.commit()})
     return result
+
+
+def _finish(plan: Plan, result: Result, exported: Path | None, judge: bool) -> dict[str, float | None]:
+    """Exports, evaluates and reports; returns the scores by name."""
+    run, events = plan.run, result.run / "events"
+    facts = _export(plan, result, exported, run.overwrite or run.resume or run.extend) if exported else {}
+    if judge:
+        judge_all(plan, result)
+        _write_scores(plan, result, facts)
+    _project(plan, result)
+    figures = {f"{row.features}/{row.key}": row.mean for row in result.scores}
+    hparams.write(events, plan.settings, figures, plan.stage_count * plan.experiment.epochs * plan.steps)
+    if run.evaluate and plan.train_set.labels is None:
+        _report(plan, result)
+    return figures
 
 
 def _tracker(plan: Plan, folder: Path, exported: Path | None) -> MLflow:
@@ -171,6 +183,19 @@ def _keep_history(run: Path, exported: Path) -> None:
         if (run / name).is_file():
             with replacing(exported / name) as beside:
                 shutil.copyfile(run / name, beside)
+
+
+def _project(plan: Plan, result: Result) -> None:
+    """Writes features of some training images for TensorBoard's projector."""
+    from sslzoo.reports import board  # its import takes seconds
+
+    data = plan.train_set.sample(max(1, min(POINTS, PIXELS // plan.size**2)))
+    names = data.class_names or ()
+    classes = [] if data.labels is None else [names[n] if 0 <= n < len(names) else str(n) for n in data.labels]
+    images = np.concatenate(list(inputs.images(data, plan.size)))
+    features = inputs.encode(result.encoder, data, plan.size)
+    title = f"{plan.train_set.name} {features.shape[1]} features"
+    board.embeddings(result.run / "events", title, features, images, classes, SPRITE)
 
 
 def _report(plan: Plan, result: Result) -> None:

@@ -2,11 +2,15 @@
 
 import fcntl
 import json
+import os
 from collections.abc import Collection
 from pathlib import Path
 
 from sslzoo.catalog import resolved
 from sslzoo.utils.files import refuse_pattern, remove, replacing
+
+LOCK, SETTINGS = "lock", "settings.json"
+BEFORE, PART = ".before", ".before.part"  # what the run replaces, until its first checkpoint is there
 
 
 class Run:
@@ -18,12 +22,12 @@ class Run:
         path: the folder; made where there is none.
         settings: what the run is; JSON. Resuming with other settings is refused.
         resume: go on with the run that the folder holds.
-        overwrite: remove what the folder holds.
+        overwrite: replace the run that the folder holds; it comes back if the new one fails before a checkpoint.
         free: settings that may be others than before in a resumed run; None for all.
         before: other values of settings that are equal to those of `settings`, as earlier versions wrote them.
 
     Raises:
-        ValueError: the folder is in use, or holds a run already, or one with other settings.
+        ValueError: the folder is in use, or holds a run already, or one with other settings, or files of no run.
     """
 
     def __init__(
@@ -44,10 +48,12 @@ class Run:
 
     def __enter__(self) -> "Run":
         refuse_pattern(self.path)
+        self._refuse_foreign()
         self.path.mkdir(parents=True, exist_ok=True)
-        self.lock = open(self.path / "lock", "a")
+        self.lock = open(self.path / LOCK, "a")
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._settle(failed=True)  # of a process that was killed
             self._claim()
         except BlockingIOError:
             self.lock.close()
@@ -57,20 +63,50 @@ class Run:
             raise
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, kind: type | None, *error) -> None:
+        self._settle(failed=kind is not None)
         self.lock.close()
 
+    def _refuse_foreign(self) -> None:
+        """Raises ValueError for a folder of files that no run wrote."""
+        names = {file.name for file in self.path.iterdir()} if self.path.is_dir() else set()
+        mine = sorted(name for name in names if name != LOCK and not name.startswith("."))
+        is_run = {LOCK, SETTINGS} <= names and _is_settings(self.path / SETTINGS)
+        if mine and not is_run and not {BEFORE, PART} & names:
+            raise ValueError(f"{self.path} holds {mine[0]!r} and no run: give another name=... or runs=...")
+
+    def _content(self) -> list[Path]:
+        return [file for file in self.path.iterdir() if file.name not in (LOCK, BEFORE, PART)]
+
+    def _set_aside(self) -> None:
+        """Moves what the folder holds into a folder within."""
+        (self.path / PART).mkdir()
+        for old in self._content():
+            os.rename(old, self.path / PART / old.name)
+        os.rename(self.path / PART, self.path / BEFORE)
+
+    def _settle(self, failed: bool) -> None:
+        """Removes what was set aside, or brings it back if the new run failed and has no checkpoint."""
+        begun = any(True for file in self._content() for _ in (file.rglob("step-*") if file.is_dir() else ()))
+        if (self.path / BEFORE).is_dir() and failed and not begun:
+            for new in self._content():
+                remove(new)
+            os.rename(self.path / BEFORE, self.path / PART)
+        if (self.path / PART).is_dir():
+            for old in (self.path / PART).iterdir():
+                os.rename(old, self.path / old.name)
+        remove(self.path / PART)
+        remove(self.path / BEFORE)
+
     def _claim(self) -> None:
-        settings = self.path / "settings.json"
+        settings = self.path / SETTINGS
         if settings.exists() and self.resume:
             self._compare(json.loads(settings.read_text("utf-8")))
         elif settings.exists() and not self.overwrite:
             ways = "resume=True continues it, overwrite=True starts over, name=... names another"
             raise ValueError(f"{self.path} holds a run already: {ways}")
         elif settings.exists():
-            for old in self.path.iterdir():
-                if old.name != "lock":
-                    remove(old)
+            self._set_aside()
         with replacing(settings) as beside:
             beside.write_text(json.dumps(self.settings, indent=2) + "\n", "utf-8")
 
@@ -86,3 +122,10 @@ class Run:
             raise ValueError(
                 f"{self.path} cannot be resumed with other settings: {'; '.join(lines)}; change=True accepts them"
             )
+
+
+def _is_settings(file: Path) -> bool:
+    try:
+        return isinstance(json.loads(file.read_text("utf-8")), dict)
+    except (OSError, ValueError):
+        return False

@@ -19,7 +19,7 @@ from sslzoo.training.tracking import MLflow
 from sslzoo.tuning import space as spaces
 from sslzoo.tuning.hypermodel import HyperModel, check_objective
 from sslzoo.tuning.searcher import TUNERS, Searcher
-from sslzoo.utils.files import remove
+from sslzoo.utils.files import refuse_path, remove
 
 PLACES = {"name", "runs", "export_to", "evaluate", "resume"}  # arguments that a search sets for each trial
 
@@ -76,9 +76,10 @@ def tune(
     subject = _subject(recipe)
     space = _space(subject, trials, objective, tuner, knobs)
     name = name or f"{subject.name}_search"
+    refuse_path(name)
     folder, exported = Path(runs) / name, Path(export_to) / name if export_to else None
-    if exported and not resume:
-        refuse_existing(exported, overwrite)
+    if exported:
+        refuse_existing(exported, overwrite or resume)
     settings = {"recipe": subject.name, "objective": objective, "tuner": tuner, "seed": seed} | knobs
     settings = {n: spelled(value) for n, value in settings.items()}
     settings |= {f"space.{knob}": repr(choice) for knob, choice in space.items()}

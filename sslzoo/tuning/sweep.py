@@ -18,7 +18,7 @@ from sslzoo.exports.savedmodel import read_facts
 from sslzoo.training.pretraining import Result
 from sslzoo.training.runs import Run
 from sslzoo.training.tracking import MLflow
-from sslzoo.utils.files import replacing
+from sslzoo.utils.files import refuse_path, replacing
 from sslzoo.utils.log import log
 
 SEEDS = 3  # runs of each setting from which on a sweep states an effect
@@ -40,6 +40,7 @@ class Sweep:
     """
 
     def __init__(self, name: str, settings: dict, runs: str, resume: bool, overwrite: bool, mlflow: bool = False):
+        refuse_path(name)
         self.folder, self.mlflow = Path(runs) / name, mlflow
         self._run = Run(self.folder, settings, resume, overwrite)
         self._tracker = MLflow(self.folder, name, settings) if mlflow else None

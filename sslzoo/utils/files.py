@@ -3,24 +3,71 @@
 import contextlib
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM; the text says what is left and how to go on."""
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A path beside `path` to write a file or folder at; it takes the place of `path` if the block succeeds.
 
-    What stood at `path` stays there until then, and for good if the block fails.
+    What stood at `path` stays there until then, and for good if the block fails or is interrupted.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
+    with terminable(), going_on(f"{path} was not changed, the same call starts again"):
+        try:
+            yield beside
+            _swap(beside, path)
+        finally:
+            remove(beside)
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Makes SIGTERM raise KeyboardInterrupt in the block, as Ctrl-C does, unless the program has a handler for it."""
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        yield beside
-        _swap(beside, path)
+        yield
     finally:
-        remove(beside)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _interrupt(number: int, frame) -> None:
+    stop = KeyboardInterrupt()
+    stop.status = 128 + number
+    raise stop
+
+
+@contextlib.contextmanager
+def going_on(line: str) -> Iterator[None]:
+    """Gives an interruption of the block a line on what is left and how to go on; the outermost one counts."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if str(error) and not isinstance(error, Interrupted):
+            raise
+        stop = Interrupted(f"interrupted: {line}")
+        stop.status = getattr(error, "status", 128 + signal.SIGINT)
+        raise stop from None
+
+
+def refuse_path(name: str | None) -> None:
+    """Raises ValueError for a name of a run that is a path, which would be written elsewhere."""
+    if name is not None and (not name or Path(name).name != name or name.startswith(".")):
+        line = "give a name without slashes that does not start with a dot"
+        raise ValueError(f"name={name!r} is a path: {line}; runs=... and export_to=... are the folders")
 
 
 def writable(path: str | Path) -> bool:
@@ -57,6 +104,11 @@ def _swap(beside: Path, path: Path) -> None:
         return
     # A folder cannot be renamed over another one: the old one steps aside first.
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
-    os.rename(path, old)
-    os.rename(beside, path)
+    try:
+        os.rename(path, old)
+        os.rename(beside, path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            os.rename(old, path)
+        raise
     remove(old)
