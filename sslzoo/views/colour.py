@@ -159,7 +159,7 @@ def identity(count: int | tf.Tensor, channels: int) -> Colour:
 def recolour(pixels: tf.Tensor, mean: tf.Tensor, colour: Colour) -> tf.Tensor:
     """Applies a colour map to pixels (n, height, width, c) with the mean pixel of each image (n, c)."""
     offset = tf.linalg.matvec(colour.mean, mean)[:, None, None]
-    # A sum over channels instead of a matrix product: XLA fuses it with its neighbours, which takes a third of the time.
+    # A sum over channels instead of a matrix product: XLA fuses it with its neighbours, in a third of the time.
     terms = (pixels[..., k, None] * colour.pixel[:, None, None, :, k] for k in range(pixels.shape[-1]))
     return sum(terms, offset)
 

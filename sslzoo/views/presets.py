@@ -17,7 +17,7 @@ from sslzoo.views.part_presets import cpc, crop_flip, pirl  # noqa: F401
 
 
 def simclr(size: int, channels: int = 3, blur: bool | None = None, solarize: float = 0.0, **knobs) -> list[View]:
-    """SimCLR, appendix A (arXiv:2002.05709): two views of one chain; strength is 1 for ImageNet, 0.5 for CIFAR-10 (B.9).
+    """SimCLR, appendix A (arXiv:2002.05709): two views of one chain; strength 1 for ImageNet, 0.5 for CIFAR-10 (B.9).
 
     Args:
         size: int, side of the views in pixels.
@@ -117,7 +117,7 @@ def msn(
 
 
 def fast_siam(size: int, channels: int = 3, number: int = 4, **knobs) -> list[View]:
-    """FastSiam (Pototzky et al., GCPR 2022): SimSiam's chain (arXiv:2011.10566, section 3), with more views of an image.
+    """FastSiam (Pototzky et al., GCPR 2022): SimSiam's chain (arXiv:2011.10566, section 3) with more views.
 
     Args:
         size: int, side of the views in pixels; up to 64 px nothing is blurred.
