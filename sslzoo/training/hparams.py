@@ -1,4 +1,4 @@
-"""What the HPARAMS tab of TensorBoard shows of a run: its settings, and the figures at its end."""
+"""The HPARAMS tab of TensorBoard: the settings of a run and its final figures."""
 
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ SUFFIX = ".hparams"
 
 
 def write(folder: Path, settings: dict[str, Any], figures: dict[str, float] | None = None, step: int = 0) -> None:
-    """Writes an event file with the settings as hyperparameters; an earlier one of the folder goes.
+    """Writes an event file with the settings as hyperparameters; it replaces an earlier one.
 
     Args:
-        folder: of the event files of the run, whose scalars are metrics in the table.
-        settings: name -> value; those that are no text, number or bool are written as text.
+        folder: folder of the event files of the run; their scalars are metrics of the table.
+        settings: name -> value; values other than text, numbers and bools are written as text.
         figures: further metrics, by name.
-        step: at which the figures were measured.
+        step: step at which the figures were measured.
     """
     for earlier in folder.glob(f"*{SUFFIX}"):
         earlier.unlink()

@@ -1,4 +1,4 @@
-"""Where the figures of a run go: metrics.jsonl, TensorBoard and, where it is asked for, MLflow."""
+"""Recorders of the figures of a run: metrics.jsonl, TensorBoard and, optionally, MLflow."""
 
 import importlib
 import json
@@ -15,10 +15,10 @@ from sslzoo.utils.files import replacing
 
 
 class Recorder(keras.callbacks.Callback):
-    """Keeps the figures of each epoch.
+    """Records the figures of each epoch.
 
     Args:
-        steps_before: steps of earlier stages of the run.
+        steps_before: number of steps of earlier stages of the run.
     """
 
     def __init__(self, steps_before: int = 0):
@@ -26,7 +26,7 @@ class Recorder(keras.callbacks.Callback):
         self.steps_before = steps_before
 
     def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
-        """Keeps the figures after an epoch, counted from 1; epoch 0 is the start, before the first step."""
+        """Records the figures after an epoch, counted from 1; epoch 0 is before the first step."""
         raise NotImplementedError
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -34,13 +34,13 @@ class Recorder(keras.callbacks.Callback):
 
 
 class JsonLines(Recorder):
-    """One line for each epoch in a JSON Lines file: epoch, step and all figures.
+    """Writes one line for each epoch to a JSON Lines file: epoch, step and all figures.
 
-    Lines of epochs that a resumed run does again are dropped first.
+    Lines of epochs that a resumed run repeats are removed first.
 
     Args:
-        path: of the file.
-        steps_before: steps of earlier stages of the run.
+        path: path of the file.
+        steps_before: number of steps of earlier stages of the run.
     """
 
     def __init__(self, path: Path, steps_before: int = 0):
@@ -61,12 +61,12 @@ class JsonLines(Recorder):
         lines = self.path.read_text("utf-8").splitlines() if self.path.exists() else []
         kept = [line for line in lines if _epoch_of(line) < epoch]
         if len(kept) < len(lines):
-            with replacing(self.path) as beside:
-                beside.write_text("".join(line + "\n" for line in kept), "utf-8")
+            with replacing(self.path) as temporary:
+                temporary.write_text("".join(line + "\n" for line in kept), "utf-8")
 
 
 def _epoch_of(line: str) -> float:
-    """The epoch of a line; infinity for half a line, which a full disk or a power cut leaves."""
+    """Returns the epoch of a line; infinity for an incomplete line, as after a full disk or a power cut."""
     try:
         return json.loads(line)["epoch"]
     except ValueError:
@@ -74,12 +74,12 @@ def _epoch_of(line: str) -> float:
 
 
 class TensorBoard(Recorder):
-    """Scalars of each epoch, and the contact sheet of the views once.
+    """Writes the scalars of each epoch, and the contact sheet of the views once.
 
     Args:
-        folder: of the event files.
-        sheet: a PNG, if there is one.
-        steps_before: steps of earlier stages of the run.
+        folder: folder of the event files.
+        sheet: path of the contact sheet, a PNG; it may be missing.
+        steps_before: number of steps of earlier stages of the run.
     """
 
     def __init__(self, folder: Path, sheet: Path | None = None, steps_before: int = 0):
@@ -97,20 +97,20 @@ class TensorBoard(Recorder):
 
 
 class MLflow(Recorder):
-    """Mirrors a run folder in MLflow: parameters, the figures of each epoch, files and exported encoder at the end.
+    """Logs a run folder to MLflow: parameters, the figures of each epoch, and finally files and the exported encoder.
 
-    A context manager around all that belongs to the run, and a callback of the training in it. Within another run, such
-    as a sweep's, it is nested under that one. A resumed run folder goes on with the run that it began. The store is
-    MLFLOW_TRACKING_URI, or else sqlite:///mlflow.db; the experiment is MLflow's own choice (MLFLOW_EXPERIMENT_NAME).
+    It is a context manager around the run and a callback of its training. Inside another run, such as that of a sweep,
+    it is nested under that run. A resumed run folder continues its MLflow run. The store is MLFLOW_TRACKING_URI or
+    sqlite:///mlflow.db; the experiment is set by MLFLOW_EXPERIMENT_NAME.
 
     Args:
-        folder: of the run; its pictures, tables, settings and metrics become artefacts, whatever way the run ends.
-        name: of the run.
+        folder: folder of the run; its pictures, tables, settings and metrics become artefacts, even if the run fails.
+        name: name of the run.
         parameters: name -> value, flat.
-        exported: where the run exports its encoder, an artefact too if the run succeeds.
+        exported: folder of the exported encoder, which becomes an artefact if the run succeeds.
 
     Raises:
-        ValueError: MLflow is not installed, or its store is of no use; one line.
+        ValueError: if MLflow is not installed, or its store cannot be used; the text is one line.
     """
 
     ARTEFACTS = {".png", ".json", ".jsonl", ".csv", ".md"}
@@ -133,18 +133,18 @@ class MLflow(Recorder):
         return self
 
     def _start(self, parent: str | None) -> None:
-        begun = self._begun()  # and keeps its name
+        begun = self._begun()  # a resumed run, which keeps its name
         run = self.mlflow.start_run(begun, run_name=None if begun else self.name, nested=True)
-        with replacing(self.note) as beside:
-            beside.write_text(json.dumps({"store": self.mlflow.get_tracking_uri(), "run": run.info.run_id}), "utf-8")
+        with replacing(self.note) as temporary:
+            temporary.write_text(json.dumps({"store": self.mlflow.get_tracking_uri(), "run": run.info.run_id}), "utf-8")
         if "error" in run.data.tags:
             self.mlflow.delete_tag("error")
         self.mlflow.set_tags({"folder": str(self.folder)} | ({"parent": parent} if parent else {}))
-        told = {_allowed(name): str(value)[:6000] for name, value in self.parameters.items()}
-        self.mlflow.log_params({name: text for name, text in told.items() if not _settled(name, run.data.params)})
+        texts = {_allowed(name): str(value)[:6000] for name, value in self.parameters.items()}
+        self.mlflow.log_params({name: text for name, text in texts.items() if not _settled(name, run.data.params)})
 
     def _begun(self) -> str | None:
-        """Id of the run that the folder began in this store, if it is still there."""
+        """Returns the id of the MLflow run of this folder if the store still has it, else None."""
         note = json.loads(self.note.read_text("utf-8")) if self.note.exists() else {}
         if note.get("store") != self.mlflow.get_tracking_uri():
             return None
@@ -157,7 +157,7 @@ class MLflow(Recorder):
         self.log(figures, step=epoch)
 
     def log(self, figures: dict[str, float | None], step: int | None = None) -> None:
-        """Metrics of the run; those that are None or not finite are left out."""
+        """Logs metrics of the run; values that are None or not finite are omitted."""
         finite = {_allowed(n): float(v) for n, v in figures.items() if v is not None and math.isfinite(v)}
         self.mlflow.log_metrics(finite, step=step)
 
@@ -176,31 +176,31 @@ class MLflow(Recorder):
 
 
 def _mlflow():
-    """The module, with a store; it does not call home unless MLFLOW_DISABLE_TELEMETRY=false says so."""
+    """Imports MLflow with a store set, and without telemetry unless MLFLOW_DISABLE_TELEMETRY=false."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
         mlflow = importlib.import_module("mlflow")
     except ModuleNotFoundError:
         raise ValueError("MLflow is not installed: pip install -e '.[mlflow]'") from None
-    logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)  # it tells of every table that it makes
+    logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)  # it logs every table that it creates
     if not mlflow.is_tracking_uri_set():
         mlflow.set_tracking_uri("sqlite:///mlflow.db")
     return mlflow
 
 
 def _settled(name: str, before: dict[str, str]) -> bool:
-    """Whether a parameter of a resumed run may be another than before, which MLflow does not take.
+    """Returns whether a parameter of a resumed run may differ from its logged value and is not logged again.
 
-    "given" may: its values are compared by themselves. Version 0.1 logged None for the preset of the method.
+    This holds for "given", whose values are compared separately, and for the preset, for which version 0.1 logged None.
     """
     return name == "given" and name in before or name == "preset" and before.get(name) == "None"
 
 
 def _allowed(name: str) -> str:
-    """A name without what MLflow does not take in names."""
+    """Replaces the characters of a name that MLflow does not allow."""
     return re.sub(r"\s+", " ", re.sub(r"[^\w\-. /]", " ", name.replace("%", "percent"))).strip()
 
 
 def _plain(value) -> float | None:
-    """JSON has no NaN."""
+    """Converts a value to float, and NaN and infinity to None, since JSON has neither."""
     return float(value) if math.isfinite(value) else None
