@@ -95,7 +95,7 @@ def rate(dataset, batch_size: int, batches: int, repeat: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--folder", type=Path, help=f"of images (default {STAMPS} if it is installed, otherwise generated images)")
+    parser.add_argument("--folder", type=Path, help=f"of images (default {STAMPS} if installed, else generated)")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--batches", type=int, default=8, help="of 32 images, counted in each repeat (default 8)")
     given = parser.parse_args()

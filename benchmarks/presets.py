@@ -2,8 +2,8 @@
 
     python benchmarks/presets.py
 
-Each repeat is a separate process, which computes the views of one preset after the other in `tf.data`. A preset may take
-1.5 times as long per pixel as SimCLR, which is a ratio of 0.67.
+Each repeat is a separate process, which computes the views of one preset after the other in `tf.data`. A preset may
+take 1.5 times as long per pixel as SimCLR, which is a ratio of 0.67.
 """
 
 import argparse

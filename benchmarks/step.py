@@ -1,8 +1,8 @@
 """The SimCLR training step compared with lightly on PyTorch: same ResNet-18, batch, image size and threads.
 
-The lower bound: a step is one forward and one backward pass over both views of the batch, about 3 x 2 x batch x the
+Lower bound: a step is one forward and one backward pass over both views of the batch, about 3 x 2 x batch x the
 multiply-adds of the network: 0.56 G for ResNet-18 with the small stem at 32 px, 0.33 G with the ImageNet stem at 96 px.
-With 128 images of 32 px that is 860 G floating-point operations; two cores with AVX-512 reach at most about 200 G per second.
+With 128 images of 32 px that is 860 G floating-point operations; two cores with AVX-512 reach about 200 G per second.
 
 Both sides run in separate processes, in turns, on the same kind of random views, without a data pipeline:
 
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128, help="images of a step, each seen twice")
     parser.add_argument("--steps", type=int, default=4, help="timed steps of a repeat, after two others")
     parser.add_argument("--repeats", type=int, default=3, help="turns of each side")
-    parser.add_argument("--peer-env", default=None, help="folder of lightly's environment; created if it does not exist")
+    parser.add_argument("--peer-env", default=None, help="folder of lightly's environment; created if missing")
     parser.add_argument("--side", choices=("sslzoo", "lightly"), help=argparse.SUPPRESS)
     parser.add_argument("--case", type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()

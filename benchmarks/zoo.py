@@ -212,7 +212,9 @@ def draw(rows: list[dict], path: Path, command: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--budget", type=float, default=120, help="minutes in total; recipes are shortened to keep this limit")
+    parser.add_argument(
+        "--budget", type=float, default=120, help="minutes in total; recipes get fewer epochs if necessary"
+    )
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--methods", default="", help="comma-separated names of methods; all by default")
     parser.add_argument("--runs", default="runs", help="folder of the runs")
