@@ -1,8 +1,8 @@
-"""Seconds that each evaluator takes on features of Fashion-MNIST: an untrained Conv6, 512 of its features, raw pixels.
+"""Time of each evaluator on Fashion-MNIST: features of an untrained Conv6, 512 of these features, and raw pixels.
 
     python benchmarks/evaluators.py --only linear knn clustering
 
-CPU seconds count all threads and change less than wall time where other programs run. Nothing is written to disk.
+CPU seconds count all threads and vary less than wall time if other programs run. Nothing is written to disk.
 """
 
 import argparse
@@ -33,7 +33,7 @@ COLUMNS = "| evaluator | features | score | CPU seconds | wall seconds |\n|---|-
 
 
 def features(train: int, test: int) -> tuple[dict, np.ndarray, np.ndarray]:
-    """Name -> features of both parts, and the labels of both parts."""
+    """Returns name -> features of both parts, and the labels of both parts."""
     splits = data.load("fashion_mnist")
     parts = splits.train.sample(train), splits.test.sample(test)
     keras.utils.set_random_seed(0)
@@ -46,7 +46,7 @@ def features(train: int, test: int) -> tuple[dict, np.ndarray, np.ndarray]:
 
 
 def evaluators() -> dict:
-    """Name -> function of train features, their labels, test features, their labels; returns a score."""
+    """Returns name -> function of train features, train labels, test features and test labels to a score."""
 
     def linear(share):
         return lambda x, y, z, t: linear_probes(x, y, z, t, (share,))[share][0]
@@ -68,7 +68,7 @@ def evaluators() -> dict:
 
 
 def timed(score, *data) -> tuple[float, float, float]:
-    """The score, CPU seconds, wall seconds."""
+    """Returns the score, CPU seconds and wall seconds."""
     cpu, wall = time.process_time(), time.perf_counter()
     value = score(*data)
     return float(value), time.process_time() - cpu, time.perf_counter() - wall

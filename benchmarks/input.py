@@ -1,8 +1,8 @@
-"""Images per second of reading batches, without views or training: one folder of images in each form it may be kept in.
+"""Images per second of reading batches, without views or training, for one folder of images in every storage format.
 
-Where data fit into memory sslzoo holds them there; that is switched off here, as for data that do not, and one row
-tells what memory would give. The forms take turns in one process. The disk's cache is warm: decoding is compared.
-TFDS holds the images as they are on the canvas, shrunk already, and so decodes fewer pixels than the first two.
+Data that fit into memory are normally read from memory. This is switched off here, and one row shows its speed. The
+formats are measured in turns in one process. The disk cache is warm, so that decoding is compared. TFDS stores the
+resized images, and therefore decodes fewer pixels than the first two formats.
 """
 
 import argparse
@@ -22,7 +22,7 @@ COLUMNS = "| form | images/s: median (range) | seconds to open |\n|---|---|---|"
 
 
 def generated(folder: Path, count: int = 400) -> Path:
-    """Smooth images with noise, of mixed sizes, as JPEG files."""
+    """Writes smooth images with noise, of mixed sizes, as JPEG files."""
     from PIL import Image
 
     folder.mkdir()
@@ -34,7 +34,7 @@ def generated(folder: Path, count: int = 400) -> Path:
 
 
 def as_tfds(dataset, folder: Path) -> str:
-    """The images of a dataset, as on its canvas, prepared as a TFDS dataset of array_record files; returns its name."""
+    """Prepares the resized images of a dataset as a TFDS dataset of array_record files; returns its name."""
     import tensorflow_datasets as tfds
 
     class Pictures(tfds.core.GeneratorBasedBuilder):
@@ -58,7 +58,7 @@ def as_tfds(dataset, folder: Path) -> str:
 
 
 def forms(source: Path, work: Path) -> tuple[dict, str]:
-    """Form -> (dataset, seconds it took to open), and a line on the images."""
+    """Returns format -> (dataset, seconds to open it), and a line about the images."""
     from sslzoo.data import builders, cached, describe, load, pack, packed
     from sslzoo.data import folder as folders
     from sslzoo.data.cache import held
@@ -84,7 +84,7 @@ def forms(source: Path, work: Path) -> tuple[dict, str]:
 
 
 def rate(dataset, batch_size: int, batches: int, repeat: int) -> float:
-    """Images per second of some shuffled batches, after the first one."""
+    """Returns the images per second of some shuffled batches, after the first batch."""
     numbers = dataset.batches(batch_size, seed=repeat, stop=batches + 1).prefetch(2).as_numpy_iterator()
     next(numbers)
     began = time.perf_counter()
@@ -95,7 +95,7 @@ def rate(dataset, batch_size: int, batches: int, repeat: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--folder", type=Path, help=f"of images (default {STAMPS} where it is, else generated ones)")
+    parser.add_argument("--folder", type=Path, help=f"of images (default {STAMPS} if installed, else generated)")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--batches", type=int, default=8, help="of 32 images, counted in each repeat (default 8)")
     given = parser.parse_args()

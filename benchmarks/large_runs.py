@@ -1,10 +1,10 @@
-"""What large batches, parts of them, half precision and determinism cost: memory and time of SimCLR's training step.
+"""Memory and time of the SimCLR step with large batches, micro-batches, half precision and determinism.
 
     python benchmarks/large_runs.py
 
-Conv6, which has no BatchNorm, at 32 px: its activations are about 0.6 MB a view, so that 4096 images, two views each,
-hold 5 GB for the gradient before anything is said of buffers. With `--micro-batch 256` those of 256 views stay, beside
-the 8192 views themselves (100 MB) and their features (75 MB). Every case is a process of its own, in turns.
+The encoder is Conv6, which has no BatchNorm, at 32 px. Its activations take about 0.6 MB per view, so that 4096 images
+with two views each take 5 GB for the gradient, without buffers. `--micro-batch 256` keeps the activations of 256 views,
+the 8192 views (100 MB) and their features (75 MB). Every case runs in a separate process, in turns.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def measure(batch: int, parts: int = 0, deterministic: bool = False, precision: str = "float32") -> dict:
-    """Peak memory of the process above what it takes without a model (GB), and seconds a step, after a first one."""
+    """Returns the peak memory of the process above that without a model (GB), and the seconds per step."""
     import keras
     import numpy as np
     import tensorflow as tf
@@ -77,7 +77,7 @@ def measure(batch: int, parts: int = 0, deterministic: bool = False, precision: 
 
 
 def table(found: dict[str, list]) -> str:
-    """Markdown: median and range of each case."""
+    """Formats the median and the range of each case as Markdown."""
     lines = ["| case | peak memory, GB | seconds a step | images/s |", "|---|---|---|---|"]
     for case, results in found.items():
         if None in results:

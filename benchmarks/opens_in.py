@@ -1,8 +1,8 @@
-"""What a fresh export opens in, and how far off each runtime is: one encoder of each family in every format.
+"""The runtimes that load an export, and their differences: one encoder of each family in every format.
 
-python benchmarks/opens_in.py writes the table to opens_in.md. The encoders are untrained, their weights and statistics
-moved from where they start; they see eight parts of photographs in batches of 1, 3 and 8. With PyTorch in another
-Python, SSLZOO_TORCH_PYTHON names it; it needs keras too.
+python benchmarks/opens_in.py writes the table to opens_in.md. The encoders are untrained, with perturbed weights and
+statistics. The inputs are eight parts of photographs in batches of 1, 3 and 8. If PyTorch is installed in another
+Python, set SSLZOO_TORCH_PYTHON to its path; that Python also requires keras.
 """
 
 import os
@@ -29,7 +29,7 @@ FAMILIES = {
 
 
 def measure(name: str, folder: Path) -> dict[str, float | str]:
-    """Route -> largest absolute difference, and the largest feature under "range"."""
+    """Returns route -> largest absolute difference, and the largest feature under "range"."""
     shape, knobs = FAMILIES[name]
     encoder, random = encoders.make(name, shape, **knobs), np.random.default_rng(0)
     for weight in encoder.variables:
@@ -41,7 +41,7 @@ def measure(name: str, folder: Path) -> dict[str, float | str]:
 
 
 def table(found: dict[str, dict[str, float | str]]) -> str:
-    """Markdown: a row for each route, a column for each encoder."""
+    """Formats the table as Markdown, with a row for each route and a column for each encoder."""
     lines = [f"| opens in | {' | '.join(found)} |", "|---" * (len(found) + 1) + "|"]
     for route in next(iter(found.values())):
         values = [column[route] for column in found.values()]
@@ -57,7 +57,7 @@ def main() -> None:
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
     text = f"""# Opens in
 
-Largest absolute difference to the encoder in memory; `python benchmarks/opens_in.py`, {versions}; {made["machine"]}.
+Largest absolute difference from the encoder in memory; `python benchmarks/opens_in.py`, {versions}; {made["machine"]}.
 
 {table(found)}
 """

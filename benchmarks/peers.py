@@ -1,4 +1,4 @@
-"""What the comparisons share: an environment for the peers, one run of a script in it, one section of results.md."""
+"""Helpers of the comparisons: an environment for the peers, runs of scripts in it, and sections of results.md."""
 
 import json
 import os
@@ -13,10 +13,10 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results.md"
 DEFAULT_ENV = Path(tempfile.gettempdir()) / "sslzoo-peers"
-# Two installs, since the second would otherwise be free to pick another PyTorch.
+# Two installs, since a single one could choose another PyTorch.
 INSTALLS = (["torch==2.13.0"], ["lightly", "torchvision==0.28.0", "scikit-learn"])
-# torchvision registers Python halves of these operators when it is imported, and its compiled halves do not load beside
-# every CPU build of PyTorch. A declaration is enough for its transforms and models, which call none of them.
+# torchvision registers Python functions for these operators on import, and its compiled code does not load with every
+# CPU build of PyTorch. A declaration is sufficient for its transforms and models, which do not call the operators.
 UNLOADED = [
     *("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"),
     *(f"_{name}_backward" for name in ("roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d")),
@@ -29,9 +29,9 @@ for name in {UNLOADED!r}:
 
 
 def environment(folder: str | Path = DEFAULT_ENV) -> Path:
-    """Makes an environment with CPU PyTorch and lightly in `folder`, unless it is there, and returns its Python.
+    """Creates an environment with CPU PyTorch and lightly in `folder` unless it exists, and returns its Python.
 
-    Scripts run in it say `import torchvision_shim` before they import lightly or torchvision.
+    Scripts in it must `import torchvision_shim` before they import lightly or torchvision.
     """
     folder = Path(folder).absolute()
     python, ready = folder / "bin" / "python", folder / "ready"
@@ -50,10 +50,10 @@ def environment(folder: str | Path = DEFAULT_ENV) -> Path:
 
 
 def run(python: str | Path, script: str | Path, *arguments: object) -> dict:
-    """Runs `script` in a process of its own and returns the JSON object on the last line it prints.
+    """Runs `script` in a separate process and returns the JSON object on the last line of its output.
 
     Raises:
-        RuntimeError: with the end of what the script wrote to stderr, when it fails.
+        RuntimeError: if the script fails, with the end of its stderr.
     """
     quiet = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3")
     command = [str(python), str(script), *map(str, arguments)]
@@ -70,7 +70,7 @@ def spread(values: list[float], digits: int = 0) -> str:
 
 
 def machine() -> str:
-    """Cores, processor and operating system, as a line."""
+    """Returns a line with cores, processor and operating system."""
     names = (
         re.findall(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
         if os.path.exists("/proc/cpuinfo")
@@ -80,16 +80,16 @@ def machine() -> str:
 
 
 def versions(*packages: str) -> str:
-    """The packages with their versions, and Python, as a line."""
+    """Returns a line with the versions of the packages and of Python."""
     return ", ".join(
         [*(f"{package} {version(package)}" for package in packages), f"Python {platform.python_version()}"]
     )
 
 
 def write_section(title: str, text: str, path: str | Path = RESULTS) -> None:
-    """Replaces the section `## title` of `path`, or appends it; the other sections stay as they are."""
+    """Replaces the section `## title` of `path`, or appends it; other sections are unchanged."""
     path = Path(path)
-    old = path.read_text() if path.exists() else "# Measured\n\nEach section is written by the command it shows.\n"
+    old = path.read_text() if path.exists() else "# Measured\n\nEach section shows the command that wrote it.\n"
     head, *sections = re.split(r"^(?=## )", old, flags=re.MULTILINE)
     kept = [section.strip() for section in sections if section.splitlines()[0] != f"## {title}"]
     whole = "\n\n".join([head.strip(), *kept, f"## {title}\n\n{text.strip()}"]) + "\n"

@@ -1,9 +1,9 @@
-"""Views' pixels per second of every preset, against SimCLR's at the same size in the same process.
+"""Pixels per second of the views of every preset, compared with the SimCLR preset at the same size.
 
     python benchmarks/presets.py
 
-Each repeat is a process of its own, which makes the views of one preset after the other through `tf.data`. A preset may
-take one and a half times as long for a pixel as SimCLR: a ratio of 0.67.
+Each repeat is a separate process, which computes the views of one preset after the other in `tf.data`. A preset may
+take 1.5 times as long per pixel as SimCLR, which is a ratio of 0.67.
 """
 
 import argparse
@@ -24,7 +24,7 @@ LIMIT = 1 / 1.5
 
 
 def measure(case: str, seconds: float) -> None:
-    """Prints the pixels per second of every preset as JSON, SimCLR's before and after the others."""
+    """Prints the pixels per second of every preset as JSON, with SimCLR before and after the others."""
     speeds = {name: rate(name, *CASES[case], seconds) for name in NAMES}
     again = rate("simclr", *CASES[case], seconds)
     print(json.dumps(speeds | {"simclr": (speeds["simclr"] + again) / 2}), flush=True)

@@ -1,10 +1,10 @@
-"""SimCLR's training step against lightly's on PyTorch: same ResNet-18, batch, image size and threads.
+"""The SimCLR training step compared with lightly on PyTorch: same ResNet-18, batch, image size and threads.
 
-The floor: a step is one forward and one backward pass over both views of the batch, about 3 x 2 x batch x the
+Lower bound: a step is one forward and one backward pass over both views of the batch, about 3 x 2 x batch x the
 multiply-adds of the network: 0.56 G for ResNet-18 with the small stem at 32 px, 0.33 G with the ImageNet stem at 96 px.
-With 128 images of 32 px that is 860 G floating-point operations; two cores with AVX-512 do some 200 G a second at best.
+With 128 images of 32 px that is 860 G floating-point operations; two cores with AVX-512 reach about 200 G per second.
 
-Both sides run in processes of their own, in turns, on the same kind of random views, without a data pipeline:
+Both sides run in separate processes, in turns, on the same kind of random views, without a data pipeline:
 
     python benchmarks/step.py
 """
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128, help="images of a step, each seen twice")
     parser.add_argument("--steps", type=int, default=4, help="timed steps of a repeat, after two others")
     parser.add_argument("--repeats", type=int, default=3, help="turns of each side")
-    parser.add_argument("--peer-env", default=None, help="folder of lightly's environment; made if it is not there")
+    parser.add_argument("--peer-env", default=None, help="folder of lightly's environment; created if missing")
     parser.add_argument("--side", choices=("sslzoo", "lightly"), help=argparse.SUPPRESS)
     parser.add_argument("--case", type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def timed(step, steps: int) -> dict:
-    """Steps a second, after two steps that compile and allocate."""
+    """Returns the steps per second, after two steps that compile and allocate."""
     step(), step()
     began = time.perf_counter()
     for _ in range(steps):

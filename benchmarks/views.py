@@ -1,6 +1,6 @@
-"""Images per second, two views each, of SimCLR's recipe: sslzoo through `tf.data` against lightly with 2 processes.
+"""Images per second of SimCLR views, two per image: sslzoo in `tf.data` compared with lightly with 2 processes.
 
-The floor, for one image and both of its views:
+The lower bound, for one image and both of its views:
 
 | view | from | read as uint8 | written as float32 | additions and multiplications of the products |
 |---|---|---|---|---|
@@ -8,11 +8,12 @@ The floor, for one image and both of its views:
 | 96 px, blur | 96 px | 28 kB | 221 kB | 21 million |
 | 224 px, blur | 256 px | 197 kB | 1.2 MB | 330 million whole, 82 million in tiles of 32 |
 
-At 10 GB/s and 80 billion operations a second of one core with wide vectors, two cores could not pass 200 000, 7 600
-and 1 900 images/s: the products bind, not the memory. Colour is one 3 x 3 product a pixel, 3 % of the work at 224 px.
+At 10 GB/s and 80 billion operations per second of a core with wide vectors, two cores cannot exceed 200 000, 7 600 and
+1 900 images/s: the limit is the products, not the memory. Colour is one 3 x 3 product per pixel, 3 % of the work at
+224 px.
 
-Both sides get the same arrays (lightly as PIL images), the same strengths, no normalization. Each repeat is a process
-of its own, started in turns, and counts the batches of some seconds after the pipeline has filled.
+Both sides get the same arrays (lightly as PIL images) and the same strengths, without normalization. Each repeat is a
+separate process, started in turns, and counts the batches of some seconds after the pipeline is filled.
 """
 
 import argparse
@@ -24,14 +25,14 @@ from collections.abc import Iterator
 import numpy as np
 import peers
 
-# Side of the views, side of the images, batch, blur; the ratio that sslzoo sets itself as a target. The batches are
-# small since the loader's processes deliver theirs at about the same time, which must not decide what is counted.
+# Side of the views, side of the images, batch, blur; the target of the ratio. The batches are small, since
+# the processes of the loader deliver their batches at about the same time, which must not affect the count.
 CASES = {"32 px": (32, 32, 128, False, 20), "96 px": (96, 96, 64, True, 6), "224 px": (224, 256, 16, True, 4)}
 SIDES = {"sslzoo": "sslzoo", "sslzoo_without_xla": "sslzoo, xla=False", "lightly": "lightly, 2 loader processes"}
 
 
 def smooth_images(count: int, side: int) -> np.ndarray:
-    """Random colour gradients, uint8 (count, side, side, 3)."""
+    """Returns random colour gradients, uint8 (count, side, side, 3)."""
     coarse = np.random.default_rng(0).uniform(0, 255, (count, 6, 6, 3))
     at = np.linspace(0, 5, side)
     weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(6)))
@@ -58,7 +59,7 @@ def sslzoo(view: int, source: int, batch_size: int, blur: bool, xla: bool = True
 
 
 def sslzoo_without_xla(*case) -> Iterator:
-    """As `sslzoo`, the same graph without compilation."""
+    """Like `sslzoo`, the same graph without compilation."""
     return sslzoo(*case, xla=False)
 
 
@@ -96,7 +97,7 @@ def measure(side: str, case: str, seconds: float) -> None:
 
 
 def compare(case: str, repeats: int, seconds: float, peer: str) -> list[str]:
-    """Lines of the table: every side, in turns."""
+    """Returns the rows of the table, with every side measured in turns."""
     speeds = {side: [] for side in SIDES}
     for _ in range(repeats):
         for side, found in speeds.items():
@@ -117,7 +118,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="processes for each side (default 5)")
     parser.add_argument("--seconds", type=float, default=8, help="counted in each process (default 8)")
     parser.add_argument(
-        "--peer-env", default=peers.DEFAULT_ENV, help="virtual environment of the peer, made if missing"
+        "--peer-env", default=peers.DEFAULT_ENV, help="virtual environment of the peer, created if missing"
     )
     parser.add_argument("--measure", nargs=2, metavar=("SIDE", "CASE"), help="one side of one case, in this process")
     given = parser.parse_args()

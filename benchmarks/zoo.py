@@ -2,7 +2,7 @@
 
     python benchmarks/zoo.py --budget 60
 
-Runs go seed by seed through all methods and are kept: the same command goes on where it was stopped.
+All methods run for one seed after the other. Runs are kept: the same command continues an interrupted benchmark.
 """
 
 import argparse
@@ -24,17 +24,17 @@ from sslzoo.commands import run as run_command
 
 HERE = Path(__file__).parent
 METHODS = HERE.parent / "docs" / "methods.md"
-IMAGES, TEST_IMAGES = 10_000, 4000  # to train on and to judge on, at most
+IMAGES, TEST_IMAGES = 10_000, 4000  # maximum numbers of training and test images
 
 
 def recipe_of(method: str) -> Path | None:
-    """The recipe of a method on the images that are at hand everywhere."""
+    """Returns the recipe of a method on a dataset that every installation has."""
     known = catalog.recipes()
     return next((known[name] for end in ("fashion_mnist", "digits") if (name := f"{method}_{end}") in known), None)
 
 
 def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
-    """Trains by the recipe and judges; figures by name."""
+    """Trains with the recipe and evaluates; returns figures by name."""
     import keras
 
     train = recipes.load(recipe_of(method))
@@ -61,7 +61,7 @@ def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
 
 
 def teacher(folder: Path) -> Path:
-    """An exported encoder to learn from: SimCLR's."""
+    """Returns the exported encoder of SimCLR, the teacher of distillation."""
     if not (folder / "teacher").exists():
         train = recipes.load(recipe_of("simclr"))
         train(max_images=IMAGES, name="teacher", runs=str(folder / "of"), export_to=str(folder), overwrite=True)
@@ -69,7 +69,7 @@ def teacher(folder: Path) -> Path:
 
 
 def judge(encoder, plan) -> dict[str, np.ndarray]:
-    """Whether k-NN and a linear probe on frozen features are right, image by image of the plan's test images."""
+    """Returns for each test image of the plan whether k-NN and a linear probe on frozen features are correct."""
 
     from sslzoo.views import inputs
 
@@ -94,7 +94,7 @@ KEPT: dict[str, dict] = {}
 
 
 def judge_untrained(encoder, plan) -> dict[str, np.ndarray]:
-    """The encoder as it started; equal encoders are judged once."""
+    """Evaluates the untrained encoder; equal encoders are evaluated once."""
 
     from sslzoo.evaluation.baseline import checksum
 
@@ -116,7 +116,7 @@ def raw_pixels(data: str, max_images: int) -> dict[str, np.ndarray]:
 
 
 def gain(rows: list[dict], figure: str, folder: Path) -> str:
-    """What training gained over the untrained encoders in points, with its 95 % interval over images and seeds."""
+    """Returns the gain over the untrained encoders in points, with its 95 % interval over images and seeds."""
     from sslzoo.evaluators.bootstrap import paired_difference
 
     kept = [np.load(folder / f"{row['method']}-{row['seed']}" / "zoo.npz") for row in rows]
@@ -126,7 +126,7 @@ def gain(rows: list[dict], figure: str, folder: Path) -> str:
 
 
 def epochs_of(method: str, left: float, runs: int, rows: list[dict]) -> int:
-    """The recipe's epochs, or fewer where `left` seconds are not enough for `runs` runs like those that are done."""
+    """Returns the epochs of the recipe, or fewer if `left` seconds are too short for `runs` further runs."""
     default = whole(method)
     done = [row for row in rows if "seconds" in row]
     if not done:
@@ -137,7 +137,7 @@ def epochs_of(method: str, left: float, runs: int, rows: list[dict]) -> int:
 
 
 def whole(method: str) -> int:
-    """The epochs of a method's recipe."""
+    """Returns the epochs of a method's recipe."""
     return recipes.read(recipe_of(method)).settings["epochs"]
 
 
@@ -145,7 +145,7 @@ HEAD = "method,data,encoder,epochs,k-NN,untrained (gain),raw pixels,linear,untra
 
 
 def lines_of(rows: list[dict], folder: Path) -> dict[str, list[str]]:
-    """The cells of each method's line: means and deviations over its seeds, gains with their intervals."""
+    """Returns the cells of each method: means and deviations over its seeds, and gains with intervals."""
     lines = {}
     for method in dict.fromkeys(row["method"] for row in rows):
         some = [row for row in rows if row["method"] == method and "knn" in row]
@@ -164,7 +164,7 @@ def lines_of(rows: list[dict], folder: Path) -> dict[str, list[str]]:
 
 
 def table(lines: dict[str, list[str]], before: str) -> str:
-    """Markdown, with the lines that the table had before for methods that were not measured now."""
+    """Formats the table as Markdown; methods that were not measured keep their previous rows."""
     kept = {found[1]: found[0] for found in re.finditer(r"^\| `(\w+)` \|.*$", before, re.M)}
     kept |= {method: "| " + " | ".join([f"`{method}`", *cells]) + " |" for method, cells in lines.items()}
     head = ["| " + " | ".join(cells) + " |" for cells in (HEAD, ["---"] * len(HEAD))]
@@ -192,7 +192,7 @@ def fill_methods(lines: dict[str, list[str]]) -> None:
 
 
 def draw(rows: list[dict], path: Path, command: str) -> None:
-    """k-NN of every method beside its untrained encoder."""
+    """Plots the k-NN accuracy of every method and of its untrained encoder."""
     from matplotlib.figure import Figure
 
     from sslzoo.utils import plots
@@ -213,9 +213,11 @@ def draw(rows: list[dict], path: Path, command: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--budget", type=float, default=120, help="minutes in all; recipes get fewer epochs to keep it")
+    parser.add_argument(
+        "--budget", type=float, default=120, help="minutes in total; recipes get fewer epochs if necessary"
+    )
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--methods", default="", help="some of them, with commas between; all by default")
+    parser.add_argument("--methods", default="", help="comma-separated names of methods; all by default")
     parser.add_argument("--runs", default="runs", help="folder of the runs")
     given = parser.parse_args()
     methods = [m for m in given.methods.split(",") if m] or [m for m in catalog.methods() if recipe_of(m)]
@@ -233,9 +235,9 @@ def main() -> None:
                 try:
                     return measure(chosen["method"], chosen["seed"], epochs, zoo.folder)
                 except KeyboardInterrupt:
-                    line = f"stopped; the same command goes on with {chosen['method']}, seed {chosen['seed']}"
+                    line = f"stopped; the same command continues with {chosen['method']}, seed {chosen['seed']}"
                     raise KeyboardInterrupt(line) from None
-                except Exception as error:  # the others shall not suffer
+                except Exception as error:  # an error in one method must not stop the others
                     return {"error": f"{type(error).__name__}: {error}".split("\n")[0][:200]}
 
             zoo.run({"method": method, "seed": seed}, run)

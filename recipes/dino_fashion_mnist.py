@@ -1,7 +1,7 @@
 """DINO on 10 000 images of Fashion-MNIST, a ViT of 4 blocks and half the width of vit_tiny, 4 minutes on two CPUs.
 
-The encoder is a transformer, as in the paper: small crops are images of 14 x 14, with 4 patches. BatchNorm in the
-head, small batches and few prototypes are for so short a training.
+The encoder is a transformer, as in the paper: small crops are images of 14 x 14, with 4 patches. The head uses
+BatchNorm, and batches and the number of prototypes are small, since the training is short.
 """
 
 from sslzoo import Recipe

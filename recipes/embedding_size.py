@@ -30,30 +30,31 @@ def embedding_size(
     overwrite: bool = False,
     mlflow: bool = False,
 ):
-    """Trains SimCLR on Conv6 for each setting, clusters what it gives, and writes a journal of all runs side by side.
+    """Trains SimCLR on Conv6 for each setting, clusters the features, and writes a journal of all runs.
 
-    The first value of each list is its default; the others are tried one list at a time, or all with all (full_grid).
+    The first value of each list is its default. The other values vary one list at a time, or in all combinations with
+    full_grid.
 
     Args:
-        embedding_sizes: widths of the embedding.
-        num_classes: how many classes of the data to train and judge on.
-        pca_components: principal components before k-means; every run is judged with each of them.
-        clustered: "features" of the encoder, or the "embedding" that training compares.
-        full_grid: every embedding size with every number of classes.
+        embedding_sizes: dimensions of the embedding.
+        num_classes: numbers of classes of the data to train and evaluate on.
+        pca_components: numbers of principal components before k-means; every run is evaluated with each of them.
+        clustered: "features" of the encoder, or the "embedding" of the loss.
+        full_grid: combine every embedding size with every number of classes.
         data: labelled images.
-        width: multiplies the channels of Conv6.
+        width: factor of the channels of Conv6.
         epochs: passes over the data.
-        batch_size: images of a step.
-        learning_rate: of Adam.
-        temperature: of NT-Xent.
-        max_images: to train on at most, drawn with a fixed seed.
-        seeds: runs of every setting.
-        name: of the sweep's folder.
+        batch_size: number of images of a step.
+        learning_rate: learning rate of Adam.
+        temperature: temperature of NT-Xent.
+        max_images: maximum number of training images, drawn with a fixed seed.
+        seeds: number of runs of every setting.
+        name: name of the sweep and its folder.
         runs: folder of the sweep's folder.
         export_to: folder of the sweep's exported encoders.
-        resume: go on with the sweep where it was stopped.
-        overwrite: replace the sweep of that name.
-        mlflow: log to MLflow, the runs nested under the sweep.
+        resume: continue an interrupted sweep.
+        overwrite: replace the sweep of this name.
+        mlflow: log to MLflow; the runs are nested under the sweep.
     """
     given = dict(locals())
     from sslzoo.catalog.knobs import nearest
@@ -65,7 +66,7 @@ def embedding_size(
     if clustered == "embedding" and max(pca_components) > min(embedding_sizes):
         raise ValueError(
             f"{max(pca_components)} principal components of an embedding of {min(embedding_sizes)} dimensions: "
-            "leave out the larger --pca_components, or take --clustered features"
+            "omit the larger --pca_components, or use --clustered features"
         )
     splits = {count: restrict(load(data), count, max_images) for count in num_classes}
     places = ("name", "runs", "export_to", "resume", "overwrite", "mlflow")
@@ -123,12 +124,12 @@ def _pretrain(knobs: dict, name: str, resume: bool, exports: str, experiment):
 
 
 class Judge:
-    """Clusters the test images by their first principal components, and draws them.
+    """Clusters the test images by their first principal components, and plots them.
 
     Args:
         components: numbers of principal components to try.
         experiment: the sweep.
-        command: that stands under the pictures.
+        command: command line that the pictures show.
     """
 
     def __init__(self, components: tuple[int, ...], experiment, command: str):
@@ -136,7 +137,7 @@ class Judge:
         self.baselines: dict[int, dict] = {}
 
     def figures(self, features, labels) -> dict[str, float]:
-        """Figures with the first of the components under their own names, those with others as "ari, pca 20"."""
+        """Returns figures by name, "ari" for the first number of components and "ari, pca 20" for others."""
         from sslzoo.evaluators.clustering import clustering
         from sslzoo.evaluators.projection import pca
 
@@ -148,7 +149,7 @@ class Judge:
         return found
 
     def measure_baselines(self, parts, count: int, width: float) -> None:
-        """Of raw pixels and of an untrained encoder."""
+        """Returns the figures of raw pixels and of an untrained encoder."""
         import keras
 
         height, side, channels = parts.test.shape
@@ -170,7 +171,7 @@ class Judge:
         }
 
     def run(self, result, parts, clustered: str, knobs: dict) -> dict:
-        """Figures of one run, which its card, its folder's pictures and MLflow get too."""
+        """Returns the figures of one run, and adds them to its card, the pictures of its folder and MLflow."""
         import keras
 
         encoder = result.encoder
@@ -192,7 +193,7 @@ class Judge:
         return figures | {"verdict": result.verdict}
 
     def _draw(self, features, test, folder: Path) -> list[float]:
-        """pca.png and tsne.png; returns the share of the variance along each principal component."""
+        """Writes pca.png and tsne.png; returns the share of the variance along each principal component."""
         from sslzoo.evaluators.projection import pca, tsne
         from sslzoo.utils import plots
 
@@ -213,7 +214,7 @@ class Judge:
 
 
 def _report(experiment, given: dict, command: str) -> None:
-    """The journal: what was learned, the table of all settings, the loss over the embedding size."""
+    """Writes the journal: the conclusions, the table of all settings, and the loss over the embedding size."""
     from sslzoo.evaluators.report import grid
     from sslzoo.tuning import sweep
 
@@ -261,7 +262,7 @@ def _draw_loss(rows: list[dict], given: dict, path: Path, command: str) -> None:
 
 
 def _key_points(trained: list[dict], rows: list[dict], given: dict) -> list[str]:
-    """What the figures show, in words: an effect only where it exceeds the spread over the seeds."""
+    """Returns the conclusions in words; an effect is stated only if it exceeds the spread over seeds."""
     from sslzoo.tuning import sweep
 
     count = given["num_classes"][0]

@@ -1,6 +1,6 @@
-"""FastSiam on Fashion-MNIST: four views of 10 000 gray images, ResNet-18 at an eighth of its width: some minutes.
+"""FastSiam on Fashion-MNIST: four views of 10 000 gray images, ResNet-18 at an eighth of its width: a few minutes.
 
-ResNet-18, as in the recipe of SimSiam.
+The encoder is that of the SimSiam recipe.
 """
 
 from sslzoo import Recipe

@@ -1,7 +1,7 @@
 """Instance discrimination on scikit-learn's digits: 1437 gray images of 8 x 8, a minute on two cores.
 
-Few images that are seen a hundred times: an epoch shows what the memory bank holds of an image only once, and the
-first epochs pull towards the random directions that it starts with.
+The recipe uses few images and many epochs: the memory bank of an image is updated once per epoch, and in the first
+epochs its entries are still near their random initialization.
 """
 
 from sslzoo import Recipe

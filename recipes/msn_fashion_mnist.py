@@ -1,6 +1,6 @@
 """MSN on 10 000 images of Fashion-MNIST, a ViT of 4 blocks and half the width of vit_tiny, 4 minutes on two CPUs.
 
-The encoder is a transformer, since MSN drops patches: small crops are images of 14 x 14, with 4 patches.
+The encoder is a transformer, since MSN drops patches. Small crops are images of 14 x 14, with 4 patches.
 """
 
 from sslzoo import Recipe

@@ -37,36 +37,37 @@ def notebook(
     overwrite: bool = False,
     mlflow: bool = False,
 ):
-    """Pretrains Conv6 on one dataset, judges it on another: table, plot, journal and encoders of one run or a sweep.
+    """Pretrains Conv6 on one dataset and evaluates it on another, in one run or a sweep.
 
-    A linear probe is trained for le_epochs on frozen features; k-NN takes 10 neighbours, k-means as many clusters as
-    there are classes. The untrained encoder and raw pixels stand beside.
+    A linear probe is trained for le_epochs on frozen features; k-NN uses 10 neighbours, and k-means uses one cluster
+    per class. The untrained encoder and raw pixels are the baselines. The output is a table, a plot, a journal and the
+    exported encoders.
 
     Args:
         usl_type: "ae_single", "ae_parallel" or "simclr".
-        denoising: autoencoders give back the clean image.
+        denoising: the target of autoencoders is the clean image.
         alpha: weight of the embedding term of ae_parallel.
         exp_type: "single" run, or a sweep over "alpha" (1e-5 to 10) or "strength" (0 to 1).
-        usl_epochs: of the pretraining, of each stage if layer-wise.
-        le_epochs: of the linear probe.
-        usl_lr: learning rate of the pretraining, by Adam.
-        le_lr: learning rate of the linear probe, by Adam.
-        layerwise: train block after block.
-        usl_data: what to pretrain on.
-        le_data: what to judge on.
-        embedding_loss: of ae_parallel: "mse", "l1", "cosine", "nt_xent" or "barlow_twins".
-        strength: of the colour jitter.
-        latent_dim: width of the sixth layer.
-        width: multiplies the channels of Conv6.
-        batch_size: images of a step.
-        max_images: of each dataset's training part at most, drawn with a fixed seed.
-        seeds: runs of every setting.
-        name: of the experiment's folder; notebook_USL-TYPE_EXP-TYPE if not given.
+        usl_epochs: epochs of the pretraining, of each stage if layer-wise.
+        le_epochs: epochs of the linear probe.
+        usl_lr: learning rate of Adam in the pretraining.
+        le_lr: learning rate of Adam for the linear probe.
+        layerwise: train one block of the encoder after the other.
+        usl_data: dataset of the pretraining.
+        le_data: dataset of the evaluation.
+        embedding_loss: embedding loss of ae_parallel: "mse", "l1", "cosine", "nt_xent" or "barlow_twins".
+        strength: strength of the colour jitter.
+        latent_dim: dimension of the sixth layer.
+        width: factor of the channels of Conv6.
+        batch_size: number of images of a step.
+        max_images: maximum number of training images of each dataset, drawn with a fixed seed.
+        seeds: number of runs of every setting.
+        name: name of the experiment and its folder; notebook_USL-TYPE_EXP-TYPE if None.
         runs: folder of the experiment's folder.
         export_to: folder of the experiment's exported encoders.
-        resume: go on with the experiment where it was stopped.
-        overwrite: replace the experiment of that name.
-        mlflow: log to MLflow, the runs nested under the experiment.
+        resume: continue an interrupted experiment.
+        overwrite: replace the experiment of this name.
+        mlflow: log to MLflow; the runs are nested under the experiment.
     """
     given = dict(locals())
     from sslzoo.catalog.knobs import nearest
@@ -106,12 +107,12 @@ def notebook(
 
 
 class Probe:
-    """Judges encoders on one dataset, at the size of the images of the other, on which they were trained.
+    """Evaluates encoders on one dataset, at the image size of the dataset of the pretraining.
 
     Args:
-        trained_on: what encoders were trained on.
-        data, max_images: what to judge on.
-        epochs, learning_rate: of the linear probe.
+        trained_on: dataset of the pretraining.
+        data, max_images: dataset of the evaluation, and its maximum number of training images.
+        epochs, learning_rate: epochs and learning rate of the linear probe.
     """
 
     def __init__(self, trained_on: str, data: str, max_images: int | None, epochs: int, learning_rate: float):
@@ -197,7 +198,7 @@ def _pretrain(knobs: dict, name: str, resume: bool, exports: str, experiment):
 
 
 def _report(experiment, knob: str, swept: bool, command: str, judged_on: str) -> None:
-    """The journal with its table and, of a sweep, its plot."""
+    """Writes the journal with its table and, for a sweep, its plot."""
     from sslzoo.evaluators.report import grid
     from sslzoo.tuning import sweep
     from sslzoo.utils import plots

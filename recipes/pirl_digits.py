@@ -1,6 +1,6 @@
 """PIRL on scikit-learn's digits: 1437 gray images of 8 x 8 and puzzles of 2 x 2 parts, a minute on two cores.
 
-Few images that are seen a hundred times: a memory bank learns of an image only once in an epoch.
+The recipe uses few images and many epochs, since the memory bank of an image is updated once per epoch.
 """
 
 from sslzoo import Recipe

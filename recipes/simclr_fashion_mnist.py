@@ -1,6 +1,6 @@
 """SimCLR on Fashion-MNIST: 60 000 gray images of 28 x 28, Conv6 at half its width, 20 minutes on two cores.
 
-The images are Debian's package dataset-fashion-mnist where it is installed, else what TFDS has or can download.
+The images are those of the Debian package dataset-fashion-mnist if it is installed, otherwise those of TFDS.
 """
 
 from sslzoo import Recipe

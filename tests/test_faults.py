@@ -112,7 +112,7 @@ def test_a_full_disk_while_checkpointing_keeps_the_one_before_and_the_run_goes_o
     trained(tmp_path / "cut", 1)
     before = contents(tmp_path / "cut")
     with (
-        pytest.raises(OSError, match="no checkpoint of step 4 .*File too large; the ones before are kept"),
+        pytest.raises(OSError, match="no checkpoint of step 4 .*File too large; earlier checkpoints are kept"),
         full_disk(9_000),
     ):
         trained(tmp_path / "cut", 3)

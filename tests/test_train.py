@@ -123,7 +123,7 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path, harm, caps
         case "no sums":
             (newest / "sums.json").unlink()
     resumed = run(tmp_path / "cut", 3)
-    assert "step-8 is skipped, the one before it is taken" in capsys.readouterr().out
+    assert "step-8 is damaged and skipped, the previous checkpoint is used" in capsys.readouterr().out
     assert all(np.array_equal(one, two) for one, two in zip(whole, resumed, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""What sslzoo has: methods, encoders, presets and recipes, found by their folders; source is read, not imported."""
+"""Catalogue of methods, encoders, presets and recipes; their source files are parsed, not imported."""
 
 import ast
 import functools
@@ -10,42 +10,51 @@ from sslzoo.catalog import knobs
 from sslzoo.catalog.knobs import Knob
 
 ROOT = Path(__file__).parents[1]
-# In a checkout the recipes lie next to the package; a wheel has them as sslzoo.recipes.
+# In a checkout the recipes are next to the package; in a wheel they are sslzoo.recipes.
 RECIPES = next((path for path in (ROOT / "recipes", ROOT.parent / "recipes") if path.is_dir()), ROOT / "recipes")
-# Arguments that pretraining fills in.
+# Arguments that pretraining sets.
 GIVEN = {"encoder", "input_shape", "size", "channels", "dataset_size", "num_classes"}
-# Fields of an experiment or of run options that only Python can give.
+# Fields of an experiment or of run options that the command line does not have.
 PYTHON_ONLY = {"knobs", "callbacks"}
 
 
 def methods() -> dict[str, Path]:
-    """Name -> file of every method."""
+    """Returns name -> file of every method."""
     return {path.stem: path for path in _files(ROOT / "methods")}
 
 
 def encoders() -> dict[str, Path]:
-    """Name -> file of every encoder: a public function of encoders/ whose only required argument is `input_shape`."""
+    """Returns name -> file of every encoder.
+
+    An encoder is a public function of encoders/ whose only required argument is `input_shape`.
+    """
     return _functions(ROOT / "encoders", "input_shape")
 
 
 def presets() -> dict[str, Path]:
-    """Name -> file of every preset: a public function of views/*presets.py with the arguments `size` and `channels`."""
+    """Returns name -> file of every preset.
+
+    A preset is a public function of views/*presets.py with the arguments `size` and `channels`.
+    """
     found = _functions(ROOT / "views", "size", "*presets.py")
     return {name: path for name, path in found.items() if "channels" in knobs.read(path, name)}
 
 
 def recipes() -> dict[str, Path]:
-    """Name -> file of every recipe: a file of recipes/ that assigns `recipe`, or defines a function of its name."""
+    """Returns name -> file of every recipe.
+
+    A recipe is a file of recipes/ that assigns `recipe` or defines a function with the name of the file.
+    """
     return {path.stem: path for path in _files(RECIPES) if {path.stem, "recipe"} & _defined(path)}
 
 
 def class_name(path: Path) -> str:
-    """Name of the one public class of a method's file."""
+    """Returns the name of the public class in the file of a method."""
     return _class(path).name
 
 
 def method_attribute(method: str, name: str, default: str = "") -> str:
-    """A class attribute of a method, such as `views`, its preset, or `paper`."""
+    """Returns a class attribute of a method, such as `views` (its preset) or `paper`."""
     for node in _class(methods()[method]).body:
         target = getattr(node, "target", None) or next(iter(getattr(node, "targets", ())), None)
         if isinstance(node, ast.Assign | ast.AnnAssign) and ast.unparse(target) == name:
@@ -54,37 +63,37 @@ def method_attribute(method: str, name: str, default: str = "") -> str:
 
 
 def method_knobs(method: str) -> dict[str, Knob]:
-    """Knobs of a method."""
+    """Returns the knobs of a method."""
     path = methods()[method]
     return _own(knobs.read(path, class_name(path)))
 
 
 def encoder_knobs(encoder: str) -> dict[str, Knob]:
-    """Knobs of an encoder; none for an encoder of Keras."""
+    """Returns the knobs of an encoder; none for an encoder of Keras."""
     known = encoders()
     return _own(knobs.read(known[encoder], encoder)) if encoder in known else {}
 
 
 def preset_knobs(preset: str) -> dict[str, Knob]:
-    """Knobs of a preset."""
+    """Returns the knobs of a preset."""
     return _own(knobs.read(presets()[preset], preset))
 
 
 def experiment_knobs() -> dict[str, Knob]:
-    """Fields of an experiment that the command line can give."""
+    """Returns the fields of an experiment that the command line has."""
     found = knobs.read(ROOT / "training" / "experiment.py", "Experiment")
     return {name: knob for name, knob in found.items() if name not in PYTHON_ONLY}
 
 
 def run_knobs() -> dict[str, Knob]:
-    """Fields of run options that the command line can give."""
+    """Returns the fields of run options that the command line has."""
     found = knobs.read(ROOT / "training" / "experiment.py", "RunOptions")
     return {name: knob for name, knob in found.items() if name not in PYTHON_ONLY}
 
 
 @functools.cache
 def plugins(kind: str) -> dict[str, EntryPoint]:
-    """Name -> entry point of the methods, encoders, presets or datasets of other installed packages.
+    """Returns name -> entry point of the methods, encoders, presets or datasets of other installed packages.
 
     Args:
         kind: "methods", "encoders", "presets" or "datasets"; the group of the entry points is "sslzoo.KIND".
@@ -93,7 +102,7 @@ def plugins(kind: str) -> dict[str, EntryPoint]:
 
 
 def found(kind: str, thing: Any) -> Any:
-    """The object of another package's entry point if `thing` is its name, else `thing` itself."""
+    """Returns the object of an entry point of another package if `thing` is its name, else `thing`."""
     points = plugins(kind)
     return points[thing].load() if isinstance(thing, str) and thing in points else thing
 
@@ -112,7 +121,7 @@ def _class(path: Path) -> ast.ClassDef:
 
 
 def _defined(path: Path) -> set[str]:
-    """Names of the functions and variables at the top of a file."""
+    """Returns the names of the top-level functions and variables of a file."""
     body = ast.parse(path.read_text("utf-8")).body
     names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
     return names | {ast.unparse(target) for node in body if isinstance(node, ast.Assign) for target in node.targets}
@@ -128,5 +137,5 @@ def _functions(folder: Path, only: str, pattern: str = "*.py") -> dict[str, Path
 
 
 def _needs(node: ast.FunctionDef) -> list[str]:
-    """Arguments without a default."""
+    """Returns the names of the arguments without a default."""
     return [arg.arg for arg in node.args.args[: len(node.args.args) - len(node.args.defaults)]]

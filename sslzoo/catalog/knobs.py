@@ -24,12 +24,12 @@ class Knob:
 
 
 def read(path: Path, qualname: str) -> dict[str, Knob]:
-    """Knobs of a function, class or dataclass of a source file, in order; nothing is imported.
+    """Reads the knobs of a function, class or dataclass from a source file, in order, without importing it.
 
     A class has the knobs of its constructor, a dataclass those of its fields. `self`, `*args` and `**kwargs` are not
-    knobs. A function that passes its `**kwargs` on to another function, of the same file or imported from a file next
-    to it, also has the knobs of that function, except those that the call sets; its own come first and take
-    precedence. A knob that its own docstring does not document takes the documentation of another object of the file.
+    knobs. If a function passes its `**kwargs` on to another function of the same file, or of an imported file next to
+    it, it also has the knobs of that function, except those that the call sets. Its own knobs come first and take
+    precedence. A knob without documentation in its own docstring uses that of another object of the file.
 
     Args:
         path: the source file.
@@ -53,7 +53,7 @@ def read(path: Path, qualname: str) -> dict[str, Knob]:
 
 
 def _arguments(node: ast.FunctionDef) -> list[tuple[ast.arg, ast.expr | None]]:
-    """The arguments of a function with their defaults, None for those without."""
+    """Returns the arguments of a function with their defaults, None for those without."""
     positional = node.args.args
     defaults = [None] * (len(positional) - len(node.args.defaults)) + node.args.defaults
     pairs = [*zip(positional, defaults, strict=True), *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)]
@@ -61,7 +61,7 @@ def _arguments(node: ast.FunctionDef) -> list[tuple[ast.arg, ast.expr | None]]:
 
 
 def _passed_on(path: Path, tree: ast.Module, node: ast.FunctionDef) -> list[tuple[str, Knob]]:
-    """Knobs of the function that a function passes its `**kwargs` on to, without those that the call sets."""
+    """Returns the knobs that a function passes on by `**kwargs`, without those that the call sets."""
     rest = node.args.kwarg and node.args.kwarg.arg
     for call in ast.walk(node):
         passes = isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
@@ -74,7 +74,7 @@ def _passed_on(path: Path, tree: ast.Module, node: ast.FunctionDef) -> list[tupl
 
 
 def _place(path: Path, tree: ast.Module, name: str) -> Path | None:
-    """The file that defines a function: this one, or the one next to it that it is imported from."""
+    """Returns the file that defines a function: this file, or the file next to it that it is imported from."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             return path
@@ -91,7 +91,7 @@ def _knob(name: str, node: ast.arg | ast.AnnAssign, default: ast.expr | None, do
 
 
 def inspected(function: Callable) -> dict[str, Knob]:
-    """Knobs of a function or class in memory, in order, as `read` gives them for source."""
+    """Returns the knobs of a function or class in memory, in order, as `read` does for a source file."""
     doc = described(inspect.getdoc(function) or "")
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     found = {}
@@ -104,7 +104,7 @@ def inspected(function: Callable) -> dict[str, Knob]:
 
 
 def described(docstring: str) -> dict[str, str]:
-    """Name -> explanation, of the sections Args and Attributes of a docstring."""
+    """Returns name -> explanation from the sections Args and Attributes of a docstring."""
     text = inspect.cleandoc(docstring)
     sections = re.findall(r"^(?:Args|Attributes):\n(.*?)(?:\n\n|\Z)", text, re.S | re.M)
     entries = [e for part in sections for e in re.findall(r"^    (\w[\w, ]*): (.*(?:\n     +.*)*)", part, re.M)]
@@ -112,17 +112,17 @@ def described(docstring: str) -> dict[str, str]:
 
 
 def summary(path: Path) -> str:
-    """The first line of a module's docstring, read without importing it."""
+    """Returns the first line of a module's docstring without importing the module."""
     return document(path).split("\n")[0]
 
 
 def document(path: Path) -> str:
-    """A module's docstring, read without importing it."""
+    """Returns the docstring of a module without importing it."""
     return ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
 
 
 def nearest(what: str, name: str, known: Iterable[str]) -> str:
-    """The line for a name that does not exist: the closest names, or all of them."""
+    """Returns the error message for an unknown name, with the closest names, or with all names."""
     known = sorted(known)
     close = difflib.get_close_matches(str(name), known, 3, 0.5)
     return f"no {what} {name!r}: " + (
@@ -131,7 +131,7 @@ def nearest(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def convert(knob: Knob, text: str) -> Any:
-    """A word of the command line as the type of the knob's annotation."""
+    """Converts a word of the command line to the type of the knob's annotation."""
     optional = "None" in knob.type
     if optional and text.lower() == "none":
         return None
@@ -152,11 +152,11 @@ def convert(knob: Knob, text: str) -> Any:
 
 
 def metavar(written: str) -> str:
-    """FLOAT for "float | None", PATH for "str | Path", FLOAT,FLOAT,... for "tuple[float, ...]"."""
+    """Returns FLOAT for "float | None", PATH for "str | Path", FLOAT,FLOAT,... for "tuple[float, ...]"."""
     return re.sub(r"TUPLE\[(\w+), \.\.\.\]", r"\1,\1,...", _plain_type(written).upper())
 
 
 def _plain_type(written: str) -> str:
-    """The part of an annotation that a command line can give; objects are for Python."""
+    """Returns the part of an annotation that the command line accepts; objects are for Python only."""
     parts = [part for part in written.split(" | ") if part not in ("None", "Any", "Callable", "dict")]
     return parts[-1] if parts else "str"

@@ -1,4 +1,4 @@
-"""The options of a training by group, with the defaults that a run will use."""
+"""The options of a training by group, with the defaults that a run uses."""
 
 import dataclasses
 import inspect
@@ -11,7 +11,7 @@ PARTS = ("method", "encoder", "preset")
 
 
 def signatures(method: Any, encoder: Any, preset: Any = None) -> dict[str, dict[str, Knob]]:
-    """Knobs of the three parts of an experiment: "method", "encoder" and "views".
+    """Returns the knobs of the three parts of an experiment: "method", "encoder" and "views".
 
     Args:
         method: name of a method, a class or a function.
@@ -19,7 +19,7 @@ def signatures(method: Any, encoder: Any, preset: Any = None) -> dict[str, dict[
         preset: name of a preset, a function, a list of views, or None for the preset of the method.
 
     Raises:
-        ValueError: a name that does not exist; the text names the nearest.
+        ValueError: if a name does not exist; the message suggests the closest names.
     """
     method, encoder = catalog.found("methods", method), catalog.found("encoders", encoder)
     if isinstance(method, str) and method not in catalog.methods():
@@ -35,7 +35,7 @@ def signatures(method: Any, encoder: Any, preset: Any = None) -> dict[str, dict[
 
 
 def views_of(method: Any) -> Any:
-    """The preset of a method: its class attribute `views`."""
+    """Returns the preset of a method, its class attribute `views`."""
     method = catalog.found("methods", method)
     if isinstance(method, str):
         return catalog.method_attribute(method, "views", "simclr")
@@ -43,22 +43,23 @@ def views_of(method: Any) -> Any:
 
 
 def names(method: Any, encoder: Any, preset: Any = None) -> set[str]:
-    """Names of all arguments that `pretrain` takes with these parts."""
+    """Returns the names of all arguments of `pretrain` with these parts."""
     return fields().union(*signatures(method, encoder, preset).values())
 
 
 def fields() -> set[str]:
-    """Names of all fields of an experiment and of run options."""
+    """Returns the names of all fields of an experiment and of run options."""
     return {*catalog.experiment_knobs(), *catalog.run_knobs(), *catalog.PYTHON_ONLY}
 
 
 def groups(settings: dict[str, Any]) -> dict[str, dict[str, Knob]]:
-    """Options by the title of their group, each once, with the defaults that a run will use.
+    """Returns the options by the title of their group, with the defaults that a run uses.
 
-    An option that several parts take stands in the first group; given, it goes to all of them.
+    An option of several parts is listed once, in the first group. Its value is passed to all of these parts.
 
     Args:
-        settings: arguments of `pretrain` that replace defaults, such as those of a recipe; has "method" and "encoder".
+        settings: arguments of `pretrain` that replace defaults, such as those of a recipe; they include "method" and
+            "encoder".
     """
     method, encoder, preset = (settings.get(part) for part in PARTS)
     parts = signatures(method, encoder, preset)
@@ -82,12 +83,12 @@ def _overlaid(title: str, knobs: dict[str, Knob], shown: dict, settings: dict[st
     for name, knob in knobs.items():
         if name not in before:
             later = [other for other in titles[titles.index(title) + 1 :] if name in shown[other]]
-            found[name] = _told(knob, settings, {other: shown[other][name].default for other in later})
+            found[name] = _annotated(knob, settings, {other: shown[other][name].default for other in later})
     return found
 
 
-def _told(knob: Knob, settings: dict[str, Any], others: dict[str, Any]) -> Knob:
-    """A knob with the default that acts, and what else it sets."""
+def _annotated(knob: Knob, settings: dict[str, Any], others: dict[str, Any]) -> Knob:
+    """Returns a knob with the default that a run uses, and a note on the other parts that it sets."""
     if knob.name in settings:
         knob = dataclasses.replace(knob, default=settings[knob.name])
         others = dict.fromkeys(others, knob.default)
@@ -98,7 +99,7 @@ def _told(knob: Knob, settings: dict[str, Any], others: dict[str, Any]) -> Knob:
 
 
 def _inspected(part: Any) -> dict[str, Knob]:
-    """Knobs of a class or function of the user; an object, such as a model or a list, has none."""
+    """Returns the knobs of a class or function of the user; other objects, such as a model, have none."""
     if not (inspect.isclass(part) or inspect.isfunction(part)):
         return {}
     return {name: knob for name, knob in inspected(part).items() if name not in catalog.GIVEN}

@@ -1,4 +1,4 @@
-"""Command lines made of knobs."""
+"""Parsers of command lines, made from knobs."""
 
 import argparse
 import os
@@ -9,19 +9,19 @@ from sslzoo.catalog.knobs import REQUIRED, Knob, convert, metavar, nearest
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser that answers a misspelt option in one line, with the nearest right name and exit status 2."""
+    """An argparse parser that rejects a misspelt option in one line with the closest name, and exit status 2."""
 
     def __init__(self, *args, **kwargs):
         kwargs.setdefault("formatter_class", _Formatter)
         super().__init__(*args, allow_abbrev=False, **kwargs)
 
-    names: set[str] = set()  # of the Python arguments that options were made for
+    names: set[str] = set()  # names of the Python arguments that have options
 
     def add(self, knob: Knob, group=None) -> None:
-        """Adds an option for one knob; a bool may stand alone or with a value.
+        """Adds an option for a knob; the value of a bool may be omitted.
 
         Args:
-            knob: its name, default, type and help.
+            knob: name, default, type and help of the option.
             group: an argument group of this parser; None for the options without a group.
         """
         Parser.names.add(knob.name)
@@ -62,7 +62,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Options with the longer spelling only, in lines of at most 100 characters."""
+    """Formats each option with one spelling, in lines of at most 100 characters."""
 
     def __init__(self, prog: str):
         width = min(shutil.get_terminal_size().columns, 100) if os.environ.get("COLUMNS") or os.isatty(1) else 100

@@ -1,4 +1,4 @@
-"""A recipe: a pretraining as data, which can be called, changed, tuned and run as a script."""
+"""A recipe: a pretraining as data. It can be called, changed, tuned and run as a script."""
 
 import ast
 import importlib.util
@@ -11,11 +11,11 @@ from sslzoo.catalog.knobs import document
 
 
 class Recipe:
-    """A pretraining as data: `recipe()` runs it, `recipe(epochs=3)` runs it with a change.
+    """A pretraining as data: `recipe()` runs it, `recipe(epochs=3)` runs it with a changed setting.
 
     Args:
-        method, data, encoder: as of `sslzoo.pretrain`.
-        space: what `sslzoo tune` searches: knob -> [choices], (low, high) or (low, high, "log").
+        method, data, encoder: as for `sslzoo.pretrain`.
+        space: search space of `sslzoo tune`: knob -> [choices], (low, high) or (low, high, "log").
         settings: further arguments of `sslzoo.pretrain`; each replaces a default.
     """
 
@@ -35,13 +35,13 @@ class Recipe:
         return f"Recipe({', '.join(f'{name}={value!r}' for name, value in self.settings.items())})"
 
     def __call__(self, **changes):
-        """Trains, exports and evaluates; returns the result of `sslzoo.pretrain`."""
+        """Trains, exports and evaluates, and returns the result of `sslzoo.pretrain`."""
         return import_module("sslzoo").pretrain(**self.changed(**changes))
 
     def changed(self, **changes) -> dict[str, Any]:
-        """The arguments of `sslzoo.pretrain` with some of them changed.
+        """Returns the arguments of `sslzoo.pretrain` with some of them changed.
 
-        Settings of this recipe that another method, encoder or preset does not take are left out.
+        Settings of this recipe that a changed method, encoder or preset does not have are omitted.
         """
         settings = self.settings | changes
         if all(settings.get(part) is self.settings.get(part) for part in options.PARTS):
@@ -55,12 +55,12 @@ class Recipe:
 
 
 def read(path: Path) -> Recipe | None:
-    """The recipe that a file assigns to `recipe`; None if the file defines a function instead.
+    """Reads the recipe that a file assigns to `recipe`; None if the file defines a function instead.
 
-    The file is imported only if it gives its recipe anything but plain values.
+    The file is imported only if an argument of its recipe is not a literal.
 
     Raises:
-        ValueError: the file has no recipe.
+        ValueError: if the file has no recipe.
     """
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "recipe":
@@ -74,7 +74,11 @@ def read(path: Path) -> Recipe | None:
 
 
 def load(path: Path) -> Any:
-    """The recipe of a file, imported: its `recipe`, or the function of its name."""
+    """Imports a file and returns its `recipe`, or its function with the name of the file.
+
+    Raises:
+        ValueError: if the file has neither.
+    """
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -85,5 +89,5 @@ def load(path: Path) -> Any:
 
 
 def about(path: Path) -> str:
-    """What a recipe's file says of itself."""
+    """Returns the description of a recipe, the docstring of its file."""
     return document(path)

@@ -1,4 +1,4 @@
-"""The resolved knobs of a run: the defaults of its parts with what was given, under the names that settings record."""
+"""The resolved knobs of a run: defaults and given values, under the names that the settings record."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from sslzoo.catalog.knobs import REQUIRED, Knob, nearest
 
 
 def resolve(knobs: dict[str, Any], method: Any, encoder: Any, preset: Any) -> dict[str, dict[str, Any]]:
-    """The knobs of method, encoder and views: the defaults of their signatures, overlaid with the given ones.
+    """Resolves the knobs of method, encoder and views: the defaults, replaced by the given values.
 
     Args:
-        knobs: the given ones, by name; every part that takes a name gets its value.
-        method, encoder, preset: as of `options.signatures`.
+        knobs: the given knobs, by name; every part that has a knob of this name gets its value.
+        method, encoder, preset: as for `options.signatures`.
 
     Returns:
-        "method", "encoder" and "views", each name -> value. The arguments that pretraining fills in are left out.
+        A dict of "method", "encoder" and "views", each name -> value, without the arguments that pretraining sets.
 
     Raises:
         ValueError: no part takes a given knob, or its value is out of range; the text names the nearest.
@@ -42,37 +42,38 @@ def _overlaid(signature: dict[str, Knob], knobs: dict[str, Any]) -> dict[str, An
 
 
 def recorded(parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Resolved knobs under flat names: {"method.temperature": 0.2, "encoder.width": 1.0, "views.strength": 0.5}."""
+    """Flattens resolved knobs: {"method.temperature": 0.2, "encoder.width": 1.0, "views.strength": 0.5}."""
     return {f"{part}.{name}": value for part, knobs in parts.items() for name, value in knobs.items()}
 
 
 def upgraded(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """The settings of an earlier run as they are recorded now.
+    """Converts the settings of an earlier version to the current format.
 
-    Version 0.1 recorded the given knobs alone, under their bare names, and None for the preset of the method. What an
-    earlier version left out was a default: it is taken from `now`, unless it was given now.
+    Version 0.1 recorded only the given knobs, under their bare names, and None for the preset of the method. A setting
+    that an earlier version omitted was a default: it is taken from `now`, unless it is given in `now`.
 
     Args:
         before: settings of a run folder.
-        now: those to compare with.
+        now: settings to compare with.
 
     Returns:
-        Settings that can be compared with `now` name by name; `before` where `now` does not say what was given.
+        Settings that can be compared with `now` name by name; `before` if `now` has no entry "given".
     """
     if "given" not in now:
         return before
     bare = {name: name.rpartition(".")[2] for name in now}
-    told = {name: value for name, value in before.items() if name in now or name not in bare.values()}
-    told |= {name: before[knob] for name, knob in bare.items() if knob in before}
-    if told.get("preset") is None:
-        told.pop("preset", None)
-    return {name: now[name] for name, knob in bare.items() if knob not in now["given"]} | told
+    text = {name: value for name, value in before.items() if name in now or name not in bare.values()}
+    text |= {name: before[knob] for name, knob in bare.items() if knob in before}
+    if text.get("preset") is None:
+        text.pop("preset", None)
+    return {name: now[name] for name, knob in bare.items() if knob not in now["given"]} | text
 
 
 def section(settings: dict[str, Any]) -> str:
-    """The section "Knobs" of a model card: a line for the experiment and one for each of its parts; "" for no settings.
+    """Returns the section "Knobs" of a model card, with a line for the experiment and for each of its parts.
 
-    Knobs that were given are bold. Settings of version 0.1 do not say which ones were.
+    Given knobs are bold; settings of version 0.1 do not record which knobs were given. Without settings the section is
+    empty.
     """
     if not settings:
         return ""
@@ -81,11 +82,11 @@ def section(settings: dict[str, Any]) -> str:
         if name != "given":
             parts.setdefault(name.rpartition(".")[0] or "experiment", []).append(_shown(name, settings))
     note = "Bold: given by the user. The others are defaults or chosen from the data.\n\n"
-    lines = [f"- {part}: {', '.join(told)}\n" for part, told in parts.items()]
+    lines = [f"- {part}: {', '.join(text)}\n" for part, text in parts.items()]
     return f"## Knobs\n\n{note if 'given' in settings else ''}{''.join(lines)}\n"
 
 
 def _shown(name: str, settings: dict[str, Any]) -> str:
     knob = name.rpartition(".")[2]
-    told = f"`{knob} = {' '.join(str(settings[name]).split())}`"
-    return f"**{told}**" if knob in settings.get("given", ()) else told
+    text = f"`{knob} = {' '.join(str(settings[name]).split())}`"
+    return f"**{text}**" if knob in settings.get("given", ()) else text

@@ -1,4 +1,4 @@
-"""The commands of `sslzoo`, one file each, and what they share: parsing, messages, errors."""
+"""The commands of `sslzoo`, one file each, and their shared parsing, messages and errors."""
 
 import gc
 import importlib
@@ -23,31 +23,31 @@ IDLE = {"untrained"}  # arguments for objects, which a command line cannot give
 
 
 def names() -> dict[str, Path]:
-    """Name -> file of every command."""
+    """Returns name -> file of every command."""
     files = sorted(path for path in Path(__file__).parent.glob("*.py") if not path.name.startswith("_"))
     return {path.stem.strip("_").replace("_", "-"): path for path in files}
 
 
 def run(action: Callable[[], Any]) -> None:
-    """Calls `action` as a command: bad input, faults and Ctrl-C end in one line on stderr and a status other than 0."""
+    """Calls `action` as a command: errors and Ctrl-C give one line on stderr and a nonzero exit status."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     with terminable():
         status = _status(action)
     if status:
-        # Only after the error and its frames are gone: data threads that they hold could block the exit.
+        # Frames of the error may hold data threads that block the exit, so they are collected first.
         gc.collect()
         sys.exit(status)
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow without the messages of its C++ half before its log level counts; shows those of sslzoo."""
+    """Imports TensorFlow without the messages of its C++ code, and shows the messages of sslzoo."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     stderr = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
-        importlib.import_module("tensorflow").get_logger().setLevel("ERROR")  # it warns of every model after the fifth
+        importlib.import_module("tensorflow").get_logger().setLevel("ERROR")  # it warns of retracing
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
@@ -55,14 +55,17 @@ def import_tensorflow() -> None:
 
 
 def call(function: str, words: list[str], command: str, places: dict[str, dict] | None = None, more: str = "") -> Any:
-    """Calls a function with the words of a command.
+    """Calls a function with the arguments of a command line.
 
     Args:
         function: module and name, such as "evaluation.embedding:embed".
-        words: of the command line, after the command.
-        command: its name.
-        places: positional arguments, with the options of argparse; all others are options.
-        more: text to add to the help.
+        words: words of the command line after the command.
+        command: name of the command.
+        places: positional arguments with their argparse options; all other arguments are options.
+        more: text to append to the help.
+
+    Returns:
+        The return value of the function.
     """
     places, (module, name) = places or {}, function.split(":")
     file = catalog.ROOT / module.replace(".", "/")
@@ -81,14 +84,14 @@ def call(function: str, words: list[str], command: str, places: dict[str, dict] 
 def training_parser(
     prog: str, about: str, recipe: Recipe, words: list[str], first: dict[str, dict] | None = None
 ) -> Parser:
-    """A parser for the options of a training: those of the parts that `words` choose, with the defaults that act.
+    """Returns a parser for the options of a training, with the defaults that the run uses.
 
     Args:
         prog: the command, for messages.
-        about: description.
-        recipe: gives the defaults.
-        words: of the command line; --encoder and --preset are read first.
-        first: groups of options before those of the training; they hide options of the same name.
+        about: description of the command.
+        recipe: the recipe whose settings are the defaults.
+        words: words of the command line; --encoder and --preset are read first, since they determine other options.
+        first: groups of options before those of the training; they hide training options of the same name.
     """
     chosen = {part: word for part in ("encoder", "preset") if (word := _word(words, part)) is not None}
     parser = Parser(prog=prog, description=about)
@@ -102,7 +105,7 @@ def training_parser(
 
 
 def method_about(method: str) -> str:
-    """What a method is, its paper and its use, for the help."""
+    """Returns the summary, the use and the paper of a method, for the help."""
     path = catalog.methods()[method]
     lines = [knobs.summary(path), f"Use it for: {catalog.method_attribute(method, 'use')}."]
     lines.append(f"Paper: {catalog.method_attribute(method, 'paper')}")
@@ -110,7 +113,7 @@ def method_about(method: str) -> str:
 
 
 def script(recipe: Any) -> None:
-    """Runs a recipe, or a function of a recipe's file, as a script with a command line."""
+    """Runs a recipe, or the function of a recipe's file, as a script with a command line."""
     path = Path(sys.modules["__main__"].__file__)
     prog = f"python {os.path.relpath(path)}"
     if isinstance(recipe, Recipe):
@@ -126,7 +129,7 @@ def script(recipe: Any) -> None:
 
 
 def _word(words: list[str], option: str) -> str | None:
-    """The value of an option among the words."""
+    """Returns the value of an option in the words of a command line, or None."""
     for word, following in itertools.zip_longest(words, words[1:]):
         if word == f"--{option}":
             return following
@@ -144,7 +147,7 @@ def _status(action: Callable[[], Any]) -> int:
     except BrokenPipeError:
         return 141
     except Exception as error:
-        # TensorFlow's errors, a full disk among them, are no OSError; they are recognized without importing it.
+        # Errors of TensorFlow, such as a full disk, are not OSError; they are recognized without importing TensorFlow.
         foreseen = isinstance(error, ValueError | OSError) or ".framework.errors" in type(error).__module__
         if os.environ.get("SSLZOO_TRACEBACK") or not foreseen:
             raise
@@ -153,9 +156,9 @@ def _status(action: Callable[[], Any]) -> int:
 
 
 def _of_tensorflow(text: str) -> str:
-    """The line of an error that says why: that of our own function if TensorFlow called it, else the first line."""
-    told = re.search(r"^.*\bDataError: (.*)$", text, re.M)
-    return told[1] if told else text.split("\n")[0]
+    """Returns the message of a DataError that TensorFlow wraps, else the first line of the text."""
+    wrapped = re.search(r"^.*\bDataError: (.*)$", text, re.M)
+    return wrapped[1] if wrapped else text.split("\n")[0]
 
 
 def _last_line(message: str, status: int) -> int:
@@ -165,7 +168,7 @@ def _last_line(message: str, status: int) -> int:
 
 
 def as_options(message: str) -> str:
-    """A message of the library with the options of the command line in place of Python arguments."""
+    """Replaces Python arguments in a message of the library by options of the command line."""
 
     def option(match: re.Match) -> str:
         name, value = match[1], match[2]

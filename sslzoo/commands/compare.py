@@ -1,4 +1,4 @@
-"""Compare exported encoders, with intervals of their differences and the overlap of their neighbours."""
+"""Compare exported encoders, with intervals of the differences and the overlap of nearest neighbours."""
 
 from sslzoo.commands import call
 

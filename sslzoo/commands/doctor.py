@@ -1,4 +1,4 @@
-"""Show what is installed; with --distributed, check that methods train alike on 1 device, 2 devices and 2 workers."""
+"""Show the installed versions; with --distributed, compare training on 1 device, 2 devices and 2 workers."""
 
 import sys
 

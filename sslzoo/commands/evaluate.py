@@ -1,4 +1,4 @@
-"""Linear probe, k-NN and clustering of an exported encoder, next to raw pixels and the untrained encoder."""
+"""Evaluate an exported encoder, the untrained encoder and raw pixels by linear probe, k-NN and clustering."""
 
 from sslzoo.commands import MODEL, call
 
@@ -9,5 +9,5 @@ def run(words: list[str]) -> None:
         found = call("reports:report", rest, "evaluate", MODEL)
         print(f"wrote {found.html}, report.md and report.json")
         return
-    more = "\n\n--all writes a report with pictures, an HTML page: sslzoo evaluate --all --help"
+    more = "\n\n--all writes an HTML report with pictures: sslzoo evaluate --all --help"
     print(call("evaluation.judging:evaluate", words, "evaluate", MODEL, more))

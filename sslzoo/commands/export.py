@@ -1,4 +1,4 @@
-"""Write an exported encoder as .keras, ONNX, LiteRT or safetensors; each file is opened again and compared."""
+"""Write an exported encoder as .keras, ONNX, LiteRT or safetensors; each file is loaded again and compared."""
 
 from sslzoo.commands import MODEL, call
 

@@ -1,4 +1,4 @@
-"""Make an exported encoder from weights that were trained in PyTorch."""
+"""Convert weights that were trained in PyTorch to an exported encoder."""
 
 from sslzoo.commands import call
 

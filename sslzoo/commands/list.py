@@ -24,7 +24,7 @@ def run(words: list[str]) -> None:
         print(f"{title}:")
         for name in entries:
             print(f"  {name:34} {_defaults(own(name))}")
-    print(f"  {'keras.applications:NAME':34} any architecture of Keras, such as keras.applications:MobileNetV2")
+    print(f"  {'keras.applications:NAME':34} any Keras architecture, such as keras.applications:MobileNetV2")
     for kind in ("methods", "encoders", "presets", "datasets"):
         for name, point in catalog.plugins(kind).items():
             print(f"{kind} of other packages:\n  {name:34} {point.value}")

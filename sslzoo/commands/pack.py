@@ -1,4 +1,4 @@
-"""Write data as TFRecord files with an index, which --data reads like the data itself."""
+"""Write a dataset as TFRecord files with an index; --data accepts the resulting folder."""
 
 from sslzoo.commands import DATA, call
 

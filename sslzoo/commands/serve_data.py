@@ -1,4 +1,4 @@
-"""Read data and compute views for trainings on other machines, which connect with --data-service."""
+"""Read data and compute views for training on other machines, which connect with --data-service."""
 
 from sslzoo.commands import DATA, call
 

@@ -1,4 +1,4 @@
-"""Train an encoder by a recipe or a method, export it and evaluate it."""
+"""Train an encoder with a recipe or a method, export it and evaluate it."""
 
 import inspect
 from pathlib import Path
@@ -12,12 +12,12 @@ from sslzoo.commands import import_tensorflow, method_about, training_parser
 
 
 def run(words: list[str], command: str = "train", doc: str = __doc__, **fixed) -> None:
-    """Trains by the recipe or method that the first word names.
+    """Trains with the recipe or method that the first word names.
 
     Args:
-        words: of the command line.
+        words: words of the command line.
         command, doc: name and help of the command.
-        fixed: arguments of the training that no option sets.
+        fixed: arguments of the training that options cannot set.
     """
     name = words[0] if words and not words[0].startswith("-") else None
     known = catalog.recipes() | catalog.methods() | catalog.plugins("methods")
@@ -41,7 +41,7 @@ def run(words: list[str], command: str = "train", doc: str = __doc__, **fixed) -
 
 
 def found(name: str) -> tuple[Recipe | None, str]:
-    """The recipe of a name and its description; None for a file whose recipe is a function."""
+    """Returns the recipe of a name, None for a file whose recipe is a function, and its description."""
     if name in catalog.plugins("methods"):
         return Recipe(name), (inspect.getdoc(catalog.found("methods", name)) or "").split("\n")[0]
     if name in catalog.methods() and name not in catalog.recipes():

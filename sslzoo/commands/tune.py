@@ -23,7 +23,7 @@ def run(words: list[str]) -> None:
     except FileNotFoundError:
         parser.error(knobs.nearest("recipe or method", name, known))
     if recipe is None:
-        parser.error(f"{name} is a study of its own and cannot be tuned")
+        parser.error(f"{name} is a script without a recipe and cannot be tuned")
     parser = training_parser(parser.prog, f"{__doc__}\n\n{about}", recipe, words[1:], {"search": own})
     given = vars(parser.parse_args(words[1:]))
     import_tensorflow()

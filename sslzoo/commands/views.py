@@ -1,4 +1,4 @@
-"""Draw the views of a recipe or method, and count how often and how strongly each operation acts."""
+"""Draw the views of a recipe or method; print how often and how strongly each operation acts."""
 
 from sslzoo.commands import train
 

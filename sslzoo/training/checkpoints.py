@@ -1,4 +1,4 @@
-"""Checkpoints: one folder for each, written beside and renamed, checked before it is trusted."""
+"""Checkpoints: one folder each, written atomically and verified by checksums before it is restored."""
 
 import json
 import time
@@ -16,15 +16,15 @@ MEGABYTE = 1 << 20
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Weights, optimizer and counters of a model on disk: after each epoch, and more often if asked.
+    """Saves weights, optimizer and counters of a model after each epoch, and optionally more often.
 
     Args:
-        model: built and compiled.
-        folder: of the checkpoints, step-12/ and so on.
-        steps: one after so many steps too.
-        minutes: one after so many minutes too.
-        keep: the last so many stay.
-        writes: False for workers that leave it to another one, and only read.
+        model: a built and compiled method.
+        folder: folder of the checkpoints, which are step-12/ and so on.
+        steps: steps between additional checkpoints; none if None.
+        minutes: minutes between additional checkpoints; none if None.
+        keep: number of newest checkpoints to keep.
+        writes: whether this process writes checkpoints; False for workers that only read them.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Checkpoints(keras.callbacks.Callback):
     ):
         super().__init__()
         self.trained = model
-        # Variable by variable: of layers in a list, such as SwAV's two queues, TensorFlow's walk of a model saves none.
+        # A list of variables, since TensorFlow's traversal of a model skips layers in lists, such as SwAV's queues.
         state = [variable.value for variable in (*model.variables, *model.optimizer.variables)]
         self.checkpoint = tf.train.Checkpoint(state=state)
         self.folder, self.steps, self.minutes, self.keep = Path(folder), steps, minutes, keep
@@ -46,30 +46,34 @@ class Checkpoints(keras.callbacks.Callback):
         self.saved_at = time.monotonic()
 
     def restore(self) -> int:
-        """Loads the newest checkpoint that is whole, if there is one; returns the number of steps done."""
+        """Loads the newest undamaged checkpoint, if there is one, and returns the number of steps done."""
         for path in reversed(saved(self.folder)):
             if fault := damage(path):
-                log.warning(f"{path} is skipped, the one before it is taken: {fault}")
+                log.warning(f"{path} is damaged and skipped, the previous checkpoint is used: {fault}")
                 continue
             self.checkpoint.read(str(path / "state")).assert_existing_objects_matched()
             break
         return self.trained.steps_done
 
     def save(self) -> int:
-        """Writes a checkpoint and returns its step; OSError where it cannot, with nothing of it left."""
+        """Writes a checkpoint and returns its step.
+
+        Raises:
+            OSError: if the checkpoint cannot be written; no part of it is left on disk.
+        """
         step = self.trained.steps_done
         if not self.writes:
             return step
         try:
-            with replacing(self.folder / f"step-{step}") as beside:
-                beside.mkdir()
-                self.checkpoint.write(str(beside / "state"))
-                (beside / SUMS).write_text(json.dumps(_sums(beside)), "utf-8")
+            with replacing(self.folder / f"step-{step}") as temporary:
+                temporary.mkdir()
+                self.checkpoint.write(str(temporary / "state"))
+                (temporary / SUMS).write_text(json.dumps(_sums(temporary)), "utf-8")
         except (OSError, tf.errors.OpError) as error:
             reason = getattr(error, "message", str(error)).split(";")[-1].split(" [Op:")[0].strip()
             raise OSError(
-                f"no checkpoint of step {step} in {self.folder}: {reason}; the ones before are kept: "
-                "make room, then resume=True continues"
+                f"no checkpoint of step {step} in {self.folder}: {reason}; earlier checkpoints are kept: "
+                "free disk space, then continue with resume=True"
             ) from None
         for old in saved(self.folder)[: -self.keep]:
             remove(old)
@@ -78,7 +82,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if batch + 1 == self.params["steps"]:
-            return  # the epoch's own checkpoint is next, after its line in the records
+            return  # the checkpoint of the epoch follows, after its line is recorded
         late = self.minutes is not None and time.monotonic() - self.saved_at > 60 * self.minutes
         if late or (self.steps and self.trained.steps_done % self.steps == 0):
             self.save()
@@ -88,12 +92,12 @@ class Checkpoints(keras.callbacks.Callback):
 
 
 def saved(folder: Path) -> list[Path]:
-    """The checkpoints of a folder, in the order of their steps."""
+    """Returns the checkpoints of a folder, in the order of their steps."""
     return sorted(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
 
 
 def damage(path: Path) -> str:
-    """What is wrong with a checkpoint on disk, or nothing."""
+    """Returns the damage of a checkpoint on disk as text; empty if it is intact."""
     try:
         expected = json.loads((path / SUMS).read_text("utf-8"))
         found = _sums(path)
@@ -104,7 +108,7 @@ def damage(path: Path) -> str:
 
 
 def _sums(path: Path) -> dict[str, int]:
-    """CRC-32 of each file of the state."""
+    """Returns the CRC-32 of each file of the state."""
     return {file.name: _crc(file) for file in sorted(path.glob("state*"))}
 
 

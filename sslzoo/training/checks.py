@@ -11,22 +11,25 @@ from sslzoo.data import Dataset
 from sslzoo.training.experiment import Experiment
 from sslzoo.utils.log import log
 
-SIZES = (32, 64, 96, 128, 160, 224)  # input sizes to choose from for images larger than the smallest
+SIZES = (32, 64, 96, 128, 160, 224)  # input sizes in pixels for images larger than the smallest of them
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
 def check(
     experiment: Experiment, method: Callable, name: str, data: Dataset, devices: int, knobs: dict[str, Any]
 ) -> None:
-    """Raises ValueError for an experiment that cannot run.
+    """Checks that an experiment can run.
 
     Args:
-        experiment: what is trained.
-        method: its method, a class or a function.
-        name: of the method.
-        data: the training part.
+        experiment: the experiment.
+        method: the method, a class or a function.
+        name: name of the method.
+        data: the training set.
         devices: number of devices of the training.
-        knobs: of the method, with defaults.
+        knobs: knobs of the method, with defaults.
+
+    Raises:
+        ValueError: if the experiment cannot run; the text is one line with advice.
     """
     if len(data) < 2:
         raise ValueError(f"{data.name} holds one image: a method that compares images needs at least 2")
@@ -71,7 +74,12 @@ def _check_batch(batch: int, part: int | None, images: int, devices: int) -> Non
 
 
 def choose_size(dataset: Dataset) -> int:
-    """Input size for a dataset: the longer side of small images, else the largest usual size that most images fill."""
+    """Chooses the input size for a dataset.
+
+    Returns:
+        The longer side of the images in pixels if it is at most 32; otherwise the largest of SIZES that is not above
+        the median of the shorter sides.
+    """
     height, width, _ = dataset.shape
     if max(height, width) <= SIZES[0]:
         return max(height, width)

@@ -1,4 +1,4 @@
-"""What went wrong in a step whose loss is not finite: the steps since the last checkpoint are done again to see it."""
+"""Diagnosis of a step whose loss is not finite, by repeating the steps since the last checkpoint."""
 
 import functools
 from collections.abc import Callable
@@ -11,23 +11,26 @@ from sslzoo.training.checkpoints import Checkpoints
 from sslzoo.utils import replicas
 from sslzoo.utils.files import replacing
 
-REPEATED = 2000  # steps at most
+REPEATED = 2000  # maximum number of repeated steps
 
 
 def diagnose(model: keras.Model, batches: Callable, checkpoints: Checkpoints, step: int) -> str:
-    """Saves the batch of a step as bad-batch.npz and names the first tensor on its way that is not finite.
+    """Saves the batch of a step as bad-batch.npz and finds the first tensor that is not finite.
 
-    The model is left as it was before that step.
+    The model is left in its state before that step.
 
     Args:
-        model: whose loss was not finite after `step` steps.
-        batches: (start, stop) -> the batches of the steps start..stop - 1.
-        checkpoints: of the training.
-        step: number of steps done, the bad one among them.
+        model: the model whose loss was not finite after `step` steps.
+        batches: function `(start, stop)` that returns the batches of the steps start..stop - 1.
+        checkpoints: checkpoints of the training.
+        step: number of steps done, including the step with the bad loss.
+
+    Returns:
+        A line with the name of the tensor and the path of the batch.
     """
     batch = next(iter(batches(step - 1, step)))
     path = checkpoints.folder.parent / "bad-batch.npz"
-    with replacing(path) as beside, open(beside, "wb") as file:
+    with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **_columns(batch))
     start = checkpoints.restore()
     if step - 1 - start > REPEATED:
@@ -44,7 +47,7 @@ def diagnose(model: keras.Model, batches: Callable, checkpoints: Checkpoints, st
 
 
 def first_bad(model: keras.Model, batch: dict) -> str:
-    """The first of views, weights, layers of the encoder and outputs that holds NaN or infinity for this batch."""
+    """Returns the first of views, weights, encoder layers and outputs with NaN or infinity for this batch."""
     batch = model.augment(batch) if model.augment else batch
     for number, view in enumerate(batch["views"]):
         if not finite(view):
@@ -65,13 +68,13 @@ def first_bad(model: keras.Model, batch: dict) -> str:
 
 
 def finite(tensor) -> bool:
-    """Whether a tensor holds numbers alone; integers always do."""
+    """Returns whether all values of a tensor are finite; integers always are."""
     values = np.asarray(tf.cast(tensor, "float32") if tensor.dtype == "bfloat16" else tensor)
     return values.dtype.kind not in "fc" or bool(np.isfinite(values).all())
 
 
 def _columns(batch: dict) -> dict[str, np.ndarray]:
-    """Arrays by name; the views are views0, views1, ..."""
+    """Returns arrays by name; the views are named views0, views1, ..."""
     found = {}
     for name, value in batch.items():
         parts = value if isinstance(value, tuple) else (value,)

@@ -1,4 +1,4 @@
-"""What is trained, and how the run goes: the arguments of `pretrain` as two frozen values."""
+"""The arguments of `pretrain` as two frozen dataclasses: the experiment and the run options."""
 
 import dataclasses
 import inspect
@@ -13,7 +13,7 @@ from sslzoo.catalog.knobs import described
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """What is trained.
+    """The experiment: everything that determines the trained weights.
 
     Attributes:
         method: name of a method, such as "simclr"; in Python also a subclass of `SSLModel`, or a function
@@ -31,28 +31,28 @@ class Experiment:
         learning_rate_rule: how the batch size scales the learning rate: "linear", "sqrt" or "none".
         weight_decay: weight decay of all weights except biases and the weights of normalization layers.
         weight_decay_end: final weight decay, reached along a cosine (0.4 in DINO and MSN); constant if None.
-        clip_norm: maximum norm of the gradient of a weight, over all devices; no clipping if None.
-        warmup: share of the steps in which the learning rate rises, from 0 to 1; it then falls along a cosine.
-        labels: "auto" takes sub-folders of images as classes, "folders" requires them, "none" leaves out all labels;
-            else a CSV file with rows FILE,CLASS.
-        splits: "auto" takes folders named train, test, val, unlabeled and the like as splits, "none" does not; else the
-            folders of each split, "train=a+b,test=c".
+        clip_norm: maximum norm of the gradient of each weight, over all devices; no clipping if None.
+        warmup: share of the steps, in [0, 1], in which the learning rate rises; it then falls along a cosine.
+        labels: "auto" takes sub-folders of images as classes, "folders" requires them, "none" omits all labels;
+            otherwise a CSV file with rows FILE,CLASS.
+        splits: "auto" takes folders named train, test, val, unlabeled and the like as splits, "none" does not;
+            otherwise the folders of each split, "train=a+b,test=c".
         image_size: side of the square input of the encoder, in pixels; chosen from the data if None.
         classes: use only the first `classes` classes of the data; all if None.
         max_images: train on at most this number of images, drawn with a fixed seed; all if None.
         layerwise: train one block of the encoder after the other, each for `epochs`, and evaluate after each; the
             encoder must be a chain of layers, such as conv6.
-        preset: name of a preset of views, such as "simclr"; that of the method if None; in Python also a list of
+        preset: name of a preset of views, such as "simclr"; the preset of the method if None; in Python also a list of
             `View`, a function `(size, channels, **knobs) -> list of View`, or a function from batch to batch that adds
             `views`.
-        augment_on: "host" computes the views in tf.data, "device" inside the training step; the views are equal.
+        augment_on: "host" computes the views in tf.data, "device" in the training step; the views are equal.
         strategy: "auto" (all GPUs), "one", "mirrored", "multi-worker" (TF_CONFIG names the workers; worker 0 writes
             checkpoints, and all workers need access to the run folder), or "tpu" (experimental).
-        micro_batch: number of images that the encoder processes at a time, for batches larger than the memory; the
-            gradient is that of the whole batch.
+        micro_batch: number of images that the encoder processes at a time, for batches that do not fit into memory;
+            the gradient is that of the whole batch.
         precision: "float32", "mixed_float16" or "mixed_bfloat16".
         seed: seed of weights, order of the data and views.
-        deterministic: make equal runs give equal bits on a GPU, which is slower; on CPUs they always do.
+        deterministic: use deterministic operations on GPUs, which are slower; runs on CPUs are always deterministic.
         knobs: arguments of the method, the encoder and the preset, by name.
     """
 
@@ -90,10 +90,10 @@ class Experiment:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The fields except `knobs`, with objects as text: what a run folder records."""
-        told = {f.name: spelled(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "knobs"}
-        # Runs of earlier versions have no such settings.
-        return {name: value for name, value in told.items() if name not in READING or value != "auto"}
+        """The fields except `knobs`, with objects as text, as a run folder records them."""
+        texts = {f.name: spelled(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "knobs"}
+        # Earlier versions did not record these settings.
+        return {name: value for name, value in texts.items() if name not in READING or value != "auto"}
 
     @property
     def given(self) -> list[str]:
@@ -104,25 +104,26 @@ class Experiment:
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-    """How the run goes; none of it changes what is trained.
+    """Run options, which are not part of the experiment.
 
     Attributes:
         name: name of the run and of the export; METHOD_DATA if None.
         runs: folder of the run folders.
         export_to: folder of the exported encoders; "none" exports nothing.
-        keep_projector: export the projector too, as projector.keras; `sslzoo evaluate --all` then probes its layers.
+        keep_projector: export the projector too, as projector.keras; `sslzoo evaluate --all` then evaluates its layers.
         evaluate: run the linear probe, k-NN and clustering at the end if the data has labels; otherwise write a report
             to the run folder.
         resume: continue the run of this name, on the devices that are available now.
-        extend: continue the run of this name to a larger number of epochs; the learning rate then falls over all.
+        extend: continue the run of this name to a larger number of epochs; the learning rate then follows the
+            schedule of the larger number.
         change: with `resume`, accept settings that differ from those of the run.
-        checkpoint_steps: save a checkpoint every this number of steps as well as after each epoch.
-        checkpoint_minutes: save a checkpoint every this number of minutes as well as after each epoch.
+        checkpoint_steps: steps between checkpoints, in addition to those after each epoch.
+        checkpoint_minutes: minutes between checkpoints, in addition to those after each epoch.
         keep_checkpoints: number of newest checkpoints to keep.
         cache: folder for decoded pixels, for data that does not fit into memory; later runs reuse it.
-        data_service: grpc://host:port of `sslzoo serve-data`, which then reads the data and computes the views.
+        data_service: grpc://host:port of `sslzoo serve-data`, that reads the data and computes the views.
         overwrite: replace the run and the export of this name.
-        mlflow: log the run to MLflow, at MLFLOW_TRACKING_URI or else sqlite:///mlflow.db.
+        mlflow: log the run to MLflow, at MLFLOW_TRACKING_URI or sqlite:///mlflow.db.
         preview: only draw the contact sheet of the views and the table of their operations.
         callbacks: Keras callbacks of the training, called before the checkpoint of an epoch is written.
     """
@@ -155,14 +156,14 @@ class RunOptions:
 
     @property
     def free(self) -> set[str] | None:
-        """Settings that may differ from those of the run that is resumed; None for all."""
+        """Names of the settings that may change when a run is resumed; None means all."""
         if self.change:
             return None
         return {"strategy", "epochs"} if self.extend else {"strategy"}
 
 
 READING = ("labels", "splits")  # arguments of `data.load`
-# Name -> least and greatest value.
+# Name -> minimum and maximum.
 RANGES = {
     "epochs": (1, 1_000_000),
     "batch_size": (2, math.inf),
@@ -180,7 +181,7 @@ RANGES = {
 
 
 def check(name: str, value: Any, low: float, high: float, whole: bool = False) -> None:
-    """Raises ValueError if a value is neither None nor a number within [low, high]."""
+    """Raises ValueError if a value is neither None nor a number in [low, high]."""
     if value is None:
         return
     kind, article = (Integral, "an integer") if whole else (Real, "a number")
@@ -192,7 +193,7 @@ def check(name: str, value: Any, low: float, high: float, whole: bool = False) -
 
 
 def divide(options: dict[str, Any]) -> tuple[Experiment, RunOptions]:
-    """The two values of the keywords of `pretrain`; what is a field of neither is a knob."""
+    """Divides the keywords of `pretrain` into an experiment and run options; other keywords are knobs."""
     run = {name: options[name] for name in _names(RunOptions) & options.keys()}
     fields = {name: options[name] for name in (_names(Experiment) - {"knobs"}) & options.keys()}
     knobs = {name: value for name, value in options.items() if name not in run and name not in fields}
@@ -200,7 +201,7 @@ def divide(options: dict[str, Any]) -> tuple[Experiment, RunOptions]:
 
 
 def spelled(value: Any) -> Any:
-    """A setting as JSON and people read it: objects by their name, others as they are."""
+    """Converts a setting to a JSON value: objects to text, other values unchanged."""
     if value is None or isinstance(value, str | int | float | bool):
         return value
     if hasattr(value, "count_params") and not isinstance(value, type):
@@ -215,7 +216,7 @@ def spelled(value: Any) -> Any:
 
 
 def composed(function: Callable) -> Callable:
-    """Gives `pretrain` the signature and the documentation of the fields, which stand once."""
+    """Gives `pretrain` the signature and the documentation of the fields of both dataclasses."""
     own = [p for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
     taken = {p.name for p in own} | {"knobs"}
     fields = [f for cls in (Experiment, RunOptions) for f in dataclasses.fields(cls) if f.name not in taken]
@@ -236,5 +237,5 @@ def _names(cls: type) -> set[str]:
 
 
 def _equal(value: Any, default: Any) -> bool:
-    # By type first: data may be an array, whose == is no bool.
+    # Types are compared first: data may be an array, whose == does not return a bool.
     return isinstance(value, type(default)) and value == default

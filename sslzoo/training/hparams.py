@@ -1,4 +1,4 @@
-"""What the HPARAMS tab of TensorBoard shows of a run: its settings, and the figures at its end."""
+"""The HPARAMS tab of TensorBoard: the settings of a run and its final figures."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ SUFFIX = ".hparams"
 
 
 def write(folder: Path, settings: dict[str, Any], figures: dict[str, float] | None = None, step: int = 0) -> None:
-    """Writes an event file with the settings as hyperparameters; an earlier one of the folder goes.
+    """Writes an event file with the settings as hyperparameters; it replaces an earlier one.
 
     Args:
         folder: of the event files of the run, whose scalars are metrics in the table.

@@ -1,4 +1,4 @@
-"""Layer-wise training: the encoder grows block by block, and what is below stays bitwise as it was.
+"""Layer-wise training: the encoder grows block by block, and earlier blocks stay bitwise constant.
 
 before = None
 for name, grown in layerwise.grow(encoder):
@@ -22,7 +22,7 @@ from sslzoo.utils.keras_internals import all_layers, norms
 
 
 def blocks(encoder: keras.Model) -> dict[str, list[keras.layers.Layer]]:
-    """The convolutions and dense layers of an encoder, each with the norms up to the next one.
+    """Returns the convolutions and dense layers of an encoder, each with the norms up to the next of them.
 
     Args:
         encoder: a chain of layers, such as conv6.
@@ -31,7 +31,7 @@ def blocks(encoder: keras.Model) -> dict[str, list[keras.layers.Layer]]:
         Dict from the name of the first layer of each block to its layers with weights, in order.
 
     Raises:
-        ValueError: if the encoder has branches, or its first layer with weights is no convolution or dense layer.
+        ValueError: if the encoder has branches, or its first layer with weights is not a convolution or dense layer.
     """
     found = {}
     for layer in (layer for layer in chain(encoder) if layer.weights):
@@ -46,17 +46,17 @@ def blocks(encoder: keras.Model) -> dict[str, list[keras.layers.Layer]]:
 
 
 def stages(model: keras.Model) -> dict[str, list[keras.Variable]]:
-    """The weights that train in each stage, by the name of the encoder's block.
+    """Returns the weights that are trained in each stage, by the name of the encoder's block.
 
     A stage consists of a block, the layers of the decoder that mirror it, and all weights between features and loss: a
-    projector, the bottleneck, a decoder that mirrors nothing. The latter train in every stage, since the features
-    change.
+    projector, the bottleneck, a decoder without mirrored layers. These shared weights are trained in every stage, since
+    the features change.
 
     Args:
         model: a method whose `encoder` is a chain of layers; a layer named `mirror_NAME` mirrors NAME.
 
     Returns:
-        Dict from a block to weights, moving statistics included.
+        Dict from the name of a block to its weights, including moving statistics.
     """
     named = {layer.name: layer for layer in all_layers(model)}
     own = {}
@@ -70,15 +70,15 @@ def stages(model: keras.Model) -> dict[str, list[keras.Variable]]:
 
 @contextmanager
 def train_only(model: keras.Model, weights: Sequence[keras.Variable]) -> Iterator[None]:
-    """Context in which `weights` train and all other weights are bitwise constant; compile the model in it.
+    """Context in which only `weights` are trained and all other weights are bitwise constant.
 
-    The others get no gradient, weight by weight: freezing a layer would put its BatchNorm in inference mode. A
-    BatchNorm whose moving statistics are not among `weights` normalizes by the batch, with momentum 1, which keeps
-    them.
+    Compile the model inside the context. Weights are frozen one by one, since freezing a layer would switch its
+    BatchNorm to inference mode. A BatchNorm whose moving statistics are not among `weights` normalizes by the batch and
+    has momentum 1, which keeps its statistics constant.
 
     Args:
         model: a method; targets and queues are still updated in `after_step`.
-        weights: trainable weights, and the moving statistics that may change.
+        weights: the weights to train, and the moving statistics to update.
     """
     chosen = {id(weight) for weight in weights}
     frozen = [weight for weight in model.trainable_weights if id(weight) not in chosen]
@@ -97,9 +97,9 @@ def train_only(model: keras.Model, weights: Sequence[keras.Variable]) -> Iterato
 
 
 def grow(encoder: keras.Model) -> Iterator[tuple[str, keras.Model]]:
-    """The encoder up to the end of each block, flattened, the first block first; the last one is the encoder itself.
+    """Yields the flattened encoder up to the end of each block, from the first block to the whole encoder.
 
-    All of them share their layers.
+    The models share their layers.
 
     Args:
         encoder: a chain of layers, such as conv6.
@@ -108,7 +108,7 @@ def grow(encoder: keras.Model) -> Iterator[tuple[str, keras.Model]]:
         Iterator over (name of the block, model).
     """
     names = list(blocks(encoder))
-    links = dict(pairwise(reversed(chain(encoder))))  # layer -> the one before it
+    links = dict(pairwise(reversed(chain(encoder))))  # layer -> the previous layer
     for name, following in pairwise(names):
         end = links[encoder.get_layer(following)].output
         flat = keras.layers.Flatten(name=f"flatten_{name}")(end) if len(end.shape) > 2 else end
@@ -117,7 +117,7 @@ def grow(encoder: keras.Model) -> Iterator[tuple[str, keras.Model]]:
 
 
 def inherit(model: keras.Model, before: keras.Model) -> None:
-    """Copies the mirrored blocks of the model of the previous stage into a model, by their names.
+    """Copies the weights of mirrored blocks from the model of the previous stage, by the names of the layers.
 
     Args:
         model: the model of this stage.
@@ -130,11 +130,14 @@ def inherit(model: keras.Model, before: keras.Model) -> None:
 
 
 def pooled(encoder: keras.Model, dim: int) -> keras.Model:
-    """A flattened encoder whose last map is averaged over squares of pixels, so that it has at most `dim` features.
+    """Returns a flattened encoder whose last map is average-pooled to at most `dim` features.
 
     Args:
         encoder: a chain of layers, such as conv6.
-        dim: int, maximum number of features.
+        dim: int, maximum number of features; one pixel of the map is kept in any case.
+
+    Returns:
+        The pooled encoder; the given one if it has few enough features or no map.
     """
     maps = chain(encoder)[-1].input
     if encoder.output_shape[-1] <= dim or len(maps.shape) != 4:

@@ -1,4 +1,4 @@
-"""The training loop around Keras' fit: steps, checkpoints, and an end that loses nothing."""
+"""The training loop around `fit` of Keras: steps, checkpoints, interrupts and errors."""
 
 import functools
 import gc
@@ -26,7 +26,7 @@ class Diverged(ValueError):
 
 
 class NaNGuard(keras.callbacks.Callback):
-    """Ends the training at the first step whose loss is not finite; checkpoints are older, and so are good."""
+    """Ends the training at the first step whose loss is not finite, so that no checkpoint has such weights."""
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if not math.isfinite(float(logs["loss"])):
@@ -36,15 +36,15 @@ class NaNGuard(keras.callbacks.Callback):
 
 
 class Interrupts(keras.callbacks.Callback):
-    """Turns Ctrl-C and SIGTERM into a KeyboardInterrupt between two steps: inside TensorFlow they can be lost.
+    """Converts Ctrl-C and SIGTERM to a KeyboardInterrupt between two steps.
 
-    A second one acts at once.
+    TensorFlow can lose a KeyboardInterrupt inside a step. A second signal acts at once.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
     def __enter__(self) -> "Interrupts":
-        self.asked = 0  # the signal's number
+        self.asked = 0  # the number of the signal, 0 for none
         self.before = {number: signal.getsignal(number) for number in self.SIGNALS}
         if threading.current_thread() is threading.main_thread():
             for number in self.SIGNALS:
@@ -65,7 +65,7 @@ class Interrupts(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if self.asked:  # at the last step: only now has the epoch left its line in the records
+        if self.asked:  # at the last step: the line of the epoch is recorded before the interrupt
             raise KeyboardInterrupt
 
 
@@ -102,16 +102,20 @@ def train(
     """Trains from the newest checkpoint to the end of the last epoch.
 
     Args:
-        model: compiled.
-        batches: (start, stop) -> the batches of the steps start..stop - 1; a function of the step alone, so that a
-            resumed run sees what an uninterrupted one sees. Several workers ask with share=(number, of) for theirs.
-        callbacks: called before the checkpoint of an epoch is written.
-        epochs_before: done by earlier stages of the run; epochs and batches count on from there.
+        model: a compiled method.
+        batches: function `(start, stop)` that returns the batches of the steps start..stop - 1. They must depend on the
+            step only, so that a resumed run has the batches of an uninterrupted run. With several workers, the keyword
+            share=(number, count) selects the rows of a worker.
+        epochs: number of epochs.
+        steps_per_epoch: number of steps of an epoch.
+        checkpoints: the checkpoints to restore and write.
+        callbacks: callbacks that are called before the checkpoint of an epoch is written.
+        epochs_before: number of epochs of earlier stages of the run; epochs and batches are counted from there.
 
     Raises:
-        ConnectionError: another worker ended or does not answer.
-        Diverged: the loss is not finite; names the step and what was the first not to be finite.
-        KeyboardInterrupt: after saving a checkpoint; its text says where and how to go on.
+        ConnectionError: if another worker ended or does not respond.
+        Diverged: if the loss is not finite; the text has the step and the first tensor that is not finite.
+        KeyboardInterrupt: after a signal, once a checkpoint is saved; the text has the step and how to continue.
     """
     callbacks = [NaNGuard(), *callbacks, checkpoints]
     try:
@@ -120,7 +124,7 @@ def train(
             _fit(model, batches, epochs, steps_per_epoch, checkpoints.restore(), callbacks, epochs_before)
             return
     except KeyboardInterrupt:
-        pass  # and let go of the frames of the training, whose data threads would outlive it
+        pass  # leaving the handler releases the frames of the training, which hold data threads
     except tf.errors.OpError as error:
         if "Collective ops is aborted" not in error.message:
             raise
@@ -153,7 +157,7 @@ def _fit(
     steps_before = epochs_before * steps_per_epoch
     while step < epochs * steps_per_epoch:
         epoch, done = divmod(step, steps_per_epoch)
-        # A run that was stopped in mid-epoch first finishes that epoch: Keras has one length for all of a fit.
+        # A resumed run first finishes its epoch in a separate fit, since all epochs of a fit have the same length.
         last = epoch + 1 if done else epochs
         onward = functools.partial(batches, steps_before + step, steps_before + last * steps_per_epoch)
         model.fit(

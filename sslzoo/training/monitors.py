@@ -19,16 +19,16 @@ from sslzoo.training.tracking import Recorder
 from sslzoo.training.verdict import Snapshot, verdict
 from sslzoo.utils.bars import bar
 
-ROWS = 256  # images of a forward pass
+ROWS = 256  # number of images of a forward pass
 
 
 def spread(z: np.ndarray) -> float:
-    """Standard deviation of normalized embeddings, mean over dimensions, times sqrt(dim).
+    """Computes the standard deviation of normalized embeddings, averaged over dimensions, times sqrt(dim).
 
-    The collapse indicator of SimSiam (arXiv 2011.10566, section 4.1).
+    This is the collapse indicator of SimSiam (arXiv 2011.10566, section 4.1).
 
     Args:
-        z: (n, dim), of any norm.
+        z: embeddings (n, dim) of any norm.
 
     Returns:
         A float: 1 for embeddings spread evenly, 0 for a collapse to one direction.
@@ -37,14 +37,14 @@ def spread(z: np.ndarray) -> float:
 
 
 def agreement(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> tuple[float, float]:
-    """How well row i of z_a finds row i among all rows of z_b, as SimCLR logs it.
+    """Computes how well row i of z_a retrieves row i among all rows of z_b, as SimCLR logs it.
 
     Args:
-        z_a, z_b: (n, dim), of any norm.
+        z_a, z_b: embeddings (n, dim) of any norm.
         temperature: float, divides the cosine similarities.
 
     Returns:
-        Share of hits, and entropy of the softmax in nats, which starts near log(n) and falls.
+        The share of hits, and the entropy of the softmax in nats, which is near log(n) at the start and decreases.
     """
     cosines = _cosines(z_a, z_b)
     logits = cosines / temperature
@@ -54,11 +54,11 @@ def agreement(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> tuple[flo
 
 
 def health(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> dict[str, float]:
-    """All figures that need no labels, of the embeddings of two views.
+    """Computes all figures of the embeddings of two views that require no labels.
 
     Args:
-        z_a, z_b: (n, dim), of any norm.
-        temperature: float, of the contrastive figures.
+        z_a, z_b: embeddings (n, dim) of any norm.
+        temperature: float, temperature of the contrastive figures.
 
     Returns:
         Dict from name to float, the figures of `Watch`.
@@ -78,12 +78,12 @@ def health(z_a: np.ndarray, z_b: np.ndarray, temperature: float) -> dict[str, fl
 
 
 def _cosines(z_a: np.ndarray, z_b: np.ndarray) -> np.ndarray:
-    """Cosine similarities of all rows of z_a (n, dim) and z_b (m, dim): float64 (n, m)."""
+    """Returns the cosine similarities of all rows of z_a (n, dim) and z_b (m, dim), float64 (n, m)."""
     return _unit(z_a) @ _unit(z_b).T
 
 
 def _hits(cosines: np.ndarray) -> np.ndarray:
-    """For each row, whether the largest entry is on the diagonal."""
+    """Returns for each row whether its largest entry is on the diagonal."""
     return cosines.argmax(1) == np.arange(len(cosines))
 
 
@@ -92,12 +92,12 @@ def _unit(z: np.ndarray) -> np.ndarray:
 
 
 def _parts(arrays, rows: int, drop_remainder: bool = False) -> list:
-    """Batches of at most `rows`: a thousand images at once need gigabytes in a network."""
+    """Splits arrays into batches of at most `rows`, since a thousand images in one pass take gigabytes."""
     return list(tf.data.Dataset.from_tensor_slices(arrays).batch(rows, drop_remainder))
 
 
 def _outputs(function: Callable, parts: list) -> list[np.ndarray]:
-    """The outputs of `function(part)`, each concatenated over the parts."""
+    """Returns the outputs of `function(part)`, each concatenated over the parts."""
     found = map(function, parts)
     return [np.concatenate([ops.convert_to_numpy(x) for x in column]) for column in zip(*found, strict=True)]
 
@@ -113,16 +113,16 @@ class Watch(keras.callbacks.Callback):
     """Measures a model before the first step and after each epoch, with BatchNorm statistics of its current weights.
 
     The figures are those of `health` over fixed views; `knn`, the leave-one-out accuracy of k-NN on features of
-    labelled images; and `loss_excess`, the loss minus its value for random embeddings, if the method has one. They are
-    added to the logs of each epoch. Those of the start are recorded as epoch 0, with the loss of the first batch, which
-    is computed before the weights change.
+    labelled images; and `loss_excess`, the loss minus its value for random embeddings, if the method defines it. The
+    figures are added to the logs of each epoch. The figures before training are recorded as epoch 0, together with the
+    loss of the first batch, which is computed before the weights change.
 
     Args:
         model: a method; its `embedded_views` are compared. The contrastive figures use its `temperature`, or 0.5.
         batch: fixed `views` of some images, each (n, height, width, channels), and the other columns of a batch.
-        batch_size: int, examples of a training step.
+        batch_size: int, number of examples of a training step.
         labelled: data of the online k-NN, or None.
-        recorders: receive the figures of the start by `record(epoch, step, figures)`.
+        recorders: recorders of the figures before training, by `record(epoch, step, figures)`.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Watch(keras.callbacks.Callback):
         self.last: tuple[int, Snapshot] | None = None
 
     def measure(self) -> Snapshot:
-        """The figures now."""
+        """Measures the figures of the current weights."""
         with self.calibration.calibrated(self.like_training):
             z_a, z_b = _outputs(self.outputs, self.views)
             right = self._right()
@@ -164,13 +164,13 @@ class Watch(keras.callbacks.Callback):
 
     @property
     def end(self) -> Snapshot:
-        """The figures of the current weights, measured again only after further steps."""
+        """The figures of the current weights; they are measured again only after further steps."""
         if self.last is None or self.last[0] != self.watched.steps_done:
             self.last = (self.watched.steps_done, self.measure())
         return self.last[1]
 
     def judge(self) -> str:
-        """The verdict on the training so far, one line."""
+        """Returns the verdict on the training so far, one line."""
         return verdict(self.start, self.end, self.watched.supervised)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -191,8 +191,8 @@ class Throughput(keras.callbacks.Callback):
     """Progress bar with loss, images/s and share of the time spent waiting for data; the last two are also logged.
 
     Args:
-        batch_size: int, examples of a global batch.
-        total_epochs, steps_per_epoch: int, for the bar.
+        batch_size: int, number of examples of a global batch.
+        total_epochs, steps_per_epoch: int, lengths for the progress bar.
     """
 
     def __init__(self, batch_size: int, total_epochs: int, steps_per_epoch: int):
@@ -204,16 +204,16 @@ class Throughput(keras.callbacks.Callback):
         self.waited = tf.Variable(0.0, dtype="float64", trainable=False)
 
     def watch(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """The same batches; the seconds that the training waits for each are summed."""
+        """Returns the same batches, and sums the seconds that the training waits for them."""
 
-        def now() -> tf.Tensor:  # not tf.timestamp, which is refused where operations are deterministic
+        def now() -> tf.Tensor:  # tf.timestamp is not available with deterministic operations
             return tf.ensure_shape(tf.numpy_function(time.perf_counter, [], tf.float64), ())
 
         def note(asked, batch):
             self.waited.assign_add(now() - asked)
             return batch
 
-        # zip requests its parts in order: the clock is read at the request for a batch, `note` runs at its arrival.
+        # zip reads its parts in order: the clock is read when a batch is requested, and `note` runs when it arrives.
         clock = tf.data.Dataset.counter().map(lambda _: now())
         options = tf.data.Options()
         options.experimental_optimization.inject_prefetch = False

@@ -1,4 +1,4 @@
-"""A pretraining as objects: data, views, method, encoder and optimizer, made before anything runs."""
+"""The plan of a pretraining: data, views, method, encoder and optimizer, before anything runs."""
 
 import functools
 import re
@@ -30,28 +30,28 @@ from sslzoo.utils.keras_internals import norms
 from sslzoo.utils.log import log
 from sslzoo.views import chosen, inputs, sheet
 
-WATCHED = 30_000_000  # numbers in the images of the online k-NN: about 4000 small images, 200 of 224 px
-CALIBRATED = 2048  # images whose views give the BatchNorm statistics of exported encoders
+WATCHED = 30_000_000  # maximum number of values in the images of the online k-NN: 200 images of 224 px
+CALIBRATED = 2048  # number of images for the BatchNorm statistics of exported encoders
 
 
 class Plan:
-    """A pretraining whose names have become objects.
+    """A pretraining with its names resolved to objects.
 
     Args:
-        experiment: what is trained.
-        run: how the run goes.
+        experiment: the experiment.
+        run: the run options.
 
     Attributes:
         knobs: all knobs of the method, the encoder and the views, by part.
-        settings: what the run folder records: the fields of the experiment, and all knobs under names such as
-            "method.temperature".
+        settings: settings that the run folder records: the fields of the experiment, and all knobs under names such
+            as "method.temperature".
         splits, train_set, test_set: the data.
         size, image_shape: side of the images in pixels, and (height, width, channels).
-        chain: the views, as `views.chosen.make` returns them.
-        steps: of an epoch.
+        chain: the views, as returned by `views.chosen.make`.
+        steps: number of steps of an epoch.
 
     Raises:
-        ValueError: a wrong name or value.
+        ValueError: if a name or a value is wrong.
     """
 
     def __init__(self, experiment: Experiment, run: RunOptions = RunOptions()):  # noqa: B008, it is frozen
@@ -91,7 +91,7 @@ class Plan:
 
     @property
     def data_before(self) -> str:
-        """The setting "data" as version 0.1 wrote it, with a fingerprint of 64 images."""
+        """The setting "data" in the format of version 0.1, with a fingerprint of 64 images."""
         return f"{self.train_set.name}, fingerprint {self.train_set.sampled_fingerprint()}"
 
     def _settings(self, preset: Any) -> dict[str, Any]:
@@ -105,18 +105,18 @@ class Plan:
     @property
     def name(self) -> str:
         """Name of the run and of its export."""
-        # Without what makes a folder's name a pattern, or two lines.
+        # Without characters that TensorFlow reads as a pattern, and without line breaks.
         data = re.sub(r"[][\\\n]+", "-", self.train_set.name).strip("-")
         return self.run.name or f"{self.method_name}_{data}"
 
     @property
     def method_name(self) -> str:
-        """Name of the method; that of its class for a user's own."""
+        """Name of the method; the name of the class or function for a method of the user."""
         method = self.experiment.method
         return method if isinstance(method, str) else getattr(method, "__name__", type(method).__name__)
 
     def draw_views(self, path: Path) -> None:
-        """Writes the contact sheet as a PNG, and logs a table of what each operation does."""
+        """Writes the contact sheet of the views as a PNG, and logs the statistics of their operations."""
         few = next(iter(self.train_set.batches(min(8, len(self.train_set)), drop_remainder=False)))
         if callable(self.chain):
             sheet.batch_sheet(few, self.chain, path)
@@ -126,20 +126,20 @@ class Plan:
         log.info(f"contact sheet of the views: {path}")
 
     def build_encoder(self) -> keras.Model:
-        """A new encoder for the images; a copy of the user's model, with its weights."""
+        """Returns a new encoder, or a copy of the user's model with its weights."""
         made = encoders.make(self.experiment.encoder, self.image_shape, **self.knobs["encoder"])
         return _copied(made) if made is self.experiment.encoder else made
 
     def encoder(self, model: SSLModel) -> keras.Model:
-        """The model's encoder in float32, outside of any strategy."""
+        """Returns a copy of the model's encoder in float32, outside any strategy."""
         encoder = self.build_encoder()
-        if encoder.name != model.encoder.name:  # that one is still growing
+        if encoder.name != model.encoder.name:  # a layer-wise stage before the last
             encoder = next(grown for _, grown in layerwise.grow(encoder) if grown.name == model.encoder.name)
         encoder.set_weights(model.encoder.get_weights())
         return encoder
 
     def build(self) -> SSLModel:
-        """The compiled method around a new encoder, within the strategy; `untrained` keeps the encoder as it starts."""
+        """Returns the compiled method with a new encoder; `untrained` keeps a copy of the encoder."""
         with self._scope():
             keras.utils.set_random_seed(self.experiment.seed)
             model = self._compiled(self._method())
@@ -147,7 +147,7 @@ class Plan:
         return model
 
     def stages(self, model: SSLModel) -> Iterator[tuple[str, SSLModel]]:
-        """The compiled method around the model's encoder as it grows block by block; the newest block alone trains."""
+        """Yields the compiled method of each layer-wise stage; only the newest block is trained."""
         before = None
         for block, grown in layerwise.grow(model.encoder):
             with self._scope():
@@ -162,17 +162,17 @@ class Plan:
 
     @property
     def stage_count(self) -> int:
-        """How many times the run trains for its epochs: once for each block if layer-wise."""
+        """Number of stages: the number of blocks for layer-wise training, otherwise 1."""
         return len(layerwise.blocks(self.untrained)) if self.experiment.layerwise else 1
 
     @functools.cached_property
     def strategy(self) -> tf.distribute.Strategy:
-        """How the training is distributed over devices and workers."""
+        """The distribution strategy of the training."""
         return replicas.strategy(self.experiment.strategy)
 
     @property
     def checkpoints(self) -> dict[str, Any]:
-        """Arguments of `Checkpoints`: worker 0 writes them."""
+        """Arguments of `Checkpoints`; only worker 0 writes checkpoints."""
         run = self.run
         if not replicas.is_chief(self.strategy):
             return {"writes": False}
@@ -206,7 +206,7 @@ class Plan:
         return model
 
     def _optimizer(self, total: int) -> tuple[keras.optimizers.Optimizer, str]:
-        """The optimizer with its schedules, and a line about it; a copy of the user's optimizer as it is."""
+        """Returns the optimizer with its schedules, or a copy of the user's optimizer, and a line about it."""
         s = self.experiment
         if isinstance(s.optimizer, keras.optimizers.Optimizer):
             again = type(s.optimizer).from_config(s.optimizer.get_config())
@@ -219,13 +219,13 @@ class Plan:
         return optimizers.make(s.optimizer, schedule, decay, clipnorm=s.clip_norm), f"{line}; {s.optimizer}"
 
     def _given(self) -> dict:
-        """Arguments of methods that follow from the data."""
+        """Returns the arguments of methods that depend on the data."""
         labels = self.train_set.labels
         classes = 0 if labels is None else int(labels.max()) + 1
         return {"input_shape": self.image_shape, "dataset_size": len(self.train_set), "num_classes": classes}
 
     def batches(self, start: int, stop: int, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
-        """The training batches of the steps start..stop - 1, or this worker's rows of them."""
+        """Returns the training batches of the steps start..stop - 1, or the rows of a worker in them."""
         s = self.experiment
         source = self.service or self.train_set
         batches = source.batches(s.batch_size, seed=s.seed, start=start, stop=stop, share=share)
@@ -236,7 +236,7 @@ class Plan:
         return batches.prefetch(tf.data.AUTOTUNE)
 
     def watch(self, model: SSLModel, recorders: Sequence[Recorder] = ()) -> Watch:
-        """The monitor, over fixed views of the first images and, where there are labels, with an online k-NN."""
+        """Returns the monitor with fixed views of the first images and, if there are labels, an online k-NN."""
         count = min(len(self.train_set), max(128, 1024 * 32**2 // self.size**2), 1024)
         batch = next(iter(self.train_set.take(np.arange(count)).batches(count)))
         views = chosen.of_batch(self.chain, count, self.experiment.seed + 1)
@@ -251,11 +251,11 @@ class Plan:
         return Labelled(np.concatenate(list(inputs.images(some, self.size))), some.labels)
 
     def calibrated(self, model: SSLModel, start: bool = False) -> keras.Model:
-        """A copy of the model's encoder in float32, with BatchNorm statistics of the first batches of views.
+        """Returns a copy of the model's encoder in float32, with BatchNorm statistics of the first batches.
 
         Args:
-            model: compiled.
-            start: with the weights that the encoder had before the first step.
+            model: a compiled method.
+            start: use the weights of the encoder before the first step.
         """
         if not norms(model.encoder):
             return self.untrained if start else self.encoder(model)
@@ -272,26 +272,26 @@ class Plan:
 
     @property
     def start(self) -> dict:
-        """How to build the untrained encoder again: seed, name, input shape and knobs."""
+        """Arguments to build the untrained encoder again: seed, name, input shape and knobs."""
         s = self.experiment
         if not isinstance(s.encoder, str):
-            return {"seed": s.seed}  # the export has the architecture
+            return {"seed": s.seed}  # the architecture is in the export
         return dict(seed=s.seed, encoder=s.encoder, input_shape=list(self.image_shape), knobs=self.knobs["encoder"])
 
     @property
     def judged(self) -> Splits:
-        """The part of the data that the encoder is judged on."""
+        """The part of the data that the encoder is evaluated on."""
         return judging.judged(self.splits, {}, max_images=self.experiment.max_images)
 
     def _training_views(self, model: SSLModel) -> Iterator[dict]:
-        """The first batches of the training, of CALIBRATED images in all."""
+        """Yields the first training batches, with CALIBRATED images in total."""
         steps = max(4, -(-CALIBRATED // self.experiment.batch_size))
         for batch in self.batches(0, steps):
             yield model.augment(batch) if model.augment else batch
 
 
 def _copied(model: keras.Model) -> keras.Model:
-    """The same model with variables of its own, in the scope of the strategy, and the same weights."""
+    """Returns a copy of a model with new variables, in the current scope, and the same weights."""
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     return copy

@@ -40,14 +40,14 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         {fields}
 
     All other keywords are arguments of the method, the encoder and the preset of views. The settings of the run record
-    their values, defaults too, and under "given" the names that differ from the defaults.
+    all values, including defaults; their entry "given" lists the names with other values than the defaults.
 
     Returns:
         The result: `scores`, `verdict`, `history`, `plot()`, `encoder`, and the folders of the run and the export. None
         with `preview`.
 
     Raises:
-        ValueError: a wrong name or value; the text is one line that says what to do.
+        ValueError: if a name or a value is wrong; the text is one line with advice.
     """
     experiment, run = divide({"method": method, "data": data, "encoder": encoder, **options})
     if experiment.deterministic:
@@ -126,7 +126,7 @@ def _sheet(plan: Plan) -> Path:
 
 @contextlib.contextmanager
 def _naming_memory(batch_size: int) -> Iterator[None]:
-    """Turns errors of TensorFlow and Python about a lack of memory into a line that says what to do."""
+    """Converts out-of-memory errors of TensorFlow and Python to a ValueError with advice."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
@@ -135,7 +135,7 @@ def _naming_memory(batch_size: int) -> Iterator[None]:
 
 
 def _follow(plan: Plan, train_all: Callable, folder: Path) -> Result:
-    """Trains as a worker other than worker 0, which alone logs, evaluates and writes."""
+    """Trains as a worker other than worker 0; only worker 0 logs, evaluates and writes."""
     log.setLevel(logging.WARNING)
     model = plan.build()
     replicas.barrier(plan.strategy)
@@ -143,7 +143,7 @@ def _follow(plan: Plan, train_all: Callable, folder: Path) -> Result:
 
 
 def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
-    """Exports the trained encoder with its card, its untrained baseline and its history; returns the card's facts."""
+    """Exports the trained encoder with its card, untrained baseline and history; returns the facts of the card."""
     few = next(inputs.images(plan.train_set, plan.size, batch_size=min(8, len(plan.train_set))))
     facts = export(result.encoder, path, few, _facts(plan, result), overwrite)
     result.exported = path
@@ -168,7 +168,7 @@ def _write_scores(plan: Plan, result: Result, facts: dict) -> None:
 
 
 def _keep_projector(result: Result, path: Path) -> None:
-    """Writes the projector, an attribute `projector` or `head` of the method, to the folder of the export."""
+    """Writes the projector, the attribute `projector` or `head` of the method, to the folder of the export."""
     model = result.model
     projector = getattr(model, "projector", None) or getattr(model, "head", None)
     if projector is None:
@@ -178,11 +178,11 @@ def _keep_projector(result: Result, path: Path) -> None:
 
 
 def _keep_history(run: Path, exported: Path) -> None:
-    """Copies the figures of the epochs and the contact sheet of the views, which reports show, to the export."""
+    """Copies the figures of the epochs and the contact sheet of the views to the export, for reports."""
     for name in (HISTORY, VIEWS):
         if (run / name).is_file():
-            with replacing(exported / name) as beside:
-                shutil.copyfile(run / name, beside)
+            with replacing(exported / name) as temporary:
+                shutil.copyfile(run / name, temporary)
 
 
 def _project(plan: Plan, result: Result) -> None:
@@ -199,7 +199,7 @@ def _project(plan: Plan, result: Result) -> None:
 
 
 def _report(plan: Plan, result: Result) -> None:
-    """Writes the report that needs no labels to the run folder."""
+    """Writes the report for data without labels to the run folder."""
     from sslzoo.reports import about  # its import takes seconds
 
     columns = {TRAINED: [result.encoder], UNTRAINED: [result.untrained]}
@@ -213,7 +213,7 @@ def _report(plan: Plan, result: Result) -> None:
 
 
 def _facts(plan: Plan, result: Result) -> dict:
-    """Facts of the training for the card."""
+    """Returns the facts of the training for the card."""
     return {
         "name": plan.name,
         "method": plan.method_name,

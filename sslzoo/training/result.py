@@ -26,12 +26,12 @@ class Result:
     Attributes:
         model: the trained method.
         run: folder of the run.
-        plan: the experiment as objects.
-        encoder: the encoder that is exported, with calibrated BatchNorm statistics.
-        untrained: the same encoder with the weights before the first step, calibrated likewise.
+        plan: the plan of the experiment, with data, views and encoder.
+        encoder: the exported encoder, with calibrated BatchNorm statistics.
+        untrained: the encoder with the weights before the first step, also calibrated.
         exported: folder of the export; None if there is none.
-        verdict: one line: whether the training improved on its start, with intervals.
-        scores: of the trained encoder, the untrained encoder and raw pixels.
+        verdict: one line on whether training improved the features, with intervals.
+        scores: scores of the trained encoder, the untrained encoder and raw pixels.
     """
 
     model: SSLModel
@@ -45,13 +45,13 @@ class Result:
 
     @property
     def history(self) -> dict[str, list[Any]]:
-        """Figure -> its values from epoch 0, the start, to the last epoch; None where an epoch lacks a figure."""
+        """Figure -> values from epoch 0 (before training) to the last epoch; None if an epoch has no value."""
         file = self.run / HISTORY
         lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
         return {name: [line.get(name) for line in lines] for name in dict.fromkeys(n for line in lines for n in line)}
 
     def plot(self) -> "Figure":
-        """The loss and the online k-NN (the rank, for data without labels) over the epochs, as a matplotlib figure."""
+        """Plots the loss and the online k-NN (the rank for data without labels) over the epochs with matplotlib."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(7, 2.6), layout="constrained")

@@ -1,4 +1,4 @@
-"""A run: trains an encoder whole or block by block, and judges it where labels are at hand."""
+"""A run: trains an encoder as a whole or block by block, and evaluates it if there are labels."""
 
 import json
 from pathlib import Path
@@ -29,9 +29,9 @@ def train_whole(plan: Plan, model: SSLModel, folder: Path, trackers: list, judge
 
 
 def train_blocks(plan: Plan, model: SSLModel, folder: Path, trackers: list, judge: bool) -> Result:
-    """Trains block after block, with scores after each.
+    """Trains block after block and evaluates after each block.
 
-    The scores are kept in stages.json, so that a resumed run does not compute them again.
+    The scores are written to stages.json, so that a resumed run does not compute them again.
     """
     kept = folder / "stages.json"
     scores = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
@@ -42,8 +42,8 @@ def train_blocks(plan: Plan, model: SSLModel, folder: Path, trackers: list, judg
             features = layerwise.pooled(plan.calibrated(grown), plan.untrained.output_shape[-1])
             rows = judging.score({f"up to {block}": [features]}, plan.judged, plan.size, raw_pixels=False)
             scores[block] = [row.as_dict() for row in rows]
-            with replacing(kept) as beside:
-                beside.write_text(json.dumps(scores, indent=2) + "\n", "utf-8")
+            with replacing(kept) as temporary:
+                temporary.write_text(json.dumps(scores, indent=2) + "\n", "utf-8")
     result.scores = Scores(Row(**row) for rows in scores.values() for row in rows) if judge else Scores()
     return _with_encoders(plan, grown, result)
 
@@ -65,7 +65,7 @@ def judge_all(plan: Plan, result: Result) -> None:
 
 
 def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int = 0) -> Result:
-    """Trains in the run folder, from its newest checkpoint if there is one, and says whether it learned."""
+    """Trains in the run folder, from the newest checkpoint if there is one, and logs the verdict."""
     epochs, steps = plan.experiment.epochs, plan.steps
     stages = plan.stage_count
     throughput, callbacks = Throughput(plan.experiment.batch_size, stages * epochs, steps), []
@@ -91,16 +91,16 @@ def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int
 
 
 def _keep_answers(watch: Watch, folder: Path) -> None:
-    """Keeps what the verdict compares, image by image, as answers.npz."""
+    """Writes the per-image answers that the verdict compares to answers.npz."""
     start, end = watch.start, watch.end
     answers = {"found_at_start": start.found, "found": end.found}
     if end.right is not None:
         answers |= {"knn_at_start": start.right, "knn": end.right}
-    with replacing(folder / "answers.npz") as beside, open(beside, "wb") as file:
+    with replacing(folder / "answers.npz") as temporary, open(temporary, "wb") as file:
         np.savez(file, **answers)
 
 
 def _records(folder: Path, steps_before: int) -> list:
-    """What keeps the figures of a run in its folder."""
+    """Returns the recorders that write figures to the run folder."""
     sheet = folder / "views.png"
     return [JsonLines(folder / "metrics.jsonl", steps_before), TensorBoard(folder / "events", sheet, steps_before)]

@@ -1,4 +1,4 @@
-"""The run folder: who owns it, what it holds, what is resumed."""
+"""The run folder: its owner, its files, and the conditions to resume it."""
 
 import fcntl
 import json
@@ -16,18 +16,18 @@ BEFORE, PART = ".before", ".before.part"  # what the run replaces, until its fir
 class Run:
     """runs/<name>/ with settings.json, metrics.jsonl, events, views.png and checkpoints/, owned by one process.
 
-    Used as a context manager; leaving it frees the folder, as does the end of the process, however it comes.
+    Use it as a context manager. The folder is released at the end of the context or of the process.
 
     Args:
-        path: the folder; made where there is none.
-        settings: what the run is; JSON. Resuming with other settings is refused.
-        resume: go on with the run that the folder holds.
-        overwrite: replace the run that the folder holds; it comes back if the new one fails before a checkpoint.
-        free: settings that may be others than before in a resumed run; None for all.
-        before: other values of settings that are equal to those of `settings`, as earlier versions wrote them.
+        path: the folder; it is created if it does not exist.
+        settings: settings of the run, as JSON values. A run cannot be resumed with other settings.
+        resume: continue the run in the folder.
+        overwrite: replace the run in the folder; it is restored if the new one fails before a checkpoint.
+        free: names of the settings that may change when a run is resumed; None means all.
+        before: values of earlier versions that are equivalent to those of `settings`, by name.
 
     Raises:
-        ValueError: the folder is in use, or holds a run already, or one with other settings, or files of no run.
+        ValueError: if the folder is in use, holds a run already or one with other settings, or files of no run.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Run:
 
     def _compare(self, before: dict) -> None:
         before = resolved.upgraded(before, self.settings)
-        # "given" only says who chose the values, which are compared themselves.
+        # "given" lists which values the user chose; the values themselves are compared.
         names = sorted((before.keys() | self.settings.keys()) - {"given"})
         free = names if self.free is None else self.free
         now = self.settings

@@ -1,4 +1,4 @@
-"""Where the figures of a run go: metrics.jsonl, TensorBoard and, where it is asked for, MLflow."""
+"""Recorders of the figures of a run: metrics.jsonl, TensorBoard and, optionally, MLflow."""
 
 import json
 import math
@@ -27,10 +27,10 @@ GROUPS = {
 
 
 class Recorder(keras.callbacks.Callback):
-    """Keeps the figures of each epoch.
+    """Records the figures of each epoch.
 
     Args:
-        steps_before: steps of earlier stages of the run.
+        steps_before: number of steps of earlier stages of the run.
     """
 
     def __init__(self, steps_before: int = 0):
@@ -38,7 +38,7 @@ class Recorder(keras.callbacks.Callback):
         self.steps_before = steps_before
 
     def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
-        """Keeps the figures after an epoch, counted from 1; epoch 0 is the start, before the first step."""
+        """Records the figures after an epoch, counted from 1; epoch 0 is before the first step."""
         raise NotImplementedError
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -53,11 +53,11 @@ class Recorder(keras.callbacks.Callback):
 class JsonLines(Recorder):
     """One line for each epoch in a JSON Lines file: epoch, step, time (seconds since 1970) and all figures.
 
-    Lines of epochs that a resumed run does again are dropped first.
+    Lines of epochs that a resumed run repeats are removed first.
 
     Args:
-        path: of the file.
-        steps_before: steps of earlier stages of the run.
+        path: path of the file.
+        steps_before: number of steps of earlier stages of the run.
     """
 
     def __init__(self, path: Path, steps_before: int = 0):
@@ -79,12 +79,12 @@ class JsonLines(Recorder):
         lines = self.path.read_text("utf-8").splitlines() if self.path.exists() else []
         kept = [line for line in lines if _epoch_of(line) < epoch]
         if len(kept) < len(lines):
-            with replacing(self.path) as beside:
-                beside.write_text("".join(line + "\n" for line in kept), "utf-8")
+            with replacing(self.path) as temporary:
+                temporary.write_text("".join(line + "\n" for line in kept), "utf-8")
 
 
 def _epoch_of(line: str) -> float:
-    """The epoch of a line; infinity for half a line, which a full disk or a power cut leaves."""
+    """Returns the epoch of a line; infinity for an incomplete line, as after a full disk or a power cut."""
     try:
         return json.loads(line)["epoch"]
     except ValueError:
@@ -95,9 +95,9 @@ class TensorBoard(Recorder):
     """Scalars of each epoch in groups, the loss of each step, and the contact sheet of the views once.
 
     Args:
-        folder: of the event files.
-        sheet: a PNG, if there is one.
-        steps_before: steps of earlier stages of the run.
+        folder: folder of the event files.
+        sheet: path of the contact sheet, a PNG; it may be missing.
+        steps_before: number of steps of earlier stages of the run.
     """
 
     def __init__(self, folder: Path, sheet: Path | None = None, steps_before: int = 0):
@@ -125,7 +125,7 @@ class MLflow(Recorder):
     A context manager around all that belongs to the run, and a callback of the training in it. Within another run, such
     as a sweep's, it is nested under that one. A resumed run folder continues the run that it began. The store is
     MLFLOW_TRACKING_URI, or else sqlite:///mlflow.db; the experiment is MLFLOW_EXPERIMENT_NAME, or else "sslzoo". If the
-    store fails after the start, a warning is logged and the run goes on without it.
+    store fails after the start, a warning is logged and the run continues without it.
 
     Args:
         folder: of the run; its pictures, tables, settings and metrics become artefacts, however the run ends.
@@ -229,7 +229,7 @@ class MLflow(Recorder):
             function(*args, **kwargs)
         except (self.mlflow.MlflowException, OSError) as error:
             self.lost, line = True, str(error).split("\n")[0][:300]
-            log.warning(f"MLflow fails, the run goes on without it; its files are in {self.folder} ({line})")
+            log.warning(f"MLflow fails, the run continues without it; its files are in {self.folder} ({line})")
 
     def __exit__(self, kind: type | None, error: BaseException | None, _) -> None:
         status = "FINISHED" if kind is None else "KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED"
@@ -251,18 +251,18 @@ class MLflow(Recorder):
 
 
 def _settled(name: str, before: dict[str, str]) -> bool:
-    """Whether a parameter of a resumed run may be another than before, which MLflow does not take.
+    """Returns whether a parameter of a resumed run may differ from its logged value and is not logged again.
 
-    "given" may: its values are compared by themselves. Version 0.1 logged None for the preset of the method.
+    This holds for "given", whose values are compared separately, and for the preset, for which version 0.1 logged None.
     """
     return name == "given" and name in before or name == "preset" and before.get(name) == "None"
 
 
 def _allowed(name: str) -> str:
-    """A name without what MLflow does not take in names."""
+    """Replaces the characters of a name that MLflow does not allow."""
     return re.sub(r"\s+", " ", re.sub(r"[^\w\-. /]", " ", name.replace("%", "percent"))).strip()
 
 
 def _plain(value) -> float | None:
-    """JSON has no NaN."""
+    """Converts a value to float, and NaN and infinity to None, since JSON has neither."""
     return float(value) if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""The verdict: whether a training made an encoder better than it was before the first step."""
+"""The verdict: whether training improved the features of an encoder."""
 
 import dataclasses
 import math
@@ -8,18 +8,18 @@ import numpy as np
 
 from sslzoo.evaluators.bootstrap import Difference, paired_difference
 
-CEILING = 0.95  # k-NN accuracy of an untrained encoder from which on a gain is hard to measure
+CEILING = 0.95  # above this k-NN accuracy of the untrained encoder, a gain is hard to measure
 
 
 @dataclasses.dataclass
 class Snapshot:
-    """What the monitors measure at one moment.
+    """The measurements of the monitors at one step.
 
     Attributes:
-        figures: by name: those of `health`, and `knn` where labels are at hand.
-        found: for each watched image, whether its other view is the nearest of all.
-        right: for each image of the online k-NN, whether its class is found; None without labels.
-        dim: dimensions of the embeddings.
+        figures: figures by name: those of `health`, and `knn` if there are labels.
+        found: for each watched image, whether its other view is the nearest embedding.
+        right: for each image of the online k-NN, whether its class is predicted; None without labels.
+        dim: dimension of the embeddings.
     """
 
     figures: dict[str, float]
@@ -29,20 +29,20 @@ class Snapshot:
 
 
 def verdict(start: Snapshot, end: Snapshot, labels_trained_on: bool = False) -> str:
-    """What a training changed, in words, with the figures it is judged by.
+    """Describes the effect of a training, with the figures of its decision.
 
-    With labels the gain in online k-NN decides, else the gain in finding an image's other view. A gain counts where the
-    95 % interval of a paired bootstrap over the images excludes zero. A collapse is one against the start: the
-    embeddings of some untrained networks are narrow too.
+    With labels, the gain in online k-NN decides; otherwise the gain in retrieving the other view of an image. A gain is
+    reported if the 95 % interval of a paired bootstrap over the images excludes zero. Collapse is measured relative to
+    the start, since the embeddings of some untrained networks have a low spread too.
 
     Args:
-        start: before the first step.
-        end: after the last one.
-        labels_trained_on: whether the labels of the online k-NN were used in training, which flatters it.
+        start: the measurements before the first step.
+        end: the measurements after the last step.
+        labels_trained_on: whether the labels of the online k-NN were used in training, which makes it optimistic.
 
     Returns:
         One line that begins with "learning", "no measurable gain over the untrained encoder", "worse than the untrained
-        encoder", "collapsing" or "diverged", and ends with advice where there is any.
+        encoder", "collapsing" or "diverged", and ends with advice if there is any.
     """
     figures, before = end.figures, start.figures
     if not all(map(math.isfinite, figures.values())):
@@ -57,12 +57,12 @@ def verdict(start: Snapshot, end: Snapshot, labels_trained_on: bool = False) -> 
     if figures["rank"] < min(max(2.0, 0.03 * min(len(end.found), end.dim)), 0.7 * before["rank"]):
         return f"collapsing: {rank}; {found}; lower the learning rate or weaken the views"
     deciding = knn or found
-    told = "; ".join(str(part) for part in (knn, found, rank) if part)
+    summary = "; ".join(str(part) for part in (knn, found, rank) if part)
     if deciding.gain.low > 0:
-        return f"learning: {told}"
+        return f"learning: {summary}"
     if deciding.gain.high < 0:
-        return f"worse than the untrained encoder: {told}; train longer, or look at the views: `sslzoo views`"
-    return f"no measurable gain over the untrained encoder: {told}; {_advice(found, knn)}"
+        return f"worse than the untrained encoder: {summary}; train longer, or look at the views: `sslzoo views`"
+    return f"no measurable gain over the untrained encoder: {summary}; {_advice(found, knn)}"
 
 
 class _Change(NamedTuple):

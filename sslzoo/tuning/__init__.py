@@ -1,4 +1,4 @@
-"""KerasTuner over a recipe's knobs: trials are judged by their features, never by their loss; the best is exported."""
+"""Hyperparameter search with KerasTuner. Trials are compared by their features, not by their loss."""
 
 from sslzoo.tuning.hypermodel import HyperModel
 from sslzoo.tuning.search import Search, tune

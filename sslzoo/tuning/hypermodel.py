@@ -1,4 +1,4 @@
-"""A recipe as KerasTuner wants it."""
+"""A recipe as a KerasTuner hypermodel."""
 
 import json
 import math
@@ -25,26 +25,27 @@ OBJECTIVES = {
     "linear": "linear probe accuracy on held-out training images",
     "rank": "RankMe (1 to the dimension of the embedding)",
 }
-HELD_OUT = 5000  # training images at most for the linear objective; a fifth of them is held out
+HELD_OUT = 5000  # maximum number of training images for the linear objective; a fifth of them is held out
 
 
 class HyperModel(keras_tuner.HyperModel):
-    """A recipe for a tuner of yours: `RandomSearch(model, objective=keras_tuner.Objective("knn", "max"))`.
+    """A recipe as a hypermodel for any tuner of KerasTuner.
 
-    A trial calls the recipe, which trains and leaves a run folder. The trained encoder is in that folder's checkpoints:
-    what `build` returns only stands for a model, and `get_best_models` gives no weights. Hyperband's later rounds train
-    anew with more epochs, since a learning rate that falls by a cosine over all of a run cannot be continued.
+    Use it as `RandomSearch(model, objective=keras_tuner.Objective("knn", "max"))`. A trial calls the recipe, which
+    trains and writes a run folder. The checkpoints of that folder hold the trained encoder: `build` returns a
+    placeholder, and `get_best_models` returns no weights. The later rounds of Hyperband train from the start with more
+    epochs, since the cosine schedule of the learning rate depends on the number of epochs.
 
     Args:
         train: a recipe, or any function of knobs that calls `sslzoo.pretrain` and returns its result.
         space: knob -> [choices], (low, high) or (low, high, "log"); see `sslzoo.tuning.space`.
-        objective: "knn", "linear" or "rank", at the end of a trial.
-        name: of the run folders, NAME-trial-000 and so on.
-        runs: folder of the run folders and of a log for each.
-        fixed: knobs that are the same in all trials.
+        objective: "knn", "linear" or "rank", measured at the end of a trial.
+        name: name of the run folders, which are NAME-trial-000 and so on.
+        runs: folder of the run folders and of their logs.
+        fixed: knobs that are equal in all trials.
 
     Raises:
-        ValueError: for a space or an objective that cannot be searched.
+        ValueError: if the space or the objective cannot be searched.
     """
 
     def __init__(
@@ -63,12 +64,12 @@ class HyperModel(keras_tuner.HyperModel):
         self.done = set()
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        """Draws the knobs."""
+        """Draws the knobs and returns a placeholder."""
         self.values(hp)
         return _Placeholder()
 
     def values(self, hp: keras_tuner.HyperParameters) -> dict[str, Any]:
-        """The knobs of a trial: those that are drawn, and the epochs that Hyperband gives."""
+        """Returns the knobs of a trial: the drawn ones, and the number of epochs if Hyperband sets it."""
         drawn = {knob: spaces.draw(hp, knob, choice) for knob, choice in self.space.items()}
         epochs = hp.values.get("tuner/epochs")
         return drawn | ({"epochs": epochs} if epochs else {})
@@ -77,7 +78,7 @@ class HyperModel(keras_tuner.HyperModel):
         return f"{self.name}-trial-{int(trial_id):03d}"
 
     def fit(self, hp: keras_tuner.HyperParameters, model, callbacks=(), **_) -> dict[str, float]:
-        """Runs a trial, or goes on with one that was interrupted; returns its score and `seconds`."""
+        """Runs a trial or continues an interrupted one; returns its score and `seconds`."""
         trial = next((callback.trial.trial_id for callback in callbacks if hasattr(callback, "trial")), len(self.done))
         name, began = self.run_name(trial), time.perf_counter()
         if name in self.done:
@@ -87,11 +88,11 @@ class HyperModel(keras_tuner.HyperModel):
         return {self.objective: score, "seconds": time.perf_counter() - began}
 
     def score(self, name: str, runs: str, knobs: dict) -> float:
-        """Trains with these knobs, as run NAME, and reads the objective; whatever is printed goes to NAME.log.
+        """Trains with these knobs as run `name` and returns the objective; output is written to NAME.log.
 
         Raises:
-            FailedTrialError: the training failed; the search goes on.
-            FatalError: no trial can be judged; the search ends.
+            FailedTrialError: if the training fails; the search continues.
+            FatalError: if no trial can be evaluated; the search ends.
         """
         folder = Path(runs) / name
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -102,34 +103,34 @@ class HyperModel(keras_tuner.HyperModel):
                 return _linear(result) if self.objective == "linear" else _last(result.run, self.objective)
             except (FatalError, FailedTrialError):
                 raise
-            except Exception as error:  # memory, a batch larger than the data: an end of this trial alone
+            except Exception as error:  # such as a lack of memory: only this trial fails
                 line = str(error).split("\n")[0]
                 raise FailedTrialError(line or type(error).__name__) from error
 
 
 class _Placeholder(keras.Model):
-    """Stands for the model that a recipe builds by itself."""
+    """A placeholder, since a recipe builds its own model."""
 
     def build_from_config(self, config):
-        """Nothing: Hyperband wants the model of an earlier round."""
+        """Does nothing; Hyperband would load the model of an earlier round."""
 
     def load_weights(self, *_, **__):
-        """Nothing, as above."""
+        """Does nothing, for the same reason."""
 
 
 def check_objective(objective: str) -> None:
-    """Raises the one line for an objective that does not exist or does not compare."""
+    """Raises ValueError if the objective is unknown or is a loss, which does not compare trials."""
     if "loss" in objective:
         raise ValueError(
-            "the loss is no objective: its scale changes with temperature, batch and views, and it falls where "
-            f"features get no better; there are {', '.join(OBJECTIVES)}"
+            "the loss is no objective: its scale changes with temperature, batch and views, and a lower loss does not "
+            f"mean better features; choose from {', '.join(OBJECTIVES)}"
         )
     if objective not in OBJECTIVES:
         raise ValueError(nearest("objective", objective, OBJECTIVES))
 
 
 def _last(run: Path, figure: str) -> float:
-    """A figure of the last epoch."""
+    """Returns a figure of the last epoch."""
     figures = json.loads((run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
     if figure not in figures:
         _refuse(figure)
@@ -139,7 +140,7 @@ def _last(run: Path, figure: str) -> float:
 
 
 def _linear(result) -> float:
-    """Accuracy on a fifth of the training images of a linear probe that learns from the others."""
+    """Returns the accuracy of a linear probe on a fifth of the training images; it is trained on the others."""
     plan = result.plan
     if plan.train_set.labels is None:
         _refuse("linear")

@@ -20,7 +20,7 @@ from sslzoo.utils.files import replacing
 
 
 def rows(oracle: keras_tuner.Oracle, model: HyperModel) -> list[dict[str, Any]]:
-    """A dict for each trial that has begun, in order: trial, status, the objective, seconds, knobs, run and message."""
+    """Returns a dict for each started trial, in order: trial, status, objective, seconds, knobs, run and message."""
     return [_row(oracle.trials[trial], model) for trial in sorted(oracle.trials, key=int)]
 
 
@@ -39,7 +39,7 @@ def _row(trial: Trial, model: HyperModel) -> dict[str, Any]:
 
 
 def at_start(run: Path, figure: str) -> float | None:
-    """The objective before the first step of a trial, if its records have it."""
+    """Returns the objective before the first step of a trial, or None if it was not recorded."""
     file = run / "metrics.jsonl"
     lines = file.read_text("utf-8").splitlines() if file.exists() else []
     first = json.loads(lines[0]) if lines else {}
@@ -47,15 +47,17 @@ def at_start(run: Path, figure: str) -> float | None:
 
 
 def best_of(table: list[dict[str, Any]], objective: str) -> dict[str, Any]:
-    """The completed trial of the highest score; of equal ones the first."""
+    """Returns the completed trial with the highest score, the first one of equal scores."""
     return max((row for row in table if row["status"] == "completed"), key=lambda row: (row[objective], -row["trial"]))
 
 
 def ties(table: list[dict[str, Any]], model: HyperModel) -> list[int] | None:
-    """Trials that are not measurably worse than the best one: the 95 % interval of the paired difference includes zero.
+    """Finds the trials that are not measurably worse than the best one.
+
+    The 95 % interval of their paired difference from the best trial includes zero.
 
     Returns:
-        Their numbers, the best one's not among them; None where trials leave no answers to pair, as for "rank".
+        The numbers of these trials without the best one; None if trials have no answers to pair, as for "rank".
     """
     best = best_of(table, model.objective)
     answers = {row["trial"]: _answers(model, row["run"]) for row in table if row["status"] == "completed"}
@@ -75,21 +77,21 @@ def _answers(model: HyperModel, run: str) -> np.ndarray | None:
 
 
 def reason(message: str | None) -> str:
-    """Why a trial failed, of the traceback that KerasTuner keeps."""
+    """Returns the reason why a trial failed, from the traceback that KerasTuner keeps."""
     lines = (message or "").strip().split("\n")
     return lines[-1].split("FailedTrialError: ")[-1]
 
 
 def write_table(table: list[dict[str, Any]], path: Path) -> None:
-    """trials.csv: a line for each trial."""
-    with replacing(path) as beside, open(beside, "w", newline="", encoding="utf-8") as file:
+    """Writes trials.csv, a row for each trial."""
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(table[0]))
         writer.writeheader()
         writer.writerows(table)
 
 
 def draw(table: list[dict[str, Any]], model: HyperModel, command: str, path: Path) -> None:
-    """trials.png: the objective over each knob, every dot a trial with its number."""
+    """Writes trials.png: the objective over each knob, with a numbered dot for each trial."""
     knobs = [knob for knob in table[0] if knob in model.space or knob == "epochs"]
     columns = min(3, len(knobs))
     lines = math.ceil(len(knobs) / columns)
@@ -101,8 +103,8 @@ def draw(table: list[dict[str, Any]], model: HyperModel, command: str, path: Pat
         axes.set_visible(False)
     failed = sum(row["status"] == "failed" for row in table)
     equal = ties(table, model)
-    told = f"; not measurably worse than the best: {', '.join(map(str, equal))}" if equal else ""
-    figure.suptitle(f"{len(table)} trials" + (f", {failed} failed" if failed else "") + told, fontsize=10)
+    suffix = f"; not measurably worse than the best: {', '.join(map(str, equal))}" if equal else ""
+    figure.suptitle(f"{len(table)} trials" + (f", {failed} failed" if failed else "") + suffix, fontsize=10)
     figure.supylabel(OBJECTIVES[model.objective], fontsize=9)
     if model.objective != "rank":
         panels[0].yaxis.set_major_formatter(PercentFormatter(1))
@@ -111,7 +113,7 @@ def draw(table: list[dict[str, Any]], model: HyperModel, command: str, path: Pat
 
 
 def widened(low: float, high: float, least: float = 0.05) -> tuple[float, float]:
-    """Ends of an axis of accuracies that spans at least 5 points, so that one image does not look like a result."""
+    """Widens an axis of accuracies to at least 5 points, so that a difference of one image stays small."""
     missing = max(0.0, least - (high - low)) / 2
     return low - missing, high + missing
 

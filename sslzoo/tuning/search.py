@@ -1,4 +1,4 @@
-"""The search: says how much it will be, runs the trials, and exports the best encoder."""
+"""The search: estimates its duration, runs the trials, and exports the best encoder."""
 
 import contextlib
 import shlex
@@ -26,7 +26,14 @@ PLACES = {"name", "runs", "export_to", "evaluate", "resume"}  # arguments that a
 
 @dataclass
 class Search:
-    """What a search gave: its folder, knobs and score of the best trial, and that one's exported encoder."""
+    """The result of a search.
+
+    Attributes:
+        folder: folder of the search.
+        best: knobs of the best trial.
+        score: score of the best trial.
+        exported: folder of the exported encoder of the best trial; None without an export.
+    """
 
     folder: Path
     best: dict[str, Any]
@@ -50,28 +57,31 @@ def tune(
     mlflow: bool = False,
     **knobs,
 ) -> Search:
-    """Searches the space of a recipe or a method; exports and evaluates the encoder of the best trial.
+    """Searches the knobs of a recipe or a method; exports and evaluates the encoder of the best trial.
 
     Args:
-        recipe: name of a recipe or a method, or the path of a recipe's file; in Python also a `Recipe`. A recipe
-            without a space, and a method, are searched over their learning rate and the most common of their knobs.
+        recipe: name of a recipe or a method, or the path of a recipe's file; in Python also a `Recipe`. A method, and a
+            recipe without a space, are searched over the learning rate and the most common of their knobs.
         trials: maximum number of trials.
-        objective: "knn" is the leave-one-out accuracy of k-NN on training images, "linear" that of a linear probe on
-            held-out training images; "rank" is RankMe and needs no labels. The test images evaluate only the best
-            encoder.
-        tuner: "random", "bayesian", or "hyperband", which gives many trials few epochs and the best of them more.
-        seed: seed of the draws, and of every trial.
+        objective: "knn" is the leave-one-out accuracy of k-NN on training images, "linear" the accuracy of a linear
+            probe on held-out training images; "rank" is RankMe and requires no labels. Test images are used for the
+            best encoder only.
+        tuner: "random", "bayesian", or "hyperband", which runs many trials for few epochs and the best for more.
+        seed: seed of the draws and of every trial.
         name: name of the search and the export; RECIPE_search if None.
         runs: folder of the search's folder.
         export_to: folder of the exported encoders; "none" exports nothing.
         evaluate: run the linear probe, k-NN and clustering of the best encoder if the data has labels.
-        resume: continue the search of this name, with more trials if more are asked for.
+        resume: continue the search of this name; a larger number of trials is allowed.
         overwrite: replace the search and the export of this name.
-        mlflow: log the search to MLflow, with the trials nested under it.
-        knobs: arguments of the recipe, the same in all trials; they leave the space.
+        mlflow: log the search to MLflow; the trials are nested under it.
+        knobs: arguments of the recipe, equal in all trials; they are removed from the space.
+
+    Returns:
+        The search: its folder, the knobs and the score of the best trial, and the exported encoder.
 
     Raises:
-        ValueError: a wrong name or value, an empty space, or no trial succeeded; the text is one line.
+        ValueError: if a name or a value is wrong, the space is empty, or no trial succeeds; the text is one line.
     """
     subject = _subject(recipe)
     space = _space(subject, trials, objective, tuner, knobs)
@@ -100,7 +110,7 @@ def tune(
 
 @dataclass
 class Subject:
-    """What is tuned: a function of knobs that trains, its space, the names that it takes, and its epochs."""
+    """The subject of a search: a training function of knobs, its space, the names of its knobs, and its epochs."""
 
     name: str
     train: Callable
@@ -141,7 +151,7 @@ def _of_function(path: Path) -> Subject:
 
 
 def _space(subject: Subject, trials: int, objective: str, tuner: str, knobs: dict) -> spaces.Space:
-    """What is searched, after all checks."""
+    """Returns the search space after all checks."""
     check_objective(objective)
     if tuner not in TUNERS:
         raise ValueError(nearest("tuner", tuner, TUNERS))
@@ -154,17 +164,17 @@ def _space(subject: Subject, trials: int, objective: str, tuner: str, knobs: dic
     space = {name: choice for name, choice in subject.space.items() if name not in knobs}
     spaces.check(space, subject.name)
     if tuner == "hyperband" and "epochs" in space:
-        raise ValueError("hyperband chooses the epochs: give epochs=..., the most of a trial, or another tuner=...")
+        raise ValueError("hyperband chooses the epochs: give epochs=..., the maximum of a trial, or another tuner=...")
     return space
 
 
 def _command(name: str, trials: int, settings: dict) -> str:
-    """The command line that these settings come from."""
+    """Returns the command line of these settings."""
     given = {"trials": trials} | {k: v for k, v in settings.items() if k != "recipe" and not k.startswith("space.")}
     return shlex.join(["sslzoo", "tune", name, *(f"--{k.replace('_', '-')}={v}" for k, v in given.items())])
 
 
 def _link(link: Path, target: str) -> None:
-    """The best trial's run folder under the name of the search, which becomes that of the export."""
+    """Links the run folder of the best trial under the name of the search, which is also the name of the export."""
     remove(link)
     link.symlink_to(target)

@@ -1,4 +1,4 @@
-"""KerasTuner's trials with a line for each, a table, a plot, and a word on how long it all takes."""
+"""Runs the trials of KerasTuner with a log line for each, a table, a plot and an estimate of the duration."""
 
 import contextlib
 import tempfile
@@ -20,20 +20,20 @@ TUNERS = {
     "bayesian": keras_tuner.BayesianOptimization,
     "hyperband": keras_tuner.Hyperband,
 }
-PROBED = 5  # epochs of a trial from which on two epochs are run beforehand to tell how long the search will take
-PATIENCE = 3  # failures in a row that end a search: then it is not the draw
+PROBED = 5  # if trials have at least this number of epochs, two epochs are run beforehand to estimate the duration
+PATIENCE = 3  # a search ends after this number of failures in a row, whose cause is then not the drawn knobs
 
 
 class Searcher:
-    """Trials of a HyperModel with a line for each, a table, a plot, and a word on how long it all takes.
+    """Runs the trials of a HyperModel, and logs and plots them.
 
     Args:
-        model: its folder of runs takes what the search leaves.
+        model: the hypermodel; its folder of runs also holds the files of the search.
         tuner: a name of TUNERS.
-        trials: at most.
-        seed: of the draws.
-        epochs: of a trial, of the longest one for Hyperband; None where the space says.
-        command: to stand under the plot.
+        trials: maximum number of trials.
+        seed: seed of the draws.
+        epochs: epochs of a trial, the maximum for Hyperband; None if the space contains them.
+        command: command line that the plot shows.
     """
 
     def __init__(self, model: HyperModel, tuner: str, trials: int, seed: int, epochs: int | None, command: str):
@@ -43,7 +43,7 @@ class Searcher:
         self.tuner = _announcing(TUNERS[tuner], self)(
             model,
             objective=keras_tuner.Objective(model.objective, "max"),
-            seed=seed + 1,  # KerasTuner takes 0 for none
+            seed=seed + 1,  # KerasTuner reads 0 as no seed
             directory=str(self.folder),
             project_name="keras_tuner",
             **(dict(max_epochs=epochs, hyperband_iterations=None) if tuner == "hyperband" else {}),
@@ -55,10 +55,10 @@ class Searcher:
         self.plan = _hyperband_epochs(self.oracle, count) if tuner == "hyperband" else [epochs or 1] * count
 
     def run(self) -> Trial:
-        """Runs the trials that are missing; returns the best of all.
+        """Runs the missing trials and returns the best of all trials.
 
         Raises:
-            ValueError: none succeeded, or several in a row failed.
+            ValueError: if no trial succeeds, or several in a row fail.
         """
         log.info(f"{self.trials} trials, {len(self._done())} of them done, over {', '.join(self.model.space)}")
         log.info(f"time: {self._outlook()}")
@@ -80,7 +80,7 @@ class Searcher:
         return f"{self.model.objective} {row[self.model.objective]:.4g}{start}"
 
     def _certainty(self, table: list[dict[str, Any]]) -> str:
-        """Which trials the best one is measurably better than."""
+        """Returns a line that compares the best trial with the others."""
         equal = report.ties(table, self.model)
         others = sum(row["status"] == "completed" for row in table) - 1
         if equal is None:
@@ -95,10 +95,10 @@ class Searcher:
         log.info(f"trial {int(trial.trial_id)} ({len(self.oracle.trials)} of {self.trials}): {knobs}")
 
     def ended(self, trial: Trial) -> None:
-        """The line of a trial, and the table so far.
+        """Logs the result of a trial and updates the table.
 
         Raises:
-            ValueError: several trials in a row have failed.
+            ValueError: if several trials in a row have failed.
         """
         table = self._table()
         row = next(row for row in table if row["trial"] == int(trial.trial_id))
@@ -121,7 +121,7 @@ class Searcher:
         return [self.oracle.trials[trial] for trial in self.oracle.end_order]
 
     def _outlook(self) -> str:
-        """How long the trials that are left will take, in words."""
+        """Returns an estimate of the duration of the remaining trials, as text."""
         timed = [trial for trial in self._done() if trial.metrics.exists("seconds")]
         left = self.plan[len(self._done()) :]
         if not left:
@@ -136,11 +136,11 @@ class Searcher:
         return f"about {_clock(sum(start + pace * epochs for epochs in left))}, judged by two epochs at default knobs"
 
     def _probe(self) -> tuple[float, float]:
-        """Seconds that a trial takes to start and to be judged, and those of an epoch."""
+        """Measures the seconds of the start and evaluation of a trial, and the seconds of an epoch."""
         quick = {"epochs": 2} | dict.fromkeys({"mlflow"} & self.model.fixed.keys(), False)
         began = time.time()
         with tempfile.TemporaryDirectory() as folder:
-            with contextlib.suppress(FailedTrialError):  # it will show in the trials
+            with contextlib.suppress(FailedTrialError):  # the trials will report the failure
                 self.model.score("probe", folder, quick)
             whole = time.time() - began
             written = sorted(file.stat().st_mtime for file in Path(folder).glob("probe/checkpoints/step-*"))
@@ -149,7 +149,7 @@ class Searcher:
 
 
 def _announcing(base: type, searcher: Searcher) -> type:
-    """KerasTuner's tuner, which tells the searcher of each trial."""
+    """Returns a subclass of a tuner that calls the searcher at the begin and the end of each trial."""
 
     class Tuner(base):
         def on_trial_begin(self, trial):
@@ -164,7 +164,7 @@ def _announcing(base: type, searcher: Searcher) -> type:
 
 
 def _hyperband_epochs(oracle: keras_tuner.oracles.HyperbandOracle, trials: int) -> list[int]:
-    """Epochs of Hyperband's trials, in order: it begins with its boldest bracket."""
+    """Returns the epochs of the trials of Hyperband, in order; the bracket with the fewest epochs is first."""
     epochs = []
     while len(epochs) < trials:
         for bracket in reversed(range(oracle._get_num_brackets())):

@@ -1,6 +1,6 @@
 """Search spaces: {"learning_rate": (1e-4, 1e-2, "log"), "temperature": [0.1, 0.5]}.
 
-A list holds choices. A tuple is a range, of whole numbers if both ends are; "log" draws evenly over powers of ten.
+A list contains choices. A tuple is a range, of integers if both ends are integers; "log" draws log-uniformly.
 """
 
 import ast
@@ -15,7 +15,7 @@ from sslzoo.catalog import options
 Space = dict[str, list | tuple]
 
 
-# Knobs that a search draws by default, if the method or its views take them.
+# Knobs that a search draws by default, if the method or its views have them.
 COMMON: Space = {
     "temperature": (0.05, 0.5, "log"),
     "ema_rate": (0.002, 0.1, "log"),
@@ -26,10 +26,10 @@ COMMON: Space = {
 
 
 def default(settings: dict[str, Any]) -> Space:
-    """The search space of a recipe that gives none: the learning rate and the COMMON knobs of its parts.
+    """Returns the default search space of a recipe: the learning rate and the COMMON knobs of its parts.
 
     Args:
-        settings: arguments of `pretrain`, with "method" and "encoder".
+        settings: arguments of `pretrain`, among them "method" and "encoder".
     """
     parts = options.signatures(*(settings.get(part) for part in options.PARTS))
     rate = settings.get("learning_rate", catalog.experiment_knobs()["learning_rate"].default)
@@ -38,10 +38,10 @@ def default(settings: dict[str, Any]) -> Space:
 
 
 def read(path: Path) -> Space:
-    """The literal that a recipe's file assigns to SPACE, {} without one; nothing is imported.
+    """Reads the literal that a recipe's file assigns to SPACE, without importing the file; {} without SPACE.
 
     Raises:
-        ValueError: it is no literal dict.
+        ValueError: if SPACE is not a literal dict.
     """
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SPACE":
@@ -53,7 +53,7 @@ def read(path: Path) -> Space:
 
 
 def check(space: Space, where: str) -> None:
-    """Raises the one line for a space that is empty, with which KerasTuner would run no trial, or is none."""
+    """Raises ValueError if a space is empty, with which KerasTuner would run no trial, or malformed."""
     if not space:
         raise ValueError(
             f"the search space of {where} is empty: give it a space, {{knob: [choices]}}, of knobs that are not fixed"
@@ -74,19 +74,19 @@ def _is_range(choice: Any) -> bool:
 
 
 def draw(hp: keras_tuner.HyperParameters, knob: str, choice: list | tuple) -> Any:
-    """The value of a knob in a trial."""
+    """Draws the value of a knob for a trial."""
     if isinstance(choice, tuple):
         whole = all(type(end) is int for end in choice[:2])
         return (hp.Int if whole else hp.Float)(knob, *choice[:2], sampling="log" if choice[2:] else "linear")
     if all(type(value) in (int, float) for value in choice):
         whole = all(type(value) is int for value in choice)
         return hp.Choice(knob, choice if whole else [float(value) for value in choice])
-    # KerasTuner turns a bool into a number, and takes neither None nor a mixture: their names are drawn.
+    # KerasTuner converts bool to a number, and accepts neither None nor mixed types: their names are drawn instead.
     return {str(value): value for value in choice}[hp.Choice(knob, [str(value) for value in choice])]
 
 
 def size(space: Space) -> float:
-    """How many different trials there are."""
+    """Returns the number of different trials of a space."""
     count = 1.0
     for choice in space.values():
         if isinstance(choice, tuple) and any(type(end) is float for end in choice[:2]):
@@ -96,5 +96,5 @@ def size(space: Space) -> float:
 
 
 def spelt(values: dict[str, Any]) -> str:
-    """Knobs as a command line has them: temperature 0.2, learning_rate 0.00123."""
+    """Formats knobs as text: temperature 0.2, learning_rate 0.00123."""
     return ", ".join(f"{knob} {v:.3g}" if isinstance(v, float) else f"{knob} {v}" for knob, v in values.items())

@@ -1,4 +1,4 @@
-"""A sweep: one run after the other over a grid of knobs, a line of figures for each, going on where it was stopped."""
+"""A sweep: runs over a grid of knobs, with a row of figures for each run; an interrupted sweep can be resumed."""
 
 import csv
 import inspect
@@ -21,22 +21,22 @@ from sslzoo.training.tracking import MLflow
 from sslzoo.utils.files import refuse_path, replacing
 from sslzoo.utils.log import log
 
-SEEDS = 3  # runs of each setting from which on a sweep states an effect
+SEEDS = 3  # minimum number of runs of each setting for a statement about an effect
 
 
 class Sweep:
     """The folder of a sweep: settings.json, results.csv, and a run folder for each of its runs.
 
-    A context manager; with `mlflow`, the runs within are nested under it.
+    Use it as a context manager. With `mlflow`, runs inside it are nested under the sweep.
 
     Args:
-        name: of the sweep and its folder.
-        settings: what the sweep is; resuming with other ones is refused.
-        runs: folder of the sweep's folder.
+        name: name of the sweep and of its folder.
+        settings: settings of the sweep; it cannot be resumed with others.
+        runs: parent folder of the sweep's folder.
         resume, overwrite, mlflow: as for `sslzoo.pretrain`.
 
     Raises:
-        ValueError: the folder holds another sweep, or is in use.
+        ValueError: if the folder holds another sweep, or is in use.
     """
 
     def __init__(self, name: str, settings: dict, runs: str, resume: bool, overwrite: bool, mlflow: bool = False):
@@ -59,11 +59,15 @@ class Sweep:
         self._stack.__exit__(*error)
 
     def run(self, knobs: dict[str, Any], measure: Callable[..., dict[str, float]]) -> dict[str, Any]:
-        """The line of one run: kept from before, or knobs and what `measure(knobs, name, resume)` gives, called now.
+        """Returns the row of a run, which is measured unless the sweep already has it.
 
         Args:
-            knobs: name -> value; what tells this run from the others.
-            measure: trains and judges, as run `name` in this folder; resumes what it left there where `resume` is true.
+            knobs: name -> value; these identify the run.
+            measure: function `(knobs, name, resume)` that trains and evaluates as run `name` in the folder of the sweep
+                and returns figures by name; it resumes an interrupted run if `resume` is true.
+
+        Returns:
+            The knobs and the figures of the run.
         """
         done = next((row for row in self.rows if knobs.items() <= row.items()), None)
         if done is not None:
@@ -71,8 +75,8 @@ class Sweep:
         name = "_".join(f"{key}-{value}" for key, value in knobs.items()).replace("/", "-")
         log.info(f"--- {self.folder.name}: {', '.join(f'{key} {value}' for key, value in knobs.items())}")
         self.rows.append(knobs | measure(knobs, name, (self.folder / name).exists()))
-        with replacing(self.folder / "results.json") as beside:
-            beside.write_text(json.dumps(self.rows, indent=2) + "\n", "utf-8")
+        with replacing(self.folder / "results.json") as temporary:
+            temporary.write_text(json.dumps(self.rows, indent=2) + "\n", "utf-8")
         self._write_table()
         return self.rows[-1]
 
@@ -84,14 +88,14 @@ class Sweep:
         series: dict[str, list[float]] | None = None,
         parameters: dict[str, Any] | None = None,
     ) -> None:
-        """Adds to a run what was measured after it: to its card, and with the pictures in its folder to MLflow.
+        """Adds figures that were measured after a run to its card, and with the pictures of its folder to MLflow.
 
         Args:
-            result: of `sslzoo.pretrain`.
-            figures: of the trained encoder, by their names.
-            baselines: name of a baseline, such as "untrained" -> the same figures of it.
-            series: name -> values that MLflow gets as the steps 1, 2, ... of a metric.
-            parameters: of the run, beside those that `sslzoo.pretrain` has logged.
+            result: result of `sslzoo.pretrain`.
+            figures: figures of the trained encoder, by name.
+            baselines: name of a baseline, such as "untrained" -> its figures, by name.
+            series: name -> values that are logged to MLflow as steps 1, 2, ... of a metric.
+            parameters: parameters of the run in addition to those that `sslzoo.pretrain` logged.
         """
         if result.exported:
             columns = {"trained": figures} | baselines
@@ -108,21 +112,24 @@ class Sweep:
                         tracker.log({name: value}, step)
 
     def write_journal(self, text: str) -> None:
-        """journal.md, and on the screen."""
-        with replacing(self.folder / "journal.md") as beside:
-            beside.write_text(text, "utf-8")
+        """Writes journal.md and logs its text."""
+        with replacing(self.folder / "journal.md") as temporary:
+            temporary.write_text(text, "utf-8")
         log.info(f"{text}\nwritten to {self.folder / 'journal.md'}")
 
     def _write_table(self) -> None:
         columns = list(dict.fromkeys(key for row in self.rows for key in row))
-        with replacing(self.folder / "results.csv") as beside, open(beside, "w", newline="", encoding="utf-8") as file:
+        with (
+            replacing(self.folder / "results.csv") as temporary,
+            open(temporary, "w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(self.rows)
 
 
 def command(recipe: Callable, given: dict[str, Any]) -> str:
-    """The command line of a recipe with the knobs `given`, without those that stand at their defaults."""
+    """Returns the command line of a recipe with the knobs `given`, without those that equal their defaults."""
     words = ["python", f"recipes/{recipe.__name__}.py"]
     for name, parameter in inspect.signature(recipe).parameters.items():
         if given.get(name, parameter.default) != parameter.default:
@@ -132,23 +139,26 @@ def command(recipe: Callable, given: dict[str, Any]) -> str:
 
 
 def means(rows: list[dict], by: tuple[str, ...], figures: tuple[str, ...]) -> Iterator[tuple[tuple, list[str]]]:
-    """Values of the knobs `by`, and mean and deviation over all rows that have them of each figure, as text."""
+    """Yields the values of the knobs `by`, with mean and deviation of each figure over their rows, as text."""
     for key in dict.fromkeys(tuple(row[name] for name in by) for row in rows):
         some = [row for row in rows if tuple(row[name] for name in by) == key]
         yield key, [spread([row.get(figure) for row in some]) for figure in figures]
 
 
 def effect(rows: list[dict], knob: str, figure: str, baselines: dict[str, list[float]], higher: bool = True) -> str:
-    """What a sweep shows of one figure over one knob, in a sentence: an effect only where it exceeds the seeds' spread.
+    """Describes the effect of one knob on one figure in a sentence.
 
-    The best setting is compared with each other setting and each baseline by Welch's interval of the difference of
-    means over seeds (95 %), which needs three seeds or more of each setting.
+    The best setting is compared with every other setting and every baseline by Welch's 95 % interval of the difference
+    of means over seeds. This requires at least three seeds of each setting.
 
     Args:
-        rows: lines of the sweep, each with the knob and the figure.
-        knob, figure: their names.
-        baselines: name -> values of the figure, one for each seed; a single one has no spread.
-        higher: whether the higher figure is the better one.
+        rows: rows of the sweep, each with the knob and the figure.
+        knob, figure: names of the knob and the figure.
+        baselines: name -> values of the figure, one for each seed; a single value has no spread.
+        higher: whether a higher figure is better.
+
+    Returns:
+        One sentence. It states an effect only if the effect exceeds the spread over seeds.
     """
     values = {key: [row[figure] for row in rows if row[knob] == key] for key in dict.fromkeys(r[knob] for r in rows)}
     fewest = min(map(len, values.values()))
@@ -167,7 +177,7 @@ def effect(rows: list[dict], knob: str, figure: str, baselines: dict[str, list[f
 
 
 def _margin(one: list[float], other: list[float], sign: int) -> float:
-    """The end of Welch's interval of mean(one) - mean(other) that is nearer to zero where `one` is better."""
+    """Returns the bound of Welch's interval of mean(one) - mean(other) that is nearer to zero if `one` is better."""
     variances = [np.var(x, ddof=1) / len(x) if len(x) > 1 else 0.0 for x in (one, other)]
     error = np.sqrt(sum(variances))
     if error == 0:
@@ -177,7 +187,7 @@ def _margin(one: list[float], other: list[float], sign: int) -> float:
 
 
 def spread(values: list[float]) -> str:
-    """Mean and, from two values on, sample deviation, to three digits."""
+    """Formats the mean with three digits, and the sample deviation if there are two or more values."""
     values = [value for value in values if value is not None]
     if not values:
         return "-"

@@ -1,4 +1,4 @@
-"""Writing without half-written results: beside first, then renamed."""
+"""Atomic writing of files and folders: a temporary path is written, then renamed."""
 
 import contextlib
 import os
@@ -10,12 +10,12 @@ from pathlib import Path
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM; the text says what is left and how to go on."""
+    """Ctrl-C or SIGTERM; the text says what is left and how to continue."""
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A path beside `path` to write a file or folder at; it takes the place of `path` if the block succeeds.
+    """Yields a temporary path next to `path`, which replaces `path` if the block succeeds.
 
     What stood at `path` stays there until then, and for good if the block fails or is interrupted.
     """
@@ -52,7 +52,7 @@ def _interrupt(number: int, frame) -> None:
 
 @contextlib.contextmanager
 def going_on(line: str) -> Iterator[None]:
-    """Gives an interruption of the block a line on what is left and how to go on; the outermost one counts."""
+    """Gives an interruption of the block a line on what is left and how to continue; the outermost one counts."""
     try:
         yield
     except KeyboardInterrupt as error:
@@ -71,7 +71,7 @@ def refuse_path(name: str | None) -> None:
 
 
 def writable(path: str | Path) -> bool:
-    """Whether a file or folder may be made at `path`, or be replaced there."""
+    """Returns whether a file or folder can be created or replaced at `path`."""
     above = Path(path).absolute().parent
     while not above.exists():
         above = above.parent
@@ -80,33 +80,33 @@ def writable(path: str | Path) -> bool:
 
 
 def reason(error: Exception) -> str:
-    """The first line of what Python or TensorFlow says of an error."""
+    """Returns the first line of the message of an error of Python or TensorFlow."""
     return getattr(error, "message", str(error)).strip().split("\n")[0]
 
 
 def refuse_pattern(path: str | Path) -> None:
-    """Raises the line for a folder of weights that TensorFlow would not find: it takes the path for a pattern."""
+    """Raises ValueError for a path that TensorFlow would read as a pattern, so that it would find no weights."""
     if found := set("[\\") & set(str(path)):
         raise ValueError(f"TensorFlow finds no weights in {path}: choose a path without {' and '.join(sorted(found))}")
 
 
 def remove(path: Path) -> None:
-    """Removes a file or a folder, if it is there."""
+    """Removes a file or a folder if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
 
 
-def _swap(beside: Path, path: Path) -> None:
+def _swap(temporary: Path, path: Path) -> None:
     if not path.is_dir():
-        os.replace(beside, path)
+        os.replace(temporary, path)
         return
-    # A folder cannot be renamed over another one: the old one steps aside first.
+    # A folder cannot be renamed over another folder: the old one is renamed first.
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
     try:
         os.rename(path, old)
-        os.rename(beside, path)
+        os.rename(temporary, path)
     except BaseException:
         if old.exists() and not path.exists():
             os.rename(old, path)

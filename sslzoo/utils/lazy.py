@@ -1,4 +1,4 @@
-"""Attributes of a package that are imported when they are first used."""
+"""A package whose functions take precedence over modules of the same name."""
 
 import sys
 from types import ModuleType
@@ -14,12 +14,12 @@ class _FunctionsFirst(ModuleType):
 
 
 def functions_first(package: str) -> None:
-    """Makes functions hide the modules of the same name that define them.
+    """Gives functions of a package precedence over the modules of the same name that define them.
 
-    Importing a module sets it as an attribute of its package, so that otherwise `package.name` would be the function or
-    the module, depending on what was imported before.
+    Importing a module sets it as an attribute of its package. Without this function, `package.name` would therefore be
+    the function or the module, depending on earlier imports.
 
     Args:
-        package: `__name__` of the package that calls this.
+        package: `__name__` of the calling package.
     """
     sys.modules[package].__class__ = _FunctionsFirst

@@ -1,4 +1,4 @@
-"""Messages of the library: the logger "sslzoo", which the command line shows and Python users configure."""
+"""The logger "sslzoo" of the library, which the command line shows and Python users configure."""
 
 import contextlib
 import logging
@@ -20,7 +20,7 @@ class Terminal(logging.Handler):
 
 
 def show() -> None:
-    """Shows the messages of the library on standard output, as the command line does."""
+    """Writes the messages of the library to standard output, as the command line does."""
     if not any(isinstance(handler, Terminal) for handler in log.handlers):
         log.addHandler(Terminal())
     log.setLevel(logging.INFO)
@@ -29,7 +29,7 @@ def show() -> None:
 
 @contextlib.contextmanager
 def to_file(path: Path) -> Iterator[None]:
-    """Appends the messages and the standard output of the block to a file, and shows them nowhere else."""
+    """Redirects the messages and the standard output of a block to a file, which is appended to."""
     before = log.handlers[:], log.propagate, log.level
     with open(path, "a", encoding="utf-8", buffering=1) as file, contextlib.redirect_stdout(file):
         log.handlers[:], log.propagate = [logging.StreamHandler(file)], False

@@ -41,7 +41,7 @@ MOVED = {
 
 
 class Moved(ModuleType):
-    """Stands for a module that has moved. It can be called like the function that has its name now."""
+    """Proxy of a module that has moved. It can be called like the function that has its name now."""
 
     def __getattr__(self, name: str):
         return getattr(importlib.import_module(_now(self.__name__)), name)

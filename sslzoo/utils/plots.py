@@ -1,4 +1,4 @@
-"""Plots: PNGs with axes, units and the command that made them, in colours safe for colour-vision deficiency."""
+"""Plots as PNG with axes, units and the command that made them, in colours for colour-vision deficiency."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from sslzoo.utils.files import replacing
 
-# Okabe and Ito's palette without its yellow, which is hard to see on white.
+# The palette of Okabe and Ito without yellow, which is hard to see on white.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
 BLUE, ORANGE, GRAY = COLOURS[0], COLOURS[1], "#777777"
 # The ten-colour cycle of Petroff 2021 (arXiv 2107.02270), for classes.
@@ -17,27 +17,29 @@ MARKERS = "osD^vP*X<>"
 
 
 def class_style(number: int) -> dict[str, str]:
-    """Colour and marker of a class: both differ among ten classes, their combination among a hundred."""
+    """Returns the colour and the marker of a class; the pair is unique among a hundred classes."""
     return {"color": TEN[number % 10], "marker": MARKERS[(number + number // 10) % 10]}
 
 
 def plain(text: object, most: int | None = None) -> str:
-    r"""Text from outside as matplotlib draws it literally: on one line, no mathtext, never hidden from a legend.
+    r"""Escapes text for matplotlib: one line, without mathtext, visible in legends.
 
     Args:
-        text: such as the name of a class, which may hold `$\frac{a}$`.
-        most: characters; longer texts are cut and end in an ellipsis.
+        text: any text, such as the name of a class; it may contain `$\frac{a}$`.
+        most: maximum number of characters; longer texts are cut and end in an ellipsis. no limit if None.
     """
-    line = " ".join(str(text).split()).encode("utf-8", "backslashreplace").decode()  # file names need not be text
+    line = (
+        " ".join(str(text).split()).encode("utf-8", "backslashreplace").decode()
+    )  # file names may contain undecodable bytes
     line = line[: most - 1] + "\u2026" if most and len(line) > most else line
     return (" " + line if line.startswith("_") else line).replace("$", r"\$")
 
 
 def save(figure: Figure, path: Path, command: str) -> None:
-    """Writes the figure as a PNG with the command under it."""
+    """Writes a figure as a PNG, with the command below it."""
     figure.supxlabel(command, fontsize=7, color=GRAY, wrap=True)
-    with replacing(path) as beside:
-        figure.savefig(beside, format="png", dpi=120)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
 
 
 def curves(
@@ -48,14 +50,14 @@ def curves(
     log: bool = False,
     lines: Mapping[str, Mapping[str, float]] | None = None,
 ) -> None:
-    """Figures over a number, one panel per figure: a dot for each run, a line through the means.
+    """Plots curves in panels, with a dot for each run and a line through the means.
 
     Args:
         panels: label of the y axis -> name of the curve -> (x, y) of each run.
         xlabel: label of the x axis, with its unit.
-        path: of the PNG.
-        command: command line that made it.
-        log: x is logarithmic.
+        path: path of the PNG.
+        command: command line that made the plot.
+        log: use a logarithmic x axis.
         lines: label of a panel -> name -> level of a dashed line, such as a baseline.
     """
     figure = Figure(figsize=(max(6.0, 4.2 * len(panels)), 4.4), layout="constrained")
@@ -87,7 +89,7 @@ def scatter(
     path: Path,
     command: str,
 ) -> None:
-    """Points (n, 2) in the colour and marker of their class."""
+    """Plots points (n, 2) with the colour and the marker of their class."""
     figure = Figure(figsize=(7, 6), layout="constrained")
     axes = figure.subplots()
     labels = np.zeros(len(points), int) if labels is None else labels

@@ -1,4 +1,4 @@
-"""What an artefact was made with: versions, commit, machine."""
+"""Provenance of artefacts: versions, commit, machine and command line."""
 
 import importlib.metadata
 import os
@@ -12,12 +12,12 @@ PACKAGES = ("sslzoo", "tensorflow", "keras", "numpy")
 
 
 def facts() -> dict:
-    """Versions, git commit of the working directory's checkout (None without one) and machine; JSON."""
+    """Returns versions, the git commit of the checkout (None without one) and the machine, as JSON values."""
     return {"versions": versions(), "commit": commit(), "machine": machine()}
 
 
 def command() -> str:
-    """The command line of this process, to be typed again where it was; of another program, that it was Python."""
+    """Returns the command line of this process, or a note that `pretrain` was called from Python."""
     program, words = Path(sys.argv[0]), shlex.join(sys.argv[1:])
     if program.name == "sslzoo" or program.parent.name == "sslzoo":
         return f"sslzoo {words}".strip()

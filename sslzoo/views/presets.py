@@ -117,7 +117,7 @@ def msn(
 
 
 def fast_siam(size: int, channels: int = 3, number: int = 4, **knobs) -> list[View]:
-    """FastSiam (Pototzky et al., GCPR 2022): SimSiam's chain (arXiv:2011.10566, section 3), with more views.
+    """FastSiam (Pototzky et al., GCPR 2022): SimSiam's chain (arXiv:2011.10566, section 3) with more views.
 
     Args:
         size: int, side of the views in pixels; up to 64 px nothing is blurred.
