@@ -204,7 +204,7 @@ def test_a_store_that_fails_later_is_a_warning_and_the_run_goes_on(place, monkey
         for epoch in range(3):
             tracker.record(epoch, epoch, {"loss": 1.0})
     said = capsys.readouterr().out
-    assert said.count("MLflow fails, the run goes on without it") == 1 and "more lines" not in said
+    assert said.count("MLflow fails, the run continues without it") == 1 and "more lines" not in said
     assert mlflow.active_run() is None
 
 

@@ -25,7 +25,7 @@ def cached(dataset: Dataset, folder: str | Path) -> Dataset:
 
     Args:
         dataset: any.
-        folder: of all caches; made where there is none.
+        folder: folder of all caches; it is created if it does not exist.
 
     Raises:
         DataError: the disk has no room for it.
@@ -78,7 +78,7 @@ def _bytes(dataset: Dataset, count: int) -> int:
 
 
 def _mapped(path: Path, dataset: Dataset) -> tuple[np.ndarray, np.ndarray] | None:
-    """The arrays of a cache, or None where there is none that is whole."""
+    """The arrays of a cache, or None if there is no complete one."""
     try:
         images, sizes = (np.load(path / name, mmap_mode="r") for name in (IMAGES, SIZES))
     except (OSError, ValueError):

@@ -99,7 +99,7 @@ def load_parts(
 
 
 def _with_judge(parts: dict[str, Dataset]) -> dict[str, Dataset]:
-    """The parts with a labelled test part, held out where there is none; "test_unlabelled" has the others."""
+    """The parts with a labelled test part, which is held out if the data has none; "test_unlabelled" has the others."""
     judge = judge_of(parts)
     if judge is None:
         train, test = hold_out(parts["train"])

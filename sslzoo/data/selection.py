@@ -1,4 +1,4 @@
-"""Parts of data: a test part where there is none, some classes, some images."""
+"""Parts of data: a held-out test part, some classes, some images."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The card of an exported encoder, README.md: what it is, its scores, how to load it."""
+"""The card of an exported encoder, README.md: the encoder, its scores, how to load it."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ RENAMED = "for weight in layer.weights: weight._path = weight.path.replace(':', 
 
 
 class Way(NamedTuple):
-    """A line that loads an encoder from `path`, its route among the differences, and what it is for."""
+    """A line that loads an encoder from `path`, its route among the differences, and its use."""
 
     line: str
     route: str
@@ -93,7 +93,7 @@ def _shown(difference: float | str) -> str:
 
 
 def _input(encoder: dict) -> str:
-    """The input as a card of any version tells it."""
+    """The input, for cards of any version."""
     shape = encoder["image_shape"] if encoder.get("kind", "image") == "image" else encoder["input"]["shape"][1:]
     sides = ", ".join("any" if side is None else str(side) for side in shape)
     if "input" not in encoder or encoder["kind"] == "image":

@@ -71,14 +71,14 @@ def export(
         encoder: folder of an exported encoder.
         format: any of savedmodel, keras, onnx, litert, safetensors, parted by commas; the first is there already, and
             only opened again.
-        out: a new folder, for a whole export with these formats; the encoder's own if not given.
-        data: compare on its first images, as for `pretrain`; on parts of scikit-learn's two photographs if not given.
+        out: a new folder, for a whole export with these formats; the encoder's own folder if None.
+        data: compare on its first images, as for `pretrain`; on parts of scikit-learn's two photographs if None.
 
     Returns:
         Route -> largest absolute difference to the encoder, or why there is none; the card has it too.
 
     Raises:
-        ValueError: an unknown format, one that needs what is not installed, or something stands at `out`.
+        ValueError: an unknown format, one that needs what is not installed, or `out` exists.
     """
     for name in format:
         _check(name)

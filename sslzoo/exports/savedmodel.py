@@ -102,11 +102,11 @@ def load_encoder(path: str | Path, projector_layers: int = 0) -> keras.Model:
 
     Args:
         path: folder of the export, or its `encoder.keras`.
-        projector_layers: so many layers of the projector on top, if the export kept it: 1 for SimCLR v2's fine-tuning.
+        projector_layers: number of layers of the projector, if the export has one, on top: 1 for SimCLR v2's fine-tuning.
 
     Raises:
         ValueError: there is no exported encoder at `path`, it is damaged, or it would run code of its own; no projector
-            with so many layers is there.
+            with this number of layers is there.
     """
     if projector_layers:
         projector = read_projector(path)
@@ -136,7 +136,7 @@ def _load_keras(path: Path) -> keras.Model:
 
 
 def write_projector(projector: keras.Layer, path: str | Path, features: int) -> None:
-    """Keeps a method's projector beside its exported encoder.
+    """Writes a method's projector to the folder of its exported encoder.
 
     Args:
         projector: features (batch, features) -> embeddings, as a method trains it.

@@ -17,7 +17,7 @@ from sslzoo.exports.savedmodel import export
 from sslzoo.utils import provenance
 from sslzoo.utils.log import log
 
-# One name that every ResNet, and every ViT, of these layouts has, and that tells where in a file it begins.
+# One name that every ResNet, and every ViT, of these layouts has; it marks the beginning of the encoder in a file.
 ANCHORS = ("layer1.0.conv1.weight", "cls_token", "class_token")
 # Of two networks in a file, the one that the paper evaluates: MoCo, DINO, MoCo v3.
 PREFERRED = ("encoder_q.", "teacher.", "base_encoder.")
@@ -48,7 +48,7 @@ class Report(NamedTuple):
     """Which weights found each other: names in the file, but for `missing`, which are paths in the encoder.
 
     `unmatched` stand in the file alone (heads, classifiers), `missing` in the encoder alone; `mismatched` have both
-    shapes beside the name.
+    shapes as well as the name.
     """
 
     matched: list[str]
@@ -83,7 +83,7 @@ def import_weights(
         out: a new folder for the exported encoder.
         image_size: side in pixels that a ResNet was trained at; a ViT's follows from its positions.
         pool: the features of a ViT: its class "token", or the "mean" of the others.
-        prefix: where in the file the encoder begins, such as teacher.backbone.; found if not given.
+        prefix: where in the file the encoder begins, such as module.encoder_q.; found automatically if None.
         mean: of each channel of the images in [0, 1], as in the training; ImageNet's.
         std: standard deviation of each channel.
 
@@ -138,7 +138,7 @@ def _load_safetensors(path: str | Path) -> dict[str, np.ndarray]:
 def _load_torch(path: str | Path) -> dict[str, np.ndarray]:
     import torch
 
-    # The one class beside tensors that official checkpoints hold, with the options of their training.
+    # The only class other than tensors in official checkpoints; it has the options of their training.
     with torch.serialization.safe_globals([argparse.Namespace]):
         return dict(_flat(torch.load(path, map_location="cpu", weights_only=True)))
 
@@ -149,7 +149,7 @@ def transfer(encoder: keras.Model, weights: Mapping[str, np.ndarray], prefix: st
     Args:
         encoder: of sslzoo.encoders; a ViT with learned positions.
         weights: by name, as `read` gives them.
-        prefix: where the names of the encoder begin; found if not given.
+        prefix: where the names of the encoder begin; found automatically if None.
 
     Raises:
         ValueError: nothing matches.

@@ -30,7 +30,7 @@ LOSS, WEIGHTS = 1e-4, 1e-3
 
 
 def doctor(distributed: bool = False, methods: str = "", steps: int = 4) -> list[str]:
-    """Tells what is installed; trains methods in small on one device, two devices and two workers, and compares.
+    """Shows what is installed; trains methods in small on one device, two devices and two workers, and compares.
 
     The second and third train with global batches, synchronized BatchNorm and `fit` with validation data; what differs
     from one device is rounding. SGD is used, which does not hide a wrong scale as Adam does.
@@ -64,7 +64,7 @@ HEADS = ("loss falls by", "2 devices: loss", "weights", "2 workers: loss", "weig
 
 
 def facts() -> dict[str, str]:
-    """What is installed and at hand, by name."""
+    """Facts of the installation and the machine, by name."""
     devices = [f"{device.device_type}:{device.name[-1]}" for device in tf.config.list_logical_devices()]
     told = provenance.facts()
     return {key: str(value) for key, value in told.items()} | {"devices": ", ".join(devices)}
