@@ -102,7 +102,7 @@ def load_encoder(path: str | Path, projector_layers: int = 0) -> keras.Model:
 
     Args:
         path: folder of the export, or its `encoder.keras`.
-        projector_layers: number of layers of the projector, if the export has one, on top: 1 for SimCLR v2's fine-tuning.
+        projector_layers: number of layers of the kept projector on top: 1 for SimCLR v2's fine-tuning.
 
     Raises:
         ValueError: there is no exported encoder at `path`, it is damaged, or it would run code of its own; no projector
