@@ -61,11 +61,9 @@ class Plan:
         self.knobs = resolved.resolve(experiment.knobs, experiment.method, experiment.encoder, preset)
         if experiment.layerwise and "decoder" in self.knobs["method"]:
             self.knobs["method"]["decoder"] = experiment.knobs.get("decoder", "symmetric")
-        self.splits = restrict(
-            load(experiment.data, labels=experiment.labels, splits=experiment.splits),
-            experiment.classes,
-            experiment.max_images,
-        )
+        loaded = load(experiment.data, labels=experiment.labels, splits=experiment.splits)
+        self.splits = restrict(loaded, experiment.classes, experiment.max_images)
+        judging.announce(self.splits.train)
         if isinstance(experiment.encoder, keras.Model):
             self.splits = accepted_splits(self.splits, experiment.encoder)
         if run.cache:
