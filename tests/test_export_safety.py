@@ -173,8 +173,7 @@ DOORS = {
 }
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door, number", [*((door, signal.SIGTERM) for door in DOORS), ("pack", signal.SIGINT)])
 def test_an_interrupted_command_leaves_no_temporary_file_and_says_the_way_on(
     door, number, small, place, monkeypatch, capsys
 ):

@@ -102,6 +102,25 @@ def test_out_is_a_whole_new_export_and_an_existing_folder_is_kept(small, tmp_pat
         formats.export(small, ("keras",), out=out)
 
 
+@pytest.mark.skipif("onnx" not in AVAILABLE, reason="needs pip install sslzoo[onnx]")
+def test_onnx_names_its_input_its_output_and_the_dimension_of_the_batch(exported):
+    import onnxruntime
+
+    formats.export(exported, ("onnx",))
+    session = onnxruntime.InferenceSession(str(exported / "encoder.onnx"), providers=["CPUExecutionProvider"])
+    (images,), (features,) = session.get_inputs(), session.get_outputs()
+    encoder = load_encoder(exported)
+    assert images.name == "images" and images.shape[0] == "batch"
+    assert images.shape[1:] == read_facts(exported)["encoder"]["image_shape"]
+    assert features.name == "features" and features.shape == ["batch", encoder.output_shape[-1]]
+
+
+@pytest.mark.skipif("safetensors" not in AVAILABLE, reason="needs pip install sslzoo[safetensors]")
+def test_safetensors_files_have_the_rights_of_others(small):
+    formats.export(small, ("safetensors",))
+    assert (small / "encoder.safetensors").stat().st_mode == (small / "README.md").stat().st_mode
+
+
 @pytest.mark.skipif("safetensors" not in AVAILABLE, reason="needs pip install sslzoo[safetensors]")
 def test_safetensors_hold_each_weight_by_its_keras_path_and_the_architecture(small):
     from safetensors import safe_open
