@@ -7,6 +7,7 @@ from typing import Any
 from sslzoo import catalog
 from sslzoo.catalog.knobs import Knob, inspected, nearest
 
+APPLICATIONS = "keras.applications:"  # prefix of the names of architectures of Keras
 PARTS = ("method", "encoder", "preset")
 
 
@@ -24,6 +25,11 @@ def signatures(method: Any, encoder: Any, preset: Any = None) -> dict[str, dict[
     method, encoder = catalog.found("methods", method), catalog.found("encoders", encoder)
     if isinstance(method, str) and method not in catalog.methods():
         raise ValueError(nearest("method", method, {*catalog.methods(), *catalog.plugins("methods")}))
+    if isinstance(encoder, str) and encoder not in catalog.encoders() and not encoder.startswith(APPLICATIONS):
+        known = {*catalog.encoders(), *catalog.plugins("encoders"), f"{APPLICATIONS}NAME"}
+        raise ValueError(nearest("encoder", encoder, known))
+    if not (isinstance(encoder, str) or callable(encoder)):
+        raise ValueError(f"encoder={encoder!r} is no name, Keras model or function of the input shape")
     preset = catalog.found("presets", views_of(method) if preset is None else preset)
     if isinstance(preset, str) and preset not in catalog.presets():
         raise ValueError(nearest("preset", preset, {*catalog.presets(), *catalog.plugins("presets")}))

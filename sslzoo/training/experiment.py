@@ -84,6 +84,7 @@ class Experiment:
     knobs: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_types(self)
         for field in dataclasses.fields(self):
             if field.name in RANGES:
                 check(field.name, getattr(self, field.name), *RANGES[field.name], whole="float" not in str(field.type))
@@ -147,9 +148,10 @@ class RunOptions:
     callbacks: tuple = ()
 
     def __post_init__(self) -> None:
+        check_types(self)
         check("keep_checkpoints", self.keep_checkpoints, 1, math.inf, whole=True)
         check("checkpoint_steps", self.checkpoint_steps, 1, math.inf, whole=True)
-        check("checkpoint_minutes", self.checkpoint_minutes, 0, math.inf)
+        check("checkpoint_minutes", self.checkpoint_minutes, 0, 1e9)
         if self.name is not None and (Path(self.name).name != self.name or self.name.startswith(".")):
             line = "give a name without slashes that does not start with a dot"
             raise ValueError(f"name={self.name!r} is a path: {line}; runs=... and export_to=... are the folders")
@@ -170,7 +172,7 @@ RANGES = {
     "learning_rate": (0, 1e6),
     "weight_decay": (0, 1e6),
     "weight_decay_end": (0, 1e6),
-    "clip_norm": (1e-12, math.inf),
+    "clip_norm": (1e-12, 1e12),
     "warmup": (0, 1),
     "image_size": (1, 8192),
     "classes": (2, math.inf),
@@ -178,6 +180,17 @@ RANGES = {
     "micro_batch": (1, math.inf),
     "seed": (0, 2**31 - 1),
 }
+
+
+def check_types(value: Any) -> None:
+    """Raises ValueError for a field of a dataclass that must be a bool or a text and is not."""
+    for field in dataclasses.fields(value):
+        given, kind = getattr(value, field.name), str(field.type)
+        if field.type is bool and not isinstance(given, bool):
+            raise ValueError(f"{field.name} must be True or False, got {given!r}")
+        plain = field.type is str or kind == "str | None"
+        if plain and not (isinstance(given, str | Path) and str(given) or given is None and "None" in kind):
+            raise ValueError(f"{field.name} must be a text, got {given!r}")
 
 
 def check(name: str, value: Any, low: float, high: float, whole: bool = False) -> None:

@@ -72,6 +72,7 @@ class Plan:
         devices = self.strategy.num_replicas_in_sync
         if not run.preview:
             check(experiment, self.method, self.method_name, self.train_set, devices, self.knobs["method"])
+        self._optimizer(1)  # refuses wrong names before anything is written
         self.size = self._size()
         self.image_shape = (self.size, self.size, self.train_set.shape[-1])
         self.chain = chosen.make(preset, self.size, self.image_shape[-1], **self.knobs["views"])
@@ -209,6 +210,8 @@ class Plan:
         if isinstance(s.optimizer, keras.optimizers.Optimizer):
             again = type(s.optimizer).from_config(s.optimizer.get_config())
             return again, f"{type(again).__name__} with its own learning rate"
+        if not isinstance(s.optimizer, str):
+            raise ValueError(f"optimizer={s.optimizer!r} is no name and no Keras optimizer")
         peak, line = schedules.scaled_learning_rate(s.learning_rate, s.batch_size, s.learning_rate_rule)
         schedule = schedules.WarmupCosine(peak, total, warmup_steps=round(s.warmup * total))
         decay = s.weight_decay
