@@ -17,6 +17,7 @@ from keras import ops
 
 from sslzoo.catalog.knobs import nearest
 from sslzoo.data import load
+from sslzoo.exports import onnx_file
 from sslzoo.exports import savedmodel as saved
 from sslzoo.exports.card import write_card
 from sslzoo.exports.contract import input_spec
@@ -155,44 +156,6 @@ def photographs(shape: Sequence[int]) -> np.ndarray:
     return np.clip(resized[..., np.arange(shape[2]) % 3], 0, 1).astype("float32")
 
 
-def _write_onnx(encoder: keras.Model, path: Path, spec: tf.TensorSpec) -> None:
-    from tf2onnx.handler import tf_op
-
-    tf_op("Erfc")(_Erfc)
-    encoder.export(str(path), format="onnx", input_signature=[spec], verbose=False)
-    _name_onnx(path, spec.name)
-
-
-def _name_onnx(path: Path, name: str) -> None:
-    """Names the input, the output "features", and the batch dimension of both."""
-    import onnx
-
-    model = onnx.load(path)
-    graph = model.graph
-    names = {graph.input[0].name: name, graph.output[0].name: "features"}
-    for node in graph.node:
-        for places in (node.input, node.output):
-            places[:] = [names.get(one, one) for one in places]
-    for value in (graph.input[0], graph.output[0]):
-        value.name = names[value.name]
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
-
-
-class _Erfc:
-    """1 - erf: TensorFlow's exact GELU is made of erfc, which ONNX lacks and tf2onnx 1.17 does not translate."""
-
-    @classmethod
-    def version_9(cls, ctx, node, **kwargs):
-        shapes, dtypes = [ctx.get_shape(node.output[0])], [ctx.get_dtype(node.output[0])]
-        ctx.remove_node(node.name)
-        erf = ctx.make_node("Erf", node.input, shapes=shapes, dtypes=dtypes)
-        one = ctx.make_const(f"{node.name}_one", np.ones((), "float32"))
-        inputs = [one.output[0], erf.output[0]]
-        ctx.make_node("Sub", inputs, outputs=node.output, name=node.name, shapes=shapes, dtypes=dtypes)
-
-
 def _write_litert(encoder: keras.Model, path: Path, spec: tf.TensorSpec) -> None:
     encoder.export(str(path), format="litert", input_signature=[spec], verbose=False)
 
@@ -247,14 +210,6 @@ def _keras_on_torch(path: str, batches: list[np.ndarray]) -> list[np.ndarray]:
         return [features[str(len(batch))] for batch in batches]
 
 
-def _onnx_runtime(path: str) -> Callable:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda images: session.run(None, {name: np.asarray(images)})[0]
-
-
 def _litert(path: str) -> Callable:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TensorFlow's will move to a package of its own, ai_edge_litert
@@ -297,8 +252,8 @@ FORMATS = {
     ),
     "onnx": Format(
         "encoder.onnx",
-        _write_onnx,
-        {"encoder.onnx: onnxruntime": _each(_onnx_runtime)},
+        onnx_file.write,
+        {"encoder.onnx: onnxruntime": _each(onnx_file.load)},
         ("tf2onnx", "onnxruntime"),
     ),
     "litert": Format("encoder.tflite", _write_litert, {"encoder.tflite: tf.lite.Interpreter": _each(_litert)}),
