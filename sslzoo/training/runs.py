@@ -73,7 +73,8 @@ class Run:
         """Raises ValueError for a folder of files that no run wrote."""
         names = {file.name for file in self.path.iterdir()} if self.path.is_dir() else set()
         mine = sorted(name for name in names if name != LOCK and not name.startswith("."))
-        is_run = {LOCK, SETTINGS} <= names and _is_settings(self.path / SETTINGS)
+        known = _settings(self.path / SETTINGS)
+        is_run = known is not None and (LOCK in names or bool(self.resume and known))
         if mine and not is_run and not self.aside.exists() and not self.part.exists():
             raise ValueError(f"{self.path} holds {mine[0]!r} and no run: give another name=... or runs=...")
 
@@ -125,8 +126,10 @@ class Run:
             )
 
 
-def _is_settings(file: Path) -> bool:
+def _settings(file: Path) -> dict | None:
+    """The settings in a file; None if it holds none."""
     try:
-        return isinstance(json.loads(file.read_text("utf-8")), dict)
+        found = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
-        return False
+        return None
+    return found if isinstance(found, dict) else None
