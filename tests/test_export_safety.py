@@ -105,16 +105,17 @@ def test_an_overwritten_run_comes_back_unless_the_new_one_has_a_checkpoint(begun
         assert contents(place) == before
 
 
-@pytest.mark.parametrize("state", [".before", ".before.part"])
+@pytest.mark.parametrize("state", [".run.before", ".run.before.part"])
 def test_a_run_that_was_set_aside_by_a_killed_process_comes_back(state, place):
     with run(place, 0):
         (place / "run" / "metrics.jsonl").write_text("old")
-    (place / "run" / state).mkdir()
+    (place / state).mkdir()
     for file in ("metrics.jsonl", "settings.json"):
-        os.rename(place / "run" / file, place / "run" / state / file)
+        os.rename(place / "run" / file, place / state / file)
     with Run(place / "run", {"seed": 0}, resume=True):
         assert (place / "run" / "metrics.jsonl").read_text() == "old"
     assert {file.name for file in (place / "run").iterdir()} == {"lock", "settings.json", "metrics.jsonl"}
+    assert [file.name for file in place.iterdir()] == ["run"]
 
 
 def test_a_run_that_succeeds_takes_the_place_of_the_old_one(place):

@@ -1,5 +1,8 @@
 """TensorBoard's HPARAMS tab: one summary a run, read back by TensorBoard's own reader."""
 
+import json
+import time
+
 import numpy as np
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -27,9 +30,13 @@ def summaries(folder):
 
 def test_a_run_has_one_summary_of_its_settings_and_its_final_figures(tmp_path):
     knobs = dict(units=16, hidden_dim=16, epochs=2, batch_size=8, runs=str(tmp_path), name="one", export_to=None)
+    began = time.time() - 1
     result = sslzoo.pretrain("simclr", (IMAGES, np.arange(40) % 4), "mlp", **knobs)
     config = (result.run / "events" / "projector_config.pbtxt").read_text()
     assert "features.tsv" in config and "labels.tsv" in config and "sprite.png" in config
+    lines = [json.loads(line) for line in (result.run / "metrics.jsonl").read_text().splitlines()]
+    assert began <= lines[0]["time"] <= lines[-1]["time"] <= time.time() + 1
+    assert lines[0]["learning_rate"] > lines[-1]["learning_rate"] >= 0
     points = np.loadtxt(result.run / "events" / "features.tsv", delimiter="\t")
     assert points.shape == (len(result.plan.train_set), result.encoder.output_shape[-1])
     assert (result.run / "events" / "sprite.png").stat().st_size < 500_000
@@ -55,3 +62,13 @@ def test_later_hyperparameters_take_the_place_of_earlier_ones(tmp_path):
     for rate in (0.1, 0.2):
         hparams.write(tmp_path, {"rate": rate, "sizes": (1, 2)})
     assert summaries(tmp_path) == [{"rate": 0.2, "sizes": "(1, 2)"}]
+
+
+def test_a_run_goes_on_with_lines_that_have_no_time_or_learning_rate(tmp_path):
+    knobs = dict(units=16, hidden_dim=16, batch_size=8, runs=str(tmp_path), name="one", export_to=None, evaluate=False)
+    run = sslzoo.pretrain("simclr", IMAGES, "mlp", epochs=1, **knobs).run
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    old = [{name: v for name, v in line.items() if name not in ("time", "learning_rate")} for line in lines]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in old))
+    history = sslzoo.pretrain("simclr", IMAGES, "mlp", epochs=2, extend=True, **knobs).history
+    assert history["epoch"] == [0, 1, 2] and history["time"][:2] == [None, None] and history["time"][2] > 0

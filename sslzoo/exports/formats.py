@@ -17,11 +17,11 @@ from keras import ops
 
 from sslzoo.catalog.knobs import nearest
 from sslzoo.data import load
+from sslzoo.exports import onnx_file
 from sslzoo.exports import savedmodel as saved
 from sslzoo.exports.card import write_card
 from sslzoo.exports.contract import input_spec
 from sslzoo.exports.savedmodel import from_architecture, load_encoder, read_facts
-from sslzoo.exports.to_onnx import write_onnx
 from sslzoo.utils.files import replacing
 from sslzoo.views.inputs import images as images_of
 
@@ -210,14 +210,6 @@ def _keras_on_torch(path: str, batches: list[np.ndarray]) -> list[np.ndarray]:
         return [features[str(len(batch))] for batch in batches]
 
 
-def _onnx_runtime(path: str) -> Callable:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda images: session.run(None, {name: np.asarray(images)})[0]
-
-
 def _litert(path: str) -> Callable:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TensorFlow's will move to a package of its own, ai_edge_litert
@@ -260,8 +252,8 @@ FORMATS = {
     ),
     "onnx": Format(
         "encoder.onnx",
-        write_onnx,
-        {"encoder.onnx: onnxruntime": _each(_onnx_runtime)},
+        onnx_file.write,
+        {"encoder.onnx: onnxruntime": _each(onnx_file.load)},
         ("tf2onnx", "onnxruntime"),
     ),
     "litert": Format("encoder.tflite", _write_litert, {"encoder.tflite: tf.lite.Interpreter": _each(_litert)}),

@@ -10,7 +10,6 @@ from sslzoo.catalog import resolved
 from sslzoo.utils.files import refuse_pattern, remove, replacing
 
 LOCK, SETTINGS = "lock", "settings.json"
-BEFORE, PART = ".before", ".before.part"  # what the run replaces, until its first checkpoint is there
 
 
 class Run:
@@ -45,6 +44,9 @@ class Run:
         self.overwrite = overwrite
         self.free = free
         self.before = before or {}
+        # What the run replaces, in a folder next to it; of the second name while it is moved.
+        self.aside = self.path.with_name(f".{self.path.name}.before")
+        self.part = self.path.with_name(f".{self.path.name}.before.part")
 
     def __enter__(self) -> "Run":
         refuse_pattern(self.path)
@@ -71,32 +73,32 @@ class Run:
         """Raises ValueError for a folder of files that no run wrote."""
         names = {file.name for file in self.path.iterdir()} if self.path.is_dir() else set()
         mine = sorted(name for name in names if name != LOCK and not name.startswith("."))
-        is_run = {LOCK, SETTINGS} <= names and _is_settings(self.path / SETTINGS)
-        if mine and not is_run and not {BEFORE, PART} & names:
+        known = _settings(self.path / SETTINGS)
+        is_run = known is not None and (LOCK in names or bool(self.resume and known))
+        if mine and not is_run and not self.aside.exists() and not self.part.exists():
             raise ValueError(f"{self.path} holds {mine[0]!r} and no run: give another name=... or runs=...")
 
     def _content(self) -> list[Path]:
-        return [file for file in self.path.iterdir() if file.name not in (LOCK, BEFORE, PART)]
+        return [file for file in self.path.iterdir() if file.name != LOCK]
 
     def _set_aside(self) -> None:
-        """Moves what the folder holds into a folder within."""
-        (self.path / PART).mkdir()
+        """Moves what the folder holds into a folder next to it."""
+        self.part.mkdir()
         for old in self._content():
-            os.rename(old, self.path / PART / old.name)
-        os.rename(self.path / PART, self.path / BEFORE)
+            os.rename(old, self.part / old.name)
+        os.rename(self.part, self.aside)
 
     def _settle(self, failed: bool) -> None:
         """Removes what was set aside, or brings it back if the new run failed and has no checkpoint."""
         begun = any(True for file in self._content() for _ in (file.rglob("step-*") if file.is_dir() else ()))
-        if (self.path / BEFORE).is_dir() and failed and not begun:
+        if self.aside.is_dir() and failed and not begun:
             for new in self._content():
                 remove(new)
-            os.rename(self.path / BEFORE, self.path / PART)
-        if (self.path / PART).is_dir():
-            for old in (self.path / PART).iterdir():
-                os.rename(old, self.path / old.name)
-        remove(self.path / PART)
-        remove(self.path / BEFORE)
+            os.rename(self.aside, self.part)
+        for old in self.part.iterdir() if self.part.is_dir() else ():
+            os.rename(old, self.path / old.name)
+        remove(self.part)
+        remove(self.aside)
 
     def _claim(self) -> None:
         settings = self.path / SETTINGS
@@ -124,8 +126,10 @@ class Run:
             )
 
 
-def _is_settings(file: Path) -> bool:
+def _settings(file: Path) -> dict | None:
+    """The settings in a file; None if it holds none."""
     try:
-        return isinstance(json.loads(file.read_text("utf-8")), dict)
+        found = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
-        return False
+        return None
+    return found if isinstance(found, dict) else None

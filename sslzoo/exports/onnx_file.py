@@ -1,5 +1,6 @@
-"""ONNX files of encoders."""
+"""ONNX files of encoders: written by tf2onnx, run by ONNX Runtime."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -7,14 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 
-def write_onnx(encoder: keras.Model, path: Path, spec: tf.TensorSpec) -> None:
-    """Writes an encoder as an ONNX file with named input, output and batch dimension.
-
-    Args:
-        encoder: functional model.
-        path: of the file.
-        spec: spec of the images, whose name becomes that of the input.
-    """
+def write(encoder: keras.Model, path: Path, spec: tf.TensorSpec) -> None:
+    """Writes an encoder as an ONNX file of any batch of inputs of a spec; the output is called "features"."""
     from tf2onnx.handler import tf_op
 
     tf_op("Erfc")(_Erfc)
@@ -50,3 +45,12 @@ class _Erfc:
         one = ctx.make_const(f"{node.name}_one", np.ones((), "float32"))
         inputs = [one.output[0], erf.output[0]]
         ctx.make_node("Sub", inputs, outputs=node.output, name=node.name, shapes=shapes, dtypes=dtypes)
+
+
+def load(path: str) -> Callable:
+    """A function of inputs that returns features, run by ONNX Runtime."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda images: session.run(None, {name: np.asarray(images)})[0]
