@@ -78,7 +78,9 @@ def notebook(
         if given[knob] not in known:
             raise ValueError(nearest(knob, given[knob], known))
     if exp_type == "alpha" and usl_type != "ae_parallel":
-        raise ValueError(f"alpha weighs the embedding term of ae_parallel, {usl_type} has none: --usl_type ae_parallel")
+        raise ValueError(
+            f"alpha weighs the embedding term of ae_parallel, {usl_type} has none: usl_type='ae_parallel' has one"
+        )
     name = name or f"notebook_{usl_type}_{exp_type}"
     places = ("name", "runs", "export_to", "resume", "overwrite", "mlflow")
     settings = {knob: value for knob, value in given.items() if knob not in places}

@@ -20,6 +20,7 @@ import sslzoo
 from sslzoo import encoders, load_encoder
 from sslzoo.__main__ import main
 from sslzoo.data import folder
+from sslzoo.evaluators.report import escaped
 from sslzoo.exports.savedmodel import export, read_facts
 from sslzoo.methods import SimCLR
 from sslzoo.training.checkpoints import Checkpoints, saved
@@ -152,7 +153,7 @@ def test_a_folder_that_may_not_be_written_is_refused_before_the_training(locked)
     if os.geteuid() == 0:  # who may write anywhere
         os.seteuid(65534)
     try:
-        with pytest.raises((ValueError, OSError), match=f"{locked}/deep/simclr_array cannot be written.*--export-to"):
+        with pytest.raises((ValueError, OSError), match=f"{locked}/deep/simclr_array cannot be written.*export_to="):
             pretrain("simclr", np.zeros((9, 8, 8, 1), "uint8"), "mlp", batch_size=4, export_to=str(locked / "deep"))
     finally:
         os.seteuid(os.getuid())
@@ -265,7 +266,8 @@ def test_an_export_under_an_odd_name_loads_and_its_card_has_it_on_one_line(expor
     assert load_encoder(exported)(IMAGES).shape == (4, 8)
     assert all(isinstance(difference, float) for difference in read_facts(exported)["loads"].values())
     title, *lines = (exported / "README.md").read_text().splitlines()
-    assert title == "# " + NAME.replace("\n", " ") and f"- name: {title[2:]}" in lines
+    assert title == "# " + escaped(NAME) and f"- name: {title[2:]}" in lines
+    assert "*" in NAME and "\\*" in title, "Markdown shows the name as it is"
 
 
 def test_folders_runs_classes_and_files_may_have_any_name(tmp_path, monkeypatch, capsys):

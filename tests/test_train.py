@@ -61,7 +61,7 @@ class Stop(keras.callbacks.Callback):
 @pytest.mark.parametrize("step", [2, 4, 7])
 def test_an_interrupted_run_goes_on_bitwise(tmp_path, step):
     whole = run(tmp_path / "whole", 3)
-    with pytest.raises(KeyboardInterrupt, match=f"interrupted at step {step}, .*--resume"):
+    with pytest.raises(KeyboardInterrupt, match=f"interrupted at step {step}, .*resume=True"):
         run(tmp_path / "cut", 3, [Stop(step)])
     resumed = run(tmp_path / "cut", 3)
     for one, two in zip(whole, resumed, strict=True):
@@ -179,7 +179,7 @@ def test_metrics_of_epochs_that_are_done_again_are_written_once(tmp_path):
 def test_a_folder_with_a_run_is_refused_and_the_ways_on_are_named(tmp_path):
     with Run(tmp_path / "run", {"epochs": 1}):
         pass
-    with pytest.raises(ValueError, match="--resume.*--overwrite.*--name"), Run(tmp_path / "run", {"epochs": 1}):
+    with pytest.raises(ValueError, match="resume=True.*overwrite=True.*name="), Run(tmp_path / "run", {"epochs": 1}):
         pass
 
 
@@ -225,7 +225,7 @@ def test_out_of_memory_names_the_batch_to_try(tmp_path, monkeypatch, error):
         raise error
 
     monkeypatch.setattr("sslzoo.training.runner.train", fail)
-    with pytest.raises(ValueError, match="out of memory with a batch of 64: try --batch-size 32") as caught:
+    with pytest.raises(ValueError, match="out of memory with a batch of 64: try batch_size=32") as caught:
         sslzoo.pretrain("simclr", "digits", "mlp", units=8, batch_size=64, runs=str(tmp_path), export_to=None)
     assert "\n" not in str(caught.value)
 
@@ -234,7 +234,7 @@ def test_a_finished_run_is_extended_and_another_number_of_devices_may_go_on(tmp_
     knobs = dict(units=8, hidden_dim=8, projection_dim=4, batch_size=64, max_images=128, runs=str(tmp_path))
     knobs |= dict(preset="digits", export_to=None, evaluate=False, optimizer="adam", learning_rate=1e-3)
     sslzoo.pretrain("simclr", "digits", "mlp", epochs=1, **knobs)
-    with pytest.raises(ValueError, match="epochs was 1, is 3; --change"):
+    with pytest.raises(ValueError, match="epochs was 1, is 3; change=True"):
         sslzoo.pretrain("simclr", "digits", "mlp", epochs=3, resume=True, **knobs)
     monkeypatch.setattr("sslzoo.utils.replicas.strategy", lambda name: mirrored)
     extended = sslzoo.pretrain("simclr", "digits", "mlp", epochs=3, extend=True, strategy="mirrored", **knobs)

@@ -91,7 +91,7 @@ def test_the_report_names_what_is_left_over_on_either_side_and_what_differs_in_s
     "given, line",
     [
         (state("a", "b"), "no ResNet or ViT of a known layout: the file has 2 names, such as a, b"),
-        (under("a.", resnet_state()) | under("b.", resnet_state()), "--prefix, of a., b."),
+        (under("a.", resnet_state()) | under("b.", resnet_state()), "prefix=..., of a., b."),
         ({"layer1.0.conv1.weight": np.zeros((1, 1, 1, 1))}, "no weight fits resnet18_imagenet_stem"),
     ],
 )
