@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sslzoo.catalog.knobs import described
+from sslzoo.utils.files import refuse_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,9 +153,7 @@ class RunOptions:
         check("keep_checkpoints", self.keep_checkpoints, 1, math.inf, whole=True)
         check("checkpoint_steps", self.checkpoint_steps, 1, math.inf, whole=True)
         check("checkpoint_minutes", self.checkpoint_minutes, 0, 1e9)
-        if self.name is not None and (Path(self.name).name != self.name or self.name.startswith(".")):
-            line = "give a name without slashes that does not start with a dot"
-            raise ValueError(f"name={self.name!r} is a path: {line}; runs=... and export_to=... are the folders")
+        refuse_path(self.name)
 
     @property
     def free(self) -> set[str] | None:
