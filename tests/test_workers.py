@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from sslzoo.commands import doctor
+from sslzoo.testing import doctor
 from sslzoo.training.checkpoints import saved
 from sslzoo.utils import replicas
 
