@@ -168,7 +168,7 @@ READING = ("labels", "splits")  # arguments of `data.load`
 RANGES = {
     "epochs": (1, 1_000_000),
     "batch_size": (2, math.inf),
-    "learning_rate": (0, 1e6),
+    "learning_rate": (0, 1e38),
     "weight_decay": (0, 1e6),
     "weight_decay_end": (0, 1e6),
     "clip_norm": (1e-12, 1e12),
