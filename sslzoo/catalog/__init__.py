@@ -16,6 +16,7 @@ RECIPES = next((path for path in (ROOT / "recipes", ROOT.parent / "recipes") if 
 GIVEN = {"encoder", "input_shape", "size", "channels", "dataset_size", "num_classes"}
 # Fields of an experiment or of run options that the command line does not have.
 PYTHON_ONLY = {"knobs", "callbacks"}
+APPLICATIONS = "keras.applications:"  # prefix of the names of Keras architectures
 
 
 def methods() -> dict[str, Path]:
@@ -81,14 +82,12 @@ def preset_knobs(preset: str) -> dict[str, Knob]:
 
 def experiment_knobs() -> dict[str, Knob]:
     """Returns the fields of an experiment that the command line has."""
-    found = knobs.read(ROOT / "training" / "experiment.py", "Experiment")
-    return {name: knob for name, knob in found.items() if name not in PYTHON_ONLY}
+    return _fields("Experiment")
 
 
 def run_knobs() -> dict[str, Knob]:
     """Returns the fields of run options that the command line has."""
-    found = knobs.read(ROOT / "training" / "experiment.py", "RunOptions")
-    return {name: knob for name, knob in found.items() if name not in PYTHON_ONLY}
+    return _fields("RunOptions")
 
 
 @functools.cache
@@ -107,6 +106,11 @@ def found(kind: str, thing: Any) -> Any:
     return points[thing].load() if isinstance(thing, str) and thing in points else thing
 
 
+def _fields(cls: str) -> dict[str, Knob]:
+    found = knobs.read(ROOT / "training" / "experiment.py", cls)
+    return {name: knob for name, knob in found.items() if name not in PYTHON_ONLY}
+
+
 def _own(found: dict[str, Knob]) -> dict[str, Knob]:
     return {name: knob for name, knob in found.items() if name not in GIVEN}
 
@@ -116,13 +120,13 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _class(path: Path) -> ast.ClassDef:
-    classes = (node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ClassDef))
+    classes = (node for node in knobs.parsed(path).body if isinstance(node, ast.ClassDef))
     return next(node for node in classes if not node.name.startswith("_"))
 
 
 def _defined(path: Path) -> set[str]:
     """Returns the names of the top-level functions and variables of a file."""
-    body = ast.parse(path.read_text("utf-8")).body
+    body = knobs.parsed(path).body
     names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
     return names | {ast.unparse(target) for node in body if isinstance(node, ast.Assign) for target in node.targets}
 
@@ -130,7 +134,7 @@ def _defined(path: Path) -> set[str]:
 def _functions(folder: Path, only: str, pattern: str = "*.py") -> dict[str, Path]:
     found = {}
     for path in sorted(folder.glob(pattern)):
-        for node in ast.parse(path.read_text("utf-8")).body:
+        for node in knobs.parsed(path).body:
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and _needs(node) == [only]:
                 found[node.name] = path
     return found

@@ -3,6 +3,7 @@
 import argparse
 import ast
 import difflib
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable
@@ -23,6 +24,17 @@ class Knob:
     help: str
 
 
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a source file, parsed once for each version of the file."""
+    status = path.stat()
+    return _parsed(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.cache
+def _parsed(path: Path, modified: int, size: int) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def read(path: Path, qualname: str) -> dict[str, Knob]:
     """Reads the knobs of a function, class or dataclass from a source file, in order, without importing it.
 
@@ -35,7 +47,7 @@ def read(path: Path, qualname: str) -> dict[str, Knob]:
         path: the source file.
         qualname: name of the function or class.
     """
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = parsed(path)
     nodes = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     node = nodes.pop(qualname)
     doc, own_doc = {}, described(ast.get_docstring(node) or "")
@@ -118,7 +130,7 @@ def summary(path: Path) -> str:
 
 def document(path: Path) -> str:
     """Returns the docstring of a module without importing it."""
-    return ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    return ast.get_docstring(parsed(path)) or ""
 
 
 def nearest(what: str, name: str, known: Iterable[str]) -> str:

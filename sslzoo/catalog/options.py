@@ -7,7 +7,6 @@ from typing import Any
 from sslzoo import catalog
 from sslzoo.catalog.knobs import Knob, inspected, nearest
 
-APPLICATIONS = "keras.applications:"  # prefix of the names of architectures of Keras
 PARTS = ("method", "encoder", "preset")
 
 
@@ -25,8 +24,8 @@ def signatures(method: Any, encoder: Any, preset: Any = None) -> dict[str, dict[
     method, encoder = catalog.found("methods", method), catalog.found("encoders", encoder)
     if isinstance(method, str) and method not in catalog.methods():
         raise ValueError(nearest("method", method, {*catalog.methods(), *catalog.plugins("methods")}))
-    if isinstance(encoder, str) and encoder not in catalog.encoders() and not encoder.startswith(APPLICATIONS):
-        known = {*catalog.encoders(), *catalog.plugins("encoders"), f"{APPLICATIONS}NAME"}
+    if isinstance(encoder, str) and encoder not in catalog.encoders() and not encoder.startswith(catalog.APPLICATIONS):
+        known = {*catalog.encoders(), *catalog.plugins("encoders"), f"{catalog.APPLICATIONS}NAME"}
         raise ValueError(nearest("encoder", encoder, known))
     if not (isinstance(encoder, str) or callable(encoder)):
         raise ValueError(f"encoder={encoder!r} is no name, Keras model or function of the input shape")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sslzoo.catalog import options
-from sslzoo.catalog.knobs import document
+from sslzoo.catalog.knobs import parsed
 
 
 class Recipe:
@@ -62,7 +62,7 @@ def read(path: Path) -> Recipe | None:
     Raises:
         ValueError: if the file has no recipe.
     """
-    for node in ast.parse(path.read_text("utf-8")).body:
+    for node in parsed(path).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "recipe":
             try:
                 call = node.value
@@ -86,8 +86,3 @@ def load(path: Path) -> Any:
     if found is None:
         raise ValueError(f"{path} has no recipe: assign one, recipe = sslzoo.Recipe(method, data, encoder, ...)")
     return found
-
-
-def about(path: Path) -> str:
-    """Returns the description of a recipe, the docstring of its file."""
-    return document(path)

@@ -8,8 +8,6 @@ from collections.abc import Callable
 
 from sslzoo.utils.lazy import functions_first
 
-PREFIX = "keras.applications:"
-
 functions_first(__name__)
 
 
@@ -89,17 +87,26 @@ def check(encoder, input_shape: tuple):
     return encoder
 
 
+def copied(model):
+    """Returns a copy of a model with new variables, in the current scope, and the same weights."""
+    import keras
+
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def _named(name: str) -> Callable:
     from functools import partial
 
     from sslzoo import catalog
     from sslzoo.catalog.knobs import nearest
 
-    if name.startswith(PREFIX):
+    if name.startswith(catalog.APPLICATIONS):
         from sslzoo.encoders.applications import application
 
-        return partial(application, name=name.removeprefix(PREFIX))
+        return partial(application, name=name.removeprefix(catalog.APPLICATIONS))
     known = catalog.encoders()
     if name not in known:
-        raise ValueError(nearest("encoder", name, [*known, f"{PREFIX}NAME"]))
+        raise ValueError(nearest("encoder", name, [*known, f"{catalog.APPLICATIONS}NAME"]))
     return __getattr__(name)

@@ -8,7 +8,12 @@ from sslzoo.optimizers import rated
 from sslzoo.optimizers.schedules import WarmupCosine
 
 
-def fine_tune(
+def fine_tune(*args, **kwargs) -> float:
+    """Accuracy on the test part, in [0, 1]; arguments and errors are those of `tuned_answers`."""
+    return float(tuned_answers(*args, **kwargs).mean())
+
+
+def tuned_answers(
     encoder: keras.Model,
     train: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
@@ -17,8 +22,8 @@ def fine_tune(
     learning_rate: float = 1e-3,
     layer_decay: float = 1.0,
     seed: int = 0,
-) -> float:
-    """Accuracy on the test part, in [0, 1], of a copy of the encoder trained with a linear classifier on top.
+) -> np.ndarray:
+    """Whether a copy of the encoder trained with a linear classifier on top is right for each test image: bool (n,).
 
     Adam, a tenth of the steps of warmup, then a cosine; the classifier starts at zero. `encoder` is not changed.
 
@@ -34,20 +39,6 @@ def fine_tune(
     Raises:
         ValueError: layer_decay outside (0, 1].
     """
-    return float(tuned_answers(encoder, train, test, epochs, batch_size, learning_rate, layer_decay, seed).mean())
-
-
-def tuned_answers(
-    encoder: keras.Model,
-    train: tuple[np.ndarray, np.ndarray],
-    test: tuple[np.ndarray, np.ndarray],
-    epochs: int = 10,
-    batch_size: int = 128,
-    learning_rate: float = 1e-3,
-    layer_decay: float = 1.0,
-    seed: int = 0,
-) -> np.ndarray:
-    """Whether the model of `fine_tune` is right for each test image: bool (n,)."""
     if not 0 < layer_decay <= 1:
         raise ValueError(f"layer_decay is {layer_decay}: choose above 0, at most 1")
     keras.utils.set_random_seed(seed)

@@ -127,7 +127,7 @@ class Plan:
     def build_encoder(self) -> keras.Model:
         """Returns a new encoder, or a copy of the user's model with its weights."""
         made = encoders.make(self.experiment.encoder, self.image_shape, **self.knobs["encoder"])
-        return _copied(made) if made is self.experiment.encoder else made
+        return encoders.copied(made) if made is self.experiment.encoder else made
 
     def encoder(self, model: SSLModel) -> keras.Model:
         """Returns a copy of the model's encoder in float32, outside any strategy."""
@@ -280,6 +280,11 @@ class Plan:
         return dict(seed=s.seed, encoder=s.encoder, input_shape=list(self.image_shape), knobs=self.knobs["encoder"])
 
     @property
+    def judges(self) -> bool:
+        """Whether this process evaluates the encoder: on worker 0, if asked for and if the data has a test part."""
+        return self.run.evaluate and self.test_set is not None and replicas.is_chief(self.strategy)
+
+    @property
     def judged(self) -> Splits:
         """The part of the data that the encoder is evaluated on."""
         return judging.judged(self.splits, {}, max_images=self.experiment.max_images)
@@ -289,10 +294,3 @@ class Plan:
         steps = max(4, -(-CALIBRATED // self.experiment.batch_size))
         for batch in self.batches(0, steps):
             yield model.augment(batch) if model.augment else batch
-
-
-def _copied(model: keras.Model) -> keras.Model:
-    """Returns a copy of a model with new variables, in the current scope, and the same weights."""
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    return copy

@@ -72,22 +72,21 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         plan.draw_views(folder / "views.png")
         hparams.write(folder / "events", plan.settings)
         replicas.barrier(strategy)
-        judge = run.evaluate and plan.test_set is not None
         with _naming_memory(experiment.batch_size):
-            result = train_all(plan, model, folder, [tracker] * run.mlflow, judge)
+            result = train_all(plan, model, folder, [tracker] * run.mlflow)
         with going_on("the training is saved, resume=True exports and evaluates its encoder"):
-            figures = _finish(plan, result, exported, judge)
+            figures = _finish(plan, result, exported)
         if run.mlflow:
             tracker.log(figures)
             tracker.tag({"verdict": result.verdict, "commit": provenance.commit()})
     return result
 
 
-def _finish(plan: Plan, result: Result, exported: Path | None, judge: bool) -> dict[str, float | None]:
+def _finish(plan: Plan, result: Result, exported: Path | None) -> dict[str, float | None]:
     """Exports, evaluates and reports; returns the scores by name."""
     run, events = plan.run, result.run / "events"
     facts = _export(plan, result, exported, run.overwrite or run.resume or run.extend) if exported else {}
-    if judge:
+    if plan.judges:
         judge_all(plan, result)
         _write_scores(plan, result, facts)
     _project(plan, result)
@@ -139,7 +138,7 @@ def _follow(plan: Plan, train_all: Callable, folder: Path) -> Result:
     log.setLevel(logging.WARNING)
     model = plan.build()
     replicas.barrier(plan.strategy)
-    return train_all(plan, model, folder, [], judge=False)
+    return train_all(plan, model, folder, [])
 
 
 def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:

@@ -22,13 +22,13 @@ from sslzoo.utils.files import replacing
 from sslzoo.utils.log import log
 
 
-def train_whole(plan: Plan, model: SSLModel, folder: Path, trackers: list, judge: bool) -> Result:
-    """Trains all blocks of the encoder together; `judge` has no effect here."""
+def train_whole(plan: Plan, model: SSLModel, folder: Path, trackers: list) -> Result:
+    """Trains all blocks of the encoder together."""
     result = _train(plan, model, folder, trackers)
     return _with_encoders(plan, model, result)
 
 
-def train_blocks(plan: Plan, model: SSLModel, folder: Path, trackers: list, judge: bool) -> Result:
+def train_blocks(plan: Plan, model: SSLModel, folder: Path, trackers: list) -> Result:
     """Trains block after block and evaluates after each block.
 
     The scores are written to stages.json, so that a resumed run does not compute them again.
@@ -38,13 +38,13 @@ def train_blocks(plan: Plan, model: SSLModel, folder: Path, trackers: list, judg
     for stage, (block, grown) in enumerate(plan.stages(model)):
         log.info(f"stage {stage + 1}: {block}")
         result = _train(plan, grown, folder, trackers, stage)
-        if judge and block not in scores:
+        if plan.judges and block not in scores:
             features = layerwise.pooled(plan.calibrated(grown), plan.untrained.output_shape[-1])
             rows = judging.score({f"up to {block}": [features]}, plan.judged, plan.size, raw_pixels=False)
             scores[block] = [row.as_dict() for row in rows]
             with replacing(kept) as temporary:
                 temporary.write_text(json.dumps(scores, indent=2) + "\n", "utf-8")
-    result.scores = Scores(Row(**row) for rows in scores.values() for row in rows) if judge else Scores()
+    result.scores = Scores(Row(**row) for rows in scores.values() for row in rows) if plan.judges else Scores()
     return _with_encoders(plan, grown, result)
 
 

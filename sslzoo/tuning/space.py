@@ -11,6 +11,7 @@ import keras_tuner
 
 from sslzoo import catalog
 from sslzoo.catalog import options
+from sslzoo.catalog.knobs import parsed
 
 Space = dict[str, list | tuple]
 
@@ -43,7 +44,7 @@ def read(path: Path) -> Space:
     Raises:
         ValueError: if SPACE is not a literal dict.
     """
-    for node in ast.parse(path.read_text("utf-8")).body:
+    for node in parsed(path).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SPACE":
             try:
                 return dict(ast.literal_eval(node.value))
