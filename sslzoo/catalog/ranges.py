@@ -24,18 +24,33 @@ def check(knob: Knob, value: Any) -> None:
     """Raises ValueError if a value is none that the knob's type and range allow.
 
     Args:
-        knob: gives the name and the type, such as "int" or "float | None".
-        value: of the user.
+        knob: the knob, whose type is text such as "int" or "float | None".
+        value: value that the user gave.
     """
     plain = knob.type.replace(" | None", "")
     if value is None and "None" in knob.type or plain not in ("int", "float"):
         return
-    kind, article = (Integral, "an integer") if plain == "int" else (Real, "a number")
-    if isinstance(value, bool) or not isinstance(value, kind):
-        raise ValueError(f"{knob.name} must be {article}, got {value!r}")
     low, high, above = next((span for name, span in RULES if re.fullmatch(name, knob.name)), (0, math.inf, False))
+    check_number(knob.name, value, low, high, above, plain == "int")
+
+
+def check_number(
+    name: str, value: Any, low: float, high: float = math.inf, above: bool = False, whole: bool = False
+) -> None:
+    """Raises ValueError if a value is not a finite number in a range.
+
+    Args:
+        name: name of the argument, for the message.
+        value: value that the user gave.
+        low, high: minimum and maximum.
+        above: whether the minimum itself is excluded.
+        whole: whether the number must be an integer.
+    """
+    kind, article = (Integral, "an integer") if whole else (Real, "a number")
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise ValueError(f"{name} must be {article}, got {value!r}")
     if not low <= value <= high or above and value == low or math.isinf(value):
-        raise ValueError(f"{knob.name} must be {_words(low, high, above)}, got {value!r}")
+        raise ValueError(f"{name} must be {_words(low, high, above)}, got {value!r}")
 
 
 def _words(low: float, high: float, above: bool) -> str:

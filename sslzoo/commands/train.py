@@ -6,6 +6,7 @@ from pathlib import Path
 from sslzoo import catalog
 from sslzoo.catalog import knobs
 from sslzoo.catalog import recipe as recipes
+from sslzoo.catalog.knobs import Knob
 from sslzoo.catalog.parser import Parser
 from sslzoo.catalog.recipe import Recipe
 from sslzoo.commands import import_tensorflow, method_about, training_parser
@@ -19,15 +20,7 @@ def run(words: list[str], command: str = "train", doc: str = __doc__, **fixed) -
         command, doc: name and help of the command.
         fixed: arguments of the training that options cannot set.
     """
-    name = words[0] if words and not words[0].startswith("-") else None
-    known = catalog.recipes() | catalog.methods() | catalog.plugins("methods")
-    parser = Parser(prog=f"sslzoo {command} {name or 'NAME'}", description=doc)
-    if name is None:
-        parser.description += f"\n\nNAME is a recipe or a method; sslzoo {command} NAME --help shows its options."
-        parser.parse_args(words)
-        parser.error(f"which? NAME is one of {', '.join(known)}")
-    if name not in known and not Path(name).is_file():
-        parser.error(knobs.nearest("recipe or method", name, known))
+    name, parser = chosen(words, command, doc)
     recipe, about = found(name)
     if isinstance(recipe, Recipe):
         parser = training_parser(parser.prog, about, recipe, words[1:])
@@ -38,6 +31,27 @@ def run(words: list[str], command: str = "train", doc: str = __doc__, **fixed) -
     import_tensorflow()
     action = recipe or recipes.load(_path(name))
     action(**{knob: value for knob, value in given.items() if knob not in fixed}, **fixed)
+
+
+def chosen(words: list[str], command: str, doc: str, first: dict[str, Knob] | None = None) -> tuple[str, Parser]:
+    """Returns the recipe or method that the first word names, and a parser; exits if there is none.
+
+    Args:
+        words: words of the command line.
+        command, doc: name and help of the command.
+        first: options to show in the help of the command without a name.
+    """
+    name = words[0] if words and not words[0].startswith("-") else None
+    known = catalog.recipes() | catalog.methods() | catalog.plugins("methods")
+    parser = Parser(prog=f"sslzoo {command} {name or 'NAME'}", description=doc)
+    if name is None:
+        parser.description += f"\n\nNAME is a recipe or a method; sslzoo {command} NAME --help shows its options."
+        parser.add_group(command, first or {})
+        parser.parse_args(words)
+        parser.error(f"which? NAME is one of {', '.join(known)}")
+    if name not in known and not Path(name).is_file():
+        parser.error(knobs.nearest("recipe or method", name, known))
+    return name, parser
 
 
 def found(name: str) -> tuple[Recipe | None, str]:

@@ -4,11 +4,11 @@ import dataclasses
 import inspect
 import math
 from collections.abc import Callable
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 from sslzoo.catalog.knobs import described
+from sslzoo.catalog.ranges import check_number
 from sslzoo.utils.files import refuse_path
 
 
@@ -192,16 +192,10 @@ def check_types(value: Any) -> None:
             raise ValueError(f"{field.name} must be a text, got {given!r}")
 
 
-def check(name: str, value: Any, low: float, high: float, whole: bool = False) -> None:
+def check(name: str, value: Any, low: float, high: float = math.inf, whole: bool = False) -> None:
     """Raises ValueError if a value is neither None nor a number in [low, high]."""
-    if value is None:
-        return
-    kind, article = (Integral, "an integer") if whole else (Real, "a number")
-    if isinstance(value, bool) or not isinstance(value, kind):
-        raise ValueError(f"{name} must be {article}, got {value!r}")
-    if not low <= value <= high:
-        within = f"at least {low:g}" if math.isinf(high) else f"between {low:g} and {high:g}"
-        raise ValueError(f"{name} must be {within}, got {value!r}")
+    if value is not None:
+        check_number(name, value, low, high, whole=whole)
 
 
 def divide(options: dict[str, Any]) -> tuple[Experiment, RunOptions]:
