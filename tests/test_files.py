@@ -109,11 +109,11 @@ def test_names_are_names():
 def test_a_process_ends_while_an_iterator_is_unfinished():
     code = """
 import numpy as np, time
-from sslzoo.data.dataset import Dataset
+from sslzoo.data.dataset import of_images
 def read(index):
     time.sleep(0.02)
     return np.zeros((len(index), 8, 8, 1), "uint8"), np.full((len(index), 2), 8, "int32")
-data = Dataset("slow", read, 500, (8, 8, 1), np.dtype("uint8"), in_memory=False)
+data = of_images("slow", read, 500, (8, 8, 1), np.dtype("uint8"), in_memory=False)
 iterator = iter(data.batches(32, seed=0).prefetch(2))
 next(iterator)
 print("end")

@@ -91,7 +91,7 @@ def test_a_pipeline_learns_digits_and_names_its_features(exported):
     [
         (lambda x: 16 * x, "floats from"),
         (lambda x: 255 * x, "floats from"),
-        (lambda x: np.rint(255 * x).astype(int), "convert them to uint8"),
+        (lambda x: np.rint(255 * x).astype(int), r"images are int64: convert them, images.astype\('uint8'\)"),
         (lambda x: x - 0.5, r"numpy.clip\(images, 0, 1\)"),
         (lambda x: np.tile(x.reshape(-1, 8, 8, 1), 3), r"images.mean\(-1, keepdims=True\) makes gray"),
         (lambda x: x.reshape(-1, 4, 16, 1), "resize"),
