@@ -22,7 +22,8 @@ from sslzoo.data.dataset import Splits
 from sslzoo.evaluation.index import index
 from sslzoo.evaluators import dense, few_shot, mlp, outliers, overlap, retrieval
 from sslzoo.evaluators.report import Row
-from sslzoo.exports.savedmodel import card, export, read_facts, read_projector, write_projector
+from sslzoo.exports.card import card
+from sslzoo.exports.savedmodel import export, read_facts, read_projector, write_projector
 from sslzoo.layers import heads
 from sslzoo.reports import CHAPTERS, board, charts, depth, groups, labels, looks, places, projectors, report, robustness
 from sslzoo.reports.front import Front, read_history
