@@ -8,7 +8,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from sslzoo import optimizers
+from sslzoo import encoders, optimizers
+from sslzoo.catalog.checked import checked
 from sslzoo.layers.memory import add_state
 from sslzoo.layers.microbatch import MicroBatches
 from sslzoo.utils import keras_internals as internals
@@ -29,6 +30,9 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
 
     Args:
         encoder: built functional or sequential model, images -> features (batch, features).
+
+    Raises:
+        ValueError: if the encoder is no such model, or an argument is outside the range of its name.
 
     Attributes:
         paper: str, URL of the paper.
@@ -51,7 +55,7 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
 
     def __init__(self, encoder: keras.Model, **kwargs):
         super().__init__(**kwargs)
-        self.encoder = encoder
+        self.encoder = encoders.check(encoder)
         self.augment: Callable[[dict], dict] | None = None
         self.micro_batch: int | None = None
         self.seed = 0
@@ -61,6 +65,8 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = checked()(cls.__init__)
         keras.saving.register_keras_serializable("sslzoo")(cls)
 
     def call(self, batch: dict) -> dict:

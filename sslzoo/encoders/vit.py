@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from sslzoo.catalog.checked import checked
 from sslzoo.layers.tokens import Attention, Pool, Tokens
 
 POSITIONS = ("sincos", "learned")
@@ -39,6 +40,7 @@ def vit_base(input_shape, **knobs) -> keras.Model:
     return vit(input_shape, 768, 12, name="vit_base", **knobs)
 
 
+@checked()
 def vit(
     input_shape: tuple[int, int, int],
     dim: int,

@@ -94,11 +94,13 @@ def as_labels(values, features: np.ndarray) -> np.ndarray:
     """`values` as labels (images,) of `features` (images, features).
 
     Raises:
-        ValueError: if there is not one label per image.
+        ValueError: if there is not one label per image, or a label is NaN.
     """
     labels = np.asarray(values)
     if labels.shape != (len(features),):
         raise ValueError(f"one label per image is required: labels are {labels.shape}, images {len(features)}")
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        raise ValueError("labels hold NaN: leave out the images without a label")
     return labels
 
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sslzoo.catalog.checked import checked
+
 DISTINCT = 64  # maximum number of distinct differences for which counts are drawn in place of images
 LABEL_DRAWS = 500  # resamplings of the label draws
 
@@ -25,6 +27,7 @@ class Difference(NamedTuple):
         return self.low > 0 or self.high < 0
 
 
+@checked()
 def paired_difference(one, other, level: float = 0.95, draws: int = 5000, seed: int = 0) -> Difference:
     """Mean difference of two scores of the same images, with a percentile bootstrap interval.
 
@@ -40,11 +43,13 @@ def paired_difference(one, other, level: float = 0.95, draws: int = 5000, seed: 
         seed: of the bootstrap.
 
     Raises:
-        ValueError: other numbers of images, or none.
+        ValueError: other numbers of images, none, or NaN.
     """
     one, other = np.asarray(one, "float64"), np.asarray(other, "float64")
     if one.shape != other.shape or one.ndim not in (1, 2) or not one.size:
         raise ValueError(f"both must answer for the same images: {one.shape} and {other.shape}")
+    if np.isnan(one - other).any():
+        raise ValueError("the answers hold NaN: both must answer for every image")
     difference, random = np.atleast_2d(one - other), np.random.default_rng(seed)
     if len(difference) == 1:
         means = _means(difference[0], draws, random)

@@ -10,6 +10,7 @@ from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, normalize
 from sklearn.metrics.cluster import contingency_matrix
 from threadpoolctl import threadpool_limits
 
+from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import Score, Study, WrongOption, as_features, as_labels, unit_length
 from sslzoo.evaluators.axes import some_axes
 from sslzoo.evaluators.silhouette import silhouettes
@@ -67,6 +68,7 @@ def _rows_to_draw(found: Clusters, labels: np.ndarray | None) -> dict[str, np.nd
     return answers
 
 
+@checked("N dim")
 def clustering(features, labels=None, clusters: int | None = None, seed: int = 0) -> dict[str, float | None]:
     """k-means (k-means++, the best of 10 starts) on features of unit length, scored by `scores`.
 
@@ -93,6 +95,7 @@ def cluster_scores(features, found: Clusters, labels=None) -> dict[str, float | 
     return _scores(used, found, None if labels is None else np.asarray(labels)[found.rows])
 
 
+@checked("N dim")
 def cluster_answers(features, labels=None, clusters: int | None = None, seed: int = 0) -> Clusters:
     """The answers of `clustering` image by image, for paired comparisons; arguments as there.
 

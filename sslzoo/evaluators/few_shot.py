@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import Score, Study, as_features, as_labels, unit_length
 
 QUERIES = 15
@@ -26,6 +27,7 @@ def evaluate(study: Study) -> Iterator[Score]:
         raise ValueError(", ".join(missing))
 
 
+@checked("N dim")
 def few_shot(
     features, labels, ways: int = 5, shots: int = 1, queries: int = QUERIES, episodes: int = 600, seed: int = 0
 ) -> tuple[float, float]:
@@ -52,6 +54,7 @@ def few_shot(
     return float(np.mean(found)), float(1.96 * np.std(found, ddof=1) / np.sqrt(episodes))
 
 
+@checked("N dim")
 def few_shot_episodes(
     features, labels, ways: int = 5, shots: int = 1, queries: int = QUERIES, episodes: int = 600, seed: int = 0
 ) -> np.ndarray:

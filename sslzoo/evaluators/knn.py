@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import Score, Study, WrongOption, as_features, as_labels, unit_length
 
 CHUNK = 128  # queries at once: 128 similarities to a bank of 60 000 are 30 MB
@@ -18,6 +19,7 @@ def evaluate(study: Study, *, k: int = K, temperature: float = TEMPERATURE) -> I
     yield Score("knn", float(right.mean()), title, percent=True, answers=right)
 
 
+@checked("N dim", "", "M dim", "")
 def knn(train_x, train_y, test_x, test_y, k: int = K, temperature: float = TEMPERATURE) -> float:
     """Accuracy in [0, 1] of `vote`.
 

@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
+from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import Score, Study, WrongOption, as_features, as_labels
 from sslzoo.evaluators.logistic import logits, rotated, solve
 
@@ -72,6 +73,7 @@ def probe(study: Study) -> Probe:
     return study.shared["probe"]
 
 
+@checked("N dim", "", "M dim", "")
 def linear_probe(train_x, train_y, test_x, test_y, fraction: float = 1.0, seed: int = 0) -> float:
     """Accuracy on the test part of multinomial logistic regression, in [0, 1].
 
@@ -91,6 +93,7 @@ def linear_probe(train_x, train_y, test_x, test_y, fraction: float = 1.0, seed: 
     return float(_answers(_prepared(train_x, train_y, test_x, test_y), fraction, [seed]).mean())
 
 
+@checked("N dim", "", "M dim", "")
 def linear_answers(train_x, train_y, test_x, test_y, fraction: float = 1.0, seeds: int = SEEDS) -> np.ndarray:
     """Whether `linear_probe` is right on each test image, for paired comparisons over images and draws of the labels.
 
@@ -104,6 +107,7 @@ def linear_answers(train_x, train_y, test_x, test_y, fraction: float = 1.0, seed
     return _answers(_prepared(train_x, train_y, test_x, test_y), fraction, _draws(fraction, seeds))
 
 
+@checked("N dim", "", "M dim", "")
 def linear_probes(
     train_x, train_y, test_x, test_y, fractions: Sequence[float] = FRACTIONS, seeds: int = SEEDS
 ) -> dict[float, tuple[float, float | None]]:

@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
+from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import Score, Study, as_features, as_labels
 from sslzoo.evaluators.linear import standardize
 
@@ -22,6 +23,7 @@ def evaluate(study: Study, *, epochs: int = 20) -> Iterator[Score]:
     yield Score("mlp", float(np.mean(right)), "MLP probe, one hidden layer", percent=True, answers=right)
 
 
+@checked("N dim", "", "M dim", "")
 def mlp_probe(train_x, train_y, test_x, test_y, hidden: int = 256, epochs: int = 50, seed: int = 0) -> float:
     """Accuracy on the test part, in [0, 1], of a ReLU network with one hidden layer, trained by Adam.
 
@@ -41,6 +43,7 @@ def mlp_probe(train_x, train_y, test_x, test_y, hidden: int = 256, epochs: int =
     return float(mlp_answers(train_x, train_y, test_x, test_y, hidden, epochs, seed).mean())
 
 
+@checked("N dim", "", "M dim", "")
 def mlp_answers(train_x, train_y, test_x, test_y, hidden: int = 256, epochs: int = 50, seed: int = 0) -> np.ndarray:
     """Whether the probe of `mlp_probe` is right for each test image: bool (images,)."""
     train_x, test_x = as_features(train_x), as_features(test_x)

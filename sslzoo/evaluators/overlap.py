@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import as_features, unit_length
 
 CHUNK = 256  # queries at once: 256 similarities to 10 000 images are 10 MB
 
 
+@checked("N dim", "N other")
 def neighbour_overlap(one, other, k: int = 10) -> float:
     """Mutual k-NN (Huh et al. 2024, arXiv 2405.07987, appendix A): mean share of common neighbours, in [0, 1].
 
@@ -36,6 +38,7 @@ def nearest(features, k: int, queries: np.ndarray | None = None) -> np.ndarray:
     return neighbours(features, k, queries)[0]
 
 
+@checked("N dim")
 def neighbours(features, k: int, queries: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Rows and cosine similarities (queries, k) of the k images nearest to each query, itself excluded, nearest first.
 

@@ -7,6 +7,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import as_features
 
 
@@ -17,6 +18,7 @@ class Projection(NamedTuple):
     explained: np.ndarray  # (components,)
 
 
+@checked("N dim")
 def pca(features, components: int = 2, seed: int = 0) -> Projection:
     """Principal components of features (images, features), in the order of their variance.
 
@@ -35,6 +37,7 @@ def pca(features, components: int = 2, seed: int = 0) -> Projection:
     return Projection(points, found.explained_variance_ratio_)
 
 
+@checked("N dim")
 def tsne(features, images: int = 2000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """t-SNE to two dimensions of some images, over their first 50 principal components.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import Score, Study, as_features, as_labels, unit_length
 
 QUERIES = 2000
@@ -17,6 +18,7 @@ def evaluate(study: Study) -> Iterator[Score]:
         yield Score(f"retrieval_{figure}", float(np.mean(values)), title, percent=True, answers=values)
 
 
+@checked("N dim")
 def retrieval(features, labels, depths: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
     """Precision and recall of the images of the same class among all others, ranked by cosine similarity.
 
@@ -39,6 +41,7 @@ def retrieval(features, labels, depths: Sequence[int] = (1, 5, 10)) -> dict[str,
     return {name: float(np.mean(values)) for name, values in retrieval_answers(features, labels, depths).items()}
 
 
+@checked("N dim")
 def retrieval_answers(features, labels, depths: Sequence[int] = (1, 5, 10)) -> dict[str, np.ndarray]:
     """The figures of `retrieval` for each query: name -> (queries,)."""
     features = as_features(features)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import Score, Study, as_features, as_labels
 from sslzoo.evaluators.linear import standardize
 
@@ -21,6 +22,7 @@ def trained_probe(train_x, train_y, test_x, test_y, *args, **knobs) -> float:
     return float(np.mean(trained_answers(train_x, train_y, test_x, test_y, *args, **knobs)))
 
 
+@checked("N dim", "", "M dim", "")
 def trained_answers(
     train_x,
     train_y,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import Score, Study
 
 IMAGES = 1000  # test images of `evaluate` at most; the time grows with the square
@@ -17,6 +18,7 @@ def evaluate(study: Study) -> Iterator[Score]:
     yield Score("alpha_req", power_law(eigenvalues(features)), "slope of the spectrum (alpha-ReQ)")
 
 
+@checked("N dim")
 def effective_rank(z: np.ndarray) -> float:
     """RankMe (arXiv 2210.02885, equation 3): exp of the entropy of the singular values of z (n, dim); 1..dim."""
     with threadpool_limits(1):
@@ -24,6 +26,7 @@ def effective_rank(z: np.ndarray) -> float:
     return _exp_entropy(values)
 
 
+@checked("N dim")
 def eigenvalues(features: np.ndarray) -> np.ndarray:
     """Variances (min(n - 1, dim),) of features (n, dim) along their principal axes, the largest first.
 
@@ -62,6 +65,7 @@ def power_law(variances: np.ndarray) -> float | None:
     return float(-np.polyfit(np.log(ranks), np.log(kept), 1, w=ranks**-0.5)[0])
 
 
+@checked("N views dim")
 def lidar(views: np.ndarray, delta: float = 1e-4, components: int = 256) -> float:
     """LiDAR (arXiv 2312.04000, equations 2 and 3): effective rank of the differences of images relative to views.
 

@@ -3,12 +3,16 @@
 import keras
 from keras import layers, ops
 
+from sslzoo.catalog.checked import checked
 
+
+@checked()
 def normalization(center: bool = True, scale: bool = True, name: str | None = None) -> layers.BatchNormalization:
     """BatchNormalization with the papers' constants, momentum 0.9 and epsilon 1e-5."""
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, center=center, scale=scale, name=name)
 
 
+@checked()
 def mlp(
     input_dim: int, hidden_dim: int, output_dim: int, hidden_layers: int = 1, name: str | None = None
 ) -> keras.Sequential:
@@ -27,6 +31,7 @@ def mlp(
     return keras.Sequential([*stack, layers.Activation("linear", dtype="float32")], name=name)
 
 
+@checked()
 def byol_mlp(input_dim: int, hidden_dim: int, output_dim: int, name: str | None = None) -> keras.Sequential:
     """BYOL's projector and predictor (arXiv 2006.07733, section 3.2): Dense with bias, BatchNorm, ReLU, Dense without.
 
@@ -39,6 +44,7 @@ def byol_mlp(input_dim: int, hidden_dim: int, output_dim: int, name: str | None 
     return keras.Sequential(stack, name=name)
 
 
+@checked()
 def plain_mlp(input_dim: int, hidden_dim: int, output_dim: int, name: str | None = None) -> keras.Sequential:
     """MoCo v2's head (arXiv 2003.04297, section 2): Dense, ReLU, Dense with biases, no BatchNorm.
 
@@ -54,6 +60,7 @@ def plain_mlp(input_dim: int, hidden_dim: int, output_dim: int, name: str | None
     return keras.Sequential(stack, name=name)
 
 
+@checked()
 def norm_mlp(
     input_dim: int,
     hidden_dim: int,
@@ -82,6 +89,7 @@ def norm_mlp(
     return keras.Sequential([*stack, layers.Activation("linear", dtype="float32")], name=name)
 
 
+@checked()
 def sim_siam(input_dim: int, output_dim: int, bottleneck: int, hidden_layers: int = 2) -> tuple:
     """SimSiam's projector, which ends with BatchNorm, and predictor, which does not (arXiv 2011.10566, section 3).
 
@@ -99,6 +107,7 @@ def sim_siam(input_dim: int, output_dim: int, bottleneck: int, hidden_layers: in
     return projector, predictor
 
 
+@checked()
 def linear(input_dim: int, output_dim: int, name: str | None = None) -> layers.Dense:
     """One Dense layer with bias, (batch, input_dim) -> (batch, output_dim), float32."""
     layer = layers.Dense(output_dim, kernel_initializer="glorot_normal", dtype="float32", name=name)
@@ -106,6 +115,7 @@ def linear(input_dim: int, output_dim: int, name: str | None = None) -> layers.D
     return layer
 
 
+@checked()
 def gelu_mlp(
     input_dim: int, hidden_dim: int, output_dim: int, norm: bool = False, name: str | None = None
 ) -> keras.Sequential:
@@ -124,6 +134,7 @@ def gelu_mlp(
     return keras.Sequential(stack, name=name)
 
 
+@checked()
 def causal_context(grid: int, input_dim: int, hidden_dim: int, blocks: int, name: str | None = None) -> keras.Model:
     """CPC's context network (arXiv 1905.09272, appendix A.2): combines each place with the rows above it.
 

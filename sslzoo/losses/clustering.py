@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from sslzoo.catalog.checked import checked
 from sslzoo.losses.directions import unit
 from sslzoo.losses.distillation import soft_cross_entropy
 
@@ -10,6 +11,7 @@ TINY = 1e-30  # lower bound of probabilities before a logarithm
 BLOCK = 32768  # rows compared with all centroids at once: 400 MB for 3000 centroids
 
 
+@checked("N K")
 def sinkhorn(scores, *, epsilon: float = 0.05, iterations: int = 3):
     """SwAV's codes: soft assignments to clusters of equal size (Caron et al., arXiv 2006.09882, equation 4).
 
@@ -31,6 +33,7 @@ def sinkhorn(scores, *, epsilon: float = 0.05, iterations: int = 3):
     return ops.exp(logs)
 
 
+@checked("N K", "N K")
 def swapped_prediction(scores_a, scores_b, *, temperature: float = 0.1, epsilon: float = 0.05, iterations: int = 3):
     """SwAV's loss of two views: each predicts the codes of the other (arXiv 2006.09882, equations 1 and 2).
 
@@ -47,6 +50,7 @@ def swapped_prediction(scores_a, scores_b, *, temperature: float = 0.1, epsilon:
     return (soft_cross_entropy(scores_b, codes_a) + soft_cross_entropy(scores_a, codes_b)) / 2
 
 
+@checked("N V K", "N")
 def cluster_cross_entropy(scores, labels, *, temperature: float = 0.1):
     """DeepCluster-v2's loss: classifies each view as the cluster of its example (arXiv 2006.09882, appendix).
 
@@ -65,6 +69,7 @@ def cluster_cross_entropy(scores, labels, *, temperature: float = 0.1):
     return ops.sum(losses * known) / ops.maximum(ops.sum(known), 1)
 
 
+@checked("N dim", "K dim")
 def nearest_centroid(rows, centroids):
     """The centroid of largest cosine similarity for each row.
 
@@ -82,6 +87,7 @@ def nearest_centroid(rows, centroids):
     return ops.cast(ops.concatenate(found), "int32")
 
 
+@checked("N dim", "K dim")
 def kmeans_step(rows, centroids, *, weights=None):
     """One step of spherical k-means: assignment, then the normalized mean (arXiv 2006.09882, appendix).
 
@@ -100,6 +106,7 @@ def kmeans_step(rows, centroids, *, weights=None):
     return ops.where(ops.norm(sums, axis=1, keepdims=True) > 1e-6, ops.normalize(sums), centroids)
 
 
+@checked("N dim", "K dim")
 def spherical_kmeans(rows, centroids, *, iterations: int = 10, weights=None):
     """Spherical k-means, which never decreases the mean cosine similarity of rows and their centroids.
 
@@ -113,6 +120,7 @@ def spherical_kmeans(rows, centroids, *, iterations: int = 10, weights=None):
     return ops.fori_loop(0, iterations, lambda _, found: kmeans_step(rows, found, weights=weights), centroids)
 
 
+@checked("K dim", "N dim")
 def update_groups(groups, z, *, rate: float = 0.01):
     """SMoG's momentum grouping (Pang et al., arXiv 2207.06167, equation 4): groups move towards their examples.
 
@@ -131,6 +139,7 @@ def update_groups(groups, z, *, rate: float = 0.01):
     return groups + ops.where(counts > 0, rate, 0.0) * (means - groups)
 
 
+@checked("N dim", "N", "K dim")
 def group_cross_entropy(p, labels, groups, *, temperature: float = 0.1):
     """SMoG's loss: classifies a prediction as the group of the other view (arXiv 2207.06167, equation 5).
 
@@ -148,6 +157,7 @@ def group_cross_entropy(p, labels, groups, *, temperature: float = 0.1):
     return ops.mean(keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True))
 
 
+@checked("... K")
 def sharpen(probabilities, *, temperature: float = 0.25):
     """Probabilities proportional to p^(1 / temperature) (MSN, arXiv 2204.07141, section 3).
 
@@ -173,6 +183,7 @@ def me_max(probabilities):
     return prior_divergence(probabilities, exponent=0.0)
 
 
+@checked("N K")
 def prior_divergence(probabilities, *, exponent: float = 0.25, reverse: bool = False):
     """KL divergence of the mean row from a power law: PMSN (Assran et al., arXiv 2210.07277, section 4).
 
@@ -197,6 +208,7 @@ def log_power_law(count: int, exponent: float):
     return ops.log_softmax(-exponent * ops.log(ops.arange(1, count + 1, dtype="float32")))
 
 
+@checked("N A K", "N K")
 def msn(
     anchors,
     targets,

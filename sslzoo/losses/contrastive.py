@@ -5,9 +5,11 @@ import math
 import keras
 from keras import ops
 
+from sslzoo.catalog.checked import checked
 from sslzoo.losses.directions import unit
 
 
+@checked("N dim", "N dim")
 def nt_xent(z_a, z_b, *, temperature: float):
     """Normalized temperature-scaled cross-entropy (SimCLR, arXiv 2002.05709, equation 1).
 
@@ -26,6 +28,7 @@ def nt_xent(z_a, z_b, *, temperature: float):
     return ops.mean(keras.losses.sparse_categorical_crossentropy(other_view, logits, from_logits=True))
 
 
+@checked()
 def nt_xent_baseline(count: int, dim: int, *, temperature: float) -> float:
     """NT-Xent of `count` pairs of random directions: log(2N - 1) + 1 / (2 dim temperature^2).
 
@@ -43,6 +46,7 @@ def nt_xent_baseline(count: int, dim: int, *, temperature: float) -> float:
     return math.log(2 * count - 1) + 1 / (2 * dim * temperature**2)
 
 
+@checked("N dim", "N dim", "count>-1 dim", "N own>-1 dim")
 def info_nce(query, positive, negatives, own_negatives=None, *, temperature: float):
     """InfoNCE with given negatives (MoCo, arXiv 1911.05722, equation 1).
 
@@ -65,6 +69,7 @@ def info_nce(query, positive, negatives, own_negatives=None, *, temperature: flo
     return ops.mean(ops.logsumexp(logits, axis=1) - logits[:, 0])
 
 
+@checked("N dim", "N dim")
 def cross_view_info_nce(z_a, z_b, *, temperature: float):
     """InfoNCE of one direction (CPC, arXiv 1807.03748, equation 4): row i of z_a is matched with row i of z_b.
 
@@ -80,6 +85,7 @@ def cross_view_info_nce(z_a, z_b, *, temperature: float):
     return ops.mean(ops.logsumexp(logits, axis=1) - ops.diagonal(logits))
 
 
+@checked("N h w offsets dim", "N h w dim")
 def cpc(predictions, targets, *, rows):
     """InfoNCE of patches predicted from the rows above (CPC, arXiv 1807.03748, section 3.3, equation 4).
 
@@ -105,6 +111,7 @@ def cpc(predictions, targets, *, rows):
     return total / len(rows)
 
 
+@checked("N>1 dim", "N>1 dim")
 def dcl(z_a, z_b, *, temperature: float):
     """Decoupled contrastive loss (Yeh et al., arXiv 2110.06848, equation 6, unweighted).
 
@@ -120,6 +127,7 @@ def dcl(z_a, z_b, *, temperature: float):
     return _decoupled(z_a, z_b, temperature, 1.0)
 
 
+@checked("N>1 dim", "N>1 dim")
 def dclw(z_a, z_b, *, temperature: float, sigma: float = 0.5):
     """DCL with weighted positives (Yeh et al., arXiv 2110.06848, equation 6): distant positives count more.
 

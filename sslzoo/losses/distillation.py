@@ -2,7 +2,10 @@
 
 from keras import ops
 
+from sslzoo.catalog.checked import checked
 
+
+@checked("N V K", "N T K")
 def cross_view_entropy(logits, targets):
     """Cross-entropy of the logits of each view with the targets of every other view.
 
@@ -22,6 +25,7 @@ def cross_view_entropy(logits, targets):
     return ops.sum(pairs * others) / (count * (views - 1))
 
 
+@checked("N ... K", "N ... K", "K")
 def dino(student_logits, teacher_logits, centre, *, student_temperature: float = 0.1, teacher_temperature=0.04):
     """DINO's loss: the student predicts the centred teacher (arXiv 2104.14294, equation 3 and algorithm 1).
 
@@ -42,6 +46,7 @@ def dino(student_logits, teacher_logits, centre, *, student_temperature: float =
     return soft_cross_entropy(student, targets) if len(student.shape) == 2 else cross_view_entropy(student, targets)
 
 
+@checked("N K", "N K")
 def distillation(student_logits, teacher_logits, *, temperature: float = 1.0):
     """temperature^2 times the cross-entropy of softened outputs (SimCLR v2, arXiv 2006.10029, equation 2).
 
@@ -58,6 +63,7 @@ def distillation(student_logits, teacher_logits, *, temperature: float = 1.0):
     return temperature**2 * soft_cross_entropy(ops.cast(student_logits, "float32") / temperature, targets)
 
 
+@checked("N K", "N K")
 def soft_cross_entropy(logits, targets):
     """Cross-entropy of softmax(logits) with target probabilities.
 

@@ -4,9 +4,11 @@ import math
 
 from keras import ops
 
+from sslzoo.catalog.checked import checked
 from sslzoo.losses.directions import unit
 
 
+@checked("N dim", "examples dim", "N")
 def non_parametric_softmax(z, bank, index, *, temperature: float):
     """Cross-entropy over all examples of the data (InstDisc, arXiv 1805.01978, equations 2 and 3).
 
@@ -24,6 +26,7 @@ def non_parametric_softmax(z, bank, index, *, temperature: float):
     return ops.mean(ops.logsumexp(logits, axis=1) - own)
 
 
+@checked("N dim", "N dim", "m dim")
 def noise_contrastive(z, positive, noise, *, temperature: float, images: int, normalizer):
     """NCE in place of the full softmax (InstDisc, arXiv 1805.01978, equations 4 to 7).
 
@@ -49,6 +52,7 @@ def noise_contrastive(z, positive, noise, *, temperature: float, images: int, no
     return ops.mean(ops.softplus(-data) + ops.sum(ops.softplus(drawn), axis=1))
 
 
+@checked("N dim", "m dim")
 def partition_function(z, noise, *, temperature: float, images: int):
     """Z of InstDisc (arXiv 1805.01978, equation 8), estimated from examples drawn uniformly.
 
@@ -65,6 +69,7 @@ def partition_function(z, noise, *, temperature: float, images: int):
     return ops.stop_gradient(images * ops.mean(ops.exp(logits)))
 
 
+@checked("N dim", "all dim")
 def hardest_negatives(query, negatives, *, count: int):
     """The negatives nearest to each query (MoCHi, arXiv 2010.01028, section 4.1).
 

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from sslzoo.catalog.checked import checked
 from sslzoo.losses.directions import unit
 from sslzoo.losses.redundancy import redundancy, too_narrow
 
@@ -21,6 +22,7 @@ def matches(distances, *, count: int):
     return ops.cast(kept, "int32"), ops.cast(ops.take_along_axis(partners, kept, axis=-1), "int32")
 
 
+@checked("N p channels", "N q channels")
 def correspondence(a, b):
     """The most similar place of the other map, for each place (DenseCL, arXiv 2011.09157, section 3.4).
 
@@ -72,6 +74,7 @@ def vicreg_matched(
     return invariance * ops.mean((z_a - z_b) ** 2) + variance * narrow + covariance * redundant
 
 
+@checked("N>1 p dim", "N>1 q dim", "N>1 p two", "N>1 q two")
 def vicreg_local(
     map_a,
     map_b,

@@ -2,11 +2,13 @@
 
 from keras import ops
 
+from sslzoo.catalog.checked import checked
 from sslzoo.losses.directions import unit
 
 MINING = ("all", "semi-hard", "hard")
 
 
+@checked("N dim", "N dim", "N")
 def contrastive_pair(x, y, same, *, margin: float):
     """Contrastive loss of pairs (Hadsell, Chopra and LeCun, CVPR 2006, equation 4, without its factor 1/2).
 
@@ -27,6 +29,7 @@ def contrastive_pair(x, y, same, *, margin: float):
     return ops.mean(same * squared + (1 - same) * short**2)
 
 
+@checked("N dim", "N dim", "N dim")
 def triplet(anchor, positive, negative, *, margin: float | None):
     """Triplet loss max(0, D_positive^2 - D_negative^2 + margin) (FaceNet, arXiv 1503.03832, equation 3).
 
@@ -42,6 +45,7 @@ def triplet(anchor, positive, negative, *, margin: float | None):
     return ops.mean(_hinge(near - far, margin))
 
 
+@checked("N>1 dim", "N>1 dim")
 def mined_triplet(z_a, z_b, *, margin: float | None, mining: str = "semi-hard"):
     """Triplet loss of two views: positives are other views, negatives are embeddings of other examples.
 

@@ -5,9 +5,11 @@ The loss is their mean. One number for each row lets replicas gather numbers ins
 
 from keras import ops
 
+from sslzoo.catalog.checked import checked
 from sslzoo.losses.directions import unit
 
 
+@checked("N *axes", "N *axes")
 def mse(predictions, targets):
     """Mean squared error of each row (Vincent et al., JMLR 11, 2010, section 2.2).
 
@@ -20,6 +22,7 @@ def mse(predictions, targets):
     return _row_means((ops.cast(predictions, "float32") - ops.cast(targets, "float32")) ** 2)
 
 
+@checked("N *axes", "N *axes")
 def l1(predictions, targets):
     """Mean absolute error of each row; its gradient is 0 where both are equal.
 
@@ -32,6 +35,7 @@ def l1(predictions, targets):
     return _row_means(ops.abs(ops.cast(predictions, "float32") - ops.cast(targets, "float32")))
 
 
+@checked("N dim", "N dim")
 def cosine(predictions, targets):
     """1 - cosine of the angle between rows.
 

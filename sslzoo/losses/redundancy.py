@@ -2,9 +2,11 @@
 
 from keras import ops
 
+from sslzoo.catalog.checked import checked
 from sslzoo.losses.directions import unit
 
 
+@checked("N>1 dim", "N>1 dim")
 def barlow_twins(z_a, z_b, *, off_diagonal_weight: float = 0.0051):
     """Squared distance of the cross-correlation matrix of two views from the identity.
 
@@ -30,6 +32,7 @@ def _standardized(z):
     return (z - ops.mean(z, axis=0)) * ops.rsqrt(ops.var(z, axis=0) + 1e-5)
 
 
+@checked("N>1 dim", "N>1 dim")
 def vicreg(z_a, z_b, *, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0):
     """VICReg (Bardes, Ponce and LeCun, arXiv 2105.04906, equation 6) with the reductions of the authors' code.
 
@@ -51,6 +54,7 @@ def vicreg(z_a, z_b, *, invariance: float = 25.0, variance: float = 25.0, covari
     return invariance * ops.mean((z_a - z_b) ** 2) + variance * narrow + covariance * redundant
 
 
+@checked("N>1 ... dim")
 def too_narrow(z):
     """Mean over features of max(0, 1 - standard deviation over the batch) (VICReg, equation 1).
 
@@ -65,6 +69,7 @@ def too_narrow(z):
     return ops.mean(ops.relu(1 - ops.sqrt(variance + 1e-4)))
 
 
+@checked("N>1 ... dim")
 def redundancy(z):
     """Sum of squared covariances of different features, divided by dim (VICReg, equations 3 and 4).
 
@@ -85,6 +90,7 @@ def _degrees_of_freedom(z):
     return ops.cast(ops.shape(z)[0] - 1, "float32")
 
 
+@checked("N dim", "dim dim")
 def tico_covariance(z, covariance, *, rate: float = 0.1):
     """Running second moment of directions, moved towards that of a batch (TiCo, arXiv 2206.10698, algorithm 1).
 
@@ -101,6 +107,7 @@ def tico_covariance(z, covariance, *, rate: float = 0.1):
     return covariance + rate * (ops.matmul(ops.transpose(z), z) / count - covariance)
 
 
+@checked("N dim", "N dim", "dim dim")
 def tico(z_a, z_b, covariance, *, covariance_weight: float = 8.0):
     """TiCo (Zhu et al., arXiv 2206.10698, equation 6): agrees with the target, avoids frequent directions.
 
@@ -118,6 +125,7 @@ def tico(z_a, z_b, covariance, *, covariance_weight: float = 8.0):
     return ops.mean(1 - ops.sum(z_a * z_b, axis=-1) + covariance_weight * crowded)
 
 
+@checked("... n>1 dim")
 def whiten(z, *, shrinkage: float = 0.0):
     """Rows of mean 0 and covariance identity, by the Cholesky factor of the covariance (arXiv 2007.06346, 3.1).
 
@@ -135,6 +143,7 @@ def whiten(z, *, shrinkage: float = 0.0):
     return ops.swapaxes(ops.solve_triangular(factor, ops.swapaxes(z, -1, -2), lower=True), -1, -2)
 
 
+@checked("N dim", "N dim")
 def w_mse(z_a, z_b, *, whitening_size: int = 128, normalize: bool = True, shrinkage: float = 0.0):
     """W-MSE (Ermolov et al., arXiv 2007.06346, equation 6): squared distance of embeddings whitened in parts.
 

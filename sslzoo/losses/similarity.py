@@ -2,9 +2,11 @@
 
 from keras import ops
 
+from sslzoo.catalog.checked import checked
 from sslzoo.losses.directions import unit
 
 
+@checked("N dim", "N dim")
 def align(z_a, z_b, *, alpha: float = 2.0):
     """Mean distance of positive pairs to the power alpha (Wang and Isola, arXiv 2005.10242, section 4.1).
 
@@ -20,6 +22,7 @@ def align(z_a, z_b, *, alpha: float = 2.0):
     return ops.mean((ops.sum(difference**2, axis=-1) + 1e-12) ** (alpha / 2))
 
 
+@checked("N>1 dim")
 def uniformity(z, *, t: float = 2.0):
     """Log of the mean Gaussian potential over all pairs (Wang and Isola, arXiv 2005.10242, section 4.1).
 
@@ -38,6 +41,7 @@ def uniformity(z, *, t: float = 2.0):
     return ops.log((ops.sum(potential) - itself) / pairs)
 
 
+@checked("*axes dim", "*axes dim")
 def negative_cosine(p, z):
     """-cos(p, z), mean over the batch (SimSiam, arXiv 2011.10566, equation 1).
 

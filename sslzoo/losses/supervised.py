@@ -2,9 +2,11 @@
 
 from keras import ops
 
+from sslzoo.catalog.checked import checked
 from sslzoo.losses.directions import unit
 
 
+@checked("N dim", "N dim", "N")
 def sup_con(z_a, z_b, labels, *, temperature: float):
     """Supervised contrastive loss L_out (Khosla et al., arXiv 2004.11362, equation 2).
 
@@ -23,6 +25,7 @@ def sup_con(z_a, z_b, labels, *, temperature: float):
     return -ops.mean(ops.sum(same * log_share, axis=1) / ops.sum(same, axis=1))
 
 
+@checked("N dim", "N dim", "N")
 def class_conditional_info_nce(z_a, z_b, labels, *, temperature: float):
     """InfoNCE within a class: negatives are the other examples of it (Chen et al., arXiv 2204.07596, section 4.1).
 

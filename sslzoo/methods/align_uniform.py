@@ -38,8 +38,6 @@ class AlignUniform(SSLModel):
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
-        if not (align_power > 0 and uniform_t > 0):
-            raise ValueError(f"align_power and uniform_t must be above 0, got {align_power!r} and {uniform_t!r}")
         self.projection_dim = projection_dim
         self.align_weight = align_weight
         self.uniform_weight = uniform_weight

@@ -34,8 +34,6 @@ class DCL(SSLModel):
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
-        if not sigma >= 0:
-            raise ValueError(f"sigma must be 0 (DCL) or more (DCLW), got {sigma!r}")
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.temperature = temperature

@@ -51,10 +51,6 @@ class DenseCL(SSLModel):
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
-        if norm_groups < 1:
-            raise ValueError(f"norm_groups must be 1 or more, got {norm_groups}")
-        if not 0 <= dense_weight <= 1:
-            raise ValueError(f"dense_weight must be in 0..1, got {dense_weight!r}: it weighs places against views")
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.temperature = temperature

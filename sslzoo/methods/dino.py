@@ -55,8 +55,6 @@ class DINO(SSLModel):
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
-        if min(temperature, teacher_temperature, teacher_temperature_end) <= 0:
-            raise ValueError("temperature, teacher_temperature and teacher_temperature_end must be above 0")
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.prototypes = prototypes

@@ -42,7 +42,7 @@ class DirectPred(SSLModel):
         epsilon: float, added to the eigenvalues of the predictor, whose largest is 1 + epsilon.
 
     Raises:
-        ValueError: if `power` or `epsilon` is negative.
+        ValueError: if `power` is negative or `epsilon` not above 0.
     """
 
     paper = "https://arxiv.org/abs/2102.06810"
@@ -61,8 +61,6 @@ class DirectPred(SSLModel):
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
-        if power < 0 or epsilon < 0:
-            raise ValueError(f"power and epsilon must be 0 or more, got {power!r} and {epsilon!r}")
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.ema_rate = ema_rate

@@ -49,12 +49,6 @@ class Distill(SSLModel):
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
-        if not temperature > 0:
-            raise ValueError(f"temperature must be above 0, got {temperature!r}")
-        if not 0 <= label_weight <= 1:
-            raise ValueError(
-                f"label_weight must be in 0..1, got {label_weight!r}: it weighs labels against the teacher"
-            )
         if not teacher:
             raise ValueError("distill needs a teacher: give the folder of an exported encoder")
         # Its architecture is part of the config, so that a saved model does not need the folder.

@@ -56,10 +56,6 @@ class MoCHi(SSLModel):
         super().__init__(encoder, **kwargs)
         if not 1 <= hardest <= queue_size:
             raise ValueError(f"hardest must be 1..{queue_size}, the queue_size, got {hardest}")
-        if min(mixed, query_mixed) < 0:
-            raise ValueError(f"mixed and query_mixed must be 0 or more, got {mixed} and {query_mixed}")
-        if norm_groups < 1:
-            raise ValueError(f"norm_groups must be 1 or more, got {norm_groups}")
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.temperature = temperature

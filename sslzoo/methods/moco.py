@@ -47,8 +47,6 @@ class MoCo(SSLModel):
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
-        if norm_groups < 1:
-            raise ValueError(f"norm_groups must be 1 or more, got {norm_groups}")
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.temperature = temperature

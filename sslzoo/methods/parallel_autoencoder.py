@@ -59,8 +59,6 @@ class ParallelAutoencoder(SSLModel):
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
-        if not alpha >= 0:
-            raise ValueError(f"alpha must be 0 or more, got {alpha!r}: it weighs the embedding term")
         if embedding_loss not in EMBEDDING_LOSSES:
             raise ValueError(nearest("embedding_loss", embedding_loss, EMBEDDING_LOSSES))
         self.alpha = alpha

@@ -46,8 +46,6 @@ class PIRL(SSLModel):
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
-        if not 0 <= jigsaw_weight <= 1:
-            raise ValueError(f"jigsaw_weight must be in 0..1, got {jigsaw_weight!r}: it weighs parts against images")
         self.dataset_size = dataset_size
         self.projection_dim = projection_dim
         self.temperature = temperature

@@ -42,8 +42,6 @@ class Siamese(SSLModel):
         super().__init__(encoder, **kwargs)
         if not 0 < margin <= 2:
             raise ValueError(f"margin must be in (0, 2], got {margin!r}: normalized embeddings are at most 2 apart")
-        if negatives < 0:
-            raise ValueError(f"negatives must be 0 (all) or more, got {negatives}")
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.margin = margin

@@ -48,10 +48,6 @@ class Spread(SSLModel):
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
-        if not 0 <= spread_weight <= 1:
-            raise ValueError(f"spread_weight must be 0..1, got {spread_weight!r}: the rest weighs SupCon")
-        if not reconstruction_weight >= 0:
-            raise ValueError(f"reconstruction_weight must be 0 or more, got {reconstruction_weight!r}")
         self.num_classes = num_classes
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim

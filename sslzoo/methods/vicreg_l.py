@@ -53,8 +53,6 @@ class VICRegL(SSLModel):
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
-        if not 0 <= global_weight <= 1:
-            raise ValueError(f"global_weight must be in 0..1, got {global_weight!r}: it weighs views against places")
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.map_dim = map_dim

@@ -7,7 +7,7 @@ from itertools import pairwise
 import tensorflow as tf
 
 from sslzoo.views.colour import identity, recolour
-from sslzoo.views.operation import Box, Draws, Operation, check_number, fold, whole
+from sslzoo.views.operation import Box, Draws, Operation, check_count, fold, whole
 from sslzoo.views.resample import resample
 
 # Columns of a batch that the views replace; all other columns pass through.
@@ -34,8 +34,11 @@ class View:
     size: int
 
     def __post_init__(self) -> None:
-        check_number("View", "size", self.size, 1)
+        check_count("View", "size", self.size)
         object.__setattr__(self, "operations", tuple(self.operations))
+        for operation in self.operations:
+            if not isinstance(operation, Operation):
+                raise ValueError(f"View: {operation!r} is no operation, such as Flip()")
         for before, after in pairwise(self.operations):
             if before.stage > after.stage:
                 raise ValueError(f"View: put {after.name} before {before.name} (geometry; colour, blur; solarize)")
@@ -105,8 +108,10 @@ class Views:
     """
 
     def __init__(self, views: Sequence[View], batch_size: int, seed: int = 0, xla: bool = True) -> None:
-        check_number("Views", "number of views", len(views), 1)
-        check_number("Views", "batch_size", batch_size, 1)
+        check_count("Views", "number of views", len(views))
+        check_count("Views", "batch_size", batch_size)
+        if not all(isinstance(view, View) for view in views):
+            raise ValueError(f"Views: views must be a list of View, got {list(views)!r}")
         self.views, self.batch_size, self.seed, self.xla = tuple(views), batch_size, seed, xla
         # Equal views share one function, which halves the compile time of XLA.
         self._look = {view: tf.function(_looker(view), jit_compile=xla, autograph=False) for view in self.views}

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 
-from sslzoo.views.operation import Operation, check_number, numbers
+from sslzoo.views.operation import Operation, check_count, check_number, numbers
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Jigsaw(Operation):
     part: float = 64 / 85
 
     def __post_init__(self) -> None:
-        check_number("Jigsaw", "grid", self.grid, 1)
+        check_count("Jigsaw", "grid", self.grid)
         check_number("Jigsaw", "part", self.part, 1e-6, 1)
 
     def draw(self, seed, count):

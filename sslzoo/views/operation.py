@@ -1,6 +1,8 @@
 """Base class of the operations of a view, and helpers to draw their parameters."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from typing import ClassVar, NamedTuple
 
 import tensorflow as tf
@@ -100,13 +102,24 @@ def fold(seed: tf.Tensor, number: int | tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int32), alg="philox")
 
 
-def check_number(operation: str, knob: str, value: float, low: float, high: float = float("inf")) -> None:
-    """Raises ValueError if not low <= value <= high."""
-    if not low <= value <= high:
+def check_number(operation: str, knob: str, value: float, low: float, high: float = math.inf) -> None:
+    """Raises ValueError if a value is no number in [low, high]."""
+    if not _is_number(value) or not low <= value <= high or math.isinf(value):
         raise ValueError(f"{operation}: {knob} must be in [{low:g}, {high:g}], got {value!r}")
 
 
-def check_range(operation: str, knob: str, value: tuple[float, float], low: float, high: float = float("inf")) -> None:
-    """Raises ValueError if value is not a pair (smaller, larger) within [low, high]."""
-    if len(value) != 2 or not low <= value[0] <= value[1] <= high:
+def check_count(operation: str, knob: str, value: int) -> None:
+    """Raises ValueError if a value is no integer of 1 or more."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{operation}: {knob} must be an integer of 1 or more, got {value!r}")
+
+
+def check_range(operation: str, knob: str, value: tuple[float, float], low: float, high: float = math.inf) -> None:
+    """Raises ValueError if a value is not a pair (smaller, larger) within [low, high]."""
+    pair = isinstance(value, Sequence) and len(value) == 2 and all(map(_is_number, value))
+    if not pair or not low <= value[0] <= value[1] <= high or math.isinf(value[1]):
         raise ValueError(f"{operation}: {knob} must be (smaller, larger) within [{low:g}, {high:g}], got {value!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -1,5 +1,6 @@
 """Presets of methods that divide images into parts, and of distillation; also available from `presets`."""
 
+from sslzoo.catalog.checked import checked
 from sslzoo.views.chains import STRONG, coloured, cropped
 from sslzoo.views.colour import Grayscale
 from sslzoo.views.geometry import Crop
@@ -8,6 +9,7 @@ from sslzoo.views.jigsaw import Jigsaw
 from sslzoo.views.operation import check_number
 
 
+@checked()
 def pirl(size: int, channels: int = 3, puzzle_min_scale: float = 0.6, grid: int = 3, **knobs) -> list[View]:
     """PIRL (arXiv:1912.01991, section 3.3): an image, and a larger crop whose parts are shuffled; SimCLR's colours.
 
@@ -24,6 +26,7 @@ def pirl(size: int, channels: int = 3, puzzle_min_scale: float = 0.6, grid: int 
     return [View(chain, size), View(puzzle, size + -size % grid)]
 
 
+@checked()
 def cpc(size: int, channels: int = 3, min_scale: float = 0.73, **knobs) -> list[View]:
     """CPC (arXiv:1807.03748, section 3.3): one view, a large gray square; the method cuts it into patches.
 
@@ -38,6 +41,7 @@ def cpc(size: int, channels: int = 3, min_scale: float = 0.73, **knobs) -> list[
     return [View([crop, *flip, *[Grayscale(1.0)] * (channels == 3)], size)]
 
 
+@checked()
 def crop_flip(size: int, channels: int = 3, **knobs) -> list[View]:
     """SimCLR v2's distillation (arXiv:2006.10029, section 3): two views, cropped and flipped; colours are unchanged.
 

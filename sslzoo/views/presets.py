@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from sslzoo.catalog.checked import checked
 from sslzoo.views.chains import MILD, MILDER, STRONG, blurred, coloured, cropped, crops
 from sslzoo.views.colour import Grayscale, Jitter, Solarize
 from sslzoo.views.geometry import Blur, Centre, Crop, Flip
@@ -16,6 +17,7 @@ from sslzoo.views.operation import check_number
 from sslzoo.views.part_presets import cpc, crop_flip, pirl  # noqa: F401
 
 
+@checked()
 def simclr(size: int, channels: int = 3, blur: bool | None = None, solarize: float = 0.0, **knobs) -> list[View]:
     """SimCLR, appendix A (arXiv:2002.05709): two views of one chain; strength 1 for ImageNet, 0.5 for CIFAR-10 (B.9).
 
@@ -31,6 +33,7 @@ def simclr(size: int, channels: int = 3, blur: bool | None = None, solarize: flo
     return [View(chain, size), View(chain, size)]
 
 
+@checked()
 def byol(size: int, channels: int = 3, **knobs) -> list[View]:
     """BYOL, appendix B (arXiv:2006.07733): the first view is always blurred, the second rarely blurred but solarized.
 
@@ -43,6 +46,7 @@ def byol(size: int, channels: int = 3, **knobs) -> list[View]:
     return [View([*chain, *tail], size) for tail in _asymmetric(size)]
 
 
+@checked()
 def moco_v1(size: int, channels: int = 3, strength: float = 1.0, min_scale: float = 0.2, **knobs) -> list[View]:
     """MoCo v1 (arXiv:1911.05722, section 3.3), from InstDisc: grayscale, then jitter of every image; no blur.
 
@@ -60,6 +64,7 @@ def moco_v1(size: int, channels: int = 3, strength: float = 1.0, min_scale: floa
     return [View(chain, size), View(chain, size)]
 
 
+@checked()
 def moco_v2(size: int, channels: int = 3, min_scale: float = 0.2, **knobs) -> list[View]:
     """MoCo v2 (arXiv:2003.04297, section 3) and SimSiam (arXiv:2011.10566, section 3): SimCLR's chain, weaker.
 
@@ -73,6 +78,7 @@ def moco_v2(size: int, channels: int = 3, min_scale: float = 0.2, **knobs) -> li
     return [View(chain, size), View(chain, size)]
 
 
+@checked()
 def multi_crop(size: int, channels: int = 3, **knobs) -> list[View]:
     """SwAV (arXiv:2006.09882, appendix A): two large crops, then small crops that show less of the image.
 
@@ -85,6 +91,7 @@ def multi_crop(size: int, channels: int = 3, **knobs) -> list[View]:
     return crops("multi_crop", size, channels, STRONG, (tail, tail), (tail,), **knobs)
 
 
+@checked()
 def dino(size: int, channels: int = 3, min_scale: float = 0.4, local_crops: int = 8, **knobs) -> list[View]:
     """DINO (arXiv:2104.14294, appendix): BYOL's two views of large crops, then small crops; bilinear, not bicubic.
 
@@ -99,6 +106,7 @@ def dino(size: int, channels: int = 3, min_scale: float = 0.4, local_crops: int 
     return crops("dino", size, channels, MILDER, _asymmetric(size), (blurred(size, 0.5),), **knobs)
 
 
+@checked()
 def msn(
     size: int, channels: int = 3, strength: float = 0.5, min_scale: float = 0.3, local_crops: int = 10, **knobs
 ) -> list[View]:
@@ -116,6 +124,7 @@ def msn(
     return multi_crop(size, channels, **knobs)
 
 
+@checked()
 def fast_siam(size: int, channels: int = 3, number: int = 4, **knobs) -> list[View]:
     """FastSiam (Pototzky et al., GCPR 2022): SimSiam's chain (arXiv:2011.10566, section 3) with more views.
 
@@ -129,6 +138,7 @@ def fast_siam(size: int, channels: int = 3, number: int = 4, **knobs) -> list[Vi
     return moco_v2(size, channels, **knobs)[:1] * number
 
 
+@checked()
 def w_mse(size: int, channels: int = 3, number: int = 2, min_scale: float = 0.2, **knobs) -> list[View]:
     """W-MSE (arXiv:2007.06346, section 4): SimCLR's chain, weaker, rarely gray, without blur; two or four views.
 
@@ -144,6 +154,7 @@ def w_mse(size: int, channels: int = 3, number: int = 2, min_scale: float = 0.2,
     return [View(chain, size)] * number
 
 
+@checked()
 def vicreg_l(
     size: int,
     channels: int = 3,
@@ -168,6 +179,7 @@ def vicreg_l(
     return crops("vicreg_l", size, channels, MILDER, _asymmetric(size), _asymmetric(size), **knobs)
 
 
+@checked()
 def digits(size: int, channels: int = 1, strength: float = 0.5, min_scale: float = 0.35) -> list[View]:
     """SimCLR's chain for digits, without flip and blur and with larger crops; not from a paper.
 
@@ -182,6 +194,7 @@ def digits(size: int, channels: int = 1, strength: float = 0.5, min_scale: float
     return simclr(size, channels, blur=False, strength=strength, min_scale=min_scale, flip=False)
 
 
+@checked()
 def notebook(size: int, channels: int = 3, strength: float = 0.25, clean: bool = True) -> list[View]:
     """The chain of the founding notebook, for autoencoders: two views and the clean image; not from a paper.
 
@@ -201,6 +214,7 @@ def notebook(size: int, channels: int = 3, strength: float = 0.25, clean: bool =
     return [View(chain, size), View(chain, size), *[View([Centre()], size)] * clean]
 
 
+@checked()
 def evaluation(size: int, fraction: float = 1.0) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """Returns the function that evaluation applies to images: centre crop and resize (arXiv:2002.05709, appendix B.6).
 
