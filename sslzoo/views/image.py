@@ -38,7 +38,7 @@ class View:
         object.__setattr__(self, "operations", tuple(self.operations))
         for operation in self.operations:
             if not isinstance(operation, Operation):
-                raise ValueError(f"View: {operation!r} is no operation, such as Flip()")
+                raise ValueError(f"View: operations must be instances such as Flip(), got {operation!r}")
         for before, after in pairwise(self.operations):
             if before.stage > after.stage:
                 raise ValueError(f"View: put {after.name} before {before.name} (geometry; colour, blur; solarize)")
