@@ -18,9 +18,11 @@ RULES = (
     (r".*_(start|warmup)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
     (r"(.*_)?(dim|size|count|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
-    (r"k|components|ways|shots|queries|episodes|draws|hidden|epochs", COUNT),
+    (r"classes|max_images|trials|steps|seeds|k|components|ways|shots|queries|episodes|draws|hidden|epochs", COUNT),
     (r"fraction", RATE),
     (r"level", SHARE),
+    (r"seed", (0, 2**31 - 1, False)),
+    (r"port", (0, 65535, False)),
     (r"hardest|matches|matches_back|images|channels|bottleneck|whitening_size", COUNT),
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from sslzoo.catalog.checked import checked
 from sslzoo.data.dataset import DataError, Dataset
 from sslzoo.data.index import FORMAT, INDEX
 from sslzoo.data.named import load
@@ -23,6 +24,7 @@ OWN_FILE = re.compile(r"(train|test)-\d{5}\.tfrecord")
 MAGIC = {b"\xff\xd8": "jpeg", b"\x89P": "png", b"BM": "bmp", b"GI": "gif", b"RI": "webp"}
 
 
+@checked()
 def pack(
     data: Any,
     out: str | Path,

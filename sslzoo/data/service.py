@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import tensorflow as tf
 
+from sslzoo.catalog.checked import checked
 from sslzoo.data import watched as watch
 from sslzoo.data.cache import cached
 from sslzoo.data.dataset import DataError, Dataset, Splits, describe
@@ -73,6 +74,7 @@ class Server:
         self.worker = service.WorkerServer(service.WorkerConfig(dispatcher_address=local, **addresses))
 
 
+@checked()
 def serve_data(
     data: Any,
     *,
@@ -98,7 +100,14 @@ def serve_data(
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
         cache: as for `pretrain`.
+
+    Raises:
+        ValueError: if the name of the host is unknown.
     """
+    try:
+        socket.getaddrinfo(host or " ", port)
+    except OSError as error:
+        raise ValueError(f"host={host!r} is no known name or address of this machine") from error
     train = load(data, labels=labels, splits=splits, value_range=value_range).train
     train_set = restrict(Splits(train), classes, max_images).train
     server = Server(cached(train_set, cache) if cache else train_set, port, host)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sslzoo.catalog.checked import checked
 from sslzoo.data import Splits
 from sslzoo.evaluation import baseline, judging
 from sslzoo.evaluators import Score
@@ -150,6 +151,7 @@ class Comparison:
         return found
 
 
+@checked()
 def compare(
     encoders: Sequence[str],
     data: str,

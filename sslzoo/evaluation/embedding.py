@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from sslzoo.catalog.checked import checked
 from sslzoo.data import Dataset, load_parts
 from sslzoo.evaluation import tables
 from sslzoo.evaluation.judging import announce
@@ -20,6 +21,7 @@ from sslzoo.views.inputs import feature_batches
 FORMATS = tables.FORMATS
 
 
+@checked()
 def embed(
     encoder: str | Path,
     data: Any,

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from sslzoo.catalog.checked import checked
 from sslzoo.data import Dataset, Splits, describe, load, restrict
 from sslzoo.evaluation import baseline
 from sslzoo.evaluators import Score, WrongOption
@@ -43,6 +44,7 @@ class Subject:
     facts: dict = dataclasses.field(default_factory=dict)
 
 
+@checked()
 def evaluate(
     encoder: keras.Model | str | Path,
     data: str,

@@ -28,6 +28,8 @@ def evaluate(study: Study, *, fractions: Sequence[float] = FRACTIONS, seeds: int
     """
     if seeds < 1:
         raise WrongOption(f"seeds={seeds}: at least one draw of the labels is needed")
+    if not len(fractions):
+        raise WrongOption("fractions=...: give one share of the labels or more")
     labels, before = study.labels[0], 0
     for fraction in fractions:
         count = len(label_subset(labels, fraction))
@@ -127,7 +129,7 @@ def label_subset(labels: np.ndarray, fraction: float, seed: int = 0) -> np.ndarr
         ValueError: unless 0 < fraction <= 1.
     """
     if not 0 < fraction <= 1:
-        raise WrongOption(f"the share of the labels must be in (0, 1], not {fraction}")
+        raise WrongOption(f"a fraction of the labels must be above 0 and at most 1, got {fraction}")
     random = np.random.default_rng(seed)
     classes = [random.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     return np.sort(np.concatenate([rows[: max(1, round(fraction * len(rows)))] for rows in classes]))

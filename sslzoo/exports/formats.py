@@ -80,6 +80,8 @@ def export(
     Raises:
         ValueError: an unknown format, one that needs what is not installed, or `out` exists.
     """
+    if not format:
+        raise ValueError(f"format=...: name one or more of {', '.join(FORMATS)}")
     for name in format:
         _check(name)
     facts, folder, model = read_facts(encoder), Path(out or encoder), load_encoder(encoder)

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from sslzoo import encoders
+from sslzoo.catalog.checked import checked
 from sslzoo.exports.formats import photographs
 from sslzoo.exports.savedmodel import export
 from sslzoo.utils import provenance
@@ -63,6 +64,7 @@ class Report(NamedTuple):
         return "\n".join(lines)
 
 
+@checked()
 def import_weights(
     weights: str | Path,
     encoder: str,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keras
 
+from sslzoo.catalog.checked import checked
 from sslzoo.evaluation import judging
 from sslzoo.evaluation.judging import TRAINED, Subject, baseline
 from sslzoo.exports.savedmodel import read_projector
@@ -62,6 +63,7 @@ class Report(os.PathLike):
         return "<br>".join([link, *lines])
 
 
+@checked()
 def report(
     encoder: str,
     data: str,

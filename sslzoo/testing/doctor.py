@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from sslzoo import catalog
 from sslzoo.catalog import knobs
+from sslzoo.catalog.checked import checked
 from sslzoo.testing import miniatures
 from sslzoo.utils import provenance, replicas
 from sslzoo.utils.files import replacing
@@ -29,6 +30,7 @@ ONE, TWO, WORKERS = "one", "two", "worker"
 LOSS, WEIGHTS = 1e-4, 1e-3
 
 
+@checked()
 def doctor(distributed: bool = False, methods: str = "", steps: int = 4) -> list[str]:
     """Shows what is installed; trains methods in small on one device, two devices and two workers, and compares.
 

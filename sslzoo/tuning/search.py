@@ -10,6 +10,7 @@ from typing import Any
 from sslzoo import catalog
 from sslzoo.catalog import options
 from sslzoo.catalog import recipe as recipes
+from sslzoo.catalog.checked import checked
 from sslzoo.catalog.knobs import nearest, read
 from sslzoo.catalog.recipe import Recipe
 from sslzoo.exports.savedmodel import refuse_existing
@@ -41,6 +42,7 @@ class Search:
     exported: Path | None
 
 
+@checked()
 def tune(
     recipe: Any,
     trials: int = 10,
