@@ -99,7 +99,7 @@ def test_defaults_of_evaluate_are_those_of_the_evaluators():
         ({"kk": 3}, "no option kk: these evaluators have clusters, fractions, k, seeds, temperature"),
         ({"k": 0}, "must be positive"),
         ({"temperature": float("nan")}, "must be positive"),
-        ({"fractions": (0,)}, r"in \(0, 1\]"),
+        ({"fractions": (0,)}, "above 0 and at most 1"),
         ({"seeds": 0}, "at least one draw"),
         ({"clusters": 1}, "at least 2 clusters"),
     ],

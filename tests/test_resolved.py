@@ -52,6 +52,7 @@ SET = {"name"}  # by all who call them
 
 def defaults(function):
     """Default of each knob by Python's own account, those of functions that `**knobs` are passed on to included."""
+    function = inspect.unwrap(function)
     parameters = inspect.signature(function).parameters.values()
     found = {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in catalog.GIVEN}
     if any(p.kind is p.VAR_KEYWORD for p in parameters):

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 REQUIRED = object()
+AUTO = "auto"
+FITTED = ("epochs", "batch_size", "queue_size", "prototypes")  # arguments of a training that may be AUTO
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,8 @@ def convert(knob: Knob, text: str) -> Any:
     optional = "None" in knob.type
     if optional and text.lower() == "none":
         return None
+    if knob.name in FITTED and text == AUTO:
+        return text
     name = _plain_type(knob.type)
     if listed := re.fullmatch(r"tuple\[(\w+), \.\.\.\]", name):
         one = Knob(knob.name, knob.default, listed[1], knob.help)

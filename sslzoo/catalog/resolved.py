@@ -3,7 +3,7 @@
 from typing import Any
 
 from sslzoo.catalog import options, ranges
-from sslzoo.catalog.knobs import REQUIRED, Knob, nearest
+from sslzoo.catalog.knobs import AUTO, FITTED, REQUIRED, Knob, nearest
 
 
 def resolve(knobs: dict[str, Any], method: Any, encoder: Any, preset: Any) -> dict[str, dict[str, Any]]:
@@ -30,6 +30,11 @@ def resolve(knobs: dict[str, Any], method: Any, encoder: Any, preset: Any) -> di
             if name in knobs and isinstance(thing, str):  # a user's own part checks its arguments itself
                 ranges.check(knob, knobs[name])
     return {part: _overlaid(signature, knobs) for part, signature in signatures.items()}
+
+
+def known(knobs: dict[str, Any]) -> dict[str, Any]:
+    """The given knobs whose values are known before the data: those that are not "auto"."""
+    return {name: value for name, value in knobs.items() if name not in FITTED or value != AUTO}
 
 
 def _name(part: Any) -> str:

@@ -1,6 +1,5 @@
 """Checks of an experiment against its data and devices, before anything runs."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from sslzoo.catalog.knobs import nearest
 from sslzoo.data import Dataset
 from sslzoo.training.experiment import Experiment
+from sslzoo.training.fitted import prototypes, queue_size
 from sslzoo.utils.log import log
 
 SIZES = (32, 64, 96, 128, 160, 224)  # input sizes in pixels for images larger than the smallest of them
@@ -50,13 +50,12 @@ def check(
 
 def _advise(experiment: Experiment, knobs: dict[str, Any], images: int) -> None:
     """Logs what does not fit the amount of data, and what would."""
-    fit = 2 ** max(4, int(math.log2(max(16, images // 2))))
     if knobs.get("queue_size", 0) > images:
         line = f"queue_size={knobs['queue_size']} exceeds the {images} images: negatives include the image itself"
-        log.warning(f"{line}; queue_size={fit} avoids this")
+        log.warning(f"{line}; queue_size={queue_size(images)} avoids this")
     if knobs.get("prototypes", 0) > images:
         line = f"prototypes={knobs['prototypes']} exceed the {images} images: most of them stay unused"
-        log.warning(f"{line}; prototypes={min(fit, 2 ** int(math.log2(max(16, images // 10))))} is a start")
+        log.warning(f"{line}; prototypes={prototypes(images)} is a start")
     if images // experiment.batch_size < 4:
         steps = images // experiment.batch_size
         log.warning(f"{steps} steps per epoch: a smaller batch_size, such as {max(2, images // 16)}, gives more")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sslzoo.catalog.knobs import described
+from sslzoo.catalog.knobs import AUTO, FITTED, described
 from sslzoo.catalog.ranges import check_number
 from sslzoo.utils.files import refuse_path
 
@@ -24,8 +24,8 @@ class Experiment:
             `tf.data.Dataset` of images or of dicts, or a `Dataset`.
         encoder: name of an encoder, such as "resnet18", or "keras.applications:NAME"; in Python also a built Keras
             model, or a function `(input_shape, **knobs) -> keras.Model`.
-        epochs: passes over the data.
-        batch_size: images of a step, over all devices.
+        epochs: passes over the data; "auto" gives 10,000 steps, and at most 500 epochs.
+        batch_size: images of a step, over all devices; "auto" gives up to 256, and 16 steps per epoch or more.
         optimizer: "lars", "lamb", "sgd" or the name of any Keras optimizer; in Python also an optimizer, which keeps
             its own learning rate, weight decay and clipping.
         learning_rate: peak learning rate for a batch of 256; see learning_rate_rule.
@@ -54,7 +54,8 @@ class Experiment:
         precision: "float32", "mixed_float16" or "mixed_bfloat16".
         seed: seed of weights, order of the data and views.
         deterministic: use deterministic operations on GPUs, which are slower; runs on CPUs are always deterministic.
-        knobs: arguments of the method, the encoder and the preset, by name.
+        knobs: arguments of the method, the encoder and the preset, by name. `queue_size` and `prototypes` may be
+            "auto", which chooses them from the number of images.
     """
 
     method: str | Callable = "simclr"
@@ -87,7 +88,8 @@ class Experiment:
     def __post_init__(self) -> None:
         check_types(self)
         for field in dataclasses.fields(self):
-            if field.name in RANGES:
+            fitted = field.name in FITTED and getattr(self, field.name) == AUTO
+            if field.name in RANGES and not fitted:
                 check(field.name, getattr(self, field.name), *RANGES[field.name], whole="float" not in str(field.type))
 
     @property

@@ -23,6 +23,7 @@ from sslzoo.optimizers import schedules
 from sslzoo.training import layerwise
 from sslzoo.training.checks import check, choose_size
 from sslzoo.training.experiment import Experiment, RunOptions, spelled
+from sslzoo.training.fitted import fitted
 from sslzoo.training.monitors import Labelled, Watch
 from sslzoo.training.tracking import Recorder
 from sslzoo.utils import replicas
@@ -58,9 +59,8 @@ class Plan:
         self.experiment, self.run = experiment, run
         self.method = methods.find(experiment.method)
         preset = options.views_of(experiment.method) if experiment.preset is None else experiment.preset
-        self.knobs = resolved.resolve(experiment.knobs, experiment.method, experiment.encoder, preset)
-        if experiment.layerwise and "decoder" in self.knobs["method"]:
-            self.knobs["method"]["decoder"] = experiment.knobs.get("decoder", "symmetric")
+        parts = (experiment.method, experiment.encoder, preset)
+        self.knobs = resolved.resolve(resolved.known(experiment.knobs), *parts)
         loaded = load(experiment.data, labels=experiment.labels, splits=experiment.splits)
         self.splits = restrict(loaded, experiment.classes, experiment.max_images)
         judging.announce(self.splits.train)
@@ -70,6 +70,10 @@ class Plan:
             self.splits = Splits(*(part and cached(part, run.cache) for part in self.splits))
         self.train_set, self.test_set = self.splits
         devices = self.strategy.num_replicas_in_sync
+        self.experiment = experiment = fitted(experiment, self.knobs["method"], len(self.train_set), devices)
+        self.knobs = resolved.resolve(experiment.knobs, *parts)
+        if experiment.layerwise and "decoder" in self.knobs["method"]:
+            self.knobs["method"]["decoder"] = experiment.knobs.get("decoder", "symmetric")
         if not run.preview:
             check(experiment, self.method, self.method_name, self.train_set, devices, self.knobs["method"])
         self._optimizer(1)  # refuses wrong names before anything is written

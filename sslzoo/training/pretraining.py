@@ -72,7 +72,7 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         plan.draw_views(folder / "views.png")
         hparams.write(folder / "events", plan.settings)
         replicas.barrier(strategy)
-        with _naming_memory(experiment.batch_size):
+        with _naming_memory(plan.experiment.batch_size):
             result = train_all(plan, model, folder, [tracker] * run.mlflow)
         with going_on("the training is saved, resume=True exports and evaluates its encoder"):
             figures = _finish(plan, result, exported)
