@@ -9,8 +9,8 @@ os.environ.setdefault("SSLZOO_CACHE", os.path.join(tempfile.gettempdir(), "sslzo
 import keras
 import pytest
 import tensorflow as tf
-from tensorflow.python.framework.ops import gradient_registry
 
+from sslzoo.utils.keras_internals import temporary_gradients
 from sslzoo.utils.log import show
 
 tf.config.set_logical_device_configuration(
@@ -18,8 +18,6 @@ tf.config.set_logical_device_configuration(
 )
 
 from sslzoo.testing import two_devices  # noqa: E402
-
-gradients = gradient_registry._registry  # TensorFlow has no public way to it
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +39,8 @@ def graphs_go():
     TensorFlow keeps for good the gradients of custom gradients, and Keras sums the gradients of every model by one: a
     worker of some thousand tests would hold millions of objects, and Python look through them again and again.
     """
-    before = set(gradients)
-    yield
-    for name in set(gradients) - before:
-        del gradients[name]
+    with temporary_gradients():
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,12 +1,14 @@
 """Every private part of Keras that sslzoo uses: each test says what to look at when a release of Keras breaks it."""
 
 import ast
+import gc
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+import sslzoo
 from sslzoo.utils import keras_internals as internals
 
 PACKAGE = Path(internals.__file__).parents[1]
@@ -158,3 +160,14 @@ def test_no_other_file_uses_private_parts_of_keras(path):
     modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert used - defined == set()
     assert not any(module.startswith("keras.src") for module in modules)
+
+
+def test_a_second_training_leaves_few_objects_behind(tmp_path):
+    images = np.random.default_rng(0).random((32, 8, 8, 1), "float32")
+    knobs = dict(units=8, hidden_dim=8, projection_dim=4, epochs=1, batch_size=16, evaluate=False, export_to=None)
+    counts = []
+    for name in "abc":
+        sslzoo.pretrain("simclr", images, "mlp", runs=str(tmp_path), name=name, **knobs)
+        gc.collect()
+        counts.append(len(gc.get_objects()))
+    assert counts[2] - counts[1] < 1500, "with the registered gradients it is 4800"

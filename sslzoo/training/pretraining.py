@@ -26,6 +26,7 @@ from sslzoo.training.runs import Run
 from sslzoo.training.tracking import MLflow
 from sslzoo.utils import provenance, replicas
 from sslzoo.utils.files import going_on, reason, replacing
+from sslzoo.utils.keras_internals import temporary_gradients
 from sslzoo.utils.log import log
 from sslzoo.views import inputs
 
@@ -33,6 +34,7 @@ POINTS, PIXELS, SPRITE = 500, 10_000_000, 1024  # of TensorBoard's projector: im
 
 
 @composed
+@temporary_gradients()
 def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resnet18", **options) -> Result | None:
     """Trains an encoder on images without labels, exports it and evaluates it.
 

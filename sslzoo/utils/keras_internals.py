@@ -1,12 +1,14 @@
-"""The private parts of Keras that sslzoo depends on; no other file uses names of Keras that start with an underscore.
+"""The private parts of Keras and TensorFlow that sslzoo depends on; no other file uses their underscored names.
 
 Each entry says which private name it uses and why no public one serves. tests/test_keras_internals.py has a test for
 each, whose failure names what a new release of Keras changed.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import keras
+from tensorflow.python.framework.ops import gradient_registry
 
 
 def all_layers(model: keras.layers.Layer) -> list[keras.layers.Layer]:
@@ -39,6 +41,23 @@ def nodes(model: keras.Model) -> list:
     Private: `Functional._nodes_by_depth`.
     """
     return [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
+
+
+@contextlib.contextmanager
+def temporary_gradients() -> Iterator[None]:
+    """Forgets, at its end, the custom gradients that were registered within it.
+
+    Private: `gradient_registry._registry` of TensorFlow. It holds the gradient of every traced custom gradient for the
+    life of the process, and with it the graph of every model that Keras trained: 16 MB for a small one. Functions that
+    were traced within the context must not be differentiated after it.
+    """
+    registry = gradient_registry._registry
+    before = set(registry)
+    try:
+        yield
+    finally:
+        for name in set(registry) - before:
+            del registry[name]
 
 
 class NoSymbolicBuild:
