@@ -158,6 +158,9 @@ def compare(
     classes: int | None = None,
     max_images: int | None = None,
     image_size: int | None = None,
+    labels: str = "auto",
+    splits: str = "auto",
+    value_range: str | None = None,
 ) -> Comparison:
     """Judges exported encoders on the same images, each next to its untrained baseline, with intervals.
 
@@ -169,6 +172,9 @@ def compare(
         max_images: maximum number of training images and of test images, drawn with a fixed seed; by default as in
             training of the first encoder if the data are the same. Never more than 10 000 and 5000.
         image_size: side in pixels for all; by default each encoder gets that of its export.
+        labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
+        splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
+        value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
 
     Returns:
         A table of accuracies with raw pixels as the last line, and one of shared neighbours; prints as Markdown.
@@ -180,14 +186,15 @@ def compare(
     if isinstance(encoders, str | Path) or len(encoders) < 2:
         raise ValueError("encoders=...: name two encoders or more to compare")
     names, facts = _names(encoders), [read_facts(path) for path in encoders]
-    splits = judging.judged(judging.labelled(data), facts[0], classes, max_images)
-    if min(map(len, splits)) < 10:
+    loaded = judging.labelled(data, labels=labels, splits=splits, value_range=value_range)
+    data = judging.judged(loaded, facts[0], classes, max_images)
+    if min(map(len, data)) < 10:
         raise ValueError("fewer than 10 images are too few to compare encoders on: take more")
     notes: dict[str, None] = {}
     parts = bar(list(zip(names, encoders, facts, strict=True)), "compare", unit="encoder")
-    found = {name: _judged(path, told, splits, image_size, notes) for name, path, told in parts}
-    found[judging.RAW] = _raw(splits, min(judging.RAW_SIZE, *(one.size for one in found.values())), notes)
-    head = f"{splits.train.name}: {note(splits.train.labels, splits.test.labels)}."
+    found = {name: _judged(path, told, data, image_size, notes) for name, path, told in parts}
+    found[judging.RAW] = _raw(data, min(judging.RAW_SIZE, *(one.size for one in found.values())), notes)
+    head = f"{data.train.name}: {note(data.train.labels, data.test.labels)}."
     return Comparison(found, head, tuple(notes))
 
 

@@ -55,6 +55,9 @@ def evaluate(
     fractions: tuple[float, ...] = (0.01, 0.1, 1.0),
     seeds: int = 5,
     evaluators: tuple[str, ...] = ("linear", "knn", "clustering"),
+    labels: str = "auto",
+    splits: str = "auto",
+    value_range: str | None = None,
     **options,
 ) -> Scores:
     """Scores of an encoder, next to those of raw pixels and of the untrained encoder.
@@ -74,6 +77,9 @@ def evaluate(
         seeds: draws of the labels at shares below 1.
         evaluators: names of evaluators: calibration, clustering, few_shot, knn, linear, mlp, retrieval, softmax,
             spectrum. In Python also functions: `sslzoo.evaluators.Study` -> iterator of `sslzoo.evaluators.Score`.
+        labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
+        splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
+        value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
         options: of the evaluators, such as `k=200` for "knn".
 
     Returns:
@@ -85,7 +91,8 @@ def evaluate(
     own = {"fractions": fractions, "seeds": seeds} if "linear" in evaluators else {}
     options = {"evaluators": evaluators} | own | options
     check(**options)
-    subject = prepare(encoder, data, untrained, image_size, classes, max_images)
+    reading = dict(labels=labels, splits=splits, value_range=value_range)
+    subject = prepare(encoder, data, untrained, image_size, classes, max_images, **reading)
     return _scores(subject.columns, subject.data, subject.size, **options)
 
 
@@ -97,12 +104,14 @@ def prepare(
     classes: int | None = None,
     max_images: int | None = None,
     unlabelled: bool = False,
+    **reading,
 ) -> Subject:
     """The encoder, its baseline and its data.
 
     Args:
         encoder, data, untrained, image_size, classes, max_images: as of `evaluate`.
         unlabelled: accept data without labels and without a test part.
+        **reading: `labels`, `splits` and `value_range` of `data.load`.
 
     Raises:
         ValueError: no labels, no size, or images that the encoder does not accept.
@@ -110,7 +119,8 @@ def prepare(
     facts = {} if isinstance(encoder, keras.Model) else read_facts(encoder)
     model = encoder if isinstance(encoder, keras.Model) else load_encoder(encoder)
     size = image_side(model, image_size, facts["encoder"]["image_shape"][0] if facts else None)
-    splits = judged(load(data) if unlabelled else labelled(data), facts, classes, max_images)
+    loaded = load(data, **reading) if unlabelled else labelled(data, **reading)
+    splits = judged(loaded, facts, classes, max_images)
     if not isinstance(data, Splits):  # splits were announced when they were loaded
         announce(splits.train)
     splits = accepted_splits(splits, model)
@@ -227,13 +237,13 @@ def announce(dataset: Dataset) -> None:
     log.info("\n".join([*dataset.notes, describe(dataset)]))
 
 
-def labelled(data) -> Splits:
-    """The data to fit a probe to and to test it on.
+def labelled(data, **reading) -> Splits:
+    """The data to fit a probe to and to test it on; the arguments are those of `data.load`.
 
     Raises:
         ValueError: there is no test part, or one of the parts has no labels.
     """
-    splits = load(data)
+    splits = load(data, **reading)
     if splits.test is None or any(part.labels is None for part in splits):
         name, which = splits.train.name, "test part" if splits.test and splits.train.labels is not None else "data"
         raise ValueError(

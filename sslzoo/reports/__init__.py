@@ -73,6 +73,9 @@ def report(
     max_images: int | None = None,
     tensorboard: str | None = None,
     untrained: keras.Model | None = None,
+    labels: str = "auto",
+    splits: str = "auto",
+    value_range: str | None = None,
 ) -> Report:
     """Writes report.html, report.md, report.json and pictures/ about an encoder.
 
@@ -89,6 +92,9 @@ def report(
         tensorboard: log directory that gets pictures, scores, histograms of the weights and the embedding projector.
         untrained: the encoder before its training. By default that of the export, or three encoders with new weights,
             whose scores are averaged.
+        labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
+        splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
+        value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
 
     Returns:
         An object that prints where the report is, and is a path to its folder.
@@ -100,7 +106,8 @@ def report(
     name = encoder.name if isinstance(encoder, keras.Model) else Path(encoder).name
     out = Path(out or f"reports/{name}")
     folder.refuse_foreign(out)
-    subject = judging.prepare(encoder, data, untrained, image_size, classes, max_images, unlabelled=True)
+    reading = dict(labels=labels, splits=splits, value_range=value_range)
+    subject = judging.prepare(encoder, data, untrained, image_size, classes, max_images, unlabelled=True, **reading)
     if isinstance(encoder, keras.Model):
         return about(subject, name, out, tensorboard=tensorboard)
     return about(subject, name, out, Path(encoder), read_projector(encoder), tensorboard)

@@ -38,6 +38,8 @@ class Experiment:
             otherwise a CSV file with rows FILE,CLASS.
         splits: "auto" takes folders named train, test, val, unlabeled and the like as splits, "none" does not;
             otherwise the folders of each split, "train=a+b,test=c".
+        value_range: pixel values of black and white, such as "0,4095", for images that use a part of the range of their
+            type; the whole range if None.
         image_size: side of the square input of the encoder, in pixels; chosen from the data if None.
         classes: use only the first `classes` classes of the data; all if None.
         max_images: train on at most this number of images, drawn with a fixed seed; all if None.
@@ -72,6 +74,7 @@ class Experiment:
     warmup: float = 0.1
     labels: str | Path = "auto"
     splits: str | dict = "auto"
+    value_range: str | Any | None = None
     image_size: int | None = None
     classes: int | None = None
     max_images: int | None = None
@@ -97,7 +100,12 @@ class Experiment:
         """The fields except `knobs`, with objects as text, as a run folder records them."""
         texts = {f.name: spelled(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "knobs"}
         # Earlier versions did not record these settings.
-        return {name: value for name, value in texts.items() if name not in READING or value != "auto"}
+        return {name: value for name, value in texts.items() if name not in READING or value != READING[name]}
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The arguments of `data.load`."""
+        return {name: getattr(self, name) for name in READING}
 
     @property
     def given(self) -> list[str]:
@@ -165,7 +173,7 @@ class RunOptions:
         return {"strategy", "epochs"} if self.extend else {"strategy"}
 
 
-READING = ("labels", "splits")  # arguments of `data.load`
+READING = {"labels": "auto", "splits": "auto", "value_range": None}  # arguments of `data.load`
 # Name -> minimum and maximum.
 RANGES = {
     "epochs": (1, 1_000_000),

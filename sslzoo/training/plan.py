@@ -61,7 +61,7 @@ class Plan:
         preset = options.views_of(experiment.method) if experiment.preset is None else experiment.preset
         parts = (experiment.method, experiment.encoder, preset)
         self.knobs = resolved.resolve(resolved.known(experiment.knobs), *parts)
-        loaded = load(experiment.data, labels=experiment.labels, splits=experiment.splits)
+        loaded = load(experiment.data, **experiment.reading)
         self.splits = restrict(loaded, experiment.classes, experiment.max_images)
         judging.announce(self.splits.train)
         if isinstance(experiment.encoder, keras.Model):
