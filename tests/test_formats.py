@@ -161,9 +161,17 @@ def test_a_fault_while_writing_keeps_what_was_there(small, monkeypatch):
 
 
 def test_images_that_the_encoder_does_not_take_are_refused_in_one_line(small):
-    with pytest.raises(ValueError, match=r"gives images \(8, 8, 3\), the encoder takes \(8, 8, 1\)") as caught:
+    with pytest.raises(ValueError, match="the encoder takes images of 1 channels, .* has 3: ") as caught:
         formats.export(small, ("keras",), data=np.zeros((9, 8, 8, 3), "uint8"))
     assert caught
+
+
+def test_gray_images_are_repeated_for_an_encoder_of_colour_images(tmp_path):
+    encoder = encoders.make("mlp", (8, 8, 3), units=8)
+    images = np.random.default_rng(0).random((8, 8, 8, 3), "float32")
+    export(encoder, tmp_path / "colour", images, {"name": "colour"})
+    found = formats.export(tmp_path / "colour", ("keras",), data="digits")
+    assert all(difference < 1e-5 for difference in found.values())
 
 
 def test_the_command_prints_each_route(small, capsys):

@@ -72,26 +72,3 @@ def upgraded(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     if text.get("preset") is None:
         text.pop("preset", None)
     return {name: now[name] for name, knob in bare.items() if knob not in now["given"]} | text
-
-
-def section(settings: dict[str, Any]) -> str:
-    """Returns the section "Knobs" of a model card, with a line for the experiment and for each of its parts.
-
-    Given knobs are bold; settings of version 0.1 do not record which knobs were given. Without settings the section is
-    empty.
-    """
-    if not settings:
-        return ""
-    parts: dict[str, list[str]] = {}
-    for name in settings:
-        if name != "given":
-            parts.setdefault(name.rpartition(".")[0] or "experiment", []).append(_shown(name, settings))
-    note = "Bold: given by the user. The others are defaults or chosen from the data.\n\n"
-    lines = [f"- {part}: {', '.join(text)}\n" for part, text in parts.items()]
-    return f"## Knobs\n\n{note if 'given' in settings else ''}{''.join(lines)}\n"
-
-
-def _shown(name: str, settings: dict[str, Any]) -> str:
-    knob = name.rpartition(".")[2]
-    text = f"`{knob} = {' '.join(str(settings[name]).split())}`"
-    return f"**{text}**" if knob in settings.get("given", ()) else text

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from sslzoo.catalog import resolved
 from sslzoo.evaluators.report import code, escaped
 from sslzoo.exports.contract import FACTS
 from sslzoo.utils.files import replacing
@@ -75,7 +74,7 @@ def card(facts: dict) -> str:
 
 {_notes(encoder)}
 
-{resolved.section(facts.get("knobs", {}))}## Made by
+{_knobs(facts.get("knobs", {}))}## Made by
 
 {_told(facts)}
 
@@ -129,3 +128,25 @@ def _told(facts: dict) -> str:
     return "\n".join(
         f"- {name}: {escaped(value)}" for name, value in plain.items() if name not in ("scores_markdown", "judged on")
     )
+
+
+def _knobs(settings: dict) -> str:
+    """The section "Knobs", with a line for the experiment and for each of its parts; empty without settings.
+
+    Given knobs are bold; settings of version 0.1 do not record which knobs were given.
+    """
+    if not settings:
+        return ""
+    parts: dict[str, list[str]] = {}
+    for name in settings:
+        if name != "given":
+            parts.setdefault(name.rpartition(".")[0] or "experiment", []).append(_knob(name, settings))
+    note = "Bold: given by the user. The others are defaults or chosen from the data.\n\n"
+    lines = [f"- {part}: {', '.join(text)}\n" for part, text in parts.items()]
+    return f"## Knobs\n\n{note if 'given' in settings else ''}{''.join(lines)}\n"
+
+
+def _knob(name: str, settings: dict) -> str:
+    short = name.rpartition(".")[2]
+    text = code(f"{short} = {settings[name]}")
+    return f"**{text}**" if short in settings.get("given", ()) else text

@@ -21,6 +21,7 @@ from sslzoo.exports import onnx_file
 from sslzoo.exports import savedmodel as saved
 from sslzoo.exports.card import write_card
 from sslzoo.exports.contract import input_spec
+from sslzoo.exports.inputs import accepted
 from sslzoo.exports.savedmodel import from_architecture, load_encoder, read_facts
 from sslzoo.utils.files import replacing
 from sslzoo.views.inputs import images as images_of
@@ -141,11 +142,8 @@ def _images(shape: tuple[int, ...], data: str | None) -> tuple[np.ndarray, str]:
     """Eight images for an encoder, and what they are of."""
     if data is None:
         return photographs(shape), "two photographs"
-    dataset = load(data).train
-    images = next(images_of(dataset, shape[0], max(BATCHES)))
-    if images.shape[1:] != shape:
-        raise ValueError(f"{dataset.name} gives images {images.shape[1:]}, the encoder takes {shape}: other data=... ?")
-    return images, dataset.name
+    dataset = accepted(load(data).train, shape[-1])
+    return next(images_of(dataset, shape[0], max(BATCHES))), dataset.name
 
 
 def photographs(shape: Sequence[int]) -> np.ndarray:
