@@ -3,6 +3,8 @@
 import keras
 from keras import layers, ops
 
+from sslzoo.losses import unit
+
 
 def normalization(center: bool = True, scale: bool = True, name: str | None = None) -> layers.BatchNormalization:
     """BatchNormalization with the papers' constants, momentum 0.9 and epsilon 1e-5."""
@@ -182,7 +184,7 @@ class Prototypes(layers.Layer):
         kernel = ops.convert_to_tensor(self.kernel)
         kernel = ops.where(frozen, ops.stop_gradient(kernel), kernel)
         kernel = ops.normalize(kernel, axis=0) if self.weight_norm else kernel
-        return ops.matmul(ops.normalize(z), kernel)
+        return ops.matmul(unit(z), kernel)
 
     def normalize(self) -> None:
         """Normalizes every prototype."""

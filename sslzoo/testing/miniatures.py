@@ -40,6 +40,7 @@ OWN = {
     "pirl": {"negatives": 64, "temperature": 0.2, "jigsaw_weight": 0.7},
     "cpc": {"projection_dim": 64, "hidden_dim": 128},
     "distill": {"teacher": lambda: opinionated()},
+    "moco_v3": {"temperature": 0.2},  # at 1 the loss cannot fall far
     "dino": {"projection_dim": 64},  # in 16 dimensions its sharp teacher amplifies rounding errors
     # A rounding error may change the matches, which large steps of SGD would amplify.
     "vicreg_l": {"invariance": 1.0, "variance": 1.0, "covariance": 0.04},

@@ -73,6 +73,32 @@ def moco_v2(size: int, channels: int = 3, min_scale: float = 0.2, **knobs) -> li
     return [View(chain, size), View(chain, size)]
 
 
+def moco_v3(size: int, channels: int = 3, min_scale: float = 0.2, **knobs) -> list[View]:
+    """MoCo v3 for ResNet-50 (arXiv:2104.02057, appendix): BYOL's two views, larger crops; min_scale 0.08 for a ViT.
+
+    Args:
+        size: int, side of the views in pixels; up to 64 px nothing is blurred.
+        channels: int, number of channels of the images.
+        min_scale: float in (0, 1], smallest share of the area that a crop keeps.
+        **knobs: strength and flip.
+    """
+    chain = coloured("moco_v3", channels, MILDER, min_scale=min_scale, **knobs)
+    return [View([*chain, *tail], size) for tail in _asymmetric(size)]
+
+
+def sup_con(size: int, channels: int = 3, min_scale: float = 0.2, **knobs) -> list[View]:
+    """SupCon (arXiv:2004.11362) as in the authors' code: MoCo v2's chain without blur.
+
+    Args:
+        size: int, side of the views in pixels.
+        channels: int, number of channels of the images.
+        min_scale: float in (0, 1], smallest share of the area that a crop keeps.
+        **knobs: strength and flip.
+    """
+    chain = coloured("sup_con", channels, MILD, min_scale=min_scale, **knobs)
+    return [View(chain, size), View(chain, size)]
+
+
 def multi_crop(size: int, channels: int = 3, **knobs) -> list[View]:
     """SwAV (arXiv:2006.09882, appendix A): two large crops, then small crops that show less of the image.
 
