@@ -11,12 +11,15 @@ SHARE, RATE, POSITIVE, COUNT = (0, 1, False), (0, 1, True), (0, math.inf, True),
 # Pattern of the name -> (least, greatest, whether the least itself is excluded); the first that fits.
 RULES = (
     (r"(.*_)?temperature(_end)?|sharpening|sinkhorn_epsilon|width|uniform_t|margin|align_power", POSITIVE),
-    (r"vector_rate", (0, math.inf, False)),
-    (r".*_rate|(.*_)?min_scale", RATE),
+    (r"reach|distortion", POSITIVE),
+    (r"vector_rate|whitening_groups", (0, math.inf, False)),
+    (r".*_rate|(.*_)?min_scale|scale", RATE),
+    (r"(sigreg|regularizer)_weight", SHARE),
     (r".*_(start|warmup)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
     (r".*_(dim|size|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
-    (r"hardest|matches|matches_back", COUNT),
+    (r"hardest|matches|matches_back|centres|directions", COUNT),
+    (r"knots", (2, math.inf, False)),
 )
 
 

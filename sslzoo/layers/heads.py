@@ -64,6 +64,7 @@ def norm_mlp(
     last_norm: bool = True,
     affine: bool = True,
     last_bias: bool = False,
+    activation: str = "relu",
     name: str | None = None,
 ) -> keras.Sequential:
     """Projector and predictor of most methods: Dense, BatchNorm, ReLU, ..., Dense, optionally BatchNorm.
@@ -74,11 +75,13 @@ def norm_mlp(
         last_norm: bool, BatchNorm after the last Dense.
         affine: bool, whether that BatchNorm has scale and offset.
         last_bias: bool, bias of the last Dense, which has no effect before a BatchNorm.
+        activation: str, "relu" or another activation of Keras.
         name: str, of the network.
     """
     stack = [keras.Input((input_dim,))]
     for _ in range(hidden_layers):
-        stack += [layers.Dense(hidden_dim, use_bias=False), normalization(), layers.ReLU()]
+        active = layers.ReLU() if activation == "relu" else layers.Activation(activation)
+        stack += [layers.Dense(hidden_dim, use_bias=False), normalization(), active]
     stack += [layers.Dense(output_dim, use_bias=last_bias)]
     stack += [normalization(center=affine, scale=affine)] * last_norm
     return keras.Sequential([*stack, layers.Activation("linear", dtype="float32")], name=name)
