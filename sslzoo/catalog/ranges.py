@@ -18,7 +18,7 @@ RULES = (
     (r".*_(start|warmup)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
     (r".*_(dim|size|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
-    (r"hardest|matches|matches_back|centres|directions", COUNT),
+    (r"hardest|matches|matches_back|centres|directions|samples|neighbours", COUNT),
     (r"knots", (2, math.inf, False)),
 )
 

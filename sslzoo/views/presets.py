@@ -224,6 +224,19 @@ def emp_ssl(size: int, channels: int = 3, number: int = 20, scale: float = 0.25,
     return [View([crop, *after, *blurred(size, 0.1), Solarize(p=0.1)], size)] * number
 
 
+def ressl(size: int, channels: int = 3, **knobs) -> list[View]:
+    """ReSSL (arXiv:2107.09282, section 3.2): the student's view, distorted; the teacher's, only cropped and flipped.
+
+    Args:
+        size: int, side of the views in pixels; up to 64 px nothing is blurred.
+        channels: int, number of channels of the images.
+        **knobs: strength, min_scale and flip.
+    """
+    chain = coloured("ressl", channels, MILDER, **knobs)
+    weak = [operation for operation in chain if isinstance(operation, Crop | Flip)]
+    return [View([*chain, *blurred(size, 0.5)], size), View(weak, size)]
+
+
 def w_mse(size: int, channels: int = 3, number: int = 2, min_scale: float = 0.2, **knobs) -> list[View]:
     """W-MSE (arXiv:2007.06346, section 4): SimCLR's chain, weaker, rarely gray, without blur; two or four views.
 
