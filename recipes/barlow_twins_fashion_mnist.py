@@ -14,6 +14,7 @@ recipe = Recipe(
     learning_rate=0.001,
     projection_dim=512,
     hidden_dim=512,
+    vector_rate=1.0,
     min_scale=0.3,
     strength=0.5,
 )

@@ -15,7 +15,7 @@ recipe = Recipe(
     temperature=0.2,
     hidden_dim=256,
     min_scale=0.3,
-    strength=0.5,
+    strength=1.0,
 )
 
 if __name__ == "__main__":

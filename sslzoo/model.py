@@ -25,8 +25,9 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
     the region of each view, a tuple of (batch, 5); `index`, int (batch,), the number of each example in the data;
     `label`, int (batch,), where the data has labels.
 
-    A method overrides `call`, `objective` and, where needed, `after_step`, `embed`, `exported` and `learning_rate_of`.
-    Its constructor arguments are attributes of the same names, which is how `get_config` finds them.
+    A method overrides `call`, `objective` and, where needed, `prepare`, `after_step`, `embed`, `exported`,
+    `learning_rate_of` and `decays`. Its constructor arguments are attributes of the same names, which is how
+    `get_config` finds them.
 
     Args:
         encoder: built functional or sequential model, images -> features (batch, features).
@@ -80,6 +81,14 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
     def after_step(self, **outputs) -> None:
         """Updates what no gradient updates: target networks, queues, centres."""
 
+    def prepare(self, batch: dict) -> None:
+        """Receives each batch of one pass over the data before the first step, to fill memories; by default nothing."""
+
+    @property
+    def prepares(self) -> bool:
+        """Whether the method needs the pass of `prepare`."""
+        return type(self).prepare is not SSLModel.prepare
+
     def baseline(self, batch_size: int) -> float | None:
         """The objective for embeddings of random directions, or None if it is not known in closed form."""
 
@@ -92,6 +101,10 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
             peak: the highest learning rate of the training.
         """
         return learning_rate
+
+    def decays(self, weight: keras.Variable) -> bool:
+        """Whether weight decay applies to a trainable weight of two or more dimensions; it applies to no other."""
+        return True
 
     def encode(self, inputs):
         """Features of inputs, by micro-batches if `micro_batch` is set: images (n, ...) -> (n, features)."""
@@ -165,10 +178,21 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
 
     @property
     def progress(self) -> tf.Tensor:
-        """Share of the training that is done, a float32 scalar in [0, 1]; always 0 if `total_steps` is unknown."""
+        """Share of the training that is done, a float32 scalar in [0, 1]; always 0 if `total_steps` is unknown.
+
+        Within `after_step` the step has been made; `progress_before` is the share without it.
+        """
+        return self._share(self.step)
+
+    @property
+    def progress_before(self) -> tf.Tensor:
+        """Within `after_step`, the share of the training before this step: k / K in step k = 0, 1, ... of K."""
+        return self._share(ops.maximum(self.step - 1, 0))
+
+    def _share(self, steps: tf.Tensor) -> tf.Tensor:
         if not self.total_steps:
             return ops.zeros(())
-        return ops.minimum(ops.cast(self.step, "float32") / self.total_steps, 1.0)
+        return ops.minimum(ops.cast(steps, "float32") / self.total_steps, 1.0)
 
     def compile(self, optimizer="rmsprop", **kwargs) -> None:
         """As in Keras. On several replicas BatchNorm sees the global batch. XLA is used on a single GPU only."""
@@ -181,11 +205,13 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
             self.optimizer.build(self.trainable_variables)
 
     def _rated(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-        """The optimizer, with the learning rates of `learning_rate_of` if the method overrides it."""
+        """The optimizer, with the learning rates of `learning_rate_of` and the exceptions of `decays`."""
+        inner = getattr(optimizer, "inner_optimizer", optimizer)  # within the scaling of losses
+        if spared := [weight for weight in self.trainable_weights if not self.decays(weight)]:
+            optimizers.spare(inner, spared)
         if type(self).learning_rate_of is not SSLModel.learning_rate_of:
             rate = internals.learning_rate(optimizer)
             peak = getattr(rate, "peak", rate)
-            inner = getattr(optimizer, "inner_optimizer", optimizer)  # within the scaling of losses
             optimizers.rated(inner, lambda weight, rate: self.learning_rate_of(weight, rate, peak))
         return optimizer
 

@@ -61,7 +61,9 @@ def check(function, *args, **kwargs):
 
 # Losses
 
-SIZES = dict(N=6, dim=4, K=5, count=7, own=3, V=3, T=2, A=2, m=7, examples=9, p=5, q=5, two=2, h=3, w=3, offsets=2, n=6)
+SIZES = dict(
+    N=6, dim=4, K=5, count=7, own=3, V=3, T=2, A=2, m=7, examples=9, p=5, q=5, two=2, h=3, w=3, offsets=2, n=6, M=3
+)
 SIZES |= {"*axes": 4, "all": 9, "channels": 4}
 KNOBS = dict(temperature=0.5, margin=0.5, images=9, normalizer=np.float32(3), rows=(1, 2), dim=8, count=2)
 EXTRA = {"w_mse": dict(whitening_size=6), "nt_xent_baseline": dict(count=7)}
@@ -89,8 +91,8 @@ def shared(shapes, name):
     return axes[0] in rest, axes[-1] in rest and len(axes) > 1
 
 
-def test_all_losses_but_three_check_their_arguments():
-    assert set(losses.__all__) - set(LOSSES) == {"me_max", "mixed_negatives", "unit"}
+def test_all_losses_but_four_check_their_arguments():
+    assert set(losses.__all__) - set(LOSSES) == {"me_max", "mixed_negatives", "normal", "unit"}
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -337,6 +337,7 @@ def test_the_target_starts_as_the_online_network_and_moves_by_the_rate(name):
 def test_the_rate_falls_to_zero_at_the_end_of_training(name):
     model = make(name, ema_rate=1.0)
     model.total_steps = 1
+    model.optimizer.iterations.assign(1)  # beyond the last step, which is read at (K - 1) / K
     before = model.target.copies[0].get_weights()
     fit(model, views_of())
     np.testing.assert_array_equal(model.target.copies[0].get_weights()[0], before[0])

@@ -12,9 +12,11 @@ SHARE, RATE, POSITIVE, COUNT = (0, 1, False), (0, 1, True), (0, math.inf, True),
 # Pattern of the name -> (least, greatest, whether the least itself is excluded); the first that fits.
 RULES = (
     (r"(.*_)?temperature(_end)?|sharpening|(sinkhorn_)?epsilon|width|(uniform_)?t|margin|align_power", POSITIVE),
-    (r"vector_rate|sigma|alpha|queue_size", (0, math.inf, False)),
+    (r"reach|distortion", POSITIVE),
+    (r"vector_rate|sigma|alpha|queue_size|whitening_groups", (0, math.inf, False)),
     (r"ema_rate|rate", SHARE),  # 0: the target never changes
-    (r"(.*_)?rate|(.*_)?min_scale", RATE),
+    (r"(.*_)?rate|(.*_)?min_scale|scale", RATE),
+    (r"(sigreg|regularizer)_weight", SHARE),
     (r".*_(start|warmup)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
     (r"(.*_)?(dim|size|count|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
@@ -23,7 +25,11 @@ RULES = (
     (r"level", SHARE),
     (r"seed", (0, 2**31 - 1, False)),
     (r"port", (0, 65535, False)),
-    (r"hardest|matches|matches_back|images|channels|bottleneck|whitening_size", COUNT),
+    (
+        r"hardest|matches|matches_back|centres|directions|samples|neighbours|images|channels|bottleneck|whitening_size",
+        COUNT,
+    ),
+    (r"knots", (2, math.inf, False)),
 )
 
 

@@ -44,23 +44,25 @@ def eigenvalues(features: np.ndarray) -> np.ndarray:
     return (values / (len(centred) - 1))[: min(len(centred) - 1, centred.shape[1])]
 
 
-def power_law(variances: np.ndarray) -> float | None:
+def power_law(variances: np.ndarray, first: int = 4, last: int = 100) -> float | None:
     """alpha-ReQ (arXiv 2202.05808, section 3): alpha where the eigenvalue of rank j falls like j to the power -alpha.
 
     Near 1 is best: a larger alpha means few directions, a smaller one noise. A least-squares line through the
-    logarithms with weights 1 / j, so that every doubling of the rank has the same weight. Eigenvalues below 1e-6 of the
-    first are rounding errors and are left out.
+    logarithms with weights 1 / j, so that every doubling of the rank has the same weight. The ranks are 4 to 100, as in
+    the authors' training code: the largest eigenvalues and the tail do not follow the law. Eigenvalues below 1e-6 of
+    the largest are rounding errors and are left out.
 
     Args:
         variances: as of `eigenvalues`.
+        first, last: ranks between which the line is fitted, counted from 1.
 
     Returns:
         alpha; None where fewer than 3 eigenvalues are left.
     """
-    kept = variances[variances > 1e-6 * variances[0]]
+    kept = variances[variances > 1e-6 * variances[0]][first - 1 : last]
     if len(kept) < 3:
         return None
-    ranks = np.arange(1, len(kept) + 1)
+    ranks = np.arange(first, first + len(kept))
     # polyfit squares its weights.
     return float(-np.polyfit(np.log(ranks), np.log(kept), 1, w=ranks**-0.5)[0])
 

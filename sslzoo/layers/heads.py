@@ -4,6 +4,7 @@ import keras
 from keras import layers, ops
 
 from sslzoo.catalog.checked import checked
+from sslzoo.losses import unit
 
 
 @checked()
@@ -69,6 +70,7 @@ def norm_mlp(
     last_norm: bool = True,
     affine: bool = True,
     last_bias: bool = False,
+    activation: str = "relu",
     name: str | None = None,
 ) -> keras.Sequential:
     """Projector and predictor of most methods: Dense, BatchNorm, ReLU, ..., Dense, optionally BatchNorm.
@@ -79,11 +81,13 @@ def norm_mlp(
         last_norm: bool, BatchNorm after the last Dense.
         affine: bool, whether that BatchNorm has scale and offset.
         last_bias: bool, bias of the last Dense, which has no effect before a BatchNorm.
+        activation: str, "relu" or another activation of Keras.
         name: str, of the network.
     """
     stack = [keras.Input((input_dim,))]
     for _ in range(hidden_layers):
-        stack += [layers.Dense(hidden_dim, use_bias=False), normalization(), layers.ReLU()]
+        active = layers.ReLU() if activation == "relu" else layers.Activation(activation)
+        stack += [layers.Dense(hidden_dim, use_bias=False), normalization(), active]
     stack += [layers.Dense(output_dim, use_bias=last_bias)]
     stack += [normalization(center=affine, scale=affine)] * last_norm
     return keras.Sequential([*stack, layers.Activation("linear", dtype="float32")], name=name)
@@ -193,7 +197,7 @@ class Prototypes(layers.Layer):
         kernel = ops.convert_to_tensor(self.kernel)
         kernel = ops.where(frozen, ops.stop_gradient(kernel), kernel)
         kernel = ops.normalize(kernel, axis=0) if self.weight_norm else kernel
-        return ops.matmul(ops.normalize(z), kernel)
+        return ops.matmul(unit(z), kernel)
 
     def normalize(self) -> None:
         """Normalizes every prototype."""

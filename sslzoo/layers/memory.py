@@ -55,6 +55,11 @@ class Memory(keras.layers.Layer):
         found = ops.argmax(ops.matmul(unit(z), ops.transpose(self.rows)), axis=1)
         return ops.stop_gradient(ops.take(self.rows, found, axis=0))
 
+    def neighbours(self, z, count: int):
+        """The rows of largest cosine similarity to each embedding, nearest first: z (n, dim) -> (n, count, dim)."""
+        _, found = ops.top_k(ops.matmul(unit(z), ops.transpose(self.rows)), count)
+        return ops.stop_gradient(ops.take(self.rows, found, axis=0))
+
 
 class Queue(Memory):
     """First in, first out: the last `size` rows that were added.

@@ -18,9 +18,22 @@ from sslzoo.losses.clustering import (
     swapped_prediction,
     update_groups,
 )
-from sslzoo.losses.contrastive import cpc, cross_view_info_nce, dcl, dclw, info_nce, nt_xent, nt_xent_baseline
+from sslzoo.losses.contrastive import cpc, cross_view_info_nce, dcl, dclw, info_nce, macl, nt_xent, nt_xent_baseline
 from sslzoo.losses.directions import unit
-from sslzoo.losses.distillation import cross_view_entropy, dino, distillation, soft_cross_entropy
+from sslzoo.losses.distillation import cross_view_entropy, dino, distillation, relational, soft_cross_entropy
+from sslzoo.losses.distribution import (
+    emp_ssl,
+    frossl,
+    half_distance,
+    invariance,
+    log_sum_exp,
+    mmcr,
+    normal,
+    sigreg,
+    sliced_wasserstein,
+    vibcreg,
+    visreg,
+)
 from sslzoo.losses.instance import (
     hardest_negatives,
     mixed_negatives,
@@ -31,7 +44,18 @@ from sslzoo.losses.instance import (
 from sslzoo.losses.local import correspondence, vicreg_local
 from sslzoo.losses.metric import contrastive_pair, mined_triplet, triplet
 from sslzoo.losses.reconstruction import cosine, l1, mse
-from sslzoo.losses.redundancy import barlow_twins, redundancy, tico, tico_covariance, too_narrow, vicreg, w_mse, whiten
+from sslzoo.losses.redundancy import (
+    barlow_twins,
+    feature_agreement,
+    redundancy,
+    tico,
+    tico_covariance,
+    too_narrow,
+    vicreg,
+    w_mse,
+    whiten,
+)
+from sslzoo.losses.regions import det_con
 from sslzoo.losses.similarity import align, negative_cosine, uniformity
 from sslzoo.losses.supervised import class_conditional_info_nce, sup_con
 
@@ -48,29 +72,42 @@ __all__ = [
     "cross_view_info_nce",
     "dcl",
     "dclw",
+    "det_con",
     "dino",
     "distillation",
+    "emp_ssl",
+    "feature_agreement",
+    "frossl",
     "group_cross_entropy",
+    "half_distance",
     "hardest_negatives",
     "info_nce",
+    "invariance",
     "kmeans_step",
     "l1",
+    "log_sum_exp",
+    "macl",
     "me_max",
     "mined_triplet",
     "mixed_negatives",
+    "mmcr",
     "mse",
     "msn",
     "nearest_centroid",
     "negative_cosine",
     "noise_contrastive",
     "non_parametric_softmax",
+    "normal",
     "nt_xent",
     "nt_xent_baseline",
     "partition_function",
     "prior_divergence",
     "redundancy",
+    "relational",
     "sharpen",
+    "sigreg",
     "sinkhorn",
+    "sliced_wasserstein",
     "soft_cross_entropy",
     "spherical_kmeans",
     "sup_con",
@@ -82,8 +119,10 @@ __all__ = [
     "uniformity",
     "unit",
     "update_groups",
+    "vibcreg",
     "vicreg",
     "vicreg_local",
+    "visreg",
     "w_mse",
     "whiten",
 ]

@@ -198,9 +198,14 @@ def prior_divergence(probabilities, *, exponent: float = 0.25, reverse: bool = F
         A float32 scalar, 0 or more.
     """
     mean = ops.log(ops.maximum(ops.mean(ops.cast(probabilities, "float32"), axis=0), TINY))
-    prior = log_power_law(mean.shape[0], exponent)
-    mean, prior = (prior, mean) if reverse else (mean, prior)
-    return ops.sum(ops.exp(mean) * (mean - prior))
+    return _divergence(mean, exponent, reverse)
+
+
+def _divergence(log_mean, exponent: float, reverse: bool):
+    """KL divergence of a distribution, given its logarithms (K,), from a power law, or the other way round."""
+    prior = log_power_law(log_mean.shape[0], exponent)
+    first, second = (prior, log_mean) if reverse else (log_mean, prior)
+    return ops.sum(ops.exp(first) * (first - second))
 
 
 def log_power_law(count: int, exponent: float):
@@ -218,6 +223,7 @@ def msn(
     sinkhorn_iterations: int = 3,
     me_max_weight: float = 1.0,
     prior_exponent: float = 0.0,
+    prior_reverse: bool = False,
 ):
     """MSN's loss: anchors predict the target's sharpened clusters (arXiv 2204.07141, equations 1 and 2).
 
@@ -229,13 +235,16 @@ def msn(
         sinkhorn_iterations: int, iterations of `sinkhorn` on the sharpened targets; 0 for none.
         me_max_weight: float, weight of `prior_divergence` of the anchors' probabilities.
         prior_exponent: float, 0 for MSN's uniform prior, above 0 for PMSN's power law.
+        prior_reverse: bool, takes the divergence of the prior from the mean row, not of the mean row from the prior.
 
     Returns:
         A float32 scalar; log(K) where all similarities are equal.
     """
-    anchors, targets = (ops.cast(x, "float32") / temperature for x in (anchors, targets))
-    logs = ops.log(ops.maximum(sharpen(ops.softmax(targets), temperature=sharpening), TINY))
-    codes = ops.stop_gradient(sinkhorn(logs, epsilon=1.0, iterations=sinkhorn_iterations))[:, None]
-    cross_entropy = -ops.mean(ops.sum(codes * ops.log_softmax(anchors), axis=-1))
-    probabilities = ops.reshape(ops.softmax(anchors), (-1, anchors.shape[-1]))
-    return cross_entropy + me_max_weight * prior_divergence(probabilities, exponent=prior_exponent)
+    # In logarithms throughout: the rarest of sharp probabilities are below the smallest float32.
+    targets = ops.log_softmax(ops.cast(targets, "float32") / temperature / sharpening)  # sharpening is a power
+    codes = ops.stop_gradient(sinkhorn(targets, epsilon=1.0, iterations=sinkhorn_iterations))[:, None]
+    logs = ops.log_softmax(ops.cast(anchors, "float32") / temperature)
+    rows = ops.reshape(logs, (-1, logs.shape[-1]))
+    log_mean = ops.logsumexp(rows, axis=0) - ops.log(ops.cast(ops.shape(rows)[0], "float32"))
+    cross_entropy = -ops.mean(ops.sum(codes * logs, axis=-1))
+    return cross_entropy + me_max_weight * _divergence(log_mean, prior_exponent, prior_reverse)

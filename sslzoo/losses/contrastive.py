@@ -112,6 +112,34 @@ def cpc(predictions, targets, *, rows):
 
 
 @checked("N>1 dim", "N>1 dim")
+def macl(z_a, z_b, *, temperature: float, alpha: float = 0.5, threshold: float = 0.0):
+    """Model-aware contrastive loss (Huang et al., arXiv 2207.07874, equations 8 and 12).
+
+    NT-Xent whose temperature grows with the alignment A, the mean cosine of positives: temperature (1 + alpha (A -
+    threshold)). Each embedding is weighted by 1 / (1 - probability of its positive), which undoes the small gradient of
+    easy ones. No gradient passes through A and the weights.
+
+    Args:
+        z_a, z_b: (N, dim), N >= 2, embeddings of two views, of any norm; row i of both is example i.
+        temperature: float, tau_0 of the paper.
+        alpha: float in 0..1, how much the temperature changes.
+        threshold: float in 0..1, A_0 of the paper.
+
+    Returns:
+        A float32 scalar, the mean over the 2N embeddings.
+    """
+    z = unit(ops.concatenate([z_a, z_b]))
+    count = ops.shape(z_a)[0]
+    cosines = ops.matmul(z, ops.transpose(z))
+    positive = ops.tile(ops.eye(count, dtype="float32"), (2, 2)) - ops.eye(2 * count, dtype="float32")
+    hit = ops.sum(cosines * positive, axis=1)
+    temperature = temperature * (1 + alpha * (ops.stop_gradient(ops.mean(hit)) - threshold))
+    logits = cosines / temperature - 1e9 * ops.eye(2 * count, dtype="float32")
+    surprise = ops.logsumexp(logits, axis=1) - hit / temperature
+    return ops.mean(surprise / ops.stop_gradient(1 - ops.exp(-surprise) + 1e-8))
+
+
+@checked("N>1 dim", "N>1 dim")
 def dcl(z_a, z_b, *, temperature: float):
     """Decoupled contrastive loss (Yeh et al., arXiv 2110.06848, equation 6, unweighted).
 

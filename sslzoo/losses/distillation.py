@@ -3,6 +3,7 @@
 from keras import ops
 
 from sslzoo.catalog.checked import checked
+from sslzoo.losses.directions import unit
 
 
 @checked("N V K", "N T K")
@@ -61,6 +62,25 @@ def distillation(student_logits, teacher_logits, *, temperature: float = 1.0):
     """
     targets = ops.softmax(ops.stop_gradient(ops.cast(teacher_logits, "float32")) / temperature)
     return temperature**2 * soft_cross_entropy(ops.cast(student_logits, "float32") / temperature, targets)
+
+
+@checked("N dim", "N dim", "count dim")
+def relational(z, target, anchors, *, temperature: float = 0.1, teacher_temperature: float = 0.04):
+    """ReSSL's loss: the similarities of a view to other images predict those of the target (arXiv 2107.09282, eq. 4).
+
+    Args:
+        z: (N, dim), embeddings of the student, of any norm.
+        target: (N, dim), those of the teacher, of any norm; no gradient passes.
+        anchors: (count, dim), embeddings of other images, of any norm.
+        temperature: float, divides the student's cosine similarities.
+        teacher_temperature: float, divides the teacher's; lower.
+
+    Returns:
+        A float32 scalar, the mean over rows; log(count) where all similarities are equal.
+    """
+    z, target, across = unit(z), ops.stop_gradient(unit(target)), ops.transpose(unit(anchors))
+    targets = ops.softmax(ops.matmul(target, across) / teacher_temperature)
+    return soft_cross_entropy(ops.matmul(z, across) / temperature, targets)
 
 
 @checked("N K", "N K")

@@ -3,7 +3,7 @@
 from keras import ops
 
 from sslzoo.catalog.checked import checked
-from sslzoo.losses.directions import unit
+from sslzoo.losses.directions import squared_distances, unit
 
 MINING = ("all", "semi-hard", "hard")
 
@@ -65,7 +65,7 @@ def mined_triplet(z_a, z_b, *, margin: float | None, mining: str = "semi-hard"):
         raise ValueError(f"no mining {mining!r}: choose one of {', '.join(MINING)}")
     z, near = ops.concatenate([z_a, z_b]), _squared_distance(z_a, z_b)
     near = ops.concatenate([near, near])[:, None]
-    far = _squared_distances(z)
+    far = squared_distances(unit(z))
     other = 1 - ops.tile(ops.eye(ops.shape(z_a)[0], dtype="float32"), (2, 2))
     if mining == "all":
         return ops.sum(other * _hinge(near - far, margin)) / ops.sum(other)
@@ -100,9 +100,3 @@ def _hinge(difference, margin: float | None):
 def _squared_distance(x, y):
     """Squared distances of the directions of rows, 2 x (N, dim) -> (N,)."""
     return ops.sum((unit(x) - unit(y)) ** 2, axis=-1)
-
-
-def _squared_distances(z):
-    """Squared distances of the directions of all pairs of rows, (N, dim) -> (N, N)."""
-    z = unit(z)
-    return 2 - 2 * ops.matmul(z, ops.transpose(z))

@@ -90,6 +90,29 @@ def _degrees_of_freedom(z):
     return ops.cast(ops.shape(z)[0] - 1, "float32")
 
 
+@checked("N dim", "N dim", "N dim", "N dim")
+def feature_agreement(z_a, z_b, target_a, target_b):
+    """All4One's feature term: each feature agrees with the target's of the other view (arXiv 2303.09417, section 3.3).
+
+    Features are normalized over the batch, without being centred. 5 times the sum of two roots: of the mean squared
+    distance of their correlations from 1 on the diagonal, and from 0 off it.
+
+    Args:
+        z_a, z_b: (N, dim), of the online network.
+        target_a, target_b: (N, dim), of the target network; the caller stops the gradient.
+
+    Returns:
+        A float32 scalar.
+    """
+    columns = [unit(ops.transpose(ops.cast(z, "float32"))) for z in (target_a, z_b, target_b, z_a)]
+    pairs = [ops.matmul(columns[k], ops.transpose(columns[k + 1])) for k in (0, 2)]
+    diagonals, dim = [ops.diagonal(pair) for pair in pairs], z_a.shape[-1]
+    on = sum(ops.mean((1 - diagonal) ** 2) for diagonal in diagonals) / 2
+    squares = sum(ops.sum(pair**2) for pair in pairs) - sum(ops.sum(diagonal**2) for diagonal in diagonals)
+    # The constant keeps the gradient of the roots finite at 0.
+    return 5 * (ops.sqrt(on + 1e-12) + ops.sqrt(squares / (2 * dim * (dim - 1)) + 1e-12))
+
+
 @checked("N dim", "dim dim")
 def tico_covariance(z, covariance, *, rate: float = 0.1):
     """Running second moment of directions, moved towards that of a batch (TiCo, arXiv 2206.10698, algorithm 1).

@@ -3,7 +3,7 @@
 from keras import ops
 
 from sslzoo.catalog.checked import checked
-from sslzoo.losses.directions import unit
+from sslzoo.losses.directions import squared_distances, unit
 
 
 @checked("N dim", "N dim")
@@ -33,9 +33,8 @@ def uniformity(z, *, t: float = 2.0):
     Returns:
         A float32 scalar in -4t..0; lower is more uniform.
     """
-    z = unit(z)
     count = ops.shape(z)[0]
-    potential = ops.exp(2 * t * (ops.matmul(z, ops.transpose(z)) - 1))
+    potential = ops.exp(-t * squared_distances(unit(z)))
     itself = ops.sum(potential * ops.eye(count, dtype="float32"))
     pairs = ops.cast(count * (count - 1), "float32")
     return ops.log((ops.sum(potential) - itself) / pairs)

@@ -7,21 +7,28 @@ from sslzoo.losses.directions import unit
 
 
 @checked("N dim", "N dim", "N")
-def sup_con(z_a, z_b, labels, *, temperature: float):
+def sup_con(z_a, z_b, labels, *, temperature: float, positives_in_denominator: bool = True):
     """Supervised contrastive loss L_out (Khosla et al., arXiv 2004.11362, equation 2).
 
     Not multiplied by the temperature, unlike in the authors' code.
+
+    Without `positives_in_denominator` it is L_attract of Thanos' code (Chen et al., arXiv 2204.07596): the denominator
+    of a positive contains that positive and the embeddings of other labels, but no other positive.
 
     Args:
         z_a, z_b: (N, dim), embeddings of two views, of any norm; row i of both is example i.
         labels: int (N,); NT-Xent where all differ.
         temperature: float, divides the cosine similarities.
+        positives_in_denominator: bool, whether positives compete with each other.
 
     Returns:
-        A float32 scalar, the mean over the 2N embeddings; log(2N - 1) where all embeddings are equal.
+        A float32 scalar, the mean over the 2N embeddings. Where all embeddings are equal it is log(2N - 1), or with one
+        positive in each denominator log(1 + the number of embeddings of other labels).
     """
     logits, same, itself = _compared(z_a, z_b, labels, temperature)
-    log_share = logits - ops.logsumexp(logits - 1e9 * itself, axis=1, keepdims=True)
+    excluded = itself if positives_in_denominator else itself + same
+    total = ops.logsumexp(logits - 1e9 * excluded, axis=1, keepdims=True)
+    log_share = logits - (total if positives_in_denominator else ops.logaddexp(logits, total))
     return -ops.mean(ops.sum(same * log_share, axis=1) / ops.sum(same, axis=1))
 
 

@@ -17,7 +17,7 @@ class BarlowTwins(SSLModel):
         hidden_dim: int, width of the projector's two hidden layers.
         off_diagonal_weight: float, lambda of the paper, as in the authors' code.
         vector_rate: float, factor of the learning rate of biases and norms; 0.024 in the paper, whose LARS does not
-            scale them.
+            scale them. For Adam, which scales all steps, 1.
     """
 
     paper = "https://arxiv.org/abs/2103.03230"
@@ -30,7 +30,7 @@ class BarlowTwins(SSLModel):
         projection_dim: int = 8192,
         hidden_dim: int = 8192,
         off_diagonal_weight: float = 0.0051,
-        vector_rate: float = 1.0,
+        vector_rate: float = 0.024,
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)

@@ -50,4 +50,4 @@ class BYOL(SSLModel):
         return 4 + 2 * (a_sees_b + b_sees_a)
 
     def after_step(self, **outputs):
-        self.target.update(cosine_to_zero(self.ema_rate, self.progress))
+        self.target.update(cosine_to_zero(self.ema_rate, self.progress_before))

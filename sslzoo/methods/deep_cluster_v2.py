@@ -13,9 +13,8 @@ from sslzoo.utils.replicas import gather, uniform
 class DeepClusterV2(SSLModel):
     """Classifies crops by labels of spherical k-means over the last embedding of every image, computed once an epoch.
 
-    Two banks hold the embeddings of the large crops; the clusterings use them in turn. The centroids are the
-    classifier, and no gradient reaches them. Images without a label do not count. The first epoch mostly fills the
-    banks, which the authors do before the training.
+    Two banks hold the embeddings of the large crops; the clusterings use them in turn. A pass over the data fills them
+    before the first step. The centroids are the classifier, without gradients. Images without a label do not count.
 
     Args:
         encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
@@ -65,6 +64,10 @@ class DeepClusterV2(SSLModel):
         self.centroids = self.add_state("centroids", (clusterings, prototypes, projection_dim), normal)
         self.labels = self.add_state("labels", (clusterings, dataset_size), unknown, dtype="int32")
 
+    def prepare(self, batch):
+        z = [self.projector(self.encoder(view, training=True), training=True) for view in batch["views"][:2]]
+        self._remember(ops.stack(z, axis=1), ops.cast(batch["index"], "int32"))
+
     def call(self, batch):
         z = ops.stack(self.together(self.together(batch["views"], self.encode), self.projector), axis=1)
         index = ops.cast(batch["index"], "int32")
@@ -73,15 +76,12 @@ class DeepClusterV2(SSLModel):
         step, epoch = self._step(ops.shape(rows)[0])
 
         def cluster():
-            first = ops.scatter_update(self.bank_a.rows, where, rows[:, 0])
-            second = ops.scatter_update(self.bank_b.rows, where, rows[:, 1])
-            return self._cluster([first, second], seen, epoch)
+            pairs = enumerate((self.bank_a, self.bank_b))
+            return self._cluster([ops.scatter_update(b.rows, where, rows[:, view]) for view, b in pairs], seen, epoch)
 
-        def keep():
-            return ops.convert_to_tensor(self.centroids), ops.convert_to_tensor(self.labels)
-
-        centroids, labels = ops.cond(step == 0, cluster, keep)
-        return dict(z_a=z[:, 0], z_b=z[:, 1], z=z, index=index, seen=seen, centroids=centroids, labels=labels)
+        kept = ops.convert_to_tensor(self.centroids), ops.convert_to_tensor(self.labels)
+        centroids, labels = ops.cond(step == 0, cluster, lambda: kept)
+        return dict(z_a=z[:, 0], z_b=z[:, 1], z=z, index=index, centroids=centroids, labels=labels)
 
     def objective(self, z, index, centroids, labels, **outputs):
         z, labels = losses.unit(gather(z)), ops.take(labels, gather(index), axis=1)
@@ -90,13 +90,16 @@ class DeepClusterV2(SSLModel):
         parts = [losses.cluster_cross_entropy(scores[c], labels[c], **options) for c in range(self.clusterings)]
         return sum(parts) / self.clusterings
 
-    def after_step(self, z, index, seen, centroids, labels, **outputs):
+    def after_step(self, z, index, centroids, labels, **outputs):
+        self._remember(z, index)
+        self.centroids.assign(centroids)
+        self.labels.assign(labels)
+
+    def _remember(self, z, index):
         rows, index = losses.unit(gather(z[:, :2])), gather(index)
         self.bank_a.write(index, rows[:, 0])
         self.bank_b.write(index, rows[:, 1])
-        self.seen.assign(seen)
-        self.centroids.assign(centroids)
-        self.labels.assign(labels)
+        self.seen.assign(ops.scatter_update(self.seen, index[:, None], ops.ones_like(rows[:, 0, 0])))
 
     def _step(self, count):
         """Step within the epoch, and epoch, both from 0. An epoch of unknown length is a pass over the data."""

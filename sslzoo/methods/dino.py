@@ -93,4 +93,4 @@ class DINO(SSLModel):
     def after_step(self, teacher, **outputs):
         mean = ops.mean(gather(ops.mean(teacher, axis=(0, 1))[None]), axis=0)
         self.centre.assign(self.centre + self.centre_rate * (mean - self.centre))
-        self.teacher.update(cosine_to_zero(self.ema_rate, self.progress))
+        self.teacher.update(cosine_to_zero(self.ema_rate, self.progress_before))

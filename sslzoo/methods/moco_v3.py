@@ -12,9 +12,9 @@ from sslzoo.utils.replicas import gather
 class MoCoV3(SSLModel):
     """2 temperature times InfoNCE of predictions from one view and keys of the other, summed over both directions.
 
-    The default heads are those for ResNet-50, whose temperature is 1 and whose crops keep at least 0.2 of the area. A
-    vision transformer takes hidden_layers 2, predictor_norm and the encoder's frozen_patches. The views pass through
-    the networks one by one, with BatchNorm statistics of their own.
+    The defaults are those for ResNet-50: heads, temperature, and crops of at least 0.2 of the area. A vision
+    transformer takes hidden_layers 2, predictor_norm, temperature 0.2, min_scale 0.08 and the encoder's frozen_patches.
+    The views pass through the networks one by one, with BatchNorm statistics of their own.
 
     Args:
         encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
@@ -29,7 +29,7 @@ class MoCoV3(SSLModel):
 
     paper = "https://arxiv.org/abs/2104.02057"
     use = "vision transformers and large batches"
-    views = "byol"
+    views = "moco_v3"
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class MoCoV3(SSLModel):
         hidden_dim: int = 4096,
         hidden_layers: int = 1,
         predictor_norm: bool = False,
-        temperature: float = 0.2,
+        temperature: float = 1.0,
         ema_rate: float = 0.01,
         **kwargs,
     ):

@@ -29,6 +29,8 @@ class MSN(SSLModel):
         me_max_weight: float, weight of the regularizer.
         prior_exponent: float, 0 for a uniform prior; otherwise that of the k-th cluster is k^-prior_exponent: 0.25 in
             PMSN.
+        prior_reverse: bool, takes the divergence of the prior from the anchors' mean distribution, not of that mean
+            from the prior as in the paper.
         ema_rate: float, share that the target network moves towards the online network in a step at the start; decays
             linearly to a fifth.
 
@@ -53,6 +55,7 @@ class MSN(SSLModel):
         patch_drop: float = 0.15,
         me_max_weight: float = 1.0,
         prior_exponent: float = 0.0,
+        prior_reverse: bool = False,
         ema_rate: float = 0.004,
         **kwargs,
     ):
@@ -70,6 +73,7 @@ class MSN(SSLModel):
         self.patch_drop = patch_drop
         self.me_max_weight = me_max_weight
         self.prior_exponent = prior_exponent
+        self.prior_reverse = prior_reverse
         self.ema_rate = ema_rate
         tokens = encoder.get_layer("tokens").output
         self.tokens, self.trunk = keras.Model(encoder.input, tokens), keras.Model(tokens, encoder.output)
@@ -81,17 +85,21 @@ class MSN(SSLModel):
     def call(self, batch, training=None):
         view, masked, *small = batch["views"]
         features = self.trunk(self._drop(self.tokens(masked)) if training else self.tokens(masked))
-        z = self.together([features, *self.together(small, self.encode)], self.projector)
+        # As in the authors' code the head belongs to the pass of each resolution, with BatchNorm statistics of its own.
+        z = [self.projector(features), *self.together(small, self.embed)]
         return dict(z=ops.stack(z, axis=1), target=self.target(view))
 
     def objective(self, z, target):
         # Targets use the current prototypes; only the embedding has an EMA network.
         anchors, targets = self.scores(gather(z)), self.scores(ops.stop_gradient(gather(target)))
-        names = ("temperature", "sharpening", "sinkhorn_iterations", "me_max_weight", "prior_exponent")
+        names = "temperature sharpening sinkhorn_iterations me_max_weight prior_exponent prior_reverse".split()
         return losses.msn(anchors, targets, **{name: getattr(self, name) for name in names})
 
     def after_step(self, **outputs):
-        self.target.update(self.ema_rate * (1 - self.progress / 1.25))
+        self.target.update(self.ema_rate * (1 - self.progress_before / 1.25))
+
+    def decays(self, weight):
+        return weight is not self.scores.kernel  # as in the authors' code
 
     def _drop(self, tokens):
         """The class token and random other tokens, (batch, 1 + kept, dim), drawn for each image and step."""

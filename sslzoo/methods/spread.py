@@ -10,9 +10,10 @@ from sslzoo.utils.replicas import gather
 
 
 class Spread(SSLModel):
-    """(1 - spread_weight) SupCon + spread_weight class-conditional InfoNCE + a class-conditional autoencoder.
+    """(1 - spread_weight) L_attract + spread_weight class-conditional InfoNCE + a class-conditional autoencoder.
 
-    Also known as Thanos ("Perfectly balanced"). The autoencoder reconstructs the image from its embedding and its
+    Also known as Thanos ("Perfectly balanced"). L_attract is SupCon whose denominators contain one positive each, as in
+    the authors' code. The autoencoder reconstructs the image from its embedding and its
     label, so that the embedding contains what the label does not. The paper trains it as a separate network and
     concatenates the features; here it shares the encoder.
 
@@ -22,7 +23,7 @@ class Spread(SSLModel):
         projection_dim: int, width of the embedding, which only training uses.
         hidden_dim: int, width of the projector's hidden layer.
         temperature: float, divides the cosine similarities; 0.5 in the authors' code.
-        spread_weight: float in 0..1, weight of the class-conditional InfoNCE; 0 is SupCon.
+        spread_weight: float in 0..1, weight of the class-conditional InfoNCE; 0 is L_attract.
         reconstruction_weight: float, weight of the autoencoder's mean squared error; 0 omits it.
         input_shape: (height, width, channels) of the views, needed if the encoder accepts any size.
 
@@ -75,7 +76,7 @@ class Spread(SSLModel):
 
     def objective(self, z_a, z_b, labels, errors):
         z_a, z_b, labels = gather(z_a), gather(z_b), gather(labels)
-        attract = sup_con(z_a, z_b, labels, temperature=self.temperature)
+        attract = sup_con(z_a, z_b, labels, temperature=self.temperature, positives_in_denominator=False)
         spread = class_conditional_info_nce(z_a, z_b, labels, temperature=self.temperature)
         contrast = (1 - self.spread_weight) * attract + self.spread_weight * spread
         return contrast + self.reconstruction_weight * ops.mean(gather(errors))

@@ -18,7 +18,7 @@ class SupCon(SSLModel):
 
     paper = "https://arxiv.org/abs/2004.11362"
     use = "labelled data: usually better than cross entropy features"
-    views = "simclr"
+    views = "sup_con"
     supervised = True
 
     def __init__(self, encoder, projection_dim: int = 128, hidden_dim: int = 2048, temperature: float = 0.1, **kwargs):

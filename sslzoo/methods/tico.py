@@ -59,4 +59,4 @@ class TiCo(SSLModel):
 
     def after_step(self, covariance, **embeddings):
         self.covariance.assign(covariance)
-        self.target.update(cosine_to_zero(self.ema_rate, self.progress))
+        self.target.update(cosine_to_zero(self.ema_rate, self.progress_before))

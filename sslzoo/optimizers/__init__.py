@@ -14,8 +14,8 @@ class Pretrains(internals.OptimizerHooks):
     """Mixin for optimizers of self-supervised training.
 
     Weight decay applies to weights with at least two dimensions only, so not to biases and norms, and not to those that
-    `exclude_from_weight_decay` names. It may be a schedule. Gradients are clipped after their sum over the replicas, so
-    that the result does not depend on the number of replicas.
+    `exclude_from_weight_decay` or `spare` names. It may be a schedule. Gradients are clipped after their sum over the
+    replicas, so that the result does not depend on the number of replicas.
     """
 
     @property
@@ -36,8 +36,10 @@ class Pretrains(internals.OptimizerHooks):
         shown = ", ".join(f"{name}={settings[name]!r}" for name in ("learning_rate", "weight_decay"))
         return f"{type(self).__name__}({shown})"
 
+    spared: frozenset[int] = frozenset()  # ids of weights of at least two dimensions without weight decay
+
     def decays(self, variable):
-        return len(variable.shape) > 1 and super().decays(variable)
+        return len(variable.shape) > 1 and id(variable) not in self.spared and super().decays(variable)
 
 
 class _DecaysInside(internals.NoDecoupledDecay, Pretrains, keras.optimizers.Optimizer):
@@ -208,6 +210,19 @@ def rated(optimizer: keras.optimizers.Optimizer, rate: Callable) -> keras.optimi
     """
     internals.set_update(optimizer, rate)
     return optimizer
+
+
+def spare(optimizer: keras.optimizers.Optimizer, weights: list[keras.Variable]) -> None:
+    """Exempts weights from weight decay, and from the scaling of LARS and LAMB. A loaded optimizer needs it again.
+
+    Args:
+        optimizer: changed in place. One that `make` did not return must not be built.
+        weights: the weights.
+    """
+    if isinstance(optimizer, Pretrains):
+        optimizer.spared = frozenset(map(id, weights))
+    elif not optimizer.built:
+        optimizer.exclude_from_weight_decay(var_list=weights)
 
 
 def names() -> list[str]:

@@ -27,6 +27,9 @@ SMALL = {
     "predictor_dim": 32,
     "prototypes": 24,
     "whitening_size": COUNT,
+    "whitening_groups": 4,
+    "directions": 64,
+    "samples": 4,
     "covariance_rate": 0.9,  # TiCo's loss rises until the covariance has converged
     "input_shape": (SIZE, SIZE, 3),
     "dataset_size": COUNT,
@@ -40,9 +43,15 @@ OWN = {
     "pirl": {"negatives": 64, "temperature": 0.2, "jigsaw_weight": 0.7},
     "cpc": {"projection_dim": 64, "hidden_dim": 128},
     "distill": {"teacher": lambda: opinionated()},
+    "all4one": {"neighbours": 2},  # of many, near ties are decided by rounding errors
+    "moco_v3": {"temperature": 0.2},  # at 1 the loss cannot fall far
     "dino": {"projection_dim": 64},  # in 16 dimensions its sharp teacher amplifies rounding errors
     # A rounding error may change the matches, which large steps of SGD would amplify.
     "vicreg_l": {"invariance": 1.0, "variance": 1.0, "covariance": 0.04},
+    "vibcreg": {"invariance": 1.0, "variance": 1.0, "covariance": 8.0},
+    # A term that is constant at the optimum exceeds what thirty steps can gain.
+    "emp_ssl": {"invariance": 1.0, "distortion": 1.0},
+    "generalized_contrastive": {"temperature": 0.3},
 }
 TOKENS = {"msn"}  # methods that need a vision transformer
 

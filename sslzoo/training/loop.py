@@ -121,7 +121,11 @@ def train(
     try:
         with Interrupts() as interrupts:
             callbacks.append(interrupts)
-            _fit(model, batches, epochs, steps_per_epoch, checkpoints.restore(), callbacks, epochs_before)
+            step = checkpoints.restore()
+            if model.prepares and step == 0:
+                first = epochs_before * steps_per_epoch
+                _prepare(model, functools.partial(batches, first, first + steps_per_epoch))
+            _fit(model, batches, epochs, steps_per_epoch, step, callbacks, epochs_before)
             return
     except KeyboardInterrupt:
         pass  # leaving the handler releases the frames of the training, which hold data threads
@@ -143,6 +147,18 @@ def train(
     stopped = KeyboardInterrupt(f"interrupted at step {step}, which is saved: resume=True continues from there")
     stopped.status = 128 + (interrupts.asked or signal.SIGINT)
     raise stopped
+
+
+def _prepare(model: keras.Model, batches: Callable) -> None:
+    """Calls `prepare` of the method, on every replica, with the batches of the first epoch."""
+    strategy = model.distribute_strategy
+    data = replicas.distribute(strategy, batches)
+    if replicas.workers(strategy) == 1:
+        data = strategy.experimental_distribute_dataset(data)
+    augment = model.augment or (lambda batch: batch)
+    run = tf.function(lambda batch: strategy.run(lambda part: model.prepare(augment(part)), (batch,)))
+    for batch in data:
+        run(batch)
 
 
 def _fit(

@@ -39,12 +39,24 @@ class Crop(Operation):
         area = (box.height * box.width)[:, None] * draws["scale"]
         heights, widths = (tf.round(tf.sqrt(x)) for x in (area / draws["ratio"], area * draws["ratio"]))
         fits = (heights <= box.height[:, None]) & (widths <= box.width[:, None])
-        # argmax returns the first box that fits. If none fits, it returns the first box, which is clipped to the image.
-        chosen = tf.argmax(tf.cast(fits, tf.int32), axis=1, output_type=tf.int32)
+        chosen = tf.argmax(tf.cast(fits, tf.int32), axis=1, output_type=tf.int32)  # the first box that fits
         height, width = (tf.gather(x, chosen, batch_dims=1) for x in (heights, widths))
         height, width = tf.clip_by_value(height, 1.0, box.height), tf.clip_by_value(width, 1.0, box.width)
         top, left = _start(draws["down"], box.height - height), _start(draws["right"], box.width - width)
+        found, central = tf.reduce_any(fits, axis=1), self._central(box)
+        top, left, height, width = (
+            tf.where(found, drawn, fallback)
+            for drawn, fallback in zip((top, left, height, width), central, strict=True)
+        )
         return box._replace(top=box.top + top, left=box.left + left, height=height, width=width)
+
+    def _central(self, box):
+        """The largest central box of a ratio and area in range, where no box fits, as in torchvision."""
+        height = tf.minimum(box.height, box.width / self.ratio[0])
+        width = tf.minimum(box.width, box.height * self.ratio[1])
+        shrink = tf.sqrt(tf.minimum(1.0, self.scale[1] * box.height * box.width / (height * width)))
+        height, width = (tf.maximum(tf.round(side * shrink), 1.0) for side in (height, width))
+        return (box.height - height) // 2, (box.width - width) // 2, height, width
 
     def largest(self, height, width):
         area = height * width * self.scale[1]
