@@ -136,15 +136,16 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
         """
         return add_state(self, name, shape, initializer, **options)
 
-    def uniform(self, shape: tuple, draw: int, everywhere: bool = False) -> tf.Tensor:
+    def uniform(self, shape: tuple, draw: int, everywhere: bool = False, training: bool | None = True) -> tf.Tensor:
         """Random numbers in [0, 1) of this step, float32, a function of (seed, step, draw, row).
 
         Args:
             shape: its first entry counts examples of this replica.
             draw: int, numbers the calls within a step.
             everywhere: bool, the first entry counts examples of the global batch, and every replica draws the same.
+            training: bool, false or None for the numbers of step 0 in every step, so that evaluations can be compared.
         """
-        return replicas.uniform(shape, (self.step, draw + SEEDS * self.seed), everywhere)
+        return replicas.uniform(shape, (self.step if training else 0, draw + SEEDS * self.seed), everywhere)
 
     @property
     def step(self) -> tf.Tensor:

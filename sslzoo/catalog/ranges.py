@@ -13,10 +13,10 @@ RULES = (
     (r"(.*_)?temperature(_end)?|sharpening|sinkhorn_epsilon|width|uniform_t|margin|align_power", POSITIVE),
     (r"vector_rate", (0, math.inf, False)),
     (r".*_rate|(.*_)?min_scale", RATE),
-    (r".*_(start|warmup)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
+    (r".*_(start|warmup|ratio|share)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
     (r".*_(dim|size|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
-    (r"hardest|matches|matches_back", COUNT),
+    (r"hardest|matches|matches_back|cell|(.*_)?heads|.*_depth|class_tokens", COUNT),
 )
 
 

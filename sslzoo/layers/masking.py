@@ -83,6 +83,39 @@ def blocks(noise, grid: tuple[int, int], wanted, least: int, aspect: float = 0.3
     return mask
 
 
+def random_counts(noise, patches: int, share: float, ratios: tuple[float, float]):
+    """Numbers of masked patches of iBOT (arXiv 2111.07832, appendix): some crops have none, others a random share.
+
+    Args:
+        noise: uniform (n, 2).
+        patches: int, patches of a crop.
+        share: float, probability that a crop is masked.
+        ratios: smallest and largest share of its patches that are masked.
+
+    Returns:
+        float32 (n,), for `blocks`.
+    """
+    ratio = ratios[0] + noise[:, 1] * (ratios[1] - ratios[0])
+    return ops.where(noise[:, 0] < share, patches * ratio, 0.0)
+
+
+def stratified_counts(noise, patches: int, share: float, ratios: tuple[float, float]):
+    """Numbers of masked patches of DINOv2 (arXiv 2304.07193): a fixed share of crops, whose ratios fill a range evenly.
+
+    Args:
+        noise: uniform (n, 2), for all crops of the global batch.
+        patches, ratios: as of `random_counts`.
+        share: float, share of the crops that are masked.
+
+    Returns:
+        float32 (n,), whole numbers, for `blocks`.
+    """
+    rank = ops.cast(ops.argsort(ops.argsort(noise[:, 0])), "float32")
+    masked = ops.floor(share * ops.cast(ops.shape(noise)[0], "float32"))
+    ratio = ratios[0] + (rank + noise[:, 1]) / ops.maximum(masked, 1) * (ratios[1] - ratios[0])
+    return ops.where(rank < masked, ops.floor(patches * ratio), 0.0)
+
+
 def rectangle(top, left, height, width, grid: tuple[int, int]):
     """Rectangles at random places of a grid.
 

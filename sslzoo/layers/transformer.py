@@ -128,6 +128,25 @@ def picked(x, ids):
     return ops.take_along_axis(x, ids[..., None], axis=1)
 
 
+def through(network_parts: tuple, images, mask=None, mask_token=None):
+    """Tokens of images after the last norm, where masked patches are replaced by a token before positions are added.
+
+    Args:
+        network_parts: as `parts` returns them.
+        images: (n, height, width, channels).
+        mask: bool (n, rows, columns), true where masked; None for no mask.
+        mask_token: weight (dim,).
+
+    Returns:
+        (n, extra + rows * columns, dim).
+    """
+    stem, place, trunk = network_parts
+    patches = stem(images)
+    if mask is not None:
+        patches = ops.where(mask[..., None], ops.cast(mask_token, patches.dtype), patches)
+    return trunk(place(patches))
+
+
 def walk(network: keras.Model, tokens, allowed=None) -> tuple:
     """Passes tokens through the layers of a functional model, with a mask for its attention.
 

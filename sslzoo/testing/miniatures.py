@@ -34,6 +34,11 @@ SMALL = {
     "grid": 3,
     "farthest_row": 2,
     "context_blocks": 2,
+    "decoder_dim": 64,
+    "decoder_depth": 1,
+    "decoder_heads": 2,
+    "predictor_depth": 1,
+    "predictor_heads": 2,
 }
 OWN = {
     # Views interact through the bank only, and CPC has a context network: the usual values need more than thirty steps.
@@ -44,7 +49,7 @@ OWN = {
     # A rounding error may change the matches, which large steps of SGD would amplify.
     "vicreg_l": {"invariance": 1.0, "variance": 1.0, "covariance": 0.04},
 }
-TOKENS = {"msn"}  # methods that need a vision transformer
+TOKENS = {"i_jepa", "mae", "msn", "sim_mim"}  # methods that need a vision transformer
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:

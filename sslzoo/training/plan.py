@@ -130,11 +130,11 @@ class Plan:
         return encoders.copied(made) if made is self.experiment.encoder else made
 
     def encoder(self, model: SSLModel) -> keras.Model:
-        """Returns a copy of the model's encoder in float32, outside any strategy."""
+        """Returns a copy of the network that the model exports in float32, outside any strategy."""
         encoder = self.build_encoder()
         if encoder.name != model.encoder.name:  # a layer-wise stage before the last
             encoder = next(grown for _, grown in layerwise.grow(encoder) if grown.name == model.encoder.name)
-        encoder.set_weights(model.encoder.get_weights())
+        encoder.set_weights(model.exported().get_weights())
         return encoder
 
     def build(self) -> SSLModel:
@@ -252,24 +252,25 @@ class Plan:
         return Labelled(np.concatenate(list(inputs.images(some, self.size))), some.labels)
 
     def calibrated(self, model: SSLModel, start: bool = False) -> keras.Model:
-        """Returns a copy of the model's encoder in float32, with BatchNorm statistics of the first batches.
+        """Returns a copy of the network that the model exports, with BatchNorm statistics of the first batches.
 
         Args:
             model: a compiled method.
             start: use the weights of the encoder before the first step.
         """
-        if not norms(model.encoder):
+        network = model.exported()
+        if not norms(network):
             return self.untrained if start else self.encoder(model)
-        trained = [keras.ops.convert_to_numpy(weight) for weight in model.encoder.weights]
+        trained = [keras.ops.convert_to_numpy(weight) for weight in network.weights]
         calibration = Calibration(model)
         try:
             with calibration.preserved():
                 if start:
-                    model.encoder.set_weights(self.untrained.get_weights())
+                    network.set_weights(self.untrained.get_weights())
                 calibration.calibrate(self._training_views(model))
                 return self.encoder(model)
         finally:
-            model.encoder.set_weights(trained)
+            network.set_weights(trained)
 
     @property
     def start(self) -> dict:

@@ -12,6 +12,7 @@ from sslzoo.views.chains import MILD, MILDER, STRONG, blurred, coloured, cropped
 from sslzoo.views.colour import Grayscale, Jitter, Solarize
 from sslzoo.views.geometry import Blur, Centre, Crop, Flip
 from sslzoo.views.image import View
+from sslzoo.views.masked_presets import i_jepa, mae, sim_mim  # noqa: F401
 from sslzoo.views.operation import check_number
 from sslzoo.views.part_presets import cpc, crop_flip, pirl  # noqa: F401
 

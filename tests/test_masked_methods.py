@@ -1,0 +1,236 @@
+"""Masked methods: who sees what, what the loss compares, what is exported, and how masks are drawn."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sslzoo import encoders, losses, methods
+from sslzoo.encoders.vit import vit
+from sslzoo.layers.transformer import through
+from sslzoo.testing.miniatures import COUNT, SIZE, batch, batches, build, residual
+
+RNG = np.random.default_rng(0)
+MASKED = ("i_jepa", "mae", "sim_mim")
+
+
+def numpy(x):
+    return keras.ops.convert_to_numpy(x)
+
+
+def with_views(data, view):
+    return data | {"views": (view, *data["views"][1:])}
+
+
+def at_step(model, data, step):
+    model.optimizer.iterations.assign(step)
+    return model(data, training=True)
+
+
+def loud(network):
+    """Larger weights, so that every token has an effect on the others."""
+    for weight in network.trainable_weights:
+        if len(weight.shape) == 2:
+            weight.assign(weight * 8)
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_a_method_refuses_an_encoder_without_tokens(name):
+    with pytest.raises(ValueError, match="has no patch tokens: take a vision transformer"):
+        build(name, encoder=residual)
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_masks_differ_between_steps_and_are_those_of_step_0_in_evaluation(name):
+    model = build(name)
+    data = batch(model)
+    first, second = (float(model.objective(**at_step(model, data, step))) for step in (0, 5))
+    assert first != second
+    evaluated = [float(model.test_step(data)["loss"])]
+    model.loss_tracker.reset_state()
+    model.optimizer.iterations.assign(9)
+    evaluated.append(float(model.test_step(data)["loss"]))
+    assert evaluated == pytest.approx([first, first], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_images_of_a_batch_have_masks_of_their_own(name):
+    """Equal images have different losses."""
+    model = build(name)
+    data = batch(model)
+    same = np.repeat(data["views"][0][:1], COUNT, axis=0)
+    per_image = {"mae": losses.patch_mse, "sim_mim": losses.patch_l1, "i_jepa": losses.smooth_l1}[name]
+    outputs = model(with_views(data, same), training=True)
+    mask = outputs.get("mask", outputs.get("real"))
+    found = numpy(per_image(outputs["prediction"], outputs["target"], weights=mask))
+    assert len(np.unique(found.round(6))) > 2
+
+
+def hidden_patches(model, count=COUNT, patches=16):
+    visible, hidden = model._mask(count, (4, 4), True)
+    assert (np.sort(np.concatenate([visible, hidden], axis=1)) == np.arange(patches)).all()
+    return numpy(visible), numpy(hidden)
+
+
+def changed(images, ids, patch=4):
+    """Images with other pixels in some patches, ids (n, k)."""
+    mask = np.zeros((len(images), SIZE // patch, SIZE // patch), bool)
+    for n, row in enumerate(numpy(ids)):
+        mask[n].reshape(-1)[row] = True
+    mask = np.repeat(np.repeat(mask, patch, 1), patch, 2)[..., None]
+    return np.where(mask, 1 - images, images).astype("float32")
+
+
+def test_mae_predicts_hidden_patches_from_visible_ones_alone():
+    model = build("mae")
+    loud(model)
+    data = batch(model)
+    images = data["views"][0]
+    visible, hidden = hidden_patches(model)
+    outputs = model(data, training=True)
+    assert outputs["prediction"].shape == (COUNT, 12, 48)
+    other = model(with_views(data, changed(images, hidden)), training=True)
+    np.testing.assert_allclose(other["prediction"], outputs["prediction"], atol=1e-5)
+    other = model(with_views(data, changed(images, visible)), training=True)
+    assert np.abs(numpy(other["prediction"]) - numpy(outputs["prediction"])).max() > 1e-3
+    np.testing.assert_allclose(other["target"], outputs["target"], atol=1e-5)
+
+
+def test_maes_loss_is_the_papers():
+    model = build("mae")
+    data = batch(model)
+    _, hidden = hidden_patches(model)
+    outputs = model(data, training=True)
+    total = []
+    for n, image in enumerate(data["views"][0].astype("float64")):
+        for k, patch in enumerate(hidden[n]):
+            row, column = divmod(int(patch), 4)
+            pixels = image[4 * row : 4 * row + 4, 4 * column : 4 * column + 4].ravel()
+            target = (pixels - pixels.mean()) / np.sqrt(pixels.var(ddof=1) + 1e-6)
+            total.append(np.mean((numpy(outputs["prediction"])[n, k] - target) ** 2))
+    assert float(model.objective(**outputs)) == pytest.approx(np.mean(total), rel=1e-4)
+    assert model.baseline(COUNT) == 47 / 48
+
+
+def test_pixio_keeps_whole_cells_and_reads_the_mean_of_its_class_tokens():
+    model = build("mae", encoder=lambda: vit((SIZE, SIZE, 3), 32, 2, depth=1, class_tokens=4, pool="token"), cell=2)
+    visible, hidden = hidden_patches(model)
+    assert visible.shape == (COUNT, 4)
+    rows, columns = np.divmod(visible, 4)
+    assert all(len({*(r // 2), *(2 + c // 2)}) == 2 for r, c in zip(rows, columns, strict=True)), "one cell"
+    assert model(batch(model), training=True)["prediction"].shape == (COUNT, 12, 48)
+
+
+def test_maes_decoder_has_the_papers_size():
+    encoder = encoders.make("vit_tiny", (32, 32, 3), depth=1)
+    model = methods.MAE(encoder, decoder_dim=128, decoder_depth=2, decoder_heads=4)
+    assert sum(int(np.prod(w.shape)) for w in model.decoder.trainable_weights) == 427_824
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.99])
+def test_mae_refuses_to_hide_nothing_or_everything(ratio):
+    model = build("mae", mask_ratio=ratio)
+    with pytest.raises(ValueError, match="mask_ratio=.* of 16 cells of patches: choose another"):
+        model(batch(model), training=True)
+
+
+def test_sim_mim_masks_whole_units_and_its_loss_is_the_papers():
+    model = build("sim_mim")
+    data = batch(model)
+    outputs = model(data, training=True)
+    mask = numpy(outputs["mask"]).reshape(-1, 4, 4)
+    units = mask.reshape(-1, 2, 2, 2, 2).transpose(0, 1, 3, 2, 4).reshape(-1, 4, 4)
+    assert (units.all(axis=2) | ~units.any(axis=2)).all(), "units of 2 x 2 patches are masked as a whole"
+    assert (mask.sum(axis=(1, 2)) == 12).all(), "3 of 4 units: 0.6 rounded up"
+    images = 2 * data["views"][0].astype("float64") - 1
+    pixels = images.reshape(-1, 4, 4, 4, 4, 3).transpose(0, 1, 3, 2, 4, 5).reshape(-1, 16, 48)
+    errors = np.abs(pixels - numpy(outputs["prediction"])).mean(axis=-1)
+    assert float(model.objective(**outputs)) == pytest.approx(errors[mask.reshape(-1, 16)].mean(), rel=1e-4)
+
+
+def test_sim_mim_does_not_see_masked_pixels_but_their_places():
+    model = build("sim_mim")
+    loud(model)
+    data = batch(model)
+    outputs = model(data, training=True)
+    masked = np.array([np.flatnonzero(row) for row in numpy(outputs["mask"])])
+    other = model(with_views(data, changed(data["views"][0], masked)), training=True)
+    np.testing.assert_allclose(other["prediction"], outputs["prediction"], atol=1e-5)
+    predicted = numpy(outputs["prediction"])[0][masked[0]]
+    assert np.abs(predicted - predicted[:1]).max() > 1e-4, "a masked patch has its position"
+
+
+def test_sim_mim_refuses_units_that_do_not_divide_the_grid():
+    model = build("sim_mim", encoder=lambda: vit((28, 28, 1), 32, 2, depth=1))
+    with pytest.raises(ValueError, match="2 x 2 patches do not divide a grid of 7 x 7"):
+        model({"views": (np.zeros((2, 28, 28, 1), "float32"),)}, training=True)
+
+
+def test_i_jepa_compares_with_the_targets_normalized_features_at_the_blocks():
+    model = build("i_jepa")
+    data = batch(model)
+    _, hidden, real = (numpy(x) for x in model._mask(COUNT, (4, 4), True))
+    outputs = model(data, training=True)
+    tokens = numpy(through(model.target_parts, data["views"][0]))[:, 1:]
+    tokens = (tokens - tokens.mean(-1, keepdims=True)) / np.sqrt(tokens.var(-1, keepdims=True) + 1e-5)
+    found = numpy(outputs["target"]).reshape(COUNT, 4, -1, 32)
+    for n in range(COUNT):
+        for block in range(4):
+            rows = hidden[n, block][real[n, block]]
+            np.testing.assert_allclose(found[n, block][real[n, block]], tokens[n, rows], atol=1e-4)
+    apart = np.abs(numpy(outputs["prediction"]) - numpy(outputs["target"]))
+    errors = np.where(apart < 1, apart**2 / 2, apart - 0.5).mean(axis=-1)
+    expected = errors[numpy(outputs["real"])].mean()
+    assert float(model.objective(**outputs)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_i_jepas_predictions_depend_on_the_context_alone_and_its_targets_on_the_image():
+    model = build("i_jepa")
+    loud(model)
+    data = batch(model)
+    visible, *_ = model._mask(COUNT, (4, 4), True)
+    outputs = model(data, training=True)
+    rest = [sorted({*range(16)} - set(row)) for row in numpy(visible).tolist()]
+    other = model(with_views(data, changed(data["views"][0], np.array(rest))), training=True)
+    np.testing.assert_allclose(other["prediction"], outputs["prediction"], atol=1e-5)
+    assert np.abs(numpy(other["target"]) - numpy(outputs["target"])).max() > 1e-2
+
+
+@pytest.mark.parametrize("name", ["i_jepa"])
+def test_no_gradient_reaches_the_target_network_which_follows(name):
+    model = build(name, ema_rate=0.25)
+    data = tf.nest.map_structure(tf.constant, batch(model))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([weight.value for weight in model.target.weights])
+        loss = model.objective(**model(data, training=True))
+    assert all(g is None for g in tape.gradient(loss, [weight.value for weight in model.target.weights]))
+    model.total_steps = 4
+    before = numpy(model.target.weights[0]), numpy(model.encoder.weights[0]) + 1
+    model.encoder.weights[0].assign(before[1])
+    model.optimizer.iterations.assign(2)
+    model.after_step()
+    expected = before[0] + 0.25 * (1 - 2 / 4) * (before[1] - before[0])
+    np.testing.assert_allclose(model.target.weights[0], expected, atol=1e-6)
+
+
+TEACHERS = ("dino", "i_jepa", "msn")
+
+
+@pytest.mark.parametrize("name", TEACHERS)
+def test_the_target_network_is_exported_where_the_paper_evaluates_it(name):
+    model = build(name)
+    model.run_eagerly = True
+    model.fit(batches(model, 2), verbose=0)
+    exported = model.exported()
+    assert exported is not model.encoder and not exported.trainable_weights
+    for target, online in zip(exported.get_weights(), model.encoder.get_weights(), strict=True):
+        assert target.shape == online.shape
+    assert any(
+        not np.array_equal(a, b) for a, b in zip(exported.get_weights(), model.encoder.get_weights(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", ["mae", "sim_mim", "simclr"])
+def test_other_methods_export_the_encoder(name):
+    model = build(name)
+    assert model.exported() is model.encoder
