@@ -11,7 +11,8 @@ from sslzoo.layers.transformer import through
 from sslzoo.testing.miniatures import COUNT, SIZE, batch, batches, build, residual
 
 RNG = np.random.default_rng(0)
-MASKED = ("i_jepa", "mae", "sim_mim")
+MASKED = ("dino_v2", "i_jepa", "ibot", "mae", "sim_mim")
+PATCHES = ("i_jepa", "mae", "sim_mim")
 
 
 def numpy(x):
@@ -53,7 +54,7 @@ def test_masks_differ_between_steps_and_are_those_of_step_0_in_evaluation(name):
     assert evaluated == pytest.approx([first, first], rel=1e-5)
 
 
-@pytest.mark.parametrize("name", MASKED)
+@pytest.mark.parametrize("name", PATCHES)
 def test_images_of_a_batch_have_masks_of_their_own(name):
     """Equal images have different losses."""
     model = build(name)
@@ -213,7 +214,7 @@ def test_no_gradient_reaches_the_target_network_which_follows(name):
     np.testing.assert_allclose(model.target.weights[0], expected, atol=1e-6)
 
 
-TEACHERS = ("dino", "i_jepa", "msn")
+TEACHERS = ("dino", "dino_v2", "i_jepa", "ibot", "msn")
 
 
 @pytest.mark.parametrize("name", TEACHERS)
@@ -234,3 +235,144 @@ def test_the_target_network_is_exported_where_the_paper_evaluates_it(name):
 def test_other_methods_export_the_encoder(name):
     model = build(name)
     assert model.exported() is model.encoder
+
+
+TWO_CROPS = ("dino_v2", "ibot")
+
+
+@pytest.mark.parametrize("name", TWO_CROPS)
+def test_student_and_teacher_are_the_networks_on_masked_and_whole_crops(name):
+    model = build(name)
+    model.networks.mask_token.assign(RNG.normal(size=32))
+    loud(model.encoder)
+    data = batch(model)
+    outputs = model(data, training=True)
+    mask = numpy(outputs["mask"])
+    student, teacher = model.networks._student()[0], model.networks.teacher_parts
+    for crop in (0, 1):
+        grid = mask[:, crop].reshape(-1, 4, 4)
+        tokens = through(student, data["views"][crop], grid, model.networks.mask_token)
+        patches = numpy(model.networks.last_layer(model.projector(keras.ops.reshape(tokens[:, 1:], (-1, 32)))))
+        found = numpy(outputs["student_patches"])[:, crop].reshape(-1, patches.shape[-1])
+        np.testing.assert_allclose(found, patches, atol=1e-4)
+        features = keras.layers.Lambda(lambda x: x[:, 0])(tokens)
+        expected = model.networks.last_layer(model.projector(features))
+        np.testing.assert_allclose(outputs["student"][:, crop], expected, atol=1e-4)
+        np.testing.assert_allclose(outputs["teacher"][:, crop], model.teacher(data["views"][crop]), atol=1e-4)
+        whole = through(teacher, data["views"][crop])[:, 1:]
+        rows = keras.ops.reshape(whole, (-1, 32))
+        for network in model.teacher.copies[1:]:
+            rows = network(rows)
+        found = numpy(outputs["teacher_patches"])[:, crop].reshape(-1, patches.shape[-1])
+        np.testing.assert_allclose(found, rows, atol=1e-4)
+    last = model.networks.last_layer(model.projector(model.encoder(data["views"][-1])))
+    np.testing.assert_allclose(outputs["student"][:, -1], last, atol=1e-4)
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def entropy_of_patches(outputs, centre, weights, temperature=0.04):
+    """Equation 2 of arXiv 2111.07832 with the authors' reduction, crop by crop."""
+    total = []
+    for logits, teacher, row in zip(
+        *(numpy(outputs[name]).reshape(-1, 16, 24) for name in ("student_patches", "teacher_patches")),
+        weights.reshape(-1, 16),
+        strict=True,
+    ):
+        codes = softmax((teacher - centre) / temperature)
+        found = -(codes * np.log(softmax(logits / 0.1))).sum(axis=-1)
+        total.append(found[row].sum() / max(1, row.sum()))
+    return np.mean(total)
+
+
+@pytest.mark.parametrize("visible_weight", [0.0, 1.0])
+def test_ibots_loss_is_the_papers(visible_weight):
+    model = build("ibot", visible_weight=visible_weight)
+    model.patch_centre.assign(RNG.normal(scale=0.1, size=24))
+    outputs = model(batch(model), training=True)
+    mask = numpy(outputs["mask"])
+    crops = losses.dino(outputs["student"], outputs["teacher"], model.centre)
+    expected = float(crops) + entropy_of_patches(outputs, numpy(model.patch_centre), mask)
+    if visible_weight:
+        expected += entropy_of_patches(outputs, numpy(model.patch_centre), ~mask)
+    assert float(model.objective(**outputs)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_half_of_ibots_crops_are_masked_at_random_ratios():
+    model = build("ibot", encoder=lambda: vit((32, 32, 3), 32, 2, depth=1))
+    share = numpy(model._mask(500, (8, 8), True)).mean(axis=(2, 3)).ravel()
+    assert np.mean(share == 0) == pytest.approx(0.5, abs=0.06)
+    assert 0.05 < share[share > 0].min() and share.max() <= 0.5
+    assert share.mean() == pytest.approx(0.15, abs=0.015)
+
+
+def test_dino_v2_masks_exactly_half_of_the_crops_at_ratios_that_fill_the_range():
+    model = build("dino_v2")
+    share = numpy(model._mask(500, (8, 8), True)).mean(axis=(2, 3)).ravel()
+    assert np.sum(share > 0) == 500, "of 1000 crops"
+    quarters = np.quantile(share[share > 0], [0, 0.25, 0.5, 0.75, 1])
+    np.testing.assert_allclose(quarters, [0.1, 0.2, 0.3, 0.4, 0.5], atol=0.03)
+
+
+def test_ibots_patch_centre_is_of_all_patches_and_dino_v2s_of_the_masked():
+    for name in TWO_CROPS:
+        model = build(name, centre_rate=0.25)
+        outputs = model(batch(model), training=True)
+        model.after_step(**outputs)
+        patches, mask = numpy(outputs["teacher_patches"]), numpy(outputs["mask"])
+        rows = patches.reshape(-1, 24) if name == "ibot" else patches[mask]
+        np.testing.assert_allclose(model.patch_centre, 0.25 * rows.mean(axis=0), atol=1e-5)
+        np.testing.assert_allclose(model.centre, 0.25 * numpy(outputs["teacher"]).mean(axis=(0, 1)), atol=1e-5)
+
+
+@pytest.mark.parametrize("centring", ["centre", "sinkhorn"])
+def test_dino_v2s_loss_is_the_papers(centring):
+    model = build("dino_v2", centring=centring, koleo_weight=0.3)
+    outputs = model(batch(model), training=True)
+    mask, student, teacher = (numpy(outputs[name]) for name in ("mask", "student", "teacher"))
+    if centring == "centre":
+        crops, patches = (softmax(numpy(outputs[name]) / 0.04) for name in ("teacher", "teacher_patches"))
+    else:
+        crops = numpy(losses.sinkhorn(teacher.reshape(-1, 24), epsilon=0.04)).reshape(COUNT, 2, 24)
+        flat = numpy(outputs["teacher_patches"])[mask]
+        patches = np.zeros((*mask.shape, 24))
+        patches[mask] = losses.sinkhorn(flat, epsilon=0.04)
+    expected = []
+    for t in (0, 1):
+        for s in range(student.shape[1]):
+            if s != t:
+                expected.append(-(crops[:, t] * np.log(softmax(student[:, s] / 0.1))).sum(axis=-1).mean())
+    logs = np.log(softmax(numpy(outputs["student_patches"]) / 0.1))
+    entropy = -(patches * logs).sum(axis=-1)
+    hidden = (entropy * mask).sum(axis=-1) / np.maximum(mask.sum(axis=-1), 1)
+    spread = sum(float(losses.koleo(outputs["features"][:, crop])) for crop in (0, 1))
+    assert float(model.objective(**outputs)) == pytest.approx(
+        np.mean(expected) + hidden.mean() + 0.3 * spread, rel=1e-3
+    )
+
+
+def test_the_gram_loss_acts_from_its_start_with_the_teacher_of_that_time():
+    model = build("dino_v2", gram_weight=2.0, gram_start=0.5)
+    model.total_steps = 4
+    data = batch(model)
+    gram, teacher = model.networks.gram_teacher.copies[0], model.teacher.copies[0]
+    found = []
+    for step in range(4):
+        model.optimizer.iterations.assign(step)
+        outputs = model(data, training=True)
+        plain = model.objective(**{name: x for name, x in outputs.items() if name != "gram"})
+        found.append(float(model.objective(**outputs)) - float(plain))
+        model.encoder.weights[0].assign(model.encoder.weights[0] + 0.1)
+        model.after_step(**outputs)
+        same = np.allclose(gram.weights[0], teacher.weights[0], atol=1e-7)
+        assert same == (step < 2), "the snapshot is of the last step before the start"
+    np.testing.assert_allclose(found[:2], 0, atol=1e-6)
+    assert found[2] > 0 or found[3] > 0
+
+
+def test_dino_v2_refuses_an_unknown_centring():
+    with pytest.raises(ValueError, match="did you mean sinkhorn"):
+        build("dino_v2", centring="sinkhor")

@@ -83,20 +83,37 @@ def blocks(noise, grid: tuple[int, int], wanted, least: int, aspect: float = 0.3
     return mask
 
 
+def crop_blocks(noise, grid: tuple[int, int], wanted, least: int):
+    """`blocks` of several crops of each image.
+
+    Args:
+        noise: uniform (n, crops, TRIES, 4).
+        grid: (rows, columns) of patches.
+        wanted: (n, crops), number of patches to mask.
+        least: int, as of `blocks`.
+
+    Returns:
+        bool (n, crops, rows, columns).
+    """
+    crops = noise.shape[1]
+    found = blocks(ops.reshape(noise, (-1, *noise.shape[2:])), grid, ops.reshape(wanted, (-1,)), least)
+    return ops.reshape(found, (-1, crops, *grid))
+
+
 def random_counts(noise, patches: int, share: float, ratios: tuple[float, float]):
     """Numbers of masked patches of iBOT (arXiv 2111.07832, appendix): some crops have none, others a random share.
 
     Args:
-        noise: uniform (n, 2).
+        noise: uniform (..., 2).
         patches: int, patches of a crop.
         share: float, probability that a crop is masked.
         ratios: smallest and largest share of its patches that are masked.
 
     Returns:
-        float32 (n,), for `blocks`.
+        float32 (...), for `blocks`.
     """
-    ratio = ratios[0] + noise[:, 1] * (ratios[1] - ratios[0])
-    return ops.where(noise[:, 0] < share, patches * ratio, 0.0)
+    ratio = ratios[0] + noise[..., 1] * (ratios[1] - ratios[0])
+    return ops.where(noise[..., 0] < share, patches * ratio, 0.0)
 
 
 def stratified_counts(noise, patches: int, share: float, ratios: tuple[float, float]):

@@ -97,15 +97,16 @@ def masked_cross_entropy(logits, targets, *, weights=None):
     """Mean over chosen patches of the cross-entropy of logits with target probabilities (iBOT, 2111.07832, equation 2).
 
     Args:
-        logits: (N, patches, K).
-        targets: (N, patches, K), rows of sum 1; gradients pass, stop them if they should not.
-        weights: (N, patches), weight of each patch in the mean; equal if None.
+        logits: (N, ..., patches, K).
+        targets: (N, ..., patches, K), rows of sum 1; no gradient passes.
+        weights: (N, ..., patches), weight of each patch in the mean; equal if None.
 
     Returns:
-        float32 (N,); log(K) where logits are uniform, 0 for an image without weight.
+        float32 (N, ...); log(K) where logits are uniform, 0 for an image without weight.
     """
     logs = ops.log_softmax(ops.cast(logits, "float32"))
-    return _mean(-ops.sum(ops.cast(targets, "float32") * logs, axis=-1), weights)
+    targets = ops.stop_gradient(ops.cast(targets, "float32"))
+    return _mean(-ops.sum(targets * logs, axis=-1), weights)
 
 
 def standardized(tokens, *, epsilon: float = 1e-5):
@@ -151,10 +152,10 @@ def _apart(predictions, targets):
 
 
 def _mean(errors, weights):
-    """Weighted mean over patches: (N, patches) -> (N,)."""
+    """Weighted mean over patches: (N, ..., patches) -> (N, ...)."""
     if weights is None:
-        return ops.mean(errors, axis=1)
+        return ops.mean(errors, axis=-1)
     weights = ops.cast(weights, "float32")
-    total = ops.sum(weights, axis=1)
+    total = ops.sum(weights, axis=-1)
     # An image without weight counts as 0; smaller totals than 1 are possible, since weights need not be a mask.
-    return ops.sum(errors * weights, axis=1) / ops.where(total > 0, total, 1.0)
+    return ops.sum(errors * weights, axis=-1) / ops.where(total > 0, total, 1.0)

@@ -45,11 +45,14 @@ OWN = {
     "pirl": {"negatives": 64, "temperature": 0.2, "jigsaw_weight": 0.7},
     "cpc": {"projection_dim": 64, "hidden_dim": 128},
     "distill": {"teacher": lambda: opinionated()},
+    # The centre of an untrained teacher moves for longer than thirty steps.
+    "ibot": {"projection_dim": 64, "centre_rate": 0.01},
+    "dino_v2": {"projection_dim": 64, "centre_rate": 0.01},
     "dino": {"projection_dim": 64},  # in 16 dimensions its sharp teacher amplifies rounding errors
     # A rounding error may change the matches, which large steps of SGD would amplify.
     "vicreg_l": {"invariance": 1.0, "variance": 1.0, "covariance": 0.04},
 }
-TOKENS = {"i_jepa", "mae", "msn", "sim_mim"}  # methods that need a vision transformer
+TOKENS = {"dino_v2", "i_jepa", "ibot", "mae", "msn", "sim_mim"}  # methods that need a vision transformer
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:

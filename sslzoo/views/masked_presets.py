@@ -1,9 +1,10 @@
 """Presets of masked and predictive methods; also available from `presets`.
 
-The first view is masked by the method and trained on. The second is a further draw, which monitors compare it with.
+Of those with two equal views, the method masks and trains on the first. The second is a further draw, which monitors
+compare it with.
 """
 
-from sslzoo.views.chains import cropped
+from sslzoo.views.chains import MILDER, asymmetric, blurred, cropped, crops
 from sslzoo.views.image import View
 
 
@@ -41,3 +42,37 @@ def i_jepa(size: int, channels: int = 3, min_scale: float = 0.3, flip: bool = Fa
         flip: bool, mirror left and right with probability 0.5, which helps on small data.
     """
     return [View(cropped("i_jepa", min_scale=min_scale, flip=flip), size)] * 2
+
+
+def ibot(size: int, channels: int = 3, min_scale: float = 0.25, local_crops: int = 10, **knobs) -> list[View]:
+    """iBOT (arXiv:2111.07832, appendix): DINO's views with larger differences of scale; both large crops are masked.
+
+    Args:
+        size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
+        channels: int, number of channels of the images.
+        min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
+        local_crops: int, number of small crops.
+        **knobs: strength, flip, local_size and local_min_scale.
+    """
+    knobs |= dict(min_scale=min_scale, local_crops=local_crops)
+    return crops("ibot", size, channels, MILDER, asymmetric(size), (blurred(size, 0.5),), **knobs)
+
+
+def dino_v2(
+    size: int,
+    channels: int = 3,
+    min_scale: float = 0.32,
+    local_crops: int = 8,
+    **knobs,
+) -> list[View]:
+    """DINOv2 (arXiv:2304.07193, appendix): DINO's views with larger differences of scale; half of the large are masked.
+
+    Args:
+        size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
+        channels: int, number of channels of the images.
+        min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
+        local_crops: int, number of small crops.
+        **knobs: strength, flip, local_size and local_min_scale.
+    """
+    knobs |= dict(min_scale=min_scale, local_crops=local_crops)
+    return crops("dino_v2", size, channels, MILDER, asymmetric(size), (blurred(size, 0.5),), **knobs)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from sslzoo.views.chains import MILD, MILDER, STRONG, blurred, coloured, cropped, crops
+from sslzoo.views.chains import MILD, MILDER, STRONG, asymmetric, blurred, coloured, cropped, crops
 from sslzoo.views.colour import Grayscale, Jitter, Solarize
 from sslzoo.views.geometry import Blur, Centre, Crop, Flip
 from sslzoo.views.image import View
-from sslzoo.views.masked_presets import i_jepa, mae, sim_mim  # noqa: F401
+from sslzoo.views.masked_presets import dino_v2, i_jepa, ibot, mae, sim_mim  # noqa: F401
 from sslzoo.views.operation import check_number
 from sslzoo.views.part_presets import cpc, crop_flip, pirl  # noqa: F401
 
@@ -41,7 +41,7 @@ def byol(size: int, channels: int = 3, **knobs) -> list[View]:
         **knobs: strength, min_scale and flip.
     """
     chain = coloured("byol", channels, MILDER, **knobs)
-    return [View([*chain, *tail], size) for tail in _asymmetric(size)]
+    return [View([*chain, *tail], size) for tail in asymmetric(size)]
 
 
 def moco_v1(size: int, channels: int = 3, strength: float = 1.0, min_scale: float = 0.2, **knobs) -> list[View]:
@@ -97,7 +97,7 @@ def dino(size: int, channels: int = 3, min_scale: float = 0.4, local_crops: int 
         **knobs: strength, flip, local_size and local_min_scale.
     """
     knobs |= dict(min_scale=min_scale, local_crops=local_crops)
-    return crops("dino", size, channels, MILDER, _asymmetric(size), (blurred(size, 0.5),), **knobs)
+    return crops("dino", size, channels, MILDER, asymmetric(size), (blurred(size, 0.5),), **knobs)
 
 
 def msn(
@@ -166,7 +166,7 @@ def vicreg_l(
         **knobs: strength, flip and local_size.
     """
     knobs |= dict(min_scale=min_scale, local_crops=local_crops, local_min_scale=local_min_scale)
-    return crops("vicreg_l", size, channels, MILDER, _asymmetric(size), _asymmetric(size), **knobs)
+    return crops("vicreg_l", size, channels, MILDER, asymmetric(size), asymmetric(size), **knobs)
 
 
 def digits(size: int, channels: int = 1, strength: float = 0.5, min_scale: float = 0.35) -> list[View]:
@@ -216,8 +216,3 @@ def evaluation(size: int, fraction: float = 1.0) -> Callable[[tf.Tensor, tf.Tens
         (n, size, size, channels) in [0, 1].
     """
     return tf.function(View([Centre(fraction)], size), autograph=False)
-
-
-def _asymmetric(size: int) -> tuple:
-    """Returns the last operations of BYOL's two views."""
-    return blurred(size, 1.0), [*blurred(size, 0.1), Solarize(p=0.2)]
