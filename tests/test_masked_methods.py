@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from golden import ARRAYS, golden
 
 from sslzoo import encoders, losses, methods
 from sslzoo.encoders.vit import vit
@@ -11,7 +12,7 @@ from sslzoo.layers.transformer import through
 from sslzoo.testing.miniatures import COUNT, SIZE, batch, batches, build, residual
 
 RNG = np.random.default_rng(0)
-MASKED = ("dino_v2", "i_jepa", "ibot", "mae", "sim_mim")
+MASKED = ("aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "mae", "sim_mim")
 PATCHES = ("i_jepa", "mae", "sim_mim")
 
 
@@ -214,7 +215,7 @@ def test_no_gradient_reaches_the_target_network_which_follows(name):
     np.testing.assert_allclose(model.target.weights[0], expected, atol=1e-6)
 
 
-TEACHERS = ("dino", "dino_v2", "i_jepa", "ibot", "msn")
+TEACHERS = ("capi", "data2vec", "dino", "dino_v2", "i_jepa", "ibot", "msn")
 
 
 @pytest.mark.parametrize("name", TEACHERS)
@@ -376,3 +377,196 @@ def test_the_gram_loss_acts_from_its_start_with_the_teacher_of_that_time():
 def test_dino_v2_refuses_an_unknown_centring():
     with pytest.raises(ValueError, match="did you mean sinkhorn"):
         build("dino_v2", centring="sinkhor")
+
+
+def test_data2vec_predicts_the_mean_of_the_last_blocks_of_the_whole_image():
+    model = build("data2vec", top_blocks=1)
+    loud(model.encoder)
+    model.target.update(0.5)
+    data = batch(model)
+    outputs = model(data, training=True)
+    target = model.exported()
+    shared = keras.Model(model.encoder.input, model.encoder.get_layer("tokens").output)(data["views"][0])
+    last = keras.Model(target.get_layer("tokens").output, target.get_layer("block2").output)(shared)
+    rows = numpy(last)[:, 1:]
+    rows = (rows - rows.mean(-1, keepdims=True)) / np.sqrt(rows.var(-1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(outputs["target"], rows, atol=1e-4)
+    both = build("data2vec", top_blocks=5)
+    np.testing.assert_allclose(numpy(both(data, training=True)["target"]).std(axis=-1), 1, atol=1e-2)
+
+
+def test_data2vecs_loss_is_the_papers_mean_over_all_masked_patches_of_the_batch():
+    model = build("data2vec", beta=0.5)
+    outputs = model(batch(model), training=True)
+    mask = numpy(outputs["mask"])
+    assert len(set(mask.sum(axis=1))) > 1 and mask.sum(axis=1).max() <= 9, "blocks fall short of 9 of 16"
+    apart = np.abs(numpy(outputs["prediction"]) - numpy(outputs["target"]))
+    errors = np.where(apart < 0.5, apart**2, apart - 0.25).sum(axis=-1) / np.sqrt(32)
+    assert float(model.objective(**outputs)) == pytest.approx(errors[mask].mean(), rel=1e-4)
+
+
+def test_data2vecs_teacher_shares_the_patch_embedding_and_follows_linearly():
+    model = build("data2vec", ema_rate=0.4, ema_rate_end=0.2)
+    model.total_steps = 2
+    kernel, dense = (model.encoder.get_layer(name).kernel for name in ("patches", "block1_qkv"))
+    own = model.exported().get_layer("block1_qkv").kernel
+    before = numpy(own)
+    kernel.assign(kernel + 1)
+    dense.assign(dense + 1)
+    model.optimizer.iterations.assign(1)
+    model.after_step()
+    np.testing.assert_array_equal(model.exported().get_layer("patches").kernel, kernel)
+    np.testing.assert_allclose(own, before + 0.3, atol=1e-6)
+
+
+def test_data2vec_does_not_see_masked_patches():
+    model = build("data2vec")
+    loud(model.encoder)
+    data = batch(model)
+    outputs = model(data, training=True)
+    mask = numpy(outputs["mask"])
+    pixels = np.repeat(np.repeat(mask.reshape(-1, 4, 4), 4, 1), 4, 2)[..., None]
+    other = model(with_views(data, np.where(pixels, 0.3, data["views"][0]).astype("float32")), training=True)
+    np.testing.assert_allclose(other["prediction"], outputs["prediction"], atol=1e-5)
+
+
+def prefix_lengths(model):
+    """Lengths of the prefixes that a model draws."""
+    return 16 - numpy(model(batch(model), training=True)["mask"]).sum(axis=1)
+
+
+def test_an_output_of_aim_does_not_depend_on_the_patch_that_it_predicts():
+    model = build("aim")
+    loud(model.encoder)
+    data = batch(model)
+    lengths, outputs = prefix_lengths(model), model(data, training=True)
+    assert len(set(lengths)) > 5
+    patches = np.tile(np.arange(16), (COUNT, 1))
+    last = np.maximum(lengths, 9)[:, None]  # a patch after the prefix, and all later ones
+    rest = [row[row >= n] for row, n in zip(patches, last, strict=True)]
+    images = np.concatenate(
+        [changed(image[None], ids[None]) for image, ids in zip(data["views"][0], rest, strict=True)]
+    )
+    other = model(with_views(data, images), training=True)
+    apart = np.abs(numpy(other["prediction"]) - numpy(outputs["prediction"])).max(axis=-1)
+    for n, first in enumerate(last.ravel()):
+        assert apart[n, :first].max() < 1e-4, "outputs before the first changed patch, its own prediction included"
+        assert first == 15 or apart[n, first:].min() > 1e-4
+
+
+def test_every_output_of_aim_sees_the_prefix():
+    model = build("aim")
+    loud(model.encoder)
+    data = batch(model)
+    lengths, outputs = prefix_lengths(model), model(data, training=True)
+    images = np.concatenate(
+        [changed(image[None], np.array([[n - 1]])) for image, n in zip(data["views"][0], lengths, strict=True)]
+    )
+    other = model(with_views(data, images), training=True)
+    apart = np.abs(numpy(other["prediction"]) - numpy(outputs["prediction"])).max(axis=-1)
+    assert (apart > 1e-5).all(), "also those of earlier patches"
+
+
+def test_aims_loss_is_of_the_next_patches_after_the_prefix():
+    model = build("aim")
+    data = batch(model)
+    lengths, outputs = prefix_lengths(model), model(data, training=True)
+    targets = numpy(losses.patch_targets(data["views"][0], 4))
+    total = [
+        np.mean((numpy(outputs["prediction"])[n, k - 1] - targets[n, k]) ** 2)
+        for n in range(COUNT)
+        for k in range(1, 16)
+        if k >= lengths[n]
+    ]
+    assert float(model.objective(**outputs)) == pytest.approx(np.mean(total), rel=1e-4)
+    assert model.baseline(COUNT) == 47 / 48
+
+
+def test_aims_reduction_is_the_golden_value():
+    model = build("aim")
+    targets = losses.patch_targets(losses.patch_images(ARRAYS["aim_pixels"], (3, 3), 4), 4)
+    mask = np.arange(9) >= ARRAYS["prefix"][:, None]
+    found = model.objective(prediction=ARRAYS["aim_predicted"][:, :-1], target=targets[:, 1:], mask=mask[:, 1:])
+    assert float(found) == golden("aim")
+
+
+def test_nepa_predicts_the_embedding_of_the_next_patch_which_it_does_not_see():
+    model = build("nepa")
+    loud(model.encoder)
+    data = batch(model)
+    outputs = model(data)
+    images = changed(data["views"][0], np.tile(np.arange(7, 16), (COUNT, 1)))
+    other = model(with_views(data, images))
+    apart = np.abs(numpy(other["prediction"]) - numpy(outputs["prediction"])).max(axis=-1)
+    assert apart[:, :7].max() < 1e-4 and apart[:, 7:].min() > 1e-4
+    patches = numpy(model.stem(data["views"][0])).reshape(COUNT, 16, 32)
+    np.testing.assert_allclose(outputs["target"], patches[:, 1:], atol=1e-5)
+    p, z = numpy(outputs["prediction"]), patches[:, 1:]
+    cosines = (p * z).sum(-1) / np.linalg.norm(p, axis=-1) / np.linalg.norm(z, axis=-1)
+    assert float(model.objective(**outputs)) == pytest.approx(-cosines.mean(), rel=1e-4)
+
+
+def test_nepas_targets_are_stopped():
+    model = build("nepa")
+    kernel = model.encoder.get_layer("patches").kernel
+    with tf.GradientTape() as tape:
+        outputs = model(batch(model))
+        loss = tf.reduce_sum(outputs["target"] ** 2) + 0 * tf.reduce_sum(outputs["prediction"])
+    np.testing.assert_array_equal(tape.gradient(loss, kernel.value), 0)
+
+
+def test_capis_loss_is_the_papers():
+    model = build("capi", predict_share=0.3)
+    data = batch(model)
+    visible, asked = (numpy(x) for x in model._mask(COUNT, (4, 4), True))
+    assert visible.shape == (COUNT, 6) and asked.shape == (COUNT, 3)
+    assert not any(set(a) & set(v) for a, v in zip(asked.tolist(), visible.tolist(), strict=True))
+    outputs = model(data, training=True)
+    features = numpy(through(model.target_parts, data["views"][0]))[:, 1:]
+    features /= np.linalg.norm(features, axis=-1, keepdims=True)
+    clusters = features @ numpy(model.clusters.kernel) + numpy(model.clusters.bias)
+    np.testing.assert_allclose(outputs["clusters"], clusters, atol=1e-4)
+    codes = np.stack([losses.sinkhorn(clusters[:, place], epsilon=0.06) for place in range(16)], axis=1)
+    logs = np.log(softmax(numpy(outputs["student"]) / 0.12))
+    predicted = np.mean([-(codes[n, asked[n]] * logs[n]).sum(-1) for n in range(COUNT)])
+    clustering = -(codes * np.log(softmax(clusters / 0.12))).sum(-1).mean()
+    assert float(model.objective(**outputs)) == pytest.approx(predicted + clustering, rel=1e-3)
+
+
+def test_capi_sees_the_visible_block_alone():
+    model = build("capi")
+    loud(model.encoder)
+    data = batch(model)
+    visible, _ = model._mask(COUNT, (4, 4), True)
+    rest = np.array([sorted({*range(16)} - set(row)) for row in numpy(visible).tolist()])
+    outputs = model(data, training=True)
+    other = model(with_views(data, changed(data["views"][0], rest)), training=True)
+    np.testing.assert_allclose(other["student"], outputs["student"], atol=1e-5)
+    assert np.abs(numpy(other["clusters"]) - numpy(outputs["clusters"])).max() > 1e-2
+
+
+def test_capis_cluster_head_has_its_own_rate_and_gives_no_gradient_to_encoders():
+    model = build("capi", cluster_rate=0.5)
+    kernel = model.clusters.kernel
+    assert model.learning_rate_of(kernel, 2.0, 2.0) == 1.0
+    assert model.learning_rate_of(model.encoder.weights[0], 2.0, 2.0) == 2.0
+    data = tf.nest.map_structure(tf.constant, batch(model))
+    with tf.GradientTape(persistent=True) as tape:
+        outputs = model(data, training=True)
+        clustering = tf.reduce_sum(outputs["clusters"] ** 2)
+        student = tf.reduce_sum(outputs["student"] ** 2)
+    assert all(g is None for g in tape.gradient(clustering, [w.value for w in model.encoder.trainable_weights]))
+    assert tape.gradient(clustering, kernel.value) is not None and tape.gradient(student, kernel.value) is None
+
+
+def test_capis_teacher_is_frozen_at_the_start_and_follows_most_after_the_warmup():
+    model = build("capi", ema_rate=0.4, ema_warmup=0.5)
+    model.total_steps, moved = 4, []
+    for step in range(5):
+        model.optimizer.iterations.assign(step)
+        weight = model.target.weights[0]
+        before = numpy(weight)
+        model.encoder.weights[0].assign(before + 1)
+        model.after_step()
+        moved.append(float(np.mean(numpy(weight) - before)))
+    np.testing.assert_allclose(moved, [0, 0.2, 0.4, 0.2, 0], atol=1e-5)

@@ -10,7 +10,7 @@ from sslzoo.catalog.knobs import Knob
 SHARE, RATE, POSITIVE, COUNT = (0, 1, False), (0, 1, True), (0, math.inf, True), (1, math.inf, False)
 # Pattern of the name -> (least, greatest, whether the least itself is excluded); the first that fits.
 RULES = (
-    (r"(.*_)?temperature(_end)?|sharpening|sinkhorn_epsilon|width|uniform_t|margin|align_power", POSITIVE),
+    (r"(.*_)?temperature(_end)?|sharpening|sinkhorn_epsilon|width|uniform_t|margin|align_power|beta", POSITIVE),
     (r"vector_rate", (0, math.inf, False)),
     (r".*_rate|(.*_)?min_scale", RATE),
     (r".*_(start|warmup|ratio|share)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),

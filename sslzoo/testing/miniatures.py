@@ -37,6 +37,9 @@ SMALL = {
     "decoder_dim": 64,
     "decoder_depth": 1,
     "decoder_heads": 2,
+    "head_dim": 64,
+    "head_depth": 1,
+    "top_blocks": 2,
     "predictor_depth": 1,
     "predictor_heads": 2,
 }
@@ -44,6 +47,8 @@ OWN = {
     # Views interact through the bank only, and CPC has a context network: the usual values need more than thirty steps.
     "pirl": {"negatives": 64, "temperature": 0.2, "jigsaw_weight": 0.7},
     "cpc": {"projection_dim": 64, "hidden_dim": 128},
+    # The loss of its cluster head, which starts with large weights, falls slowly.
+    "capi": {"prototypes": 6, "cluster_rate": 1.0},
     "distill": {"teacher": lambda: opinionated()},
     # The centre of an untrained teacher moves for longer than thirty steps.
     "ibot": {"projection_dim": 64, "centre_rate": 0.01},
@@ -52,7 +57,8 @@ OWN = {
     # A rounding error may change the matches, which large steps of SGD would amplify.
     "vicreg_l": {"invariance": 1.0, "variance": 1.0, "covariance": 0.04},
 }
-TOKENS = {"dino_v2", "i_jepa", "ibot", "mae", "msn", "sim_mim"}  # methods that need a vision transformer
+# Methods that need a vision transformer.
+TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "mae", "msn", "nepa", "sim_mim"}
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:

@@ -5,7 +5,9 @@ compare it with.
 """
 
 from sslzoo.views.chains import MILDER, asymmetric, blurred, cropped, crops
+from sslzoo.views.colour import Jitter
 from sslzoo.views.image import View
+from sslzoo.views.operation import check_number
 
 
 def mae(size: int, channels: int = 3, min_scale: float = 0.2, **knobs) -> list[View]:
@@ -76,3 +78,54 @@ def dino_v2(
     """
     knobs |= dict(min_scale=min_scale, local_crops=local_crops)
     return crops("dino_v2", size, channels, MILDER, asymmetric(size), (blurred(size, 0.5),), **knobs)
+
+
+def capi(size: int, channels: int = 3, min_scale: float = 0.6, **knobs) -> list[View]:
+    """CAPI (arXiv:2502.08769, appendix): a random crop and a flip; colours are unchanged.
+
+    Args:
+        size: int, side of the views in pixels.
+        channels: int, number of channels of the images.
+        min_scale: float in (0, 1], smallest share of the area that a crop keeps.
+        **knobs: flip.
+    """
+    return [View(cropped("capi", min_scale=min_scale, **knobs), size)] * 2
+
+
+def aim(size: int, channels: int = 3, min_scale: float = 0.4, **knobs) -> list[View]:
+    """AIM (arXiv:2401.08541, section 4): a random crop and a flip; colours are unchanged.
+
+    Args:
+        size: int, side of the views in pixels.
+        channels: int, number of channels of the images.
+        min_scale: float in (0, 1], smallest share of the area that a crop keeps.
+        **knobs: flip.
+    """
+    return [View(cropped("aim", min_scale=min_scale, **knobs), size)] * 2
+
+
+def nepa(size: int, channels: int = 3, min_scale: float = 0.2, **knobs) -> list[View]:
+    """NEPA (arXiv:2512.16922, appendix): a random crop and a flip; colours are unchanged.
+
+    Args:
+        size: int, side of the views in pixels.
+        channels: int, number of channels of the images.
+        min_scale: float in (0, 1], smallest share of the area that a crop keeps.
+        **knobs: flip.
+    """
+    return [View(cropped("nepa", min_scale=min_scale, **knobs), size)] * 2
+
+
+def data2vec(size: int, channels: int = 3, strength: float = 1.0, **knobs) -> list[View]:
+    """data2vec (arXiv:2202.03555, section 4), from BEiT (arXiv:2106.08254): crop, flip, mild jitter of every image.
+
+    Args:
+        size: int, side of the views in pixels.
+        channels: int, number of channels of the images.
+        strength: float, 0 or more, multiplies the colour jitter; 0 omits it.
+        **knobs: min_scale and flip.
+    """
+    check_number("data2vec", "strength", strength, 0)
+    chain = cropped("data2vec", **knobs)
+    chain += [Jitter(0.4 * strength, 0.4 * strength, 0.4 * strength * (channels == 3), 0.0, p=1.0)] if strength else []
+    return [View(chain, size)] * 2
