@@ -109,6 +109,14 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
             outputs[name] if name in outputs else self.embed(views[view]) for view, name in enumerate(("z_a", "z_b"))
         )
 
+    def pictures(self, batch: dict) -> dict:
+        """Pictures of what the method reconstructs, of the first view, in inference mode.
+
+        Returns:
+            Dict from a title to images (n, height, width, channels) in [0, 1], the input first; {} if there are none.
+        """
+        return {}
+
     def exported(self) -> keras.Model:
         """The network to export: the encoder, unless the paper evaluates another one, such as its teacher."""
         return self.encoder

@@ -399,7 +399,8 @@ def test_data2vecs_loss_is_the_papers_mean_over_all_masked_patches_of_the_batch(
     model = build("data2vec", beta=0.5)
     outputs = model(batch(model), training=True)
     mask = numpy(outputs["mask"])
-    assert len(set(mask.sum(axis=1))) > 1 and mask.sum(axis=1).max() <= 9, "blocks fall short of 9 of 16"
+    assert (mask.sum(axis=1) == 9).all(), "of 16 patches"
+    mask = outputs["mask"] = mask & (np.arange(16) < np.arange(COUNT)[:, None])  # as where blocks fall short
     apart = np.abs(numpy(outputs["prediction"]) - numpy(outputs["target"]))
     errors = np.where(apart < 0.5, apart**2, apart - 0.25).sum(axis=-1) / np.sqrt(32)
     assert float(model.objective(**outputs)) == pytest.approx(errors[mask].mean(), rel=1e-4)
@@ -570,3 +571,33 @@ def test_capis_teacher_is_frozen_at_the_start_and_follows_most_after_the_warmup(
         model.after_step()
         moved.append(float(np.mean(numpy(weight) - before)))
     np.testing.assert_allclose(moved, [0, 0.2, 0.4, 0.2, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("name, hidden", [("mae", 12), ("sim_mim", 12), ("aim", None)])
+def test_pictures_keep_visible_patches_and_undo_the_normalization(name, hidden, monkeypatch):
+    model = build(name)
+    data = batch(model)
+    shown = {title: numpy(x) for title, x in model.pictures(data).items()}
+    assert list(shown) == ["input", "visible", "reconstruction"]
+    np.testing.assert_array_equal(shown["input"], data["views"][0])
+    patches = {title: numpy(losses.patch_targets(x, 4, normalize=False)) for title, x in shown.items()}
+    gray = (patches["visible"] == 0.5).all(axis=-1)
+    assert hidden is None or (gray.sum(axis=1) == hidden).all()
+    for title in ("visible", "reconstruction"):
+        np.testing.assert_allclose(patches[title][~gray], patches["input"][~gray], atol=1e-6)
+    assert np.abs(patches["reconstruction"][gray] - patches["input"][gray]).mean() > 1e-3
+    assert 0 <= shown["reconstruction"].min() and shown["reconstruction"].max() <= 1
+    # A perfect prediction gives the input.
+    call = type(model).call
+
+    def perfect(self, batch, training=None):
+        outputs = call(self, batch, training=training)
+        return outputs | {"prediction": outputs["target"]}
+
+    monkeypatch.setattr(type(model), "call", perfect)
+    np.testing.assert_allclose(model.pictures(data)["reconstruction"], data["views"][0], atol=1e-3)
+
+
+def test_methods_without_a_reconstruction_have_no_pictures():
+    model = build("simclr")
+    assert model.pictures(batch(model)) == {}

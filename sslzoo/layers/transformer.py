@@ -128,6 +128,11 @@ def picked(x, ids):
     return ops.take_along_axis(x, ids[..., None], axis=1)
 
 
+def scattered(x, ids, count: int):
+    """The rows of x at the places `ids` of `count` rows, 0 elsewhere: (n, k, dim), int (n, k) -> (n, count, dim)."""
+    return ops.einsum("nkc,nkd->ncd", ops.one_hot(ids, count, dtype=x.dtype), x)
+
+
 def through(network_parts: tuple, images, mask=None, mask_token=None):
     """Tokens of images after the last norm, where masked patches are replaced by a token before positions are added.
 

@@ -5,6 +5,7 @@ from keras import ops
 
 from sslzoo import losses
 from sslzoo.layers import masking
+from sslzoo.layers.patches import pictures
 from sslzoo.layers.transformer import dense, feed_forward, parts, walk
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
@@ -62,6 +63,13 @@ class AIM(SSLModel):
     def baseline(self, batch_size):
         """The loss of a prediction of zero."""
         return (self.pixels - 1) / self.pixels if self.normalize else None
+
+    def pictures(self, batch):
+        outputs = self(batch, training=False)
+        prediction, hidden = (
+            ops.pad(outputs[n], ((0, 0), (1, 0), *r)) for n, r in (("prediction", ((0, 0),)), ("mask", ()))
+        )
+        return pictures(batch["views"][0], self.patch, prediction, hidden, self.normalize)
 
     def objective(self, prediction, target, mask):
         counts = ops.sum(ops.cast(mask, "float32"), axis=1)

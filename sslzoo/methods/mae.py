@@ -4,7 +4,8 @@ from keras import ops
 
 from sslzoo import losses
 from sslzoo.layers import masking
-from sslzoo.layers.transformer import Predictor, kept, parts, picked
+from sslzoo.layers.patches import pictures
+from sslzoo.layers.transformer import Predictor, kept, parts, picked, scattered
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
@@ -76,6 +77,15 @@ class MAE(SSLModel):
 
     def objective(self, prediction, target):
         return ops.mean(gather(losses.patch_mse(prediction, target)))
+
+    def pictures(self, batch):
+        images, outputs = batch["views"][0], self(batch, training=False)
+        grid = tuple(side // self.patch for side in images.shape[1:3])
+        visible, hidden = self._mask(ops.shape(images)[0], grid, False)
+        length = grid[0] * grid[1]
+        shown = ops.any(ops.one_hot(visible, length, dtype="bool"), axis=1)
+        predictions = scattered(outputs["prediction"], hidden, length)
+        return pictures(images, self.patch, predictions, ~shown, self.normalize)
 
     def _mask(self, count, grid: tuple, training):
         """Numbers of the visible and the hidden patches of each image."""

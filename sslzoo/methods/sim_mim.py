@@ -7,6 +7,7 @@ from keras import ops
 
 from sslzoo import losses
 from sslzoo.layers import masking
+from sslzoo.layers.patches import pictures
 from sslzoo.layers.transformer import dense, parts, through
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
@@ -55,6 +56,11 @@ class SimMIM(SSLModel):
 
     def objective(self, prediction, target, mask):
         return ops.mean(gather(losses.patch_l1(prediction, target, weights=mask)))
+
+    def pictures(self, batch):
+        outputs = self(batch, training=False)
+        predictions = (outputs["prediction"] + 1) / 2
+        return pictures(batch["views"][0], self.patch, predictions, outputs["mask"], normalized=False)
 
     def _mask(self, count, grid: tuple, training):
         """Masked patches, bool (n, rows, columns); as many in every image."""

@@ -239,9 +239,13 @@ class Plan:
     def watch(self, model: SSLModel, recorders: Sequence[Recorder] = ()) -> Watch:
         """Returns the monitor with fixed views of the first images and, if there are labels, an online k-NN."""
         count = min(len(self.train_set), max(128, 1024 * 32**2 // self.size**2), 1024)
+        return Watch(model, self.views_of_few(count), self.experiment.batch_size, self._labelled(), recorders)
+
+    def views_of_few(self, count: int) -> dict:
+        """Returns a batch of the first `count` training images with fixed views, other than those of the training."""
+        count = min(count, len(self.train_set))
         batch = next(iter(self.train_set.take(np.arange(count)).batches(count)))
-        views = chosen.of_batch(self.chain, count, self.experiment.seed + 1)
-        return Watch(model, views(batch), self.experiment.batch_size, self._labelled(), recorders)
+        return chosen.of_batch(self.chain, count, self.experiment.seed + 1)(batch)
 
     def _labelled(self) -> Labelled | None:
         if self.train_set.labels is None:
