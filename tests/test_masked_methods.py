@@ -12,7 +12,7 @@ from sslzoo.layers.transformer import through
 from sslzoo.testing.miniatures import COUNT, SIZE, batch, batches, build, residual
 
 RNG = np.random.default_rng(0)
-MASKED = ("aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "mae", "sim_mim")
+MASKED = ("aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "mae", "salt", "sim_mim")
 PATCHES = ("i_jepa", "mae", "sim_mim")
 
 
@@ -601,3 +601,41 @@ def test_pictures_keep_visible_patches_and_undo_the_normalization(name, hidden, 
 def test_methods_without_a_reconstruction_have_no_pictures():
     model = build("simclr")
     assert model.pictures(batch(model)) == {}
+
+
+def test_salt_predicts_the_frozen_teachers_features_at_all_hidden_patches():
+    model = build("salt")
+    loud(model.encoder)
+    data = batch(model)
+    visible, hidden = (numpy(x) for x in model._mask(COUNT, (4, 4), True))
+    assert hidden.dtype == bool and 0.3 < hidden.mean() < 0.8
+    assert not np.take_along_axis(hidden, visible, axis=1).any()
+    outputs = model(data, training=True)
+    tokens = numpy(through(model.teacher_parts, data["views"][0]))[:, 1:]
+    tokens = (tokens - tokens.mean(-1, keepdims=True)) / np.sqrt(tokens.var(-1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(outputs["target"], tokens, atol=1e-4)
+    errors = np.abs(numpy(outputs["prediction"]) - tokens).mean(axis=-1)
+    expected = np.mean([row[mask].mean() for row, mask in zip(errors, hidden, strict=True)])
+    assert float(model.objective(**outputs)) == pytest.approx(expected, rel=1e-4)
+    rest = [sorted({*range(16)} - set(row)) for row in visible.tolist()]
+    other = model(with_views(data, changed(data["views"][0], np.array(rest))), training=True)
+    before, after = (numpy(x["prediction"])[hidden] for x in (outputs, other))
+    np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+def test_salts_teacher_does_not_change_and_may_be_smaller():
+    model = build("salt", teacher=vit((SIZE, SIZE, 3), 16, 2, depth=1))
+    before = model.teacher.get_weights()
+    model.run_eagerly = True
+    model.fit(batches(model, 2), verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.teacher.get_weights(), strict=True))
+    assert model.exported() is model.encoder
+
+
+def test_salt_says_in_one_line_what_it_lacks(tmp_path):
+    with pytest.raises(ValueError, match="salt needs a teacher"):
+        methods.SALT(vit((SIZE, SIZE, 3), 32, 2, depth=1))
+    with pytest.raises(ValueError, match="the teacher has patches of 8 px, the encoder of 4"):
+        build("salt", teacher=vit((SIZE, SIZE, 3), 32, 2, depth=1, patch_size=8))
+    with pytest.raises(ValueError, match="has no patch tokens"):
+        build("salt", teacher=residual())

@@ -37,7 +37,8 @@ def resolve(method, encoder="mlp", preset=None, **knobs):
 
 @pytest.mark.parametrize("name", catalog.methods())
 def test_every_knob_of_a_method_is_recorded_with_the_value_of_the_built_model(name):
-    given = {"teacher": opinionated()} if name == "distill" else {}
+    teachers = {"distill": opinionated, "salt": transformer}
+    given = {"teacher": teachers[name]()} if name in teachers else {}
     filled = {argument: value for argument, value in PRETRAINING.items() if argument in arguments(name)}
     model = methods.find(name)(small_encoder(name), **filled, **given)
     built = {f"method.{knob}": getattr(model, knob) for knob in arguments(name).keys() - catalog.GIVEN - given.keys()}

@@ -242,15 +242,30 @@ def multi_block(
     side, _ = _sides(patches, _between(size[2], context_scale), 1.0, (min(grid), min(grid)))
     tops, lefts = _first(places[:, :, :-1, 0], height, rows), _first(places[:, :, :-1, 1], width, columns)
     corner = _first(places[:, :, -1, 0], side, rows), _first(places[:, :, -1, 1], side, columns)
-    union = ops.any(_inside(tops, lefts, height, width, grid), axis=2)  # (n, layouts, patches)
-    context = _inside(*corner, side, side, grid) & ~union
+    targets = ops.any(_inside(tops, lefts, height, width, grid), axis=2)  # (n, layouts, patches)
+    context = _inside(*corner, side, side, grid) & ~targets
     found = ops.minimum(ops.sum(ops.cast(context, "int32"), axis=-1), keep)
-    tops, lefts, union, context = (_of_layout(x, ops.argmax(found, axis=1)) for x in (tops, lefts, union, context))
-    later = ops.where(context, 0.0, ops.where(union, 2.0, 1.0))
+    best = ops.argmax(found, axis=1)
+    tops, lefts, targets, context = (_of_layout(x, best) for x in (tops, lefts, targets, context))
+    later = ops.where(context, 0.0, ops.where(targets, 2.0, 1.0))
     largest = int(patches * scale[1])
     most = round(math.sqrt(largest * aspect[1])), round(math.sqrt(largest / aspect[0]))
     hidden, real = _slots(tops, lefts, height, width, (min(most[0], rows), min(most[1], columns)), columns)
     return ops.cast(ops.argsort(order + later)[:, :keep], "int32"), hidden, real
+
+
+def union(blocks, real, patches: int):
+    """Patches that are in one of several blocks.
+
+    Args:
+        blocks: int (n, blocks, slots), numbers of patches.
+        real: bool (n, blocks, slots), which slots count.
+        patches: int, number of patches.
+
+    Returns:
+        bool (n, patches).
+    """
+    return ops.any(ops.one_hot(blocks, patches, dtype="bool") & real[..., None], axis=(1, 2))
 
 
 def _between(noise, limits: tuple[float, float]):

@@ -66,9 +66,8 @@ class AIM(SSLModel):
 
     def pictures(self, batch):
         outputs = self(batch, training=False)
-        prediction, hidden = (
-            ops.pad(outputs[n], ((0, 0), (1, 0), *r)) for n, r in (("prediction", ((0, 0),)), ("mask", ()))
-        )
+        prediction = ops.pad(outputs["prediction"], ((0, 0), (1, 0), (0, 0)))  # nothing predicts the first patch
+        hidden = ops.pad(outputs["mask"], ((0, 0), (1, 0)))
         return pictures(batch["views"][0], self.patch, prediction, hidden, self.normalize)
 
     def objective(self, prediction, target, mask):

@@ -50,6 +50,7 @@ OWN = {
     # The loss of its cluster head, which starts with large weights, falls slowly.
     "capi": {"prototypes": 6, "cluster_rate": 1.0},
     "distill": {"teacher": lambda: opinionated()},
+    "salt": {"teacher": lambda: transformer()},
     # The centre of an untrained teacher moves for longer than thirty steps.
     "ibot": {"projection_dim": 64, "centre_rate": 0.01},
     "dino_v2": {"projection_dim": 64, "centre_rate": 0.01},
@@ -58,7 +59,7 @@ OWN = {
     "vicreg_l": {"invariance": 1.0, "variance": 1.0, "covariance": 0.04},
 }
 # Methods that need a vision transformer.
-TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "mae", "msn", "nepa", "sim_mim"}
+TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "mae", "msn", "nepa", "salt", "sim_mim"}
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:
