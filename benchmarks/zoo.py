@@ -43,7 +43,7 @@ def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
         max_images=IMAGES, name=f"{method}-{seed}", runs=str(folder), export_to=None, evaluate=False, overwrite=True
     )
     if "teacher" in recipes.read(recipe_of(method)).settings:
-        places["teacher"] = str(teacher(folder))
+        places["teacher"] = str(teacher(folder, "mae" if method == "salt" else "simclr"))
     result = train(epochs=epochs, seed=seed, **places)
     plan = result.plan
     found = {"data": plan.train_set.name, "encoder": plan.settings["encoder"], "images": len(plan.train_set)}
@@ -60,12 +60,13 @@ def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
     return found | {"seconds": time.perf_counter() - began}
 
 
-def teacher(folder: Path) -> Path:
-    """Returns the exported encoder of SimCLR, the teacher of distillation."""
-    if not (folder / "teacher").exists():
-        train = recipes.load(recipe_of("simclr"))
-        train(max_images=IMAGES, name="teacher", runs=str(folder / "of"), export_to=str(folder), overwrite=True)
-    return folder / "teacher"
+def teacher(folder: Path, method: str) -> Path:
+    """Returns the exported encoder of a method, the teacher of another."""
+    name = f"teacher_{method}"
+    if not (folder / name).exists():
+        train = recipes.load(recipe_of(method))
+        train(max_images=IMAGES, name=name, runs=str(folder / "of"), export_to=str(folder), overwrite=True)
+    return folder / name
 
 
 def judge(encoder, plan) -> dict[str, np.ndarray]:

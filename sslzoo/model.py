@@ -128,6 +128,14 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
             outputs[name] if name in outputs else self.embed(views[view]) for view, name in enumerate(("z_a", "z_b"))
         )
 
+    def pictures(self, batch: dict) -> dict:
+        """Pictures of what the method reconstructs, of the first view, in inference mode.
+
+        Returns:
+            Dict from a title to images (n, height, width, channels) in [0, 1], the input first; {} if there are none.
+        """
+        return {}
+
     def exported(self) -> keras.Model:
         """The network to export: the encoder, unless the paper evaluates another one, such as its teacher."""
         return self.encoder
@@ -155,15 +163,16 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
         """
         return add_state(self, name, shape, initializer, **options)
 
-    def uniform(self, shape: tuple, draw: int, everywhere: bool = False) -> tf.Tensor:
+    def uniform(self, shape: tuple, draw: int, everywhere: bool = False, training: bool | None = True) -> tf.Tensor:
         """Random numbers in [0, 1) of this step, float32, a function of (seed, step, draw, row).
 
         Args:
             shape: its first entry counts examples of this replica.
             draw: int, numbers the calls within a step.
             everywhere: bool, the first entry counts examples of the global batch, and every replica draws the same.
+            training: bool, false or None for the numbers of step 0 in every step, so that evaluations can be compared.
         """
-        return replicas.uniform(shape, (self.step, draw + SEEDS * self.seed), everywhere)
+        return replicas.uniform(shape, (self.step if training else 0, draw + SEEDS * self.seed), everywhere)
 
     @property
     def step(self) -> tf.Tensor:

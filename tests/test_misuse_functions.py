@@ -64,9 +64,20 @@ def check(function, *args, **kwargs):
 SIZES = dict(
     N=6, dim=4, K=5, count=7, own=3, V=3, T=2, A=2, m=7, examples=9, p=5, q=5, two=2, h=3, w=3, offsets=2, n=6, M=3
 )
-SIZES |= {"*axes": 4, "all": 9, "channels": 4}
+SIZES |= {
+    "*axes": 4,
+    "all": 9,
+    "channels": 4,
+    "height": 4,
+    "width": 4,
+    "patches": 4,
+    "values": 12,
+    "features": 3,
+    "other": 4,
+}
 KNOBS = dict(temperature=0.5, margin=0.5, images=9, normalizer=np.float32(3), rows=(1, 2), dim=8, count=2)
 EXTRA = {"w_mse": dict(whitening_size=6), "nt_xent_baseline": dict(count=7)}
+KNOBS |= dict(patch=2, grid=(2, 2))
 LOSSES = [name for name in losses.__all__ if hasattr(getattr(losses, name), "shapes")]
 
 

@@ -11,7 +11,7 @@ import sslzoo
 from sslzoo import catalog, encoders, methods
 from sslzoo.catalog import resolved
 from sslzoo.exports.savedmodel import read_facts
-from sslzoo.testing.miniatures import SIZE, arguments, opinionated, transformer
+from sslzoo.testing.miniatures import SIZE, TOKENS, arguments, opinionated, transformer
 from sslzoo.training.experiment import Experiment
 from sslzoo.training.runs import Run
 from sslzoo.views import presets
@@ -23,7 +23,7 @@ TINY = dict(encoder="mlp", units=16, hidden_dim=16, epochs=1, batch_size=8, opti
 
 
 def small_encoder(method):
-    if method == "msn":
+    if method in TOKENS:
         return transformer()
     if method in MAPS:
         return encoders.make("conv6", (SIZE, SIZE, 3), width=0.125)
@@ -37,7 +37,8 @@ def resolve(method, encoder="mlp", preset=None, **knobs):
 
 @pytest.mark.parametrize("name", catalog.methods())
 def test_every_knob_of_a_method_is_recorded_with_the_value_of_the_built_model(name):
-    given = {"teacher": opinionated()} if name == "distill" else {}
+    teachers = {"distill": opinionated, "salt": transformer}
+    given = {"teacher": teachers[name]()} if name in teachers else {}
     filled = {argument: value for argument, value in PRETRAINING.items() if argument in arguments(name)}
     model = methods.find(name)(small_encoder(name), **filled, **given)
     built = {f"method.{knob}": getattr(model, knob) for knob in arguments(name).keys() - catalog.GIVEN - given.keys()}

@@ -11,13 +11,13 @@ from sslzoo.catalog.knobs import Knob
 SHARE, RATE, POSITIVE, COUNT = (0, 1, False), (0, 1, True), (0, math.inf, True), (1, math.inf, False)
 # Pattern of the name -> (least, greatest, whether the least itself is excluded); the first that fits.
 RULES = (
-    (r"(.*_)?temperature(_end)?|sharpening|(sinkhorn_)?epsilon|width|(uniform_)?t|margin|align_power", POSITIVE),
+    (r"(.*_)?temperature(_end)?|sharpening|(sinkhorn_)?epsilon|width|(uniform_)?t|margin|align_power|beta", POSITIVE),
     (r"reach|distortion", POSITIVE),
     (r"vector_rate|sigma|alpha|queue_size|whitening_groups", (0, math.inf, False)),
     (r"ema_rate|rate", SHARE),  # 0: the target never changes
     (r"(.*_)?rate|(.*_)?min_scale|scale", RATE),
     (r"(sigreg|regularizer)_weight", SHARE),
-    (r".*_(start|warmup)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
+    (r".*_(start|warmup|ratio|share)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
     (r"(.*_)?(dim|size|count|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
     (r"classes|max_images|trials|steps|seeds|k|components|ways|shots|queries|episodes|draws|hidden|epochs", COUNT),
@@ -29,6 +29,7 @@ RULES = (
         r"hardest|matches|matches_back|centres|directions|samples|neighbours|images|channels|bottleneck|whitening_size",
         COUNT,
     ),
+    (r"patch|cell|(.*_)?heads|.*_depth|class_tokens", COUNT),
     (r"knots", (2, math.inf, False)),
 )
 

@@ -4,7 +4,8 @@ import keras
 from keras import layers
 
 from sslzoo.catalog.checked import checked
-from sslzoo.layers.tokens import Attention, Pool, Tokens
+from sslzoo.layers.tokens import Pool, Tokens
+from sslzoo.layers.transformer import block
 
 POSITIONS = ("sincos", "learned")
 POOLS = ("token", "mean")
@@ -15,7 +16,8 @@ def vit_tiny(input_shape, **knobs) -> keras.Model:
 
     Args:
         input_shape: (height, width, channels).
-        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width` and `frozen_patches` of `vit`.
+        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width`, `frozen_patches`, `class_tokens` and
+            `registers` of `vit`.
     """
     return vit(input_shape, 192, 3, name="vit_tiny", **knobs)
 
@@ -25,7 +27,8 @@ def vit_small(input_shape, **knobs) -> keras.Model:
 
     Args:
         input_shape: (height, width, channels).
-        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width` and `frozen_patches` of `vit`.
+        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width`, `frozen_patches`, `class_tokens` and
+            `registers` of `vit`.
     """
     return vit(input_shape, 384, 6, name="vit_small", **knobs)
 
@@ -35,7 +38,8 @@ def vit_base(input_shape, **knobs) -> keras.Model:
 
     Args:
         input_shape: (height, width, channels).
-        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width` and `frozen_patches` of `vit`.
+        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width`, `frozen_patches`, `class_tokens` and
+            `registers` of `vit`.
     """
     return vit(input_shape, 768, 12, name="vit_base", **knobs)
 
@@ -51,12 +55,14 @@ def vit(
     depth: int = 12,
     width: float = 1.0,
     frozen_patches: bool = False,
+    class_tokens: int = 1,
+    registers: int = 0,
     name: str = "vit",
 ) -> keras.Model:
-    """A class token and one token for each patch pass `depth` pre-norm blocks and a last norm: features (batch, dim).
+    """Class tokens and one token for each patch pass `depth` pre-norm blocks and a last norm: features (batch, dim).
 
     Accepts images of any size that is a multiple of the patch. The layer "patches" outputs the map of patch tokens
-    (batch, rows, columns, dim), "tokens" adds positions and the class token, (batch, 1 + rows * columns, dim), and
+    (batch, rows, columns, dim), "tokens" adds positions and class tokens, (batch, 1 + rows * columns, dim), and
     "norm" is the end of the trunk. The part between "tokens" and "norm" accepts any subset of the tokens.
 
     Args:
@@ -66,10 +72,13 @@ def vit(
         heads: int, heads of the attention.
         patch_size: int, side of a patch in pixels; None is 4 for images up to 64 px, else 16.
         positions: "sincos", fixed, or "learned".
-        pool: the features: the class "token", or the "mean" of the patch tokens.
+        pool: the features: the class "token", the mean if there are several, or the "mean" of the patch tokens.
         depth: int, number of blocks.
         width: float, multiplies the width of a token; the number of heads is unchanged.
         frozen_patches: bool, keeps the patch embedding a random projection, which stabilizes MoCo v3.
+        class_tokens: int, number of class tokens; 8 in Pixio.
+        registers: int, number of tokens that take part in the attention and that no pooling reads; 4 in DINOv2 with
+            registers.
         name: str, of the model.
 
     Raises:
@@ -83,11 +92,11 @@ def vit(
     x = layers.Rescaling(2.0, offset=-1.0, name="normalize")(images)
     x = Patches(dim, patch, frozen_patches, name="patches")(x)
     grid = (input_shape[0] // patch, input_shape[1] // patch) if positions == "learned" else None
-    x = Tokens(dim, grid, name="tokens")(x)
-    for block in range(depth):
-        x = _block(x, dim, heads, f"block{block + 1}")
+    x = Tokens(dim, grid, class_tokens, registers, name="tokens")(x)
+    for number in range(depth):
+        x = block(x, dim, heads, f"block{number + 1}")
     x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
-    return keras.Model(images, Pool(pool, name="features")(x), name=f"{name}_patch{patch}")
+    return keras.Model(images, Pool(pool, class_tokens, registers, name="features")(x), name=f"{name}_patch{patch}")
 
 
 def _check(input_shape: tuple, patch: int, dim: int, heads: int, positions: str, pool: str) -> None:
@@ -105,18 +114,6 @@ def _check_size(height: int | None, width: int | None, patch: int) -> None:
             f"images of {height} x {width} are no multiple of the patch, {patch} px: choose another image_size or "
             "patch_size"
         )
-
-
-def _block(x, dim: int, heads: int, name: str):
-    def dense(units: int, part: str):
-        return layers.Dense(units, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02), name=part)
-
-    branch = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
-    branch = Attention(heads, name=f"{name}_attention")(dense(3 * dim, f"{name}_qkv")(branch))
-    x = layers.Add(name=f"{name}_add1")([x, dense(dim, f"{name}_projection")(branch)])
-    branch = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm2")(x)
-    branch = layers.Activation("gelu", name=f"{name}_gelu")(dense(4 * dim, f"{name}_hidden")(branch))
-    return layers.Add(name=name)([x, dense(dim, f"{name}_output")(branch)])
 
 
 @keras.saving.register_keras_serializable("sslzoo")

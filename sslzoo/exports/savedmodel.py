@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from sslzoo import catalog
 from sslzoo.exports.card import write_card
 from sslzoo.exports.contract import ARCHITECTURE, FACTS, KERAS, PROJECTOR, contract, foreign, input_spec, upgraded
 from sslzoo.layers.taps import with_projector
@@ -124,6 +125,23 @@ def load_encoder(path: str | Path, projector_layers: int = 0) -> keras.Model:
             [reader.get_tensor(f"variables/{i}/.ATTRIBUTES/VARIABLE_VALUE") for i in range(len(encoder.variables))]
         )
     return encoder
+
+
+def load_teacher(teacher: str | Path | keras.Model) -> keras.Model:
+    """The teacher of a distillation.
+
+    Args:
+        teacher: folder of an exported encoder, a .keras file, or a model, which is returned as it was given.
+
+    Raises:
+        ValueError: nothing usable is there; if a recipe has that name, the message says how to make it.
+    """
+    if isinstance(teacher, keras.Model):
+        return teacher
+    made_by = Path(teacher).name  # exports are named after their recipe
+    if not Path(teacher).exists() and made_by in catalog.recipes():
+        raise ValueError(f"no teacher at {teacher}: `sslzoo train {made_by}` makes it")
+    return load_encoder(teacher)
 
 
 def _load_keras(path: Path) -> keras.Model:

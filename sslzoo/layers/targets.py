@@ -36,7 +36,8 @@ def ema_update(target: keras.Model, online: keras.Model, rate) -> None:
     """
     for slow, fast in zip(target.weights, online.weights, strict=True):
         if slow.name not in STATISTICS and slow.dtype.startswith(("float", "bfloat")):
-            slow.assign(slow + ops.cast(rate, slow.dtype) * (fast - slow))
+            whole = isinstance(rate, float) and rate == 1  # without a rounding error
+            slow.assign(fast if whole else slow + ops.cast(rate, slow.dtype) * (fast - slow))
 
 
 class Target(keras.layers.Layer):

@@ -3,29 +3,41 @@
 import keras
 from keras import layers, ops
 
+HIDDEN = -1e9  # score of a key that a query does not see; finite, so that a query without keys gives no NaN
+
 
 @keras.saving.register_keras_serializable("sslzoo")
 class Tokens(layers.Layer):
-    """Adds positions to patch tokens and prepends the class token.
+    """Adds positions to patch tokens and prepends class tokens and registers.
 
-    (batch, rows, columns, dim) -> (batch, 1 + rows * columns, dim), patches row by row.
+    (batch, rows, columns, dim) -> (batch, count + registers + rows * columns, dim), patches row by row.
 
     Args:
         dim: int, width of a token.
         grid: (rows, columns) of learned positions, with bicubic interpolation for other grids; None for sines and
             cosines of row and column, computed for any grid.
+        count: int, number of class tokens.
+        registers: int, tokens after the class tokens that no pooling reads (arXiv 2309.16588); without positions.
     """
 
-    def __init__(self, dim: int, grid: tuple[int, int] | None = None, **kwargs):
+    def __init__(self, dim: int, grid: tuple[int, int] | None = None, count: int = 1, registers: int = 0, **kwargs):
         super().__init__(**kwargs)
         self.dim, self.grid = dim, tuple(grid) if grid else None
+        self.count, self.registers = count, registers
         narrow = keras.initializers.TruncatedNormal(stddev=0.02)
-        # A vector: weight decay does not apply to it.
-        self.token = self.add_weight((dim,), initializer=narrow, name="class_token")
+        # Vectors: weight decay does not apply to them.
+        self.token = self.add_weight((count * dim,), initializer=narrow, name="class_token")
+        if registers:
+            self.register = self.add_weight((registers * dim,), initializer=narrow, name="registers")
         if self.grid:
-            self.token_position = self.add_weight((dim,), initializer=narrow, name="class_position")
+            self.token_position = self.add_weight((count * dim,), initializer=narrow, name="class_position")
             self.positions = self.add_weight((*self.grid, dim), initializer=narrow, name="positions")
         self.built = True
+
+    @property
+    def extra(self) -> int:
+        """Number of tokens before those of the patches."""
+        return self.count + self.registers
 
     def call(self, patches):
         rows, columns = ops.shape(patches)[1:3]
@@ -33,10 +45,14 @@ class Tokens(layers.Layer):
         same = self.grid == tuple(patches.shape[1:3])
         positions = self._learned(rows, columns, same) if self.grid else sincos(rows, columns, self.dim)
         x = ops.reshape(patches + ops.cast(positions, patches.dtype), (-1, rows * columns, self.dim))
+        first = ops.reshape(self._first(), (self.extra, self.dim))
+        first = ops.broadcast_to(ops.cast(first, x.dtype), (ops.shape(x)[0], self.extra, self.dim))
+        return ops.concatenate([first, x], axis=1)
+
+    def _first(self):
         first = ops.convert_to_tensor(self.token)
         first = first + self.token_position if self.grid else first
-        first = ops.broadcast_to(ops.cast(first, x.dtype), (ops.shape(x)[0], 1, self.dim))
-        return ops.concatenate([first, x], axis=1)
+        return ops.concatenate([first, self.register]) if self.registers else first
 
     def _learned(self, rows, columns, same: bool):
         positions = ops.cast(self.positions, "float32")
@@ -47,10 +63,11 @@ class Tokens(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         batch, rows, columns, dim = input_shape
-        return (batch, None if None in (rows, columns) else 1 + rows * columns, dim)
+        return (batch, None if None in (rows, columns) else self.extra + rows * columns, dim)
 
     def get_config(self):
-        return super().get_config() | {"dim": self.dim, "grid": self.grid}
+        own = {"dim": self.dim, "grid": self.grid, "count": self.count, "registers": self.registers}
+        return super().get_config() | own
 
 
 @keras.saving.register_keras_serializable("sslzoo")
@@ -61,43 +78,103 @@ class Attention(layers.Layer):
         super().__init__(**kwargs)
         self.heads = heads
 
-    def call(self, qkv):
-        weights, values = self.weights_and_values(qkv)
-        mixed = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
-        return ops.reshape(mixed, (-1, ops.shape(qkv)[1], qkv.shape[-1] // 3))
+    def call(self, qkv, allowed=None):
+        """Mixed values.
 
-    def weights_and_values(self, qkv):
+        Args:
+            qkv: (batch, tokens, 3 * dim).
+            allowed: bool (batch or 1, queries, keys), which keys a query sees; None for all.
+        """
+        return _merged(ops.matmul(*self.weights_and_values(qkv, allowed)))
+
+    def weights_and_values(self, qkv, allowed=None):
         """Attention weights (batch, heads, tokens, tokens), and values (batch, heads, tokens, width)."""
-        width = qkv.shape[-1] // 3 // self.heads
-        split = ops.reshape(qkv, (-1, ops.shape(qkv)[1], 3, self.heads, width))
-        queries, keys, values = ops.unstack(ops.transpose(split, (2, 0, 3, 1, 4)), 3, axis=0)
-        scores = ops.matmul(queries * width**-0.5, ops.transpose(keys, (0, 1, 3, 2)))
-        return ops.cast(ops.softmax(ops.cast(scores, "float32")), qkv.dtype), values
+        queries, keys, values = (_heads(part, self.heads) for part in ops.split(qkv, 3, axis=-1))
+        return attention_weights(queries, keys, allowed), values
 
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], input_shape[-1] // 3)
+    def compute_output_shape(self, qkv_shape, allowed_shape=None):
+        return (*qkv_shape[:-1], qkv_shape[-1] // 3)
 
     def get_config(self):
         return super().get_config() | {"heads": self.heads}
 
 
 @keras.saving.register_keras_serializable("sslzoo")
-class Pool(layers.Layer):
-    """The class token, or the mean of all other tokens: (batch, tokens, dim) -> (batch, dim) in float32."""
+class CrossAttention(layers.Layer):
+    """Attention of queries to other tokens: (batch, q, dim), (batch, tokens, 2 * dim) -> (batch, q, dim).
 
-    def __init__(self, pool: str, **kwargs):
+    Args:
+        heads: int, number of heads.
+    """
+
+    def __init__(self, heads: int, **kwargs):
+        super().__init__(**kwargs)
+        self.heads = heads
+
+    def call(self, queries, keys_values):
+        keys, values = (_heads(part, self.heads) for part in ops.split(keys_values, 2, axis=-1))
+        return _merged(ops.matmul(attention_weights(_heads(queries, self.heads), keys), values))
+
+    def compute_output_shape(self, queries_shape, keys_values_shape):
+        return queries_shape
+
+    def get_config(self):
+        return super().get_config() | {"heads": self.heads}
+
+
+def attention_weights(queries, keys, allowed=None):
+    """Softmax of scaled dot products, computed in float32.
+
+    Args:
+        queries, keys: (batch, heads, tokens, width).
+        allowed: bool (batch or 1, queries, keys), which keys a query sees; None for all. A query that sees none gets
+            equal weights.
+
+    Returns:
+        (batch, heads, queries, keys), in the type of the queries.
+    """
+    scores = ops.matmul(queries * queries.shape[-1] ** -0.5, ops.transpose(keys, (0, 1, 3, 2)))
+    scores = ops.cast(scores, "float32")
+    scores = scores if allowed is None else ops.where(allowed[:, None], scores, HIDDEN)
+    return ops.cast(ops.softmax(scores), queries.dtype)
+
+
+def _heads(x, heads: int):
+    """(batch, tokens, dim) -> (batch, heads, tokens, dim / heads)."""
+    return ops.transpose(ops.reshape(x, (-1, ops.shape(x)[1], heads, x.shape[-1] // heads)), (0, 2, 1, 3))
+
+
+def _merged(x):
+    """(batch, heads, tokens, width) -> (batch, tokens, heads * width)."""
+    _, heads, _, width = x.shape
+    return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (-1, ops.shape(x)[2], heads * width))
+
+
+@keras.saving.register_keras_serializable("sslzoo")
+class Pool(layers.Layer):
+    """The mean of the class tokens, or of the patch tokens: (batch, tokens, dim) -> (batch, dim) in float32.
+
+    Args:
+        pool: "token", for the class tokens, or "mean", for the patches.
+        count: int, number of class tokens.
+        registers: int, number of tokens after the class tokens that are ignored.
+    """
+
+    def __init__(self, pool: str, count: int = 1, registers: int = 0, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
-        self.pool = pool
+        self.pool, self.count, self.registers = pool, count, registers
 
     def call(self, tokens):
-        return tokens[:, 0] if self.pool == "token" else ops.mean(tokens[:, 1:], axis=1)
+        if self.pool == "token":
+            return tokens[:, 0] if self.count == 1 else ops.mean(tokens[:, : self.count], axis=1)
+        return ops.mean(tokens[:, self.count + self.registers :], axis=1)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[-1])
 
     def get_config(self):
-        return super().get_config() | {"pool": self.pool}
+        return super().get_config() | {"pool": self.pool, "count": self.count, "registers": self.registers}
 
 
 def sincos(rows, columns, dim: int):

@@ -1,7 +1,8 @@
 """Losses: pure functions of the global batch, computed in float32, from embeddings of any norm to a scalar.
 
 Every loss is `loss(predictions, targets, ..., *, knobs)`: predictions before targets, hyperparameters by keyword only.
-Those of `reconstruction` return one number for each row; their mean is the loss.
+Those of `reconstruction`, and those of `masked` that compare patches, return one number for each row; their mean is the
+loss.
 """
 
 from sslzoo.losses.clustering import (
@@ -42,6 +43,17 @@ from sslzoo.losses.instance import (
     partition_function,
 )
 from sslzoo.losses.local import correspondence, vicreg_local
+from sslzoo.losses.masked import (
+    gram,
+    koleo,
+    masked_cross_entropy,
+    patch_images,
+    patch_l1,
+    patch_mse,
+    patch_targets,
+    smooth_l1,
+    standardized,
+)
 from sslzoo.losses.metric import contrastive_pair, mined_triplet, triplet
 from sslzoo.losses.reconstruction import cosine, l1, mse
 from sslzoo.losses.redundancy import (
@@ -78,15 +90,18 @@ __all__ = [
     "emp_ssl",
     "feature_agreement",
     "frossl",
+    "gram",
     "group_cross_entropy",
     "half_distance",
     "hardest_negatives",
     "info_nce",
     "invariance",
     "kmeans_step",
+    "koleo",
     "l1",
     "log_sum_exp",
     "macl",
+    "masked_cross_entropy",
     "me_max",
     "mined_triplet",
     "mixed_negatives",
@@ -101,6 +116,10 @@ __all__ = [
     "nt_xent",
     "nt_xent_baseline",
     "partition_function",
+    "patch_images",
+    "patch_l1",
+    "patch_mse",
+    "patch_targets",
     "prior_divergence",
     "redundancy",
     "relational",
@@ -108,8 +127,10 @@ __all__ = [
     "sigreg",
     "sinkhorn",
     "sliced_wasserstein",
+    "smooth_l1",
     "soft_cross_entropy",
     "spherical_kmeans",
+    "standardized",
     "sup_con",
     "swapped_prediction",
     "tico",

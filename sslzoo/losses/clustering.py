@@ -7,29 +7,33 @@ from sslzoo.catalog.checked import checked
 from sslzoo.losses.directions import unit
 from sslzoo.losses.distillation import soft_cross_entropy
 
+ABSENT = -1e9  # logarithm of the weight of an example that does not count
 TINY = 1e-30  # lower bound of probabilities before a logarithm
 BLOCK = 32768  # rows compared with all centroids at once: 400 MB for 3000 centroids
 
 
-@checked("N K")
-def sinkhorn(scores, *, epsilon: float = 0.05, iterations: int = 3):
+@checked("N ... K")
+def sinkhorn(scores, *, epsilon: float = 0.05, iterations: int = 3, weights=None):
     """SwAV's codes: soft assignments to clusters of equal size (Caron et al., arXiv 2006.09882, equation 4).
 
     Sinkhorn-Knopp iterations: each normalizes the sums of all prototypes, then the sums of all examples. Computed with
     logarithms, which do not overflow for a small epsilon. No gradient passes.
 
     Args:
-        scores: (N, K), cosine similarities of examples and prototypes.
+        scores: (N, K), cosine similarities of examples and prototypes; or (N, places, K), balanced over the examples at
+            each place on its own, as in CAPI (arXiv 2502.08769, section 3.2).
         epsilon: float, divides the scores; a smaller value gives sharper assignments.
         iterations: int, 3 in the paper.
+        weights: bool or 0 and 1, (N,) or (N, places), which examples the prototypes are balanced over; all if None.
 
     Returns:
-        float32 (N, K), rows of sum 1, columns of sum N/K approximately.
+        float32 as `scores`, rows of sum 1, columns of sum N/K approximately.
     """
     logs = ops.stop_gradient(ops.cast(scores, "float32")) / epsilon
+    absent = 0.0 if weights is None else ops.where(ops.cast(weights, "bool"), 0.0, ABSENT)[..., None]
     for _ in range(iterations):
-        logs = logs - ops.logsumexp(logs, axis=0, keepdims=True)
-        logs = logs - ops.logsumexp(logs, axis=1, keepdims=True)
+        logs = logs - ops.logsumexp(logs + absent, axis=0, keepdims=True)
+        logs = logs - ops.logsumexp(logs, axis=-1, keepdims=True)
     return ops.exp(logs)
 
 

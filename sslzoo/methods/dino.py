@@ -82,6 +82,9 @@ class DINO(SSLModel):
     def embed(self, inputs):
         return self.head(self.encode(inputs))
 
+    def exported(self):
+        return self.teacher.copies[0]
+
     def objective(self, z_a, student, teacher, **embeddings):
         start, end = self.teacher_temperature, self.teacher_temperature_end
         warm = ops.minimum(self.progress / max(self.teacher_warmup, 1e-9), 1.0)

@@ -1,11 +1,9 @@
 """Distillation of SimCLR v2: a smaller encoder learns the outputs of a larger one without labels."""
 
-from pathlib import Path
-
 from keras import ops
 
-from sslzoo import catalog, losses
-from sslzoo.exports.savedmodel import load_encoder
+from sslzoo import losses
+from sslzoo.exports.savedmodel import load_teacher
 from sslzoo.layers.heads import linear
 from sslzoo.layers.targets import target_of
 from sslzoo.model import SSLModel
@@ -52,7 +50,7 @@ class Distill(SSLModel):
         if not teacher:
             raise ValueError("distill needs a teacher: give the folder of an exported encoder")
         # Its architecture is part of the config, so that a saved model does not need the folder.
-        self.teacher = target_of(_load(teacher) if isinstance(teacher, str) else teacher, name="teacher")
+        self.teacher = target_of(load_teacher(teacher), name="teacher")
         self.temperature = temperature
         self.label_weight = label_weight
         self.input_shape = input_shape
@@ -92,10 +90,3 @@ class Distill(SSLModel):
             return apart
         truth = losses.soft_cross_entropy(student, ops.one_hot(gather(label), self.num_classes))
         return (1 - self.label_weight) * apart + self.label_weight * truth
-
-
-def _load(teacher: str):
-    made_by = Path(teacher).name  # exports are named after their recipe
-    if not Path(teacher).exists() and made_by in catalog.recipes():
-        raise ValueError(f"no teacher at {teacher}: `sslzoo train {made_by}` makes it")
-    return load_encoder(teacher)

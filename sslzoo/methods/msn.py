@@ -89,6 +89,9 @@ class MSN(SSLModel):
         z = [self.projector(features), *self.together(small, self.embed)]
         return dict(z=ops.stack(z, axis=1), target=self.target(view))
 
+    def exported(self):
+        return self.target.copies[0]
+
     def objective(self, z, target):
         # Targets use the current prototypes; only the embedding has an EMA network.
         anchors, targets = self.scores(gather(z)), self.scores(ops.stop_gradient(gather(target)))

@@ -67,8 +67,8 @@ def _token_map(encoder, size):
     if not {"patches", "norm"} <= set(names):
         return None
     rows = size // encoder.get_layer("patches").patch
-    tokens = encoder.get_layer("norm").output
-    grid = keras.layers.Lambda(lambda t: keras.ops.reshape(t[:, 1:], (-1, rows, rows, t.shape[-1])))(tokens)
+    tokens, extra = encoder.get_layer("norm").output, encoder.get_layer("tokens").extra
+    grid = keras.layers.Lambda(lambda t: keras.ops.reshape(t[:, extra:], (-1, rows, rows, t.shape[-1])))(tokens)
     return keras.Model(encoder.input, grid)
 
 

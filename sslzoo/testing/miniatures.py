@@ -37,14 +37,28 @@ SMALL = {
     "grid": 3,
     "farthest_row": 2,
     "context_blocks": 2,
+    "decoder_dim": 64,
+    "decoder_depth": 1,
+    "decoder_heads": 2,
+    "head_dim": 64,
+    "head_depth": 1,
+    "top_blocks": 2,
+    "predictor_depth": 1,
+    "predictor_heads": 2,
 }
 OWN = {
     # Views interact through the bank only, and CPC has a context network: the usual values need more than thirty steps.
     "pirl": {"negatives": 64, "temperature": 0.2, "jigsaw_weight": 0.7},
     "cpc": {"projection_dim": 64, "hidden_dim": 128},
+    # The loss of its cluster head, which starts with large weights, falls slowly.
+    "capi": {"prototypes": 6, "cluster_rate": 1.0},
     "distill": {"teacher": lambda: opinionated()},
     "all4one": {"neighbours": 2},  # of many, near ties are decided by rounding errors
     "moco_v3": {"temperature": 0.2},  # at 1 the loss cannot fall far
+    "salt": {"teacher": lambda: transformer()},
+    # The centre of an untrained teacher moves for longer than thirty steps.
+    "ibot": {"projection_dim": 64, "centre_rate": 0.01},
+    "dino_v2": {"projection_dim": 64, "centre_rate": 0.01},
     "dino": {"projection_dim": 64},  # in 16 dimensions its sharp teacher amplifies rounding errors
     # A rounding error may change the matches, which large steps of SGD would amplify.
     "vicreg_l": {"invariance": 1.0, "variance": 1.0, "covariance": 0.04},
@@ -53,7 +67,8 @@ OWN = {
     "emp_ssl": {"invariance": 1.0, "distortion": 1.0},
     "generalized_contrastive": {"temperature": 0.3},
 }
-TOKENS = {"msn"}  # methods that need a vision transformer
+# Methods that need a vision transformer.
+TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "mae", "msn", "nepa", "salt", "sim_mim"}
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:

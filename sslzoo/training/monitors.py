@@ -140,7 +140,7 @@ class Watch(keras.callbacks.Callback):
         self.temperature = getattr(model, "temperature", 0.5)
         self.calibration = Calibration(model)
         self.outputs = tf.function(model.embedded_views)
-        self.features = tf.function(lambda images: [model.encoder(images, training=False)])
+        self.features = tf.function(lambda images: [model.exported()(images, training=False)])
         self.start = self.measure()
         self.last: tuple[int, Snapshot] | None = None
 

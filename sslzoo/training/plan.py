@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sslzoo import encoders, methods, optimizers
+from sslzoo import encoders, methods
 from sslzoo.catalog import options, resolved
 from sslzoo.data import Splits, cached, load, restrict
 from sslzoo.data.service import served
@@ -19,12 +19,12 @@ from sslzoo.evaluation import judging
 from sslzoo.exports.inputs import accepted_splits, image_shape, image_side
 from sslzoo.layers.norms import Calibration
 from sslzoo.model import SSLModel
-from sslzoo.optimizers import schedules
 from sslzoo.training import layerwise
 from sslzoo.training.checks import check, choose_size
 from sslzoo.training.experiment import Experiment, RunOptions, spelled
 from sslzoo.training.fitted import fitted
 from sslzoo.training.monitors import Labelled, Watch
+from sslzoo.training.optimizing import optimizer
 from sslzoo.training.tracking import Recorder
 from sslzoo.utils import replicas
 from sslzoo.utils.keras_internals import norms
@@ -76,7 +76,7 @@ class Plan:
             self.knobs["method"]["decoder"] = experiment.knobs.get("decoder", "symmetric")
         if not run.preview:
             check(experiment, self.method, self.method_name, self.train_set, devices, self.knobs["method"])
-        self._optimizer(1)  # refuses wrong names before anything is written
+        optimizer(experiment, 1)  # refuses wrong names before anything is written
         self.size = self._size()
         self.image_shape = (self.size, self.size, self.train_set.shape[-1])
         self.chain = chosen.make(preset, self.size, self.image_shape[-1], **self.knobs["views"])
@@ -134,11 +134,11 @@ class Plan:
         return encoders.copied(made) if made is self.experiment.encoder else made
 
     def encoder(self, model: SSLModel) -> keras.Model:
-        """Returns a copy of the model's encoder in float32, outside any strategy."""
+        """Returns a copy of the network that the model exports in float32, outside any strategy."""
         encoder = self.build_encoder()
         if encoder.name != model.encoder.name:  # a layer-wise stage before the last
             encoder = next(grown for _, grown in layerwise.grow(encoder) if grown.name == model.encoder.name)
-        encoder.set_weights(model.encoder.get_weights())
+        encoder.set_weights(model.exported().get_weights())
         return encoder
 
     def build(self) -> SSLModel:
@@ -198,8 +198,8 @@ class Plan:
         model.augment = self.augment if s.augment_on == "device" else None
         model.total_steps, model.steps_per_epoch = total, self.steps
         model.micro_batch = s.micro_batch
-        optimizer, line = self._optimizer(total)
-        model.compile(optimizer)
+        made, line = optimizer(s, total)
+        model.compile(made)
         log.info(f"{model.encoder.name}: {model.encoder.count_params():,} parameters, input {self.image_shape}")
         log.info(f"{line}, {total} steps")
         if self.strategy.num_replicas_in_sync > 1:
@@ -207,21 +207,6 @@ class Plan:
         if s.micro_batch:
             log.info(f"the encoder processes {s.micro_batch} images at a time; BatchNorm normalizes over these")
         return model
-
-    def _optimizer(self, total: int) -> tuple[keras.optimizers.Optimizer, str]:
-        """Returns the optimizer with its schedules, or a copy of the user's optimizer, and a line about it."""
-        s = self.experiment
-        if isinstance(s.optimizer, keras.optimizers.Optimizer):
-            again = type(s.optimizer).from_config(s.optimizer.get_config())
-            return again, f"{type(again).__name__} with its own learning rate"
-        if not isinstance(s.optimizer, str):
-            raise ValueError(f"optimizer={s.optimizer!r} is no name and no Keras optimizer")
-        peak, line = schedules.scaled_learning_rate(s.learning_rate, s.batch_size, s.learning_rate_rule)
-        schedule = schedules.WarmupCosine(peak, total, warmup_steps=round(s.warmup * total))
-        decay = s.weight_decay
-        if s.weight_decay_end is not None:
-            decay = schedules.WarmupCosine(decay, total, final=s.weight_decay_end)
-        return optimizers.make(s.optimizer, schedule, decay, clipnorm=s.clip_norm), f"{line}; {s.optimizer}"
 
     def _given(self) -> dict:
         """Returns the arguments of methods that depend on the data."""
@@ -243,9 +228,13 @@ class Plan:
     def watch(self, model: SSLModel, recorders: Sequence[Recorder] = ()) -> Watch:
         """Returns the monitor with fixed views of the first images and, if there are labels, an online k-NN."""
         count = min(len(self.train_set), max(128, 1024 * 32**2 // self.size**2), 1024)
+        return Watch(model, self.views_of_few(count), self.experiment.batch_size, self._labelled(), recorders)
+
+    def views_of_few(self, count: int) -> dict:
+        """Returns a batch of the first `count` training images with fixed views, other than those of the training."""
+        count = min(count, len(self.train_set))
         batch = next(iter(self.train_set.take(np.arange(count)).batches(count)))
-        views = chosen.of_batch(self.chain, count, self.experiment.seed + 1)
-        return Watch(model, views(batch), self.experiment.batch_size, self._labelled(), recorders)
+        return chosen.of_batch(self.chain, count, self.experiment.seed + 1)(batch)
 
     def _labelled(self) -> Labelled | None:
         if self.train_set.labels is None:
@@ -256,24 +245,25 @@ class Plan:
         return Labelled(np.concatenate(list(inputs.images(some, self.size))), some.labels)
 
     def calibrated(self, model: SSLModel, start: bool = False) -> keras.Model:
-        """Returns a copy of the model's encoder in float32, with BatchNorm statistics of the first batches.
+        """Returns a copy of the network that the model exports, with BatchNorm statistics of the first batches.
 
         Args:
             model: a compiled method.
             start: use the weights of the encoder before the first step.
         """
-        if not norms(model.encoder):
+        network = model.exported()
+        if not norms(network):
             return self.untrained if start else self.encoder(model)
-        trained = [keras.ops.convert_to_numpy(weight) for weight in model.encoder.weights]
+        trained = [keras.ops.convert_to_numpy(weight) for weight in network.weights]
         calibration = Calibration(model)
         try:
             with calibration.preserved():
                 if start:
-                    model.encoder.set_weights(self.untrained.get_weights())
+                    network.set_weights(self.untrained.get_weights())
                 calibration.calibrate(self._training_views(model))
                 return self.encoder(model)
         finally:
-            model.encoder.set_weights(trained)
+            network.set_weights(trained)
 
     @property
     def start(self) -> dict:

@@ -172,6 +172,9 @@ def _keep_projector(result: Result, path: Path) -> None:
     """Writes the projector, the attribute `projector` or `head` of the method, to the folder of the export."""
     model = result.model
     projector = getattr(model, "projector", None) or getattr(model, "head", None)
+    if model.exported() is not model.encoder:  # a target network, with a projector of its own
+        target = getattr(model, "target", None) or model.teacher
+        projector = next(iter(target.copies[1:]), None)
     if projector is None:
         log.info(f"{model.name} has no projector to keep")
     else:
@@ -215,11 +218,13 @@ def _report(plan: Plan, result: Result) -> None:
 
 def _facts(plan: Plan, result: Result) -> dict:
     """Returns the facts of the training for the card."""
+    model = result.model
     return {
         "name": plan.name,
         "method": plan.method_name,
-        "paper": result.model.paper,
+        "paper": model.paper,
         "data": f"{describe(plan.train_set)}; fingerprint {plan.fingerprint}",
+        "exported": "the encoder" if model.exported() is model.encoder else "the target network, the encoder's average",
         "verdict": result.verdict,
         "seed": plan.experiment.seed,
         "command": provenance.command(),

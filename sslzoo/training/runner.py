@@ -16,10 +16,12 @@ from sslzoo.training.loop import EpochLine, train
 from sslzoo.training.monitors import Throughput, Watch
 from sslzoo.training.plan import Plan
 from sslzoo.training.result import Result
-from sslzoo.training.tracking import JsonLines, TensorBoard
+from sslzoo.training.tracking import JsonLines, Pictures, TensorBoard
 from sslzoo.utils import replicas
 from sslzoo.utils.files import replacing
 from sslzoo.utils.log import log
+
+PICTURES = 8  # number of images whose reconstruction is drawn
 
 
 def train_whole(plan: Plan, model: SSLModel, folder: Path, trackers: list) -> Result:
@@ -72,7 +74,7 @@ def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int
     if chief := replicas.is_chief(plan.strategy):
         recorders = [*trackers, EpochLine(stages * epochs), *_records(folder, stage * epochs * steps)]
         watch = plan.watch(model, recorders if stage == 0 else ())
-        callbacks = [throughput, watch, *recorders, *plan.run.callbacks]
+        callbacks = [throughput, watch, *recorders, *_pictures(plan, model, folder), *plan.run.callbacks]
     train(
         model,
         lambda start, stop, **share: throughput.watch(plan.batches(start, stop, **share)),
@@ -98,6 +100,13 @@ def _keep_answers(watch: Watch, folder: Path) -> None:
         answers |= {"knn_at_start": start.right, "knn": end.right}
     with replacing(folder / "answers.npz") as temporary, open(temporary, "wb") as file:
         np.savez(file, **answers)
+
+
+def _pictures(plan: Plan, model: SSLModel, folder: Path) -> list:
+    """Returns the recorder of what the method reconstructs, for methods that do."""
+    if type(model).pictures is SSLModel.pictures:
+        return []
+    return [Pictures(folder / "reconstruction.png", folder / "events", plan.views_of_few(PICTURES))]
 
 
 def _records(folder: Path, steps_before: int) -> list:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from sslzoo.training import mlflow_store
 from sslzoo.utils.files import replacing
 from sslzoo.utils.log import log
+from sslzoo.views.sheet import picture_sheet
 
 # Groups of figures in TensorBoard, which sorts them by name: what is learned comes first, then features, then speed.
 GROUPS = {
@@ -117,6 +118,31 @@ class TensorBoard(Recorder):
         with self.writer.as_default(self.steps_before + self.model.steps_done):
             for name, value in {"step_loss": float(logs["loss"]), **self.rate()}.items():
                 tf.summary.scalar(GROUPS[name], value)
+
+
+class Pictures(Recorder):
+    """What a method reconstructs: a PNG, replaced after each epoch, and pictures in TensorBoard.
+
+    Args:
+        path: path of the PNG.
+        folder: folder of the event files.
+        batch: a batch with `views`, of few images.
+        steps_before: number of steps of earlier stages of the run.
+    """
+
+    def __init__(self, path: Path, folder: Path, batch: dict, steps_before: int = 0):
+        super().__init__(steps_before)
+        self.path, self.batch = Path(path), batch
+        self.writer = tf.summary.create_file_writer(str(folder))
+
+    def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
+        columns = self.model.pictures(self.batch)
+        if not columns:
+            return
+        picture_sheet({title: keras.ops.convert_to_numpy(images) for title, images in columns.items()}, self.path)
+        with self.writer.as_default(step):
+            tf.summary.image("reconstruction", tf.io.decode_png(self.path.read_bytes(), channels=3)[None])
+        self.writer.flush()
 
 
 class MLflow(Recorder):

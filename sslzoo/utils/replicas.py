@@ -135,6 +135,21 @@ def gather(x: tf.Tensor) -> tf.Tensor:
     return gathered
 
 
+def own(gathered: tf.Tensor, rows) -> tf.Tensor:
+    """The rows of this replica in a tensor that `gather` returned.
+
+    Args:
+        gathered: (rows of all replicas, ...).
+        rows: int or scalar, number of rows of each replica.
+
+    Returns:
+        (rows, ...).
+    """
+    context = tf.distribute.get_replica_context()
+    first = 0 if context is None else context.replica_id_in_sync_group * rows
+    return gathered[first : first + rows]
+
+
 def uniform(shape: tuple, seeds: tuple, everywhere: bool = False) -> tf.Tensor:
     """Random numbers in [0, 1), float32, a function of the seeds and of the row of the global batch.
 

@@ -71,6 +71,18 @@ def batch_sheet(batch: Mapping, function: Callable[[Mapping], dict], path: str |
         _grid({title: columns[title] for title in ordered}, CELL).save(temporary, format="PNG")
 
 
+def picture_sheet(columns: Mapping[str, np.ndarray], path: str | Path) -> None:
+    """Writes pictures as a PNG: one row per image, one column per title.
+
+    Args:
+        columns: title -> (n, height, width, channels) in [0, 1], as many in each column.
+        path: path of the PNG; an existing file is replaced.
+    """
+    rows = {title: [np.asarray(picture) for picture in pictures] for title, pictures in columns.items()}
+    with replacing(path) as temporary:
+        _grid(rows, CELL).save(temporary, format="PNG")
+
+
 def statistics(views: Sequence[View], channels: int = 3, count: int = 8192) -> list[Row]:
     """Computes how often and how strongly each operation of each view acts.
 
@@ -136,7 +148,7 @@ def _valid(images: np.ndarray, sizes: np.ndarray) -> list[np.ndarray]:
 def _grid(columns: dict[str, list[np.ndarray]], cell: int) -> "Image.Image":
     from PIL import Image, ImageDraw
 
-    step, lines = cell + GAP, len(columns["original"])
+    step, lines = cell + GAP, len(next(iter(columns.values())))
     sheet = Image.new("RGB", (GAP + len(columns) * step, HEAD + GAP + lines * step), "white")
     for column, (title, pictures) in enumerate(columns.items()):
         ImageDraw.Draw(sheet).text((GAP + column * step, 2), title, fill="black")

@@ -1,0 +1,26 @@
+"""AIM on 10 000 images of Fashion-MNIST, a ViT of 4 blocks and half the width of vit_tiny, 7 x 7 patches."""
+
+from sslzoo import Recipe
+
+recipe = Recipe(
+    "aim",
+    "fashion_mnist",
+    "vit_tiny",
+    max_images=10000,
+    patch_size=4,
+    depth=4,
+    pool="mean",
+    width=0.5,
+    epochs=15,
+    batch_size=128,
+    optimizer="adam",
+    learning_rate=0.002,
+    warmup=0.1,
+    weight_decay=0.05,
+    clip_norm=1.0,
+    head_dim=192,
+    head_depth=2,
+)
+
+if __name__ == "__main__":
+    recipe.main()

@@ -1,0 +1,28 @@
+"""CAPI on 10 000 images of Fashion-MNIST, a ViT of 4 blocks and half the width of vit_tiny, 7 x 7 patches."""
+
+from sslzoo import Recipe
+
+recipe = Recipe(
+    "capi",
+    "fashion_mnist",
+    "vit_tiny",
+    max_images=10000,
+    patch_size=4,
+    depth=4,
+    pool="mean",
+    width=0.5,
+    epochs=15,
+    batch_size=128,
+    optimizer="adam",
+    learning_rate=0.001,
+    warmup=0.1,
+    weight_decay=0.1,
+    class_tokens=4,
+    prototypes=64,
+    predict_share=0.25,
+    predictor_depth=2,
+    ema_rate=0.02,
+)
+
+if __name__ == "__main__":
+    recipe.main()
