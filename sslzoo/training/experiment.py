@@ -47,6 +47,8 @@ class Experiment:
             `View`, a function `(size, channels, **knobs) -> list of View`, or a function from batch to batch that adds
             `views`.
         augment_on: "host" computes the views in tf.data, "device" in the training step; the views are equal.
+        engine: what computes the views on the host: "xla", "opencv" (faster from 40 px on) or "auto", the faster one
+            for the size and the images. The views are equal within 1e-4. On the device they are computed by XLA.
         strategy: "auto" (all GPUs), "one", "mirrored", "multi-worker" (TF_CONFIG names the workers; worker 0 writes
             checkpoints, and all workers need access to the run folder), or "tpu" (experimental).
         micro_batch: number of images that the encoder processes at a time, for batches that do not fit into memory;
@@ -77,6 +79,7 @@ class Experiment:
     layerwise: bool = False
     preset: str | Any | None = None
     augment_on: str = "host"
+    engine: str = "auto"
     strategy: str = "auto"
     micro_batch: int | None = None
     precision: str = "float32"

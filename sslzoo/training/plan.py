@@ -21,7 +21,7 @@ from sslzoo.layers.norms import Calibration
 from sslzoo.model import SSLModel
 from sslzoo.optimizers import schedules
 from sslzoo.training import layerwise
-from sslzoo.training.checks import check, choose_size
+from sslzoo.training.checks import check, choose_size, engine_of
 from sslzoo.training.experiment import Experiment, RunOptions, spelled
 from sslzoo.training.monitors import Labelled, Watch
 from sslzoo.training.tracking import Recorder
@@ -76,7 +76,7 @@ class Plan:
         self.size = self._size()
         self.image_shape = (self.size, self.size, self.train_set.shape[-1])
         self.chain = chosen.make(preset, self.size, self.image_shape[-1], **self.knobs["views"])
-        self.augment = chosen.of_batch(self.chain, experiment.batch_size, experiment.seed)
+        self.augment = chosen.of_batch(self.chain, experiment.batch_size, experiment.seed, engine_of(experiment, run))
         self.steps = len(self.train_set) // experiment.batch_size
         self.fingerprint = self.train_set.fingerprint()
         self.settings = self._settings(preset)
@@ -240,7 +240,7 @@ class Plan:
         """Returns the monitor with fixed views of the first images and, if there are labels, an online k-NN."""
         count = min(len(self.train_set), max(128, 1024 * 32**2 // self.size**2), 1024)
         batch = next(iter(self.train_set.take(np.arange(count)).batches(count)))
-        views = chosen.of_batch(self.chain, count, self.experiment.seed + 1)
+        views = chosen.of_batch(self.chain, count, self.experiment.seed + 1, engine_of(self.experiment, self.run))
         return Watch(model, views(batch), self.experiment.batch_size, self._labelled(), recorders)
 
     def _labelled(self) -> Labelled | None:
