@@ -13,7 +13,8 @@ import numpy as np
 from sslzoo.data import labels as numbers
 from sslzoo.data.dataset import DataError, Dataset, Splits, in_memory, of_images
 from sslzoo.data.decode import decode
-from sslzoo.data.images import convert, on_canvas, shrink
+from sslzoo.data.graph import Files, reader
+from sslzoo.data.images import convert, on_canvas
 from sslzoo.data.layout import OTHER, Layout, layout
 from sslzoo.data.scan import Scan, content, files_under, scan_files, why
 from sslzoo.data.selection import judge_of, noted
@@ -181,18 +182,23 @@ def _dataset(root: str, scan: Scan) -> Dataset:
         return in_memory(name, *on_canvas(scan.images, len(files), shape, dtype), **fields)
 
     def pixels(i: int) -> np.ndarray:
-        return _decoded_again(root, files[i], scan.stamps[i], shape, dtype)
+        return _decoded_again(root, files[i], scan.stamps[i], scan.side, shape, dtype)
 
     def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return on_canvas(map(pixels, index), len(index), shape, dtype)
 
-    return of_images(name, read, len(files), shape, dtype, in_memory=False, **fields)
+    dataset = of_images(name, read, len(files), shape, dtype, in_memory=False, **fields)
+    if dtype != np.uint8:
+        return dataset
+    paths = [os.path.join(root, file) for file in files]
+    known = Files(paths, np.array(scan.kinds), np.array(scan.marks), np.array(scan.sizes))
+    return dataclasses.replace(dataset, graph=reader(known, dataset))
 
 
-def _decoded_again(root: str, file: str, stamp: tuple[int, int], shape: tuple[int, int, int], dtype) -> np.ndarray:
+def _decoded_again(root: str, file: str, stamp: tuple[int, int], side: int, shape: tuple, dtype) -> np.ndarray:
     data = _again(root, file, stamp)
     try:
-        return convert(shrink(decode(data).image, shape[0]), shape[-1], dtype)
+        return convert(decode(data, side).image, shape[-1], dtype)
     except ValueError as error:
         raise _changed(root, file, why(error)) from error
 

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from sslzoo.data.decode import Decoded, decode
-from sslzoo.data.images import shrink
+from sslzoo.data.graph import kind_of, mark_of
 from sslzoo.data.order import mark
 from sslzoo.utils.bars import progress
 
@@ -25,6 +25,9 @@ class Scan:
     files: list[str] = dataclasses.field(default_factory=list)
     stamps: list[tuple[int, int]] = dataclasses.field(default_factory=list)
     digests: list[int] = dataclasses.field(default_factory=list)
+    sizes: list[tuple[int, int]] = dataclasses.field(default_factory=list)
+    kinds: list[int] = dataclasses.field(default_factory=list)
+    marks: list[int] = dataclasses.field(default_factory=list)
     bad: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     images: list[np.ndarray] | None = dataclasses.field(default_factory=list)
     longest: int = 0
@@ -39,18 +42,21 @@ class Scan:
     def dtype(self) -> np.dtype:
         return np.dtype(np.uint16 if self.deep == len(self.files) else np.uint8)
 
-    def add(self, file: str, stamp: tuple[int, int], digest: int, found: Decoded, shrunk: bool) -> None:
+    def add(self, file: str, stamp: tuple[int, int], digest: int, found: Decoded, kind: int, mark: int) -> None:
         image = found.image
         self.files.append(file)
         self.stamps.append(stamp)
         self.digests.append(digest)
+        self.sizes.append(image.shape[:2])
+        self.kinds.append(kind)
+        self.marks.append(mark)
         self.longest = max(self.longest, *image.shape[:2])
         self.channels = max(self.channels, image.shape[-1])
         if image.dtype == np.uint16:
             self.deep, self.deepest = self.deep + 1, max(self.deepest, int(image.max()))
         self.clear += found.clear
         self.turned += found.turned
-        self.shrunk += shrunk
+        self.shrunk += found.shrunk
         if self.images is not None:
             self.images.append(image)
         # One canvas is at least as large as any image on it, so this bounds the list of images as well.
@@ -102,15 +108,14 @@ def scan_files(root: str, files: list[str], side: int, most_bytes: float) -> Sca
     return scan
 
 
-def _try(root: str, side: int, file: str) -> tuple[tuple[int, int], int, Decoded, bool] | str:
-    """The file's stamp and digest, its pixels within `side` and whether they were shrunk; or why it is unreadable."""
+def _try(root: str, side: int, file: str) -> tuple[tuple[int, int], int, Decoded, int, int] | str:
+    """The file's stamp and digest, its pixels within `side`, how a graph reads it; or why it is unreadable."""
     try:
         data, stamp = content(root, file)
-        found = decode(data)
+        found = decode(data, side)
     except (OSError, ValueError) as error:
         return why(error)
-    small = shrink(found.image, side)
-    return stamp, mark(data), found._replace(image=small), small is not found.image
+    return stamp, mark(data), found, kind_of(os.path.join(root, file), data, side), mark_of(data)
 
 
 def content(root: str, file: str) -> tuple[bytes, tuple[int, int]]:

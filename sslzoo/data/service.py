@@ -151,6 +151,7 @@ def served(dataset: Dataset, address: str) -> Served:
             "start both with the same data, classes and max_images"
         )
     fields = {field.name: getattr(dataset, field.name) for field in dataclasses.fields(Dataset)}
+    fields["graph"] = None  # the files are on the machine of the service
     return Served(**fields, address=address, function=facts["function"])
 
 
