@@ -10,6 +10,8 @@ from PIL import Image
 
 from sslzoo.data import folder, graph, load
 from sslzoo.data.decode import decode, jpeg_ratio
+from sslzoo.training.checks import canvas_side
+from sslzoo.training.experiment import Experiment
 
 FILES = {name: data for name, data, _ in (*pngs(), *others(), *turned()) if "-16" not in name}
 
@@ -99,3 +101,13 @@ def test_a_change_of_a_file_is_found_by_its_content(tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:-1] + b"\1")  # as long as it was
     with pytest.raises(Exception, match=r"'a.bmp' in .* could be read at the start and cannot be now: it was replaced"):
         rows(dataset)
+
+
+def test_the_canvas_of_a_folder_follows_from_the_size_of_the_views(root, tmp_path):
+    sides = [canvas_side(Experiment(data=str(root), image_size=size)) for size in (32, 96, 128, 200, 224, 384)]
+    assert sides == [64, 128, 160, 256, 256, 448]
+    assert canvas_side(Experiment(data=str(root))) is None
+    assert canvas_side(Experiment(data=str(root), image_size=96, max_size=300)) == 300
+    assert canvas_side(Experiment(data=[str(root), tmp_path], image_size=96)) == 128
+    assert canvas_side(Experiment(data="digits", image_size=96)) is None
+    assert canvas_side(Experiment(data=np.zeros((9, 300, 300, 3)), image_size=96)) is None

@@ -108,7 +108,9 @@ def prepare(
     facts = {} if isinstance(encoder, keras.Model) else read_facts(encoder)
     model = encoder if isinstance(encoder, keras.Model) else load_encoder(encoder)
     size = image_side(model, image_size, facts["encoder"]["image_shape"][0] if facts else None)
-    splits = judged(load(data) if unlabelled else labelled(data), facts, classes, max_images)
+    largest = facts.get("knobs", {}).get("max_size")  # of the training, so that the data can be recognized
+    loaded = load(data, max_size=largest) if unlabelled else labelled(data, largest)
+    splits = judged(loaded, facts, classes, max_images)
     if not isinstance(data, Splits):  # splits were announced when they were loaded
         announce(splits.train)
     splits = accepted_splits(splits, model)
@@ -225,13 +227,13 @@ def announce(dataset: Dataset) -> None:
     log.info("\n".join([*dataset.notes, describe(dataset)]))
 
 
-def labelled(data) -> Splits:
-    """The data to fit a probe to and to test it on.
+def labelled(data, max_size: int | None = None) -> Splits:
+    """The data to fit a probe to and to test it on; `max_size` as of `data.load`.
 
     Raises:
         ValueError: there is no test part, or one of the parts has no labels.
     """
-    splits = load(data)
+    splits = load(data, max_size=max_size)
     if splits.test is None or any(part.labels is None for part in splits):
         name, which = splits.train.name, "test part" if splits.test and splits.train.labels is not None else "data"
         raise ValueError(

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sslzoo.catalog.knobs import nearest
 from sslzoo.data import Dataset
+from sslzoo.data.packed import is_packed
 from sslzoo.training.experiment import Experiment, RunOptions
 from sslzoo.utils.log import log
 from sslzoo.views.engines import ENGINES
@@ -86,6 +88,16 @@ def _check_batch(batch: int, part: int | None, images: int, devices: int) -> Non
         raise ValueError(f"{line}: batch_size={max(1, batch // devices) * devices}")
     if part is not None and batch // devices % part:
         raise ValueError(f"a micro-batch of {part} does not divide the {batch // devices} images of a device")
+
+
+def canvas_side(experiment: Experiment) -> int | None:
+    """Returns the longest side of the images that views are cut from, in pixels; None leaves it to the data."""
+    data, size = experiment.data, experiment.image_size
+    folders = data if isinstance(data, list) else [data]
+    named = all(isinstance(one, str | Path) and Path(one).is_dir() and not is_packed(one) for one in folders)
+    if experiment.max_size or size is None or not named:
+        return experiment.max_size
+    return 32 * math.ceil(size * 8 / 7 / 32)
 
 
 def choose_size(dataset: Dataset) -> int:

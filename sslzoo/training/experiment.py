@@ -39,6 +39,9 @@ class Experiment:
         splits: "auto" takes folders named train, test, val, unlabeled and the like as splits, "none" does not;
             otherwise the folders of each split, "train=a+b,test=c".
         image_size: side of the square input of the encoder, in pixels; chosen from the data if None.
+        max_size: longest side of the images that views are cut from, in pixels; larger images are shrunk. None keeps
+            the size of arrays and packed data, and shrinks the images of a folder to 8/7 of image_size, rounded up to
+            a multiple of 32 (256 for 224), or to 256 without image_size.
         classes: use only the first `classes` classes of the data; all if None.
         max_images: train on at most this number of images, drawn with a fixed seed; all if None.
         layerwise: train one block of the encoder after the other, each for `epochs`, and evaluate after each; the
@@ -74,6 +77,7 @@ class Experiment:
     labels: str | Path = "auto"
     splits: str | dict = "auto"
     image_size: int | None = None
+    max_size: int | None = None
     classes: int | None = None
     max_images: int | None = None
     layerwise: bool = False
@@ -98,7 +102,7 @@ class Experiment:
         """The fields except `knobs`, with objects as text, as a run folder records them."""
         texts = {f.name: spelled(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "knobs"}
         # Earlier versions did not record these settings.
-        return {name: value for name, value in texts.items() if name not in READING or value != "auto"}
+        return {name: value for name, value in texts.items() if name not in READING or value not in ("auto", None)}
 
     @property
     def given(self) -> list[str]:
@@ -166,7 +170,7 @@ class RunOptions:
         return {"strategy", "epochs"} if self.extend else {"strategy"}
 
 
-READING = ("labels", "splits")  # arguments of `data.load`
+READING = ("labels", "splits", "max_size")  # arguments of `data.load`
 # Name -> minimum and maximum.
 RANGES = {
     "epochs": (1, 1_000_000),
@@ -177,6 +181,7 @@ RANGES = {
     "clip_norm": (1e-12, 1e12),
     "warmup": (0, 1),
     "image_size": (1, 8192),
+    "max_size": (1, 65536),
     "classes": (2, math.inf),
     "max_images": (2, math.inf),
     "micro_batch": (1, math.inf),

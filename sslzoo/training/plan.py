@@ -21,7 +21,7 @@ from sslzoo.layers.norms import Calibration
 from sslzoo.model import SSLModel
 from sslzoo.optimizers import schedules
 from sslzoo.training import layerwise
-from sslzoo.training.checks import check, choose_size, engine_of
+from sslzoo.training.checks import canvas_side, check, choose_size, engine_of
 from sslzoo.training.experiment import Experiment, RunOptions, spelled
 from sslzoo.training.monitors import Labelled, Watch
 from sslzoo.training.tracking import Recorder
@@ -61,7 +61,8 @@ class Plan:
         self.knobs = resolved.resolve(experiment.knobs, experiment.method, experiment.encoder, preset)
         if experiment.layerwise and "decoder" in self.knobs["method"]:
             self.knobs["method"]["decoder"] = experiment.knobs.get("decoder", "symmetric")
-        loaded = load(experiment.data, labels=experiment.labels, splits=experiment.splits)
+        self.max_size = canvas_side(experiment)
+        loaded = load(experiment.data, max_size=self.max_size, labels=experiment.labels, splits=experiment.splits)
         self.splits = restrict(loaded, experiment.classes, experiment.max_images)
         judging.announce(self.splits.train)
         if isinstance(experiment.encoder, keras.Model):
@@ -96,6 +97,7 @@ class Plan:
     def _settings(self, preset: Any) -> dict[str, Any]:
         data = f"{self.train_set.name}, fingerprint {self.fingerprint}"
         settings = self.experiment.settings | {"data": data, "image_size": self.size, "preset": spelled(preset)}
+        settings |= {"max_size": self.max_size} if self.max_size else {}
         return settings | resolved.recorded(self.knobs) | {"given": self.experiment.given}
 
     def __repr__(self) -> str:
