@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sslzoo.data import labels as numbers
+from sslzoo.data.cache import filled
 from sslzoo.data.dataset import DataError, Dataset, Splits, in_memory, of_images
 from sslzoo.data.decode import decode
 from sslzoo.data.graph import Files, reader
@@ -175,23 +176,26 @@ def _understood(parts: dict[str, Dataset], where: Layout) -> list[str]:
 def _dataset(root: str, scan: Scan) -> Dataset:
     name, files, dtype = os.path.basename(root), tuple(scan.files), scan.dtype
     shape = (scan.longest, scan.longest, scan.channels)
-    version = hashlib.sha256(repr(scan.stamps).encode()).hexdigest()[:16]
-    fields = dict(files=files, version=version, content=lambda i: _again(root, files[i], scan.stamps[i]))
-    fields["digests"] = np.array(scan.digests, np.uint64)
+    stamps = [one.stamp for one in scan.facts]
+    version = hashlib.sha256(repr(stamps).encode()).hexdigest()[:16]
+    fields = dict(files=files, version=version, content=lambda i: _again(root, files[i], stamps[i]))
+    fields["digests"] = scan.column("digest")[:, 0]
     if scan.images is not None:
         return in_memory(name, *on_canvas(scan.images, len(files), shape, dtype), **fields)
 
     def pixels(i: int) -> np.ndarray:
-        return _decoded_again(root, files[i], scan.stamps[i], scan.side, shape, dtype)
+        return _decoded_again(root, files[i], stamps[i], scan.side, shape, dtype)
 
     def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return on_canvas(map(pixels, index), len(index), shape, dtype)
 
     dataset = of_images(name, read, len(files), shape, dtype, in_memory=False, **fields)
+    if scan.fits:
+        return filled(dataset)
     if dtype != np.uint8:
         return dataset
     paths = [os.path.join(root, file) for file in files]
-    known = Files(paths, np.array(scan.kinds), np.array(scan.marks), np.array(scan.sizes))
+    known = Files(paths, *(scan.column(fact)[:, 0] for fact in ("kind", "mark")), scan.column("height", "width"))
     return dataclasses.replace(dataset, graph=reader(known, dataset))
 
 
