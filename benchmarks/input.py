@@ -1,124 +1,172 @@
-"""Images per second of reading batches, without views or training, for one folder of images in every storage format.
+"""From a folder of JPEG files to SimCLR views, two per image: sslzoo compared with lightly with 2 processes.
 
-Data that fit into memory are normally read from memory. This is switched off here, and one row shows its speed. The
-formats are measured in turns in one process. The disk cache is warm, so that decoding is compared. TFDS stores the
-resized images, and therefore decodes fewer pixels than the first two formats.
+The files are 500 x 375 pixels, 2000 of them (400 different ones) unless a folder is given. Each side shuffles, reads,
+decodes and augments. sslzoo decodes in each epoch (data that fit into memory are held there, which is switched off
+here), except where the row says `--cache`. The canvas follows from the size of the views: 64 px for 32, 128 for 96, 256
+for 224. lightly decodes and crops at full resolution. Each repeat is a separate process, in turns; the cache of the
+disk is warm.
+
+The floor is the JPEG decoder, measured here in a graph of tf.data alone: reading and decoding, without any views.
 """
 
 import argparse
+import json
 import os
-import platform
-import statistics
+import sys
 import tempfile
 import time
-from importlib.metadata import version
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import peers
 
-STAMPS = Path("/usr/share/tuxpaint/stamps")  # of Debian's package tuxpaint-stamps-default
 TABLE = Path(__file__).with_suffix(".md")
-COLUMNS = "| form | images/s: median (range) | seconds to open |\n|---|---|---|"
+CASES = {"32 px": (32, 64, 128, ""), "96 px": (96, 128, 64, "4"), "224 px": (224, 256, 32, "4")}
+SIDES = {
+    "folder": "sslzoo, folder",
+    "packed": "sslzoo, packed",
+    "cached": "sslzoo, folder with --cache",
+    "decoding": "sslzoo, folder, decoding alone",
+    "lightly": "lightly, folder, 2 loader processes",
+}
+SHAPE = 375, 500
+FILES, DIFFERENT = 2000, 400
 
 
-def generated(folder: Path, count: int = 400) -> Path:
-    """Writes smooth images with noise, of mixed sizes, as JPEG files."""
+def generated(folder: Path, count: int) -> Path:
+    """Writes smooth images with noise as JPEG files of about 65 kB, in two folders."""
     from PIL import Image
 
-    folder.mkdir()
     for i in range(count):
+        path = folder / "ab"[i % 2] / f"{i:05}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if i >= DIFFERENT:
+            os.link(folder / "ab"[i % 2] / f"{i % DIFFERENT:05}.jpg", path)
+            continue
         rng = np.random.default_rng(i)
-        coarse = Image.fromarray(rng.integers(0, 256, (5, 5, 3), np.uint8))
-        coarse.resize(tuple(rng.integers(150, 500, 2)), Image.Resampling.BICUBIC).save(folder / f"{i}.jpg", quality=90)
+        coarse = Image.fromarray(rng.integers(0, 256, (30, 40, 3), np.uint8))
+        smooth = np.asarray(coarse.resize(SHAPE[::-1], Image.Resampling.BICUBIC), np.float32)
+        noisy = smooth + rng.normal(0, 6, smooth.shape)
+        Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(path, quality=90)
     return folder
 
 
-def as_tfds(dataset, folder: Path) -> str:
-    """Prepares the resized images of a dataset as a TFDS dataset of array_record files; returns its name."""
-    import tensorflow_datasets as tfds
-
-    class Pictures(tfds.core.GeneratorBasedBuilder):
-        VERSION = tfds.core.Version("1.0.0")
-
-        def _info(self):
-            features = tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(None, None, dataset.shape[-1]))})
-            return tfds.core.DatasetInfo(builder=self, features=features)
-
-        def _split_generators(self, dl_manager):
-            return {"train": self._generate_examples()}
-
-        def _generate_examples(self):
-            for i in range(len(dataset)):
-                images, sizes = dataset.images(np.array([i]))
-                yield i, {"image": images[0, : sizes[0, 0], : sizes[0, 1]]}
-
-    Pictures(data_dir=folder, file_format="array_record").download_and_prepare()
-    os.environ["TFDS_DATA_DIR"] = str(folder)
-    return "pictures"
-
-
-def forms(source: Path, work: Path) -> tuple[dict, str]:
-    """Returns format -> (dataset, seconds to open it), and a line about the images."""
-    from sslzoo.data import builders, cached, describe, load, pack, packed
+def sslzoo(side: str, size: int, canvas: int, batch_size: int, folder: Path, work: Path) -> Iterator:
+    """Batches without end."""
+    from sslzoo.data import cached, load, packed
     from sslzoo.data import folder as folders
-    from sslzoo.data.cache import held
+    from sslzoo.views import Views, presets
 
-    for module in (folders, packed, builders):
-        module.MEMORY_SHARE = 0
-    open_as = {
-        "folder": lambda: load(source).train,
-        "packed": lambda: load(work / "packed").train,
-        "TFDS, array_record of PNG": lambda: load(as_name).train,
-        "folder, --cache": lambda: cached(load(source).train, work / "cache"),
-        "in memory": lambda: held(load(source).train),
-    }
-    first = open_as["folder"]()
-    pack(source, work / "packed")
-    as_name = as_tfds(first, work / "tfds")
-    cached(first, work / "cache")
-    opened = {}
-    for form, make in open_as.items():
-        began = time.perf_counter()
-        opened[form] = make(), time.perf_counter() - began
-    return opened, describe(first)
+    folders.MEMORY_SHARE = packed.MEMORY_SHARE = 0
+    source = work / "packed" if side == "packed" else folder
+    dataset = load(source, max_size=canvas, labels="none", splits="none" if side != "packed" else "auto").train
+    if side == "cached":
+        dataset = cached(dataset, work / "cache")
+    batches = dataset.batches(batch_size, seed=0)
+    if side != "decoding":
+        views = Views(presets.simclr(size), batch_size)
+        batches = batches.map(views, num_parallel_calls=-1, deterministic=True)
+    return iter(batches.prefetch(-1))
 
 
-def rate(dataset, batch_size: int, batches: int, repeat: int) -> float:
-    """Returns the images per second of some shuffled batches, after the first batch."""
-    numbers = dataset.batches(batch_size, seed=repeat, stop=batches + 1).prefetch(2).as_numpy_iterator()
-    next(numbers)
-    began = time.perf_counter()
-    for _ in numbers:
-        pass
-    return batches * batch_size / (time.perf_counter() - began)
+def lightly(size: int, batch_size: int, folder: Path) -> Iterator:
+    """Batches without end."""
+    import torchvision_shim  # noqa: F401
+    from lightly.data import LightlyDataset
+    from lightly.transforms import SimCLRTransform
+    from torch.utils.data import DataLoader
+
+    transform = SimCLRTransform(input_size=size, gaussian_blur=0.5 if size > 64 else 0.0, normalize=None)
+    dataset = LightlyDataset(str(folder), transform=transform)
+    loader = DataLoader(dataset, batch_size, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True)
+    while True:
+        yield from loader
+
+
+def measure(side: str, case: str, seconds: float, folder: Path, work: Path) -> None:
+    """Prints the measurement of one side as JSON."""
+    size, canvas, batch_size, _ = CASES[case]
+    if side == "lightly":
+        batches = lightly(size, batch_size, folder)
+    else:
+        batches = sslzoo(side, size, canvas, batch_size, folder, work)
+    print(json.dumps(peers.measured(batches, batch_size, seconds)), flush=True)
+
+
+def opened(folder: Path) -> None:
+    """Prints the seconds to open a folder, and how many images it has, as JSON."""
+    from sslzoo.data import load
+
+    start = time.perf_counter()
+    dataset = load(folder, max_size=128).train
+    dataset.fingerprint()
+    print(json.dumps(dict(seconds=time.perf_counter() - start, images=len(dataset))), flush=True)
+
+
+def openings(folder: Path, work: Path, count: int) -> str:
+    """Returns a line on the first and the second opening of a folder of `count` links to the files of `folder`."""
+    files = sorted(folder.glob("*/*"))
+    for i in range(count):
+        link = work / "many" / str(i % 10) / f"{i:06}.jpg"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        os.link(files[i % len(files)], link)
+    first, second = (peers.run(sys.executable, __file__, "--open", work / "many") for _ in range(2))
+    return (
+        f"Opening a folder of {count} files, in a new process each, without the import of TensorFlow: "
+        f"{first['seconds']:.1f} s the first time, {second['seconds']:.1f} s the second time."
+    )
+
+
+def compare(case: str, repeats: int, seconds: float, peer: str, folder: Path, work: Path) -> list[str]:
+    """Returns the rows of the table, with every side measured in turns."""
+    found = {side: [] for side in SIDES}
+    for _ in range(repeats):
+        for side, measurements in found.items():
+            python = peer if side == "lightly" else sys.executable
+            words = ["--measure", side, case, "--seconds", seconds, "--folder", folder, "--work", work]
+            measurements.append(peers.run(python, __file__, *words))
+    return peers.rows(case, SIDES, found, CASES[case][3], "folder")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--folder", type=Path, help=f"of images (default {STAMPS} if installed, else generated)")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--batches", type=int, default=8, help="of 32 images, counted in each repeat (default 8)")
+    parser.add_argument("--folder", type=Path, help="of JPEG files in folders of classes (default: generated)")
+    parser.add_argument("--repeats", type=int, default=5, help="processes for each side (default 5)")
+    parser.add_argument("--seconds", type=float, default=8, help="counted in each process (default 8)")
+    parser.add_argument("--many", type=int, default=20_000, help="files of the folder that is opened twice")
+    parser.add_argument("--peer-env", default=peers.DEFAULT_ENV, help="of the peer, created if missing")
+    parser.add_argument("--measure", nargs=2, metavar=("SIDE", "CASE"), help="one side of one case, in this process")
+    parser.add_argument("--open", type=Path, help="open this folder, in this process")
+    parser.add_argument("--work", type=Path, help="of a measurement")
     given = parser.parse_args()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if given.measure:
+        return measure(*given.measure, given.seconds, given.folder, given.work)
+    if given.open:
+        return opened(given.open)
+    python = peers.environment(given.peer_env)
     with tempfile.TemporaryDirectory() as work:
-        source = given.folder or (STAMPS if STAMPS.is_dir() else generated(Path(work) / "images"))
-        opened, what = forms(source, Path(work))
-        rates = {form: [] for form in opened}
-        for repeat in range(given.repeats):
-            for form, (dataset, _) in opened.items():
-                rates[form].append(rate(dataset, 32, given.batches, repeat))
-    lines = [
-        f"| {form} | {statistics.median(some):,.0f} ({min(some):,.0f} to {max(some):,.0f}) | {opened[form][1]:.1f} |"
-        for form, some in rates.items()
-    ]
-    versions = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "tensorflow-datasets", "numpy"))
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}; load {os.getloadavg()[0]:.1f}"
-    command = f"`python benchmarks/input.py --repeats {given.repeats} --batches {given.batches}`"
-    where = f"{command}: {what}. {machine}; {versions}, Python {platform.python_version()}."
-    text = "\n".join(["# Reading", "", where, "", __doc__.partition("\n\n")[2].strip(), "", COLUMNS, *lines, ""])
-    TABLE.write_text(text, "utf-8")
-    print(text)
+        work = Path(work)
+        os.environ["SSLZOO_CACHE"] = str(work / "index")
+        folder = given.folder or generated(work / "jpeg", FILES)
+        peers.run(sys.executable, "-c", PACK, folder, work / "packed")
+        print("\n".join(peers.HEAD))
+        lines = [line for case in CASES for line in compare(case, given.repeats, given.seconds, python, folder, work)]
+        told = openings(folder, work, given.many)
+    command = f"`python benchmarks/input.py --repeats {given.repeats} --seconds {given.seconds:g}`"
+    peer = peers.run(python, peers.__file__, "torch", "torchvision", "lightly", "pillow")["versions"]
+    where = f"{command}: {peers.machine()}; {peers.versions('tensorflow', 'opencv-python-headless')}; lightly's {peer}."
+    about = __doc__.partition("\n\n")[2].strip()
+    TABLE.write_text("\n".join(["# Reading", "", where, "", about, "", *peers.HEAD, *lines, "", told, ""]), "utf-8")
+    print(told)
 
+
+PACK = """
+import sys
+from sslzoo.data import pack
+pack(sys.argv[1], sys.argv[2], labels="none", splits="none")
+print("{}")
+"""
 
 if __name__ == "__main__":
     main()

@@ -4,10 +4,13 @@ import json
 import os
 import platform
 import re
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -61,6 +64,54 @@ def run(python: str | Path, script: str | Path, *arguments: object) -> dict:
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def cpu_seconds() -> float:
+    """Returns the processor time of this process and its living children."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, fields = path.parent.name, path.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended
+            continue
+        if str(os.getpid()) in (name, fields[1]):
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def measured(batches: Iterator, batch_size: int, seconds: float, before: int = 8) -> dict:
+    """Counts the batches of some seconds, after `before` batches that compile, start workers and fill the queues.
+
+    Returns:
+        speed: images per second; cpu: milliseconds of processor time per image; memory: peak of this process in MB.
+    """
+    for _ in range(before):
+        next(batches)
+    done, start, cpu = 0, time.perf_counter(), cpu_seconds()
+    while time.perf_counter() - start < seconds:
+        next(batches)
+        done += batch_size
+    took, cpu = time.perf_counter() - start, cpu_seconds() - cpu
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return dict(speed=done / took, cpu=1000 * cpu / done, memory=memory)
+
+
+def rows(case: str, sides: dict[str, str], found: dict[str, list[dict]], target: str, ours: str) -> list[str]:
+    """Returns the rows of a table: images/s, times lightly, processor time and memory of each side."""
+    lines = []
+    for side, words in sides.items():
+        speeds, cpu, memory = ([one[name] for one in found[side]] for name in ("speed", "cpu", "memory"))
+        ratios = [speed / other["speed"] for speed, other in zip(speeds, found["lightly"], strict=True)]
+        cells = [case, words, spread(speeds), spread(ratios, 1), target if side == ours else "", spread(cpu, 2)]
+        lines.append(f"| {' | '.join(cells)} | {statistics.median(memory):,.0f} |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+HEAD = [
+    "| views | side | images/s: median (range) | times lightly: median (range) | target | CPU ms per image | peak MB |",
+    "|---|---|---|---|---|---|---|",
+]
 
 
 def spread(values: list[float], digits: int = 0) -> str:

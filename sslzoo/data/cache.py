@@ -52,6 +52,31 @@ def held(dataset: Dataset) -> Dataset:
     return dataset.with_images(_Rows(images, sizes), in_memory=True)
 
 
+def filled(dataset: Dataset) -> Dataset:
+    """The same dataset with its pixels in memory, each of which is read when it is first asked for."""
+    return dataset.with_images(_Filled(dataset), in_memory=True)
+
+
+class _Filled:
+    """Pixels in memory; those that are asked for and not there are read by as many threads as cores."""
+
+    def __init__(self, dataset: Dataset):
+        self.dataset = dataset
+        self.images = np.zeros((len(dataset), *dataset.shape), dataset.dtype)  # pages take memory once they are written
+        self.sizes, self.there = np.zeros((len(dataset), 2), np.int32), np.zeros(len(dataset), bool)
+        self.pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+
+    def __call__(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        missing = np.unique(index[~self.there[index]])
+        if len(missing):
+            list(self.pool.map(self._fill, np.array_split(missing, min(len(missing), 4 * os.cpu_count()))))
+        return self.images[index], self.sizes[index]
+
+    def _fill(self, rows: np.ndarray) -> None:
+        self.images[rows], self.sizes[rows] = self.dataset.images(rows)
+        self.there[rows] = True
+
+
 def in_blocks(dataset: Dataset, what: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """All images and sizes in order, at most BLOCK_BYTES of pixels at a time, read by as many threads as cores."""
     rows = max(1, BLOCK_BYTES // _bytes(dataset, 1))

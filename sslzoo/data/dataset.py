@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from sslzoo.data.columns import ImageColumns, ReadImages, image_spec
+from sslzoo.data.columns import ImageColumns, ReadImages, image_spec, taken
 from sslzoo.data.order import MARKED_BYTES, marks_of, shuffled
 from sslzoo.utils import iterators
 
@@ -42,6 +42,7 @@ class Dataset:
         content: index -> the bytes of the image's file; None if the images are in no files.
         version: changes with the content of any file, where that is known; "" where it is not.
         kind: kind of the examples, "image", and name of the main column.
+        graph: index () int64 -> {column: tensor of one example}, what `read` returns in TensorFlow operations; or None.
         digests: (count,) uint64, which change with the content of each image; None where they are to be computed.
     """
 
@@ -58,6 +59,7 @@ class Dataset:
     version: str = ""
     digests: np.ndarray | None = None
     kind: str = "image"
+    graph: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -84,7 +86,7 @@ class Dataset:
         """
         spec = self.spec | image_spec(shape or self.shape, self.dtype)
         others = self.read if spec.keys() - {"image", "size"} else None
-        return dataclasses.replace(self, read=ImageColumns(read, others), spec=spec, **fields)
+        return dataclasses.replace(self, read=ImageColumns(read, others), spec=spec, **{"graph": None, **fields})
 
     def __len__(self) -> int:
         return self.count
@@ -127,11 +129,14 @@ class Dataset:
         end = self._end(batch_size, seed, drop_remainder)
         steps = tf.data.Dataset.range(start, end if stop is None else min(stop, end))
         columns = steps.map(lambda step: self._columns(step, batch_size, seed, drop_remainder, part))
+        parallel = functools.partial(tf.data.Dataset.map, num_parallel_calls=tf.data.AUTOTUNE)
         if self.in_memory:
-            return columns.map(self._with_columns, num_parallel_calls=tf.data.AUTOTUNE)
-        one_by_one = columns.unbatch().batch(1, drop_remainder=True)
-        images = one_by_one.map(self._with_columns, num_parallel_calls=tf.data.AUTOTUNE)
-        return images.unbatch().batch(batch_size // share[1], drop_remainder=drop_remainder)
+            return parallel(columns, self._with_columns)
+        if self.graph:
+            images = parallel(columns.unbatch(), lambda example: example | self.graph(example["index"]))
+        else:
+            images = parallel(columns.unbatch().batch(1, drop_remainder=True), self._with_columns).unbatch()
+        return images.batch(batch_size // share[1], drop_remainder=drop_remainder)
 
     def take(self, indices: Sequence[int] | slice | np.ndarray) -> "Dataset":
         """The images at `indices` (numbers, a slice, or a mask of length `len(self)`), as a dataset."""
@@ -143,6 +148,7 @@ class Dataset:
             labels=None if self.labels is None else self.labels[chosen],
             files=None if self.files is None else tuple(self.files[i] for i in chosen),
             content=self.content and (lambda index: self.content(chosen[index])),
+            graph=self.graph and taken(self.graph, chosen),
             digests=None if self.digests is None else self.digests[chosen],
         )
 
@@ -175,11 +181,9 @@ class Dataset:
         """(count,) uint64 that change with the content of each image."""
         if self.digests is not None:
             return self.digests
-        return np.concatenate([marks_of(*self.images(rows)) for rows in self._blocks()])
-
-    def _blocks(self) -> list[np.ndarray]:
         each = max(1, int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize)
-        return np.array_split(np.arange(self.count), max(1, self.count * each // MARKED_BYTES))
+        blocks = np.array_split(np.arange(self.count), max(1, self.count * each // MARKED_BYTES))
+        return np.concatenate([marks_of(*self.images(rows)) for rows in blocks])
 
     def sampled_fingerprint(self) -> str:
         """The fingerprint of sslzoo 0.1, which runs and exports of then carry: of all images, it read 64."""

@@ -8,6 +8,9 @@ import tensorflow as tf
 from PIL import BmpImagePlugin, GifImagePlugin, Image, WebPImagePlugin
 
 from sslzoo.data import exif, png
+from sslzoo.data.images import resized, shrunk_shape
+
+RATIOS = (8, 4, 2, 1)  # by which a JPEG decoder can shrink an image
 
 
 class Decoded(NamedTuple):
@@ -17,14 +20,16 @@ class Decoded(NamedTuple):
         image: (height, width, 1 or 3), uint16 if it is a PNG of 16 bits, else uint8.
         clear: whether any pixel was transparent.
         turned: whether its EXIF orientation was applied.
+        shrunk: whether it was larger than asked for.
     """
 
     image: np.ndarray
     clear: bool = False
     turned: bool = False
+    shrunk: bool = False
 
 
-def decode(data: bytes) -> Decoded:
+def decode(data: bytes, side: int | None = None) -> Decoded:
     """Decodes a JPEG, PNG, BMP, GIF or WebP image.
 
     The image is turned upright by its EXIF orientation. Transparent pixels, of any format and kind, are laid over
@@ -33,22 +38,36 @@ def decode(data: bytes) -> Decoded:
 
     Args:
         data: the content of the file.
+        side: longest side in pixels; larger images are shrunk by means over areas. A JPEG of at least twice that side
+            is first shrunk by its decoder, by the largest of RATIOS that leaves `side` pixels or more.
 
     Raises:
         ValueError: a few words on why it is unreadable.
     """
     if not data:
         raise ValueError("empty file")
-    image, orientation = _pixels(data)
+    image, orientation, full = _pixels(data, side)
     clear = image.shape[-1] in (2, 4) and bool(image[..., -1].min() < np.iinfo(image.dtype).max)
     image = image if image.shape[-1] in (1, 3) else _over_white(image)
-    return Decoded(exif.upright(image, orientation), clear, orientation != 1)
+    full = full[::-1] if orientation in exif.SIDEWAYS else full
+    size = shrunk_shape((*full, 1), side)[:2]
+    return Decoded(resized(exif.upright(image, orientation), *size), clear, orientation != 1, size != full)
 
 
-def _pixels(data: bytes) -> tuple[np.ndarray, int]:
-    """Pixels with any alpha, and the EXIF orientation."""
+def jpeg_ratio(size: tuple[int, int], side: int | None) -> int:
+    """By how much the decoder shrinks a JPEG of some height and width that is to have `side` pixels at most."""
+    return next(ratio for ratio in RATIOS if ratio == 1 or side and max(size) // ratio >= side)
+
+
+def _pixels(data: bytes, side: int | None) -> tuple[np.ndarray, int, tuple[int, int]]:
+    """Pixels with any alpha, the EXIF orientation, and height and width of the image in the file."""
     if data.startswith(b"\xff\xd8"):
-        return _checked(_jpeg, data)
+        return _checked(_jpeg, data, side)
+    image, orientation = _others(data)
+    return image, orientation, image.shape[:2]
+
+
+def _others(data: bytes) -> tuple[np.ndarray, int]:
     if data.startswith(png.SIGNATURE):
         return _checked(png.decode, data)
     if data.startswith(b"BM"):
@@ -60,7 +79,7 @@ def _pixels(data: bytes) -> tuple[np.ndarray, int]:
     raise ValueError("its content is not JPEG, PNG, BMP, GIF or WebP")
 
 
-def _checked(decoder, *arguments) -> tuple[np.ndarray, int]:
+def _checked(decoder, *arguments) -> tuple:
     """What a decoder returns; whatever it raises becomes a ValueError of a few words."""
     try:
         return decoder(*arguments)
@@ -68,13 +87,14 @@ def _checked(decoder, *arguments) -> tuple[np.ndarray, int]:
         raise ValueError(_few_words(error)) from None
 
 
-def _jpeg(data: bytes) -> tuple[np.ndarray, int]:
-    orientation, scan = exif.jpeg_orientation(data)
+def _jpeg(data: bytes, side: int | None) -> tuple[np.ndarray, int, tuple[int, int]]:
+    orientation, scan, size = exif.jpeg_header(data)
     # The decoder would report a cut file on standard error, where no name is.
     if scan < 0 or data.rfind(b"\xff\xd9", scan) < 0:
         raise ValueError("Invalid JPEG data: it ends too early")
     with tf.device("CPU"):
-        return tf.io.decode_jpeg(data).numpy(), orientation
+        image = tf.io.decode_jpeg(data, ratio=jpeg_ratio(size, side)).numpy()
+    return image, orientation, size if max(size) else image.shape[:2]
 
 
 def _pillow(data: bytes, plugin: type[Image.Image]) -> tuple[np.ndarray, int]:

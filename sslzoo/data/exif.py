@@ -1,12 +1,15 @@
 """EXIF orientation: found in the bytes of a file, applied to its pixels."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 PREFIX = b"Exif\x00\x00"
 ORIENTATION = 0x0112  # tag of TIFF and EXIF
 SHORT = 3  # TIFF's type of 16-bit numbers
+SIDEWAYS = (5, 6, 7, 8)  # orientations that exchange height and width
+FRAMES = {0xC0, 0xC1, 0xC2}  # markers of the frames of JPEG that decoders read: baseline, extended, progressive
 
 TURNS = {
     2: lambda image: image[:, ::-1],
@@ -41,14 +44,30 @@ def orientation(exif: bytes) -> int:
     return 1
 
 
-def jpeg_orientation(data: bytes) -> tuple[int, int]:
-    """The orientation of a JPEG file, and the position of its first scan (-1 if there is none)."""
-    found, scan = 1, -1
+class JpegHeader(NamedTuple):
+    """What the header of a JPEG file says.
+
+    Attributes:
+        orientation: EXIF orientation, 1 to 8.
+        scan: position of the first scan, -1 if there is none.
+        size: height and width in pixels, as stored; zeros if there is no frame.
+    """
+
+    orientation: int
+    scan: int
+    size: tuple[int, int]
+
+
+def jpeg_header(data: bytes) -> JpegHeader:
+    """The header of a JPEG file."""
+    found, scan, size = 1, -1, (0, 0)
     for marker, start, stop in _segments(data):
         if marker == 0xE1 and data.startswith(PREFIX, start):
             found = orientation(data[start:stop])
+        if marker in FRAMES:
+            size = tuple(int.from_bytes(data[at : at + 2], "big") for at in (start + 1, start + 3))
         scan = start if marker == 0xDA else scan
-    return found, scan
+    return JpegHeader(found, scan, size)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from sslzoo.data import labels as numbers
+from sslzoo.data.cache import filled
 from sslzoo.data.dataset import DataError, Dataset, Splits, in_memory, of_images
 from sslzoo.data.decode import decode
-from sslzoo.data.images import convert, on_canvas, shrink
+from sslzoo.data.graph import Files, reader
+from sslzoo.data.images import convert, on_canvas
 from sslzoo.data.layout import OTHER, Layout, layout
 from sslzoo.data.scan import Scan, content, files_under, scan_files, why
 from sslzoo.data.selection import judge_of, noted
@@ -174,25 +176,33 @@ def _understood(parts: dict[str, Dataset], where: Layout) -> list[str]:
 def _dataset(root: str, scan: Scan) -> Dataset:
     name, files, dtype = os.path.basename(root), tuple(scan.files), scan.dtype
     shape = (scan.longest, scan.longest, scan.channels)
-    version = hashlib.sha256(repr(scan.stamps).encode()).hexdigest()[:16]
-    fields = dict(files=files, version=version, content=lambda i: _again(root, files[i], scan.stamps[i]))
-    fields["digests"] = np.array(scan.digests, np.uint64)
+    stamps = [one.stamp for one in scan.facts]
+    version = hashlib.sha256(repr(stamps).encode()).hexdigest()[:16]
+    fields = dict(files=files, version=version, content=lambda i: _again(root, files[i], stamps[i]))
+    fields["digests"] = scan.column("digest")[:, 0]
     if scan.images is not None:
         return in_memory(name, *on_canvas(scan.images, len(files), shape, dtype), **fields)
 
     def pixels(i: int) -> np.ndarray:
-        return _decoded_again(root, files[i], scan.stamps[i], shape, dtype)
+        return _decoded_again(root, files[i], stamps[i], scan.side, shape, dtype)
 
     def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return on_canvas(map(pixels, index), len(index), shape, dtype)
 
-    return of_images(name, read, len(files), shape, dtype, in_memory=False, **fields)
+    dataset = of_images(name, read, len(files), shape, dtype, in_memory=False, **fields)
+    if scan.fits:
+        return filled(dataset)
+    if dtype != np.uint8:
+        return dataset
+    paths = [os.path.join(root, file) for file in files]
+    known = Files(paths, *(scan.column(fact)[:, 0] for fact in ("kind", "mark")), scan.column("height", "width"))
+    return dataclasses.replace(dataset, graph=reader(known, dataset))
 
 
-def _decoded_again(root: str, file: str, stamp: tuple[int, int], shape: tuple[int, int, int], dtype) -> np.ndarray:
+def _decoded_again(root: str, file: str, stamp: tuple[int, int], side: int, shape: tuple, dtype) -> np.ndarray:
     data = _again(root, file, stamp)
     try:
-        return convert(shrink(decode(data).image, shape[0]), shape[-1], dtype)
+        return convert(decode(data, side).image, shape[-1], dtype)
     except ValueError as error:
         raise _changed(root, file, why(error)) from error
 

@@ -16,7 +16,11 @@ def shrunk_shape(shape: tuple[int, int, int], side: int | None) -> tuple[int, in
 
 def shrink(images: np.ndarray, side: int | None) -> np.ndarray:
     """Shrinks images (..., height, width, channels) whose longest side exceeds `side` pixels, by means over areas."""
-    height, width, _ = shrunk_shape(images.shape[-3:], side)
+    return resized(images, *shrunk_shape(images.shape[-3:], side)[:2])
+
+
+def resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resizes images (..., height, width, channels) by means over areas."""
     if (height, width) == images.shape[-3:-1]:
         return images
     with tf.device("CPU"):

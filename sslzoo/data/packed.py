@@ -51,7 +51,7 @@ def _opened(folder: Path, split: dict, max_size: int | None) -> Dataset:
     side = max(shape[:2])
 
     def pixels(i: int) -> np.ndarray:
-        return _fitting(shrink(_pixels(records.feature(i), dtype), side), shape, dtype)
+        return _fitting(_pixels(records.feature(i), dtype, side), shape, dtype)
 
     def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return on_canvas((records.named(pixels, i) for i in index), len(index), shape, dtype)
@@ -87,12 +87,12 @@ def _fitting(image: np.ndarray, shape: tuple[int, int, int], dtype: np.dtype) ->
     return image
 
 
-def _pixels(feature: dict, dtype: np.dtype) -> np.ndarray:
+def _pixels(feature: dict, dtype: np.dtype, side: int) -> np.ndarray:
     data = feature["image/encoded"].bytes_list.value[0]
     if feature["image/format"].bytes_list.value[0] != b"raw":
-        return decode(data).image
+        return decode(data, side).image
     shape = [feature[f"image/{side}"].int64_list.value[0] for side in ("height", "width", "channels")]
-    return np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype, copy=False).reshape(shape)
+    return shrink(np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype, copy=False).reshape(shape), side)
 
 
 class _Records:

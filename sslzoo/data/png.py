@@ -39,6 +39,13 @@ def decode(data: bytes) -> tuple[np.ndarray, int]:
     return image, exif.orientation(optional.get(b"eXIf", b""))
 
 
+def is_plain(data: bytes, ignored: tuple[bytes, ...]) -> bool:
+    """Whether a decoder alone gives what `decode` gives: at most 8 bits, and only critical and `ignored` chunks."""
+    chunks = list(_chunks(data))
+    depth, colour = _header(*chunks[0])
+    return depth <= 8 and colour in (GRAY, RGB, PALETTE) and all(name in (*CRITICAL, *ignored) for name, _ in chunks)
+
+
 def _header(name: bytes, chunk: bytes) -> tuple[int, int]:
     """Bit depth and colour type."""
     if name != b"IHDR" or len(chunk) != 25:

@@ -85,6 +85,7 @@ def serve_data(
     labels: str = "auto",
     splits: str = "auto",
     value_range: str | None = None,
+    max_size: int | None = None,
     cache: str | None = None,
 ) -> None:
     """Serves data until it is interrupted.
@@ -99,6 +100,7 @@ def serve_data(
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
+        max_size: longest side in pixels, the setting max_size of the run if it has one; larger images are shrunk.
         cache: as for `pretrain`.
 
     Raises:
@@ -108,7 +110,7 @@ def serve_data(
         socket.getaddrinfo(host or " ", port)
     except OSError as error:
         raise ValueError(f"host={host!r} is no known name or address of this machine") from error
-    train = load(data, labels=labels, splits=splits, value_range=value_range).train
+    train = load(data, max_size=max_size, labels=labels, splits=splits, value_range=value_range).train
     train_set = restrict(Splits(train), classes, max_images).train
     server = Server(cached(train_set, cache) if cache else train_set, port, host)
     log.info(f"serving {describe(train_set)}; address of the data service: {server.address}")
@@ -160,6 +162,7 @@ def served(dataset: Dataset, address: str) -> Served:
             "start both with the same data, classes and max_images"
         )
     fields = {field.name: getattr(dataset, field.name) for field in dataclasses.fields(Dataset)}
+    fields["graph"] = None  # the files are on the machine of the service
     return Served(**fields, address=address, function=facts["function"])
 
 

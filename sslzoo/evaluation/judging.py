@@ -119,7 +119,8 @@ def prepare(
     facts = {} if isinstance(encoder, keras.Model) else read_facts(encoder)
     model = encoder if isinstance(encoder, keras.Model) else load_encoder(encoder)
     size = image_side(model, image_size, facts["encoder"]["image_shape"][0] if facts else None)
-    loaded = load(data, **reading) if unlabelled else labelled(data, **reading)
+    largest = facts.get("knobs", {}).get("max_size")  # of the training, so that the data can be recognized
+    loaded = load(data, max_size=largest, **reading) if unlabelled else labelled(data, max_size=largest, **reading)
     splits = judged(loaded, facts, classes, max_images)
     if not isinstance(data, Splits):  # splits were announced when they were loaded
         announce(splits.train)

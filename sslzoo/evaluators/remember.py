@@ -3,19 +3,14 @@
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
 from sslzoo.evaluators import Score
+from sslzoo.utils.caches import cache_folder
 from sslzoo.utils.files import replacing
-
-
-def folder() -> Path:
-    """The cache folder: SSLZOO_CACHE, or else ~/.cache/sslzoo."""
-    return Path(os.environ.get("SSLZOO_CACHE") or Path.home() / ".cache" / "sslzoo")
 
 
 def remembered(inputs: Iterable, make: Callable[[], list[Score]]) -> list[Score]:
@@ -25,7 +20,7 @@ def remembered(inputs: Iterable, make: Callable[[], list[Score]]) -> list[Score]
         inputs: everything that the scores depend on: arrays, and values that differ in their `repr`.
         make: computes the scores.
     """
-    file = folder() / "scores" / f"{_digest(inputs)}.npz"
+    file = cache_folder() / "scores" / f"{_digest(inputs)}.npz"
     if (kept := _read(file)) is not None:
         return kept
     scores = make()

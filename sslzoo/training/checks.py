@@ -1,15 +1,19 @@
 """Checks of an experiment against its data and devices, before anything runs."""
 
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sslzoo.catalog.knobs import nearest
 from sslzoo.data import Dataset
-from sslzoo.training.experiment import Experiment
+from sslzoo.data.packed import is_packed
+from sslzoo.training.experiment import Experiment, RunOptions
 from sslzoo.training.fitted import prototypes, queue_size
 from sslzoo.utils.log import log
+from sslzoo.views.engines import ENGINES
 
 SIZES = (32, 64, 96, 128, 160, 224)  # input sizes in pixels for images larger than the smallest of them
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -33,7 +37,7 @@ def check(
     """
     if len(data) < 2:
         raise ValueError(f"{data.name} holds one image: a method that compares images needs at least 2")
-    for knob, known in (("augment_on", ("host", "device")), ("precision", PRECISIONS)):
+    for knob, known in (("augment_on", ("host", "device")), ("engine", ENGINES), ("precision", PRECISIONS)):
         if getattr(experiment, knob) not in known:
             raise ValueError(nearest(knob, getattr(experiment, knob), known))
     if getattr(method, "supervised", False) and data.labels is None:
@@ -46,6 +50,20 @@ def check(
         raise ValueError(f"{name} reads inside its encoder, which therefore takes no micro-batches")
     _advise(experiment, knobs, len(data))
     _check_batch(experiment.batch_size, experiment.micro_batch, len(data), devices)
+
+
+def engine_of(experiment: Experiment, run: RunOptions) -> str:
+    """Returns the engine of the views.
+
+    A device and a data service run graphs without Python functions: the engine is then XLA.
+
+    Raises:
+        ValueError: if OpenCV is asked for there.
+    """
+    graph = "augment_on='device'" if experiment.augment_on == "device" else "data_service" if run.data_service else None
+    if graph and experiment.engine == "opencv":
+        raise ValueError(f"engine='opencv' computes views in this process: leave out {graph}, or give engine='xla'")
+    return "xla" if graph else experiment.engine
 
 
 def _advise(experiment: Experiment, knobs: dict[str, Any], images: int) -> None:
@@ -70,6 +88,16 @@ def _check_batch(batch: int, part: int | None, images: int, devices: int) -> Non
         raise ValueError(f"{line}: batch_size={max(1, batch // devices) * devices}")
     if part is not None and batch // devices % part:
         raise ValueError(f"a micro-batch of {part} does not divide the {batch // devices} images of a device")
+
+
+def canvas_side(experiment: Experiment) -> int | None:
+    """Returns the longest side of the images that views are cut from, in pixels; None leaves it to the data."""
+    data, size = experiment.data, experiment.image_size
+    folders = data if isinstance(data, list) else [data]
+    named = all(isinstance(one, str | Path) and Path(one).is_dir() and not is_packed(one) for one in folders)
+    if experiment.max_size or size is None or not named:
+        return experiment.max_size
+    return 32 * math.ceil(size * 8 / 7 / 32)
 
 
 def choose_size(dataset: Dataset) -> int:

@@ -41,6 +41,9 @@ class Experiment:
         value_range: pixel values of black and white, such as "0,4095", for images that use a part of the range of their
             type; the whole range if None.
         image_size: side of the square input of the encoder, in pixels; chosen from the data if None.
+        max_size: longest side of the images that views are cut from, in pixels; larger images are shrunk. None keeps
+            the size of arrays and packed data, and shrinks the images of a folder to 8/7 of image_size, rounded up to
+            a multiple of 32 (256 for 224), or to 256 without image_size.
         classes: use only the first `classes` classes of the data; all if None.
         max_images: train on at most this number of images, drawn with a fixed seed; all if None.
         layerwise: train one block of the encoder after the other, each for `epochs`, and evaluate after each; the
@@ -49,6 +52,8 @@ class Experiment:
             `View`, a function `(size, channels, **knobs) -> list of View`, or a function from batch to batch that adds
             `views`.
         augment_on: "host" computes the views in tf.data, "device" in the training step; the views are equal.
+        engine: what computes the views on the host: "xla", "opencv" (faster from 40 px on) or "auto", the faster one
+            for the size and the images. The views are equal within 1e-4. On the device they are computed by XLA.
         strategy: "auto" (all GPUs), "one", "mirrored", "multi-worker" (TF_CONFIG names the workers; worker 0 writes
             checkpoints, and all workers need access to the run folder), or "tpu" (experimental).
         micro_batch: number of images that the encoder processes at a time, for batches that do not fit into memory;
@@ -76,11 +81,13 @@ class Experiment:
     splits: str | dict = "auto"
     value_range: str | Any | None = None
     image_size: int | None = None
+    max_size: int | None = None
     classes: int | None = None
     max_images: int | None = None
     layerwise: bool = False
     preset: str | Any | None = None
     augment_on: str = "host"
+    engine: str = "auto"
     strategy: str = "auto"
     micro_batch: int | None = None
     precision: str = "float32"
@@ -173,7 +180,7 @@ class RunOptions:
         return {"strategy", "epochs"} if self.extend else {"strategy"}
 
 
-READING = {"labels": "auto", "splits": "auto", "value_range": None}  # arguments of `data.load`
+READING = {"labels": "auto", "splits": "auto", "value_range": None, "max_size": None}  # arguments of `data.load`
 # Name -> minimum and maximum.
 RANGES = {
     "epochs": (1, 1_000_000),
@@ -184,6 +191,7 @@ RANGES = {
     "clip_norm": (1e-12, 1e12),
     "warmup": (0, 1),
     "image_size": (1, 8192),
+    "max_size": (1, 65536),
     "classes": (2, math.inf),
     "max_images": (2, math.inf),
     "micro_batch": (1, math.inf),

@@ -20,7 +20,7 @@ from sslzoo.exports.inputs import accepted_splits, image_shape, image_side
 from sslzoo.layers.norms import Calibration
 from sslzoo.model import SSLModel
 from sslzoo.training import layerwise
-from sslzoo.training.checks import check, choose_size
+from sslzoo.training.checks import canvas_side, check, choose_size, engine_of
 from sslzoo.training.experiment import Experiment, RunOptions, spelled
 from sslzoo.training.fitted import fitted
 from sslzoo.training.monitors import Labelled, Watch
@@ -61,7 +61,8 @@ class Plan:
         preset = options.views_of(experiment.method) if experiment.preset is None else experiment.preset
         parts = (experiment.method, experiment.encoder, preset)
         self.knobs = resolved.resolve(resolved.known(experiment.knobs), *parts)
-        loaded = load(experiment.data, **experiment.reading)
+        self.max_size = canvas_side(experiment)
+        loaded = load(experiment.data, **experiment.reading | {"max_size": self.max_size})
         self.splits = restrict(loaded, experiment.classes, experiment.max_images)
         judging.announce(self.splits.train)
         if isinstance(experiment.encoder, keras.Model):
@@ -80,7 +81,7 @@ class Plan:
         self.size = self._size()
         self.image_shape = (self.size, self.size, self.train_set.shape[-1])
         self.chain = chosen.make(preset, self.size, self.image_shape[-1], **self.knobs["views"])
-        self.augment = chosen.of_batch(self.chain, experiment.batch_size, experiment.seed)
+        self.augment = chosen.of_batch(self.chain, experiment.batch_size, experiment.seed, engine_of(experiment, run))
         self.steps = len(self.train_set) // experiment.batch_size
         self.fingerprint = self.train_set.fingerprint()
         self.settings = self._settings(preset)
@@ -100,6 +101,7 @@ class Plan:
     def _settings(self, preset: Any) -> dict[str, Any]:
         data = f"{self.train_set.name}, fingerprint {self.fingerprint}"
         settings = self.experiment.settings | {"data": data, "image_size": self.size, "preset": spelled(preset)}
+        settings |= {"max_size": self.max_size} if self.max_size else {}
         return settings | resolved.recorded(self.knobs) | {"given": self.experiment.given}
 
     def __repr__(self) -> str:
@@ -234,7 +236,7 @@ class Plan:
         """Returns a batch of the first `count` training images with fixed views, other than those of the training."""
         count = min(count, len(self.train_set))
         batch = next(iter(self.train_set.take(np.arange(count)).batches(count)))
-        return chosen.of_batch(self.chain, count, self.experiment.seed + 1)(batch)
+        return chosen.of_batch(self.chain, count, self.experiment.seed + 1, engine_of(self.experiment, self.run))(batch)
 
     def _labelled(self) -> Labelled | None:
         if self.train_set.labels is None:

@@ -38,15 +38,16 @@ def make(preset: Any, size: int, channels: int, **knobs) -> Chain:
     return _checked(preset(size, channels=channels, **knobs)) if {"size", "channels"} <= names.keys() else preset
 
 
-def of_batch(chain: Chain, batch_size: int, seed: int) -> Callable[[Mapping], dict]:
+def of_batch(chain: Chain, batch_size: int, seed: int, engine: str = "auto") -> Callable[[Mapping], dict]:
     """Returns the function from batch to batch that computes the views.
 
     Args:
         chain: the return value of `make`.
         batch_size: number of images in the global batch.
         seed: seed of the views. A function of the user ignores it; it draws from `step` and `row` of the batch.
+        engine: as for `Views`. A function of the user ignores it.
     """
-    return chain if callable(chain) else Views(chain, batch_size=batch_size, seed=seed)
+    return chain if callable(chain) else Views(chain, batch_size=batch_size, seed=seed, engine=engine)
 
 
 def _checked(chain: Any) -> Chain:

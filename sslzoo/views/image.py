@@ -1,18 +1,36 @@
 """A view of images, and the views of a batch: parameters are drawn for the global batch, then applied once."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import tensorflow as tf
 
+from sslzoo.views import opencv
 from sslzoo.views.colour import identity, recolour
-from sslzoo.views.operation import Box, Draws, Operation, check_count, fold, whole
+from sslzoo.views.engines import check_engine, chosen_engine
+from sslzoo.views.operation import Box, Colour, Draws, Operation, check_count, fold, whole
 from sslzoo.views.resample import resample
 
 # Columns of a batch that the views replace; all other columns pass through.
 CONSUMED = ("image", "size", "row", "step")
 LARGEST = {tf.uint8: 255.0, tf.uint16: 65535.0}
+
+
+class Linear(NamedTuple):
+    """The composed geometry, blur and colour of a view, one row per image, which an engine applies to the pixels.
+
+    Attributes:
+        box: the part of each image.
+        sigma: (n,) standard deviation of the blur in pixels of the view; None without blur.
+        colour: the colour map of each image; None without colour operations.
+    """
+
+    box: Box
+    sigma: tf.Tensor | None
+    colour: Colour | None
 
 
 @dataclass(frozen=True)
@@ -73,19 +91,27 @@ class View:
         Raises:
             ValueError: if the images have another type, or a colour operation requires RGB and gets other channels.
         """
-        _check_type(images.dtype)
-        chain, channels = list(zip(self.operations, draws, strict=True)), images.shape[-1]
-        box, sigma, largest = self.place(sizes, draws), None, images.shape[1:3]
-        colour = unchanged = identity(tf.shape(images)[0], channels)
-        for operation, drawn in chain:
+        largest, scale = images.shape[1:3], unit(images.dtype)
+        box, sigma, colour = self.compose(sizes, draws, images.shape[-1])
+        for operation in self.operations:
             largest = operation.largest(*largest)
+        pixels, mean = resample(images, box, self.size, sigma, largest)
+        if colour is not None:
+            pixels = recolour(pixels, mean, colour)
+        return self.finish(tf.clip_by_value(pixels / scale, 0.0, 1.0), draws)
+
+    def compose(self, sizes: tf.Tensor, draws: Sequence[Draws], channels: int) -> Linear:
+        """Composes the parameters of all operations that are linear in the pixels, for images of `sizes` (n, 2)."""
+        sigma, unchanged = None, identity(tf.shape(sizes)[0], channels)
+        colour = unchanged
+        for operation, drawn in zip(self.operations, draws, strict=True):
             sigma = operation.soften(sigma, drawn)
             colour = operation.mix(colour, drawn)
-        pixels, mean = resample(images, box, self.size, sigma, largest)
-        if colour is not unchanged:
-            pixels = recolour(pixels, mean, colour)
-        pixels = tf.clip_by_value(pixels / LARGEST.get(images.dtype, 1.0), 0.0, 1.0)
-        for operation, drawn in chain:
+        return Linear(self.place(sizes, draws), sigma, None if colour is unchanged else colour)
+
+    def finish(self, pixels: tf.Tensor, draws: Sequence[Draws]) -> tf.Tensor:
+        """Applies the nonlinear operations to pixels (n, size, size, channels) in [0, 1]."""
+        for operation, drawn in zip(self.operations, draws, strict=True):
             pixels = operation.finish(pixels, drawn)
         return pixels
 
@@ -100,21 +126,26 @@ class Views:
         views: one chain for each view; sizes may differ.
         batch_size: number of images in the global batch.
         seed: seed of all draws.
-        xla: compile the pixel operations with XLA. Compilation takes seconds for each batch shape; small views are then
+        xla: compile the functions with XLA. Compilation takes seconds for each batch shape; small views are then
             computed faster.
+        engine: "xla" applies the views as TensorFlow operations on any device, "opencv" in Python functions on the
+            host; they are equal within 1e-4. "auto" is the faster one for the size and the images; inside a training
+            step that XLA compiles, or that is sent to another process, use "xla".
 
     Raises:
-        ValueError: if there are no views, the batch size is below 1, or a batch has more images than `batch_size`.
+        ValueError: if there are no views, the batch size is below 1, a batch has more images than `batch_size`, or the
+            engine is unknown or not installed.
     """
 
-    def __init__(self, views: Sequence[View], batch_size: int, seed: int = 0, xla: bool = True) -> None:
+    def __init__(
+        self, views: Sequence[View], batch_size: int, seed: int = 0, xla: bool = True, engine: str = "auto"
+    ) -> None:
         check_count("Views", "number of views", len(views))
         check_count("Views", "batch_size", batch_size)
         if not all(isinstance(view, View) for view in views):
             raise ValueError(f"Views: views must be a list of View, got {list(views)!r}")
-        self.views, self.batch_size, self.seed, self.xla = tuple(views), batch_size, seed, xla
-        # Equal views share one function, which halves the compile time of XLA.
-        self._look = {view: tf.function(_looker(view), jit_compile=xla, autograph=False) for view in self.views}
+        check_engine(engine)
+        self.views, self.batch_size, self.seed, self.xla, self.engine = tuple(views), batch_size, seed, xla, engine
 
     def __repr__(self) -> str:
         return f"<Views: {len(self.views)} of each image, batches of {self.batch_size}, seed {self.seed}>"
@@ -137,8 +168,13 @@ class Views:
             raise ValueError(
                 f"Views: batch_size is {self.batch_size}, got {images.shape[0]} images: give the global size"
             )
-        draws = tf.nest.map_structure(lambda drawn: tf.gather(drawn, rows), self.sample(tf.reduce_max(step)))
-        looks = [self._look[view](images, sizes, drawn) for view, drawn in zip(self.views, draws, strict=True)]
+        images = tf.convert_to_tensor(images)
+        engines = [chosen_engine(self.engine, view.size, images.shape[-1], images.dtype) for view in self.views]
+        draws = self.sample(tf.reduce_max(step))
+        looks = [
+            _looker(view, engine, self.xla)(images, sizes, rows, drawn)
+            for engine, view, drawn in zip(engines, self.views, draws, strict=True)
+        ]
         views, boxes = zip(*looks, strict=True)
         rest = {name: column for name, column in batch.items() if name not in CONSUMED}
         return {"views": views, "boxes": boxes, **rest}
@@ -149,17 +185,56 @@ class Views:
         return [view.sample(fold(seed, k), self.batch_size) for k, view in enumerate(self.views)]
 
 
-def _looker(view: View):
+@functools.lru_cache(64)
+def _looker(view: View, engine: str, xla: bool) -> Callable:
+    """Returns the function of a view, one for all equal views of the process: XLA never frees what it compiled."""
+    compiled = functools.partial(tf.function, jit_compile=xla, autograph=False)
+    return (_opencv_looker if engine == "opencv" else _xla_looker)(view, compiled)
+
+
+def _xla_looker(view: View, compiled: Callable) -> Callable:
     """Returns one function for a view and its boxes, since the pixels are computed from the boxes."""
 
-    def look(images: tf.Tensor, sizes: tf.Tensor, draws: Sequence[Draws]) -> tuple[tf.Tensor, tf.Tensor]:
-        box = tf.stack([tf.cast(column, tf.float32) for column in view.place(sizes, draws)], axis=1)
-        side = tf.cast(tf.reduce_max(sizes, axis=1, keepdims=True), tf.float32)
-        return view.apply(images, sizes, draws), tf.concat([box[:, :4] / side, box[:, 4:]], axis=1)
+    def look(images: tf.Tensor, sizes: tf.Tensor, rows: tf.Tensor, draws: Sequence[Draws]) -> tuple:
+        draws = of_rows(draws, rows)
+        return view.apply(images, sizes, draws), relative(view.place(sizes, draws), sizes)
+
+    return compiled(look)
+
+
+def _opencv_looker(view: View, compiled: Callable) -> Callable:
+    """Returns the same function with the linear operations by OpenCV, between two functions that are compiled."""
+    compose = compiled(lambda sizes, rows, draws, channels: view.compose(sizes, of_rows(draws, rows), channels))
+    finish = compiled(lambda pixels, rows, draws: view.finish(pixels, of_rows(draws, rows)))
+    nonlinear = any(operation.stage == 2 for operation in view.operations)
+
+    def look(images: tf.Tensor, sizes: tf.Tensor, rows: tf.Tensor, draws: Sequence[Draws]) -> tuple:
+        scale = unit(images.dtype)
+        linear = compose(sizes, rows, draws, images.shape[-1])
+        pixels = opencv.pixels(images, view.size, *linear, scale)
+        return finish(pixels, rows, draws) if nonlinear else pixels, relative(linear.box, sizes)
 
     return look
 
 
-def _check_type(dtype: tf.DType) -> None:
+def of_rows(draws: Sequence[Draws], rows: tf.Tensor) -> Sequence[Draws]:
+    """Returns the parameters of some rows of the global batch."""
+    return tf.nest.map_structure(lambda drawn: tf.gather(drawn, rows), draws)
+
+
+def relative(box: Box, sizes: tf.Tensor) -> tf.Tensor:
+    """Returns boxes as (n, 5): top, left, height and width in units of the longer side, and 1 for mirrored images."""
+    box = tf.stack([tf.cast(column, tf.float32) for column in box], axis=1)
+    side = tf.cast(tf.reduce_max(sizes, axis=1, keepdims=True), tf.float32)
+    return tf.concat([box[:, :4] / side, box[:, 4:]], axis=1)
+
+
+def unit(dtype: tf.DType) -> float:
+    """Returns the value of the images that is 1 in views.
+
+    Raises:
+        ValueError: if images of this type are not supported.
+    """
     if not (dtype in LARGEST or dtype.is_floating):
         raise ValueError(f"views take images of uint8, uint16 or float in [0, 1], got {dtype.name}")
+    return LARGEST.get(dtype, 1.0)

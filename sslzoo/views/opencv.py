@@ -1,0 +1,146 @@
+"""Views by OpenCV: crop, flip, resize, blur and colour of one image at a time, in float32, on the host.
+
+The results are those of `resample` and `recolour` within float32 rounding, except that a blur omits taps beyond four
+standard deviations. OpenCV releases the interpreter's lock, so that several batches are computed at the same time.
+"""
+
+import functools
+import math
+from types import ModuleType
+
+import numpy as np
+import tensorflow as tf
+from scipy import sparse
+
+from sslzoo.utils import iterators
+from sslzoo.views.colour import identity
+from sslzoo.views.operation import Box, Colour
+
+SHARP = 0.2  # standard deviation in pixels below which neighbours have a weight of less than 4e-6
+TAPS = 4  # reach of the blur in standard deviations; the rest of the Gaussian is 6e-5
+MOST_CHANNELS = 4  # of the means and transposes of OpenCV
+ALIGNED = 64  # bytes; TensorFlow takes over aligned arrays without a copy
+
+iterators.stop_at_exit()
+
+
+@functools.cache
+def module() -> ModuleType:
+    """Returns the module cv2, which computes each call in the calling thread.
+
+    Raises:
+        ImportError: if OpenCV is not installed.
+    """
+    import cv2
+
+    cv2.setNumThreads(0)
+    return cv2
+
+
+def pixels(
+    images: tf.Tensor, size: int, box: Box, sigma: tf.Tensor | None, colour: Colour | None, unit: float = 1.0
+) -> tf.Tensor:
+    """Crops, mirrors, resizes, blurs and recolours images.
+
+    Args:
+        images: (n, height, width, channels), any number type.
+        size: side of the views in pixels.
+        box: the boxes, in integer pixels within the images.
+        sigma: (n,) standard deviation of the blur in pixels of the view; None means no blur.
+        colour: the colour map of each image; None means no change.
+        unit: value of the images that becomes 1.
+
+    Returns:
+        float32 (n, size, size, channels), clipped to [0, 1].
+    """
+    place = tf.cast(tf.stack([tf.cast(column, tf.float32) for column in box], axis=1), tf.int32)
+    sigma = tf.zeros_like(box.top) if sigma is None else sigma
+    colour = identity(tf.shape(images)[0], images.shape[-1]) if colour is None else colour
+    columns = [images, place, sigma, colour.pixel, colour.mean]
+    made = tf.numpy_function(functools.partial(_batch, size, unit), columns, tf.float32, stateful=False)
+    return tf.ensure_shape(made, (images.shape[0], size, size, images.shape[-1]))
+
+
+def _batch(size: int, unit: float, images, places, sigmas, pixel, mean) -> np.ndarray:
+    """Computes the views of a batch from arrays; see `pixels`."""
+    views = _empty((len(images), size, size, images.shape[-1]))
+    matrices = np.concatenate([pixel / np.float32(unit), np.zeros_like(pixel[..., :1])], axis=2)
+    with_mean = mean.any((1, 2)).tolist()
+    for row, (place, sigma) in enumerate(zip(places.tolist(), sigmas.tolist(), strict=True)):
+        view = resized(_cut(images[row], *place), size)
+        if with_mean[row]:
+            matrices[row, :, -1] = mean[row] @ _mean(view) / unit
+        if sigma > SHARP:
+            view = blurred(view, sigma)
+        module().transform(view, matrices[row], dst=views[row])
+    return np.clip(views, 0, 1, out=views)
+
+
+def _cut(image: np.ndarray, top: int, left: int, height: int, width: int, mirrored: int) -> np.ndarray:
+    box = image[top : top + height, left : left + width].astype(np.float32)
+    return module().flip(box, 1).reshape(box.shape) if mirrored else box
+
+
+def resized(image: np.ndarray, size: int) -> np.ndarray:
+    """Resizes a float32 image (height, width, channels) to (size, size, channels), as `resample` does.
+
+    OpenCV interpolates bilinearly. An axis that shrinks is antialiased by a triangle: a product with a sparse matrix.
+    """
+    if image.shape[0] > size:
+        image = _shrunk(image, size)
+    if image.shape[1] > size:
+        image = _transposed(_shrunk(_transposed(image), size))
+    return module().resize(image, (size, size), interpolation=module().INTER_LINEAR).reshape(size, size, -1)
+
+
+def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Blurs a view (size, size, channels), float32; the kernel is renormalized at the borders."""
+    size = len(image)
+    reach = min(size // 20, math.ceil(TAPS * sigma))
+    if not reach:
+        return image
+    kernel = module().getGaussianKernel(2 * reach + 1, sigma, module().CV_32F)
+    image = module().sepFilter2D(image, -1, kernel, kernel, borderType=module().BORDER_CONSTANT).reshape(image.shape)
+    # At pixel i < reach the kernel's first reach - i taps are outside of the view.
+    inside = (1 / np.cumsum(kernel[::-1])[reach:-1])[:, None, None]
+    for side in (image, image[::-1], image.swapaxes(0, 1), image[:, ::-1].swapaxes(0, 1)):
+        side[:reach] *= inside
+    return image
+
+
+def _mean(image: np.ndarray) -> np.ndarray:
+    channels = image.shape[-1]
+    return np.array(module().mean(image)[:channels]) if channels <= MOST_CHANNELS else image.mean((0, 1))
+
+
+def _shrunk(image: np.ndarray, size: int) -> np.ndarray:
+    """Shrinks the first axis of (length, width, channels)."""
+    length, width, channels = image.shape
+    return (_triangles(length, size) @ image.reshape(length, width * channels)).reshape(size, width, channels)
+
+
+def _transposed(image: np.ndarray) -> np.ndarray:
+    if image.shape[2] > MOST_CHANNELS:
+        return np.ascontiguousarray(image.swapaxes(0, 1))
+    return module().transpose(image).reshape(image.shape[1], image.shape[0], image.shape[2])
+
+
+@functools.lru_cache(4096)
+def _triangles(length: int, size: int) -> sparse.csr_array:
+    """Returns the weights (size, length) of the pixels of an axis that shrinks; rows sum to one."""
+    scale = length / size
+    centre = (np.arange(size) + 0.5) * scale - 0.5
+    near = np.floor(centre - scale).astype(int)[:, None] + np.arange(math.ceil(2 * scale) + 2)
+    weights = np.maximum(0, 1 - np.abs(near - centre[:, None]) / scale) * ((near >= 0) & (near < length))
+    weights /= weights.sum(1, keepdims=True)
+    rows, taps = np.nonzero(weights)
+    values = weights[rows, taps].astype(np.float32)
+    return sparse.csr_array((values, (rows, near[rows, taps])), shape=(size, length))
+
+
+def _empty(shape: tuple[int, ...]) -> np.ndarray:
+    """Returns a float32 array at an address that TensorFlow takes over."""
+    count = 4 * math.prod(shape)
+    memory = np.empty(count + ALIGNED, np.uint8)
+    start = -memory.ctypes.data % ALIGNED
+    return memory[start : start + count].view(np.float32).reshape(shape)
