@@ -109,6 +109,9 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
             outputs[name] if name in outputs else self.embed(views[view]) for view, name in enumerate(("z_a", "z_b"))
         )
 
+    def prepare(self, images) -> None:
+        """Before the first step: fits constants of the method to training images (n, height, width, channels)."""
+
     def pictures(self, batch: dict) -> dict:
         """Pictures of what the method reconstructs, of the first view, in inference mode.
 

@@ -16,7 +16,7 @@ RULES = (
     (r".*_(start|warmup|ratio|share)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
     (r".*_(dim|size|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
-    (r"hardest|matches|matches_back|cell|(.*_)?heads|.*_depth|class_tokens", COUNT),
+    (r"hardest|matches|matches_back|cell|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),
 )
 
 

@@ -31,6 +31,7 @@ from sslzoo.utils.log import log
 from sslzoo.views import chosen, inputs, sheet
 
 WATCHED = 30_000_000  # maximum number of values in the images of the online k-NN: 200 images of 224 px
+FITTED = 1000  # number of images that a method fits to before the training
 CALIBRATED = 2048  # number of images for the BatchNorm statistics of exported encoders
 
 
@@ -142,6 +143,9 @@ class Plan:
         with self._scope():
             keras.utils.set_random_seed(self.experiment.seed)
             model = self._compiled(self._method())
+        if type(model).prepare is not SSLModel.prepare:
+            few = self.train_set.sample(min(len(self.train_set), FITTED))
+            model.prepare(np.concatenate(list(inputs.images(few, self.size))))
         self.untrained = self.encoder(model)
         return model
 
