@@ -657,7 +657,8 @@ def test_igpt_fits_its_colours_and_classifies_each_pixel_as_the_nearest():
     colours = np.array([[0.1, 0.2, 0.3], [0.8, 0.1, 0.5], [0.4, 0.9, 0.7]], "float32")
     truth = RNG.integers(3, size=(COUNT, 4, 4))
     images = np.repeat(np.repeat(colours[truth], 4, axis=1), 4, axis=2)
-    model.prepare(np.clip(images + RNG.normal(scale=0.01, size=images.shape), 0, 1).astype("float32"))
+    noisy = np.clip(images + RNG.normal(scale=0.01, size=images.shape), 0, 1).astype("float32")
+    model.prepare([noisy[:20], noisy[20:]])
     centres = numpy(model.centres)
     order = [int(np.abs(centres - colour).sum(axis=1).argmin()) for colour in colours]
     np.testing.assert_allclose(centres[order], colours, atol=0.01)

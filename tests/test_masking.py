@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from golden import ARRAYS
 
-from sslzoo.layers import masking
+from sslzoo.layers import attention_masks, masking
 
 RNG = np.random.default_rng(0)
 
@@ -141,11 +141,20 @@ def test_targets_leak_into_hardly_any_context_even_with_a_single_layout():
 
 
 def test_the_prefix_is_seen_by_all_and_the_rest_in_order():
-    allowed, hidden = masking.prefix(np.array([0.0, 0.5, 0.999], "float32"), 5)
+    allowed, hidden = attention_masks.prefix(np.array([0.0, 0.5, 0.999], "float32"), 5)
     for n, first in enumerate((1, 3, 4)):
         for query in range(5):
             for key in range(5):
                 assert bool(allowed[n, query, key]) == (key <= query or key < first)
         np.testing.assert_array_equal(hidden[n], np.arange(5) >= first)
-    lengths = 9 - np.array(masking.prefix(uniform(9000), 9)[1]).sum(axis=1)
+    lengths = 9 - np.array(attention_masks.prefix(uniform(9000), 9)[1]).sum(axis=1)
     np.testing.assert_allclose(np.bincount(lengths, minlength=9)[1:] / 9000, 1 / 8, atol=0.02)
+
+
+def test_class_tokens_see_themselves_and_some_patches_and_are_seen_by_all():
+    causal = np.array(attention_masks.causal(3))
+    np.testing.assert_array_equal(causal[0], np.tril(np.ones((3, 3), bool)))
+    seen = np.array([[True, False, False]])
+    allowed = np.array(attention_masks.with_extra(causal, seen, 2))[0]
+    expected = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]], bool)
+    np.testing.assert_array_equal(allowed, expected)

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from sslzoo import losses
-from sslzoo.layers import masking
+from sslzoo.layers import attention_masks
 from sslzoo.layers.patches import pictures
 from sslzoo.layers.transformer import dense, feed_forward, parts, walk
 from sslzoo.model import SSLModel
@@ -54,8 +54,8 @@ class AIM(SSLModel):
         tokens = self.place(self.stem(images))
         length = tokens.shape[1] - self.extra
         noise = self.uniform((ops.shape(images)[0],), 0, training=training)
-        allowed, hidden = masking.prefix(noise, length)
-        tokens, _ = walk(self.trunk, tokens, masking.with_extra(allowed, ~hidden, self.extra))
+        allowed, hidden = attention_masks.prefix(noise, length)
+        tokens, _ = walk(self.trunk, tokens, attention_masks.with_extra(allowed, ~hidden, self.extra))
         target = losses.patch_targets(images, self.patch, normalize=self.normalize)
         prediction = self.decoder(tokens[:, self.extra : -1])
         return dict(prediction=prediction, target=target[:, 1:], mask=hidden[:, 1:])

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from sslzoo import losses
-from sslzoo.layers import masking
+from sslzoo.layers import attention_masks
 from sslzoo.layers.transformer import parts, through, walk
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
@@ -52,10 +52,10 @@ class IGPT(SSLModel):
         self.decoder.build((None, None, self.width))
 
     def prepare(self, images):
-        """Fits the colours to pixels of images (n, height, width, channels) by k-means."""
-        rng, pixels = np.random.default_rng(0), ops.convert_to_numpy(self._pixels(images))
+        """Fits the colours to pixels of images by k-means."""
+        pixels = np.concatenate([ops.convert_to_numpy(self._pixels(part)) for part in images])
         pixels = pixels.reshape(-1, pixels.shape[-1])
-        pixels = pixels[rng.permutation(len(pixels))[:PIXELS]]
+        pixels = pixels[np.random.default_rng(0).permutation(len(pixels))[:PIXELS]]
         known = np.unique(pixels, axis=0)
         centres = ops.convert_to_numpy(self.centres).copy()
         few = known[np.unique(np.linspace(0, len(known) - 1, self.colours).astype(int))]
@@ -77,7 +77,9 @@ class IGPT(SSLModel):
             tokens = through(self.parts, images, mask, ops.zeros((self.width,)))[:, self.extra :]
         else:
             stem, place, trunk = self.parts
-            order = masking.with_extra(masking.causal(length), ops.zeros((1, length), "bool"), self.extra)
+            order = attention_masks.with_extra(
+                attention_masks.causal(length), ops.zeros((1, length), "bool"), self.extra
+            )
             tokens, _ = walk(trunk, place(stem(images)), order)
             tokens = ops.concatenate([tokens[:, :1], tokens[:, self.extra : -1]], axis=1)
             mask = ops.ones_like(mask)

@@ -3,7 +3,7 @@
 from keras import ops
 
 from sslzoo import losses
-from sslzoo.layers import masking
+from sslzoo.layers import attention_masks
 from sslzoo.layers.transformer import parts, walk
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
@@ -37,7 +37,7 @@ class NEPA(SSLModel):
         patches = self.stem(batch["views"][0])
         tokens = self.place(patches)
         length = tokens.shape[1] - self.extra
-        causal = masking.with_extra(masking.causal(length), ops.zeros((1, length), "bool"), self.extra)
+        causal = attention_masks.with_extra(attention_masks.causal(length), ops.zeros((1, length), "bool"), self.extra)
         tokens, _ = walk(self.trunk, tokens, causal)
         target = ops.stop_gradient(ops.reshape(patches, (-1, length, patches.shape[-1])))
         return dict(prediction=tokens[:, self.extra : -1], target=target[:, 1:])
