@@ -1,7 +1,7 @@
 """SSLModel: base class of all methods, with the training step and the parts that methods share."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 
 import keras
@@ -127,6 +127,13 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
         return tuple(
             outputs[name] if name in outputs else self.embed(views[view]) for view, name in enumerate(("z_a", "z_b"))
         )
+
+    def prepare(self, images: Iterable) -> None:
+        """Before the first step: fits constants of the method to training images.
+
+        Args:
+            images: batches (n, height, width, channels) in [0, 1], read only if the method does.
+        """
 
     def pictures(self, batch: dict) -> dict:
         """Pictures of what the method reconstructs, of the first view, in inference mode.

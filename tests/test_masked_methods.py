@@ -12,7 +12,7 @@ from sslzoo.layers.transformer import through
 from sslzoo.testing.miniatures import COUNT, SIZE, batch, batches, build, residual
 
 RNG = np.random.default_rng(0)
-MASKED = ("aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "mae", "salt", "sim_mim")
+MASKED = ("aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "mae", "salt", "sim_mim")  # by random numbers
 PATCHES = ("i_jepa", "mae", "sim_mim")
 
 
@@ -639,3 +639,57 @@ def test_salt_says_in_one_line_what_it_lacks(tmp_path):
         build("salt", teacher=vit((SIZE, SIZE, 3), 32, 2, depth=1, patch_size=8))
     with pytest.raises(ValueError, match="has no patch tokens"):
         build("salt", teacher=residual())
+
+
+def test_igpts_bert_loss_is_the_golden_value():
+    model = build("igpt", bert=True)
+    pixels = ARRAYS["igpt_images"].reshape(2, 9, 3) / 127.5 - 1
+    ids = ((pixels[:, :, None] - ARRAYS["igpt_clusters"]) ** 2).sum(axis=-1).argmin(axis=-1)
+    logits = tf.Variable(ARRAYS["igpt_logits"])
+    with tf.GradientTape() as tape:
+        loss = model.objective(logits=logits, ids=tf.constant(ids), mask=ARRAYS["igpt_bert_mask"])
+    assert float(loss) == golden("igpt/bert")
+    assert float(tf.norm(tape.gradient(loss, logits))) == golden("igpt/bert/grad:igpt_logits")
+
+
+def test_igpt_fits_its_colours_and_classifies_each_pixel_as_the_nearest():
+    model = build("igpt", colours=3)
+    colours = np.array([[0.1, 0.2, 0.3], [0.8, 0.1, 0.5], [0.4, 0.9, 0.7]], "float32")
+    truth = RNG.integers(3, size=(COUNT, 4, 4))
+    images = np.repeat(np.repeat(colours[truth], 4, axis=1), 4, axis=2)
+    noisy = np.clip(images + RNG.normal(scale=0.01, size=images.shape), 0, 1).astype("float32")
+    model.prepare([noisy[:20], noisy[20:]])
+    centres = numpy(model.centres)
+    order = [int(np.abs(centres - colour).sum(axis=1).argmin()) for colour in colours]
+    np.testing.assert_allclose(centres[order], colours, atol=0.01)
+    outputs = model(with_views(batch(model), images), training=True)
+    np.testing.assert_array_equal(outputs["ids"], np.array(order)[truth].reshape(COUNT, 16))
+    assert float(model.objective(**outputs)) == pytest.approx(np.log(3), rel=1e-6), "uniform at the start"
+
+
+def test_igpt_predicts_a_pixel_from_the_pixels_before_it_alone():
+    model = build("igpt")
+    loud(model.encoder)
+    model.decoder.kernel.assign(RNG.normal(size=model.decoder.kernel.shape))
+    data = batch(model)
+    outputs = model(data, training=True)
+    images = changed(data["views"][0], np.tile(np.arange(7, 16), (COUNT, 1)))
+    other = model(with_views(data, images), training=True)
+    apart = np.abs(numpy(other["logits"]) - numpy(outputs["logits"])).max(axis=-1)
+    assert apart[:, :8].max() < 1e-4, "the prediction of the first changed pixel included"
+    assert np.median(apart[:, 8:]) > 1e-3
+    first = numpy(outputs["logits"])[:, 0]
+    np.testing.assert_allclose(first, np.tile(first[:1], (COUNT, 1)), atol=1e-5)
+
+
+def test_igpts_bert_does_not_see_masked_pixels():
+    model = build("igpt", bert=True, mask_ratio=0.5)
+    loud(model.encoder)
+    model.decoder.kernel.assign(RNG.normal(size=model.decoder.kernel.shape))
+    data = batch(model)
+    outputs = model(data, training=True)
+    mask = numpy(outputs["mask"])
+    assert mask.mean() == pytest.approx(0.5, abs=0.1)
+    pixels = np.repeat(np.repeat(mask.reshape(-1, 4, 4), 4, 1), 4, 2)[..., None]
+    other = model(with_views(data, np.where(pixels, 0.3, data["views"][0]).astype("float32")), training=True)
+    np.testing.assert_allclose(other["logits"], outputs["logits"], atol=1e-4)

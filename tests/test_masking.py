@@ -149,3 +149,12 @@ def test_the_prefix_is_seen_by_all_and_the_rest_in_order():
         np.testing.assert_array_equal(hidden[n], np.arange(5) >= first)
     lengths = 9 - np.array(attention_masks.prefix(uniform(9000), 9)[1]).sum(axis=1)
     np.testing.assert_allclose(np.bincount(lengths, minlength=9)[1:] / 9000, 1 / 8, atol=0.02)
+
+
+def test_class_tokens_see_themselves_and_some_patches_and_are_seen_by_all():
+    causal = np.array(attention_masks.causal(3))
+    np.testing.assert_array_equal(causal[0], np.tril(np.ones((3, 3), bool)))
+    seen = np.array([[True, False, False]])
+    allowed = np.array(attention_masks.with_extra(causal, seen, 2))[0]
+    expected = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]], bool)
+    np.testing.assert_array_equal(allowed, expected)

@@ -71,6 +71,7 @@ SIZES |= {
     "height": 4,
     "width": 4,
     "patches": 4,
+    "pixels": 4,
     "values": 12,
     "features": 3,
     "other": 4,
@@ -83,7 +84,7 @@ LOSSES = [name for name in losses.__all__ if hasattr(getattr(losses, name), "sha
 
 def tensor(name, shape):
     sizes = [SIZES[axis.partition(">")[0]] for axis in shape.split() if axis != "..."]
-    integers = name in ("labels", "index")
+    integers = name in ("labels", "index", "ids")
     return RNG.integers(0, 4, sizes) if integers else RNG.normal(size=sizes).astype("float32")
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from sslzoo import encoders, load_encoder
 from sslzoo.encoders.vit import vit
 from sslzoo.exports.savedmodel import ROUTES, export
-from sslzoo.layers.tokens import Attention, bicubic, sincos
+from sslzoo.layers.tokens import Attention, Gate, bicubic, sincos
 
 IMAGES = np.random.default_rng(0).random((3, 16, 16, 3), "float32")
 SMALL = dict(depth=2, width=0.25)
@@ -213,3 +213,27 @@ def test_a_frozen_projection_of_patches_stays_so_in_a_copy_and_nothing_else_does
     for model in (encoder, keras.Model.from_config(encoder.get_config())):
         frozen = {weight.path for weight in model.weights} - {weight.path for weight in model.trainable_weights}
         assert frozen == {"patches/kernel", "patches/bias"}
+
+
+def test_layer_scale_multiplies_both_branches_of_a_block():
+    encoder, plain = small(depth=1, layer_scale=0.5), small(depth=1)
+    plain.set_weights([w for w in encoder.get_weights() if not (w.shape == (48,) and np.allclose(w, 0.5))])
+    for name in ("block1_projection", "block1_output"):
+        for weight in plain.get_layer(name).weights:
+            weight.assign(weight * 0.5)
+    np.testing.assert_allclose(encoder(IMAGES), plain(IMAGES), atol=1e-5)
+    assert trainable(encoder) == trainable(plain) + 2 * 48
+
+
+def test_swiglu_is_gated_and_has_the_reference_s_width():
+    encoder = small(depth=1, swiglu=True)
+    assert encoder.get_layer("block1_output").kernel.shape == (128, 48), "8 ceil(4 * 48 * 2 / 3 / 8)"
+    x = np.random.default_rng(0).normal(size=(2, 3, 8)).astype("float32")
+    expected = x[..., :4] / (1 + np.exp(-x[..., :4])) * x[..., 4:]
+    np.testing.assert_allclose(Gate()(x), expected, atol=1e-6)
+
+
+def test_a_vision_transformer_with_every_knob_is_exported_and_cloned(tmp_path):
+    encoder = small(class_tokens=2, registers=1, layer_scale=1e-5, swiglu=True, positions="learned")
+    export(encoder, tmp_path / "vit", IMAGES, {"name": "vit"})
+    np.testing.assert_allclose(load_encoder(tmp_path / "vit")(IMAGES), encoder(IMAGES), atol=1e-6)

@@ -29,7 +29,7 @@ RULES = (
         r"hardest|matches|matches_back|centres|directions|samples|neighbours|images|channels|bottleneck|whitening_size",
         COUNT,
     ),
-    (r"patch|cell|(.*_)?heads|.*_depth|class_tokens", COUNT),
+    (r"patch|cell|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),
     (r"knots", (2, math.inf, False)),
 )
 

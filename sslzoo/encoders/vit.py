@@ -16,8 +16,8 @@ def vit_tiny(input_shape, **knobs) -> keras.Model:
 
     Args:
         input_shape: (height, width, channels).
-        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width`, `frozen_patches`, `class_tokens` and
-            `registers` of `vit`.
+        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width`, `frozen_patches`, `class_tokens`,
+            `registers`, `layer_scale` and `swiglu` of `vit`.
     """
     return vit(input_shape, 192, 3, name="vit_tiny", **knobs)
 
@@ -27,8 +27,8 @@ def vit_small(input_shape, **knobs) -> keras.Model:
 
     Args:
         input_shape: (height, width, channels).
-        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width`, `frozen_patches`, `class_tokens` and
-            `registers` of `vit`.
+        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width`, `frozen_patches`, `class_tokens`,
+            `registers`, `layer_scale` and `swiglu` of `vit`.
     """
     return vit(input_shape, 384, 6, name="vit_small", **knobs)
 
@@ -38,8 +38,8 @@ def vit_base(input_shape, **knobs) -> keras.Model:
 
     Args:
         input_shape: (height, width, channels).
-        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width`, `frozen_patches`, `class_tokens` and
-            `registers` of `vit`.
+        **knobs: `patch_size`, `positions`, `pool`, `depth`, `width`, `frozen_patches`, `class_tokens`,
+            `registers`, `layer_scale` and `swiglu` of `vit`.
     """
     return vit(input_shape, 768, 12, name="vit_base", **knobs)
 
@@ -57,6 +57,8 @@ def vit(
     frozen_patches: bool = False,
     class_tokens: int = 1,
     registers: int = 0,
+    layer_scale: float = 0.0,
+    swiglu: bool = False,
     name: str = "vit",
 ) -> keras.Model:
     """Class tokens and one token for each patch pass `depth` pre-norm blocks and a last norm: features (batch, dim).
@@ -79,6 +81,8 @@ def vit(
         class_tokens: int, number of class tokens; 8 in Pixio.
         registers: int, number of tokens that take part in the attention and that no pooling reads; 4 in DINOv2 with
             registers.
+        layer_scale: float, initial factor of each branch of a block, trained; 0 for none, 1e-5 in DINOv2.
+        swiglu: bool, gated dense layers instead of GELU, as in the largest DINOv2.
         name: str, of the model.
 
     Raises:
@@ -94,7 +98,7 @@ def vit(
     grid = (input_shape[0] // patch, input_shape[1] // patch) if positions == "learned" else None
     x = Tokens(dim, grid, class_tokens, registers, name="tokens")(x)
     for number in range(depth):
-        x = block(x, dim, heads, f"block{number + 1}")
+        x = block(x, dim, heads, f"block{number + 1}", layer_scale, swiglu)
     x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
     return keras.Model(images, Pool(pool, class_tokens, registers, name="features")(x), name=f"{name}_patch{patch}")
 

@@ -11,10 +11,11 @@ ARCHITECTURE = "encoder.json"
 FACTS = "recipe.json"
 KERAS = "encoder.keras"
 PROJECTOR = "projector.keras"
-HISTORY, VIEWS = "metrics.jsonl", "views.png"  # files of the run, copied to its export
+# Files of the run, copied to its export.
+HISTORY, VIEWS, RECONSTRUCTION = "metrics.jsonl", "views.png", "reconstruction.png"
 OWN = {
     *("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra", "README.md", "untrained.npz"),
-    *(ARCHITECTURE, FACTS, KERAS, PROJECTOR, HISTORY, VIEWS),
+    *(ARCHITECTURE, FACTS, KERAS, PROJECTOR, HISTORY, VIEWS, RECONSTRUCTION),
     *("encoder.onnx", "encoder.tflite", "encoder.safetensors"),
 }
 NAMES = {"image": "images"}  # kind of data -> name of the input

@@ -1,6 +1,12 @@
-"""Attention masks: which tokens a token may look at, True where it may."""
+"""Masks of attention: which tokens a token sees, for methods that predict patches in an order."""
 
 from keras import ops
+
+
+def causal(length: int):
+    """Which patches a patch sees in an order: itself and the earlier ones; bool (1, length, length)."""
+    place = ops.arange(length)
+    return place[None, None] <= place[None, :, None]
 
 
 def prefix(noise, length: int):
@@ -18,12 +24,6 @@ def prefix(noise, length: int):
     first = 1 + ops.cast(ops.floor(noise * (length - 1)), "int32")
     hidden = place[None] >= ops.cast(first, place.dtype)[:, None]
     return causal(length) | ~hidden[:, None], hidden
-
-
-def causal(length: int):
-    """Which patches a patch sees in an order: itself and the earlier ones; bool (1, length, length)."""
-    place = ops.arange(length)
-    return place[None, None] <= place[None, :, None]
 
 
 def with_extra(allowed, seen, extra: int):

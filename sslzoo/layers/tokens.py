@@ -122,6 +122,41 @@ class CrossAttention(layers.Layer):
         return super().get_config() | {"heads": self.heads}
 
 
+@keras.saving.register_keras_serializable("sslzoo")
+class LayerScale(layers.Layer):
+    """Multiplies each feature by a trained factor (CaiT, arXiv 2103.17239): (..., dim) -> (..., dim).
+
+    Args:
+        initial: float, factor at the start: 1e-5 in DINOv2.
+    """
+
+    def __init__(self, initial: float, **kwargs):
+        super().__init__(**kwargs)
+        self.initial = initial
+
+    def build(self, input_shape):
+        start = keras.initializers.Constant(self.initial)
+        self.factor = self.add_weight((input_shape[-1],), initializer=start, name="factor")
+
+    def call(self, x):
+        return x * ops.cast(self.factor, x.dtype)
+
+    def get_config(self):
+        return super().get_config() | {"initial": self.initial}
+
+
+@keras.saving.register_keras_serializable("sslzoo")
+class Gate(layers.Layer):
+    """SiLU of the first half of the features times the second half (SwiGLU, arXiv 2002.05202)."""
+
+    def call(self, x):
+        first, second = ops.split(x, 2, axis=-1)
+        return ops.silu(first) * second
+
+    def compute_output_shape(self, x_shape):
+        return (*x_shape[:-1], x_shape[-1] // 2)
+
+
 def attention_weights(queries, keys, allowed=None):
     """Softmax of scaled dot products, computed in float32.
 

@@ -1,11 +1,12 @@
 """Transformers: the block, stacks of blocks for decoders and predictors, and the parts of a vision transformer."""
 
+import math
 import re
 
 import keras
 from keras import layers, ops
 
-from sslzoo.layers.tokens import Attention, CrossAttention, sincos
+from sslzoo.layers.tokens import Attention, CrossAttention, Gate, LayerScale, sincos
 from sslzoo.utils.keras_internals import nodes
 
 
@@ -15,24 +16,40 @@ def dense(units: int, name: str, **options) -> layers.Dense:
     return layers.Dense(units, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02), name=name, **options)
 
 
-def block(x, dim: int, heads: int, name: str):
+def block(x, dim: int, heads: int, name: str, layer_scale: float = 0.0, swiglu: bool = False):
     """A pre-norm block (arXiv 2010.11929): attention, then two dense layers, each with norm and shortcut.
 
     Args:
         x: symbolic tokens (batch, tokens, dim).
         dim, heads: int, width of a token and number of heads.
         name: str, of the block's last layer and start of the others' names.
+        layer_scale: float, initial factor of both branches (`LayerScale`); 0 for none.
+        swiglu: bool, as of `feed_forward`.
     """
     branch = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
     branch = dense(3 * dim, f"{name}_qkv")(branch)
-    branch = Attention(heads, name=f"{name}_attention")(branch)
-    x = layers.Add(name=f"{name}_add1")([x, dense(dim, f"{name}_projection")(branch)])
-    return layers.Add(name=name)([x, feed_forward(x, dim, name)])
+    branch = dense(dim, f"{name}_projection")(Attention(heads, name=f"{name}_attention")(branch))
+    branch = LayerScale(layer_scale, name=f"{name}_scale1")(branch) if layer_scale else branch
+    x = layers.Add(name=f"{name}_add1")([x, branch])
+    branch = feed_forward(x, dim, name, swiglu)
+    branch = LayerScale(layer_scale, name=f"{name}_scale2")(branch) if layer_scale else branch
+    return layers.Add(name=name)([x, branch])
 
 
-def feed_forward(x, dim: int, name: str):
-    """The second half of a block without its shortcut: norm, dense layer of four times the width, GELU, dense layer."""
+def feed_forward(x, dim: int, name: str, swiglu: bool = False):
+    """The second half of a block without its shortcut: norm, dense layer of four times the width, GELU, dense layer.
+
+    Args:
+        x: symbolic tokens (batch, tokens, dim).
+        dim: int, width of a token.
+        name: str, start of the layers' names.
+        swiglu: bool, a gate instead of GELU (arXiv 2002.05202), with two thirds of the hidden width, rounded up to a
+            multiple of 8, as in DINOv2.
+    """
     branch = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm2")(x)
+    if swiglu:
+        branch = dense(2 * 8 * math.ceil(4 * dim * 2 / 3 / 8), f"{name}_hidden")(branch)
+        return dense(dim, f"{name}_output")(Gate(name=f"{name}_gate")(branch))
     branch = dense(4 * dim, f"{name}_hidden")(branch)
     branch = layers.Activation("gelu", name=f"{name}_gelu")(branch)
     return dense(dim, f"{name}_output")(branch)

@@ -44,6 +44,7 @@ from sslzoo.losses.instance import (
 )
 from sslzoo.losses.local import correspondence, vicreg_local
 from sslzoo.losses.masked import (
+    class_cross_entropy,
     gram,
     koleo,
     masked_cross_entropy,
@@ -75,6 +76,7 @@ __all__ = [
     "align",
     "barlow_twins",
     "class_conditional_info_nce",
+    "class_cross_entropy",
     "cluster_cross_entropy",
     "contrastive_pair",
     "correspondence",

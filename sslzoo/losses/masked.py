@@ -116,6 +116,22 @@ def masked_cross_entropy(logits, targets, *, weights=None):
     return _mean(-ops.sum(targets * logs, axis=-1), weights)
 
 
+@checked("N pixels K", "N pixels")
+def class_cross_entropy(logits, ids, *, weights=None):
+    """Mean over chosen pixels of the cross-entropy of logits with classes (image-GPT, section 2), in nats.
+
+    Args:
+        logits: (N, pixels, K).
+        ids: int (N, pixels), in 0..K - 1.
+        weights: (N, pixels), weight of each pixel in the mean; equal if None.
+
+    Returns:
+        float32 (N,); log(K) where logits are uniform, 0 for an image without weight.
+    """
+    logs = ops.log_softmax(ops.cast(logits, "float32"))
+    return _mean(-ops.take_along_axis(logs, ids[..., None], axis=-1)[..., 0], weights)
+
+
 @checked("... dim")
 def standardized(tokens, *, epsilon: float = 1e-5):
     """Tokens of mean 0 and variance 1 over their features, a layer norm without scale and offset, float32."""

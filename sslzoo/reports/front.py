@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from sslzoo.data import describe
 from sslzoo.evaluation.judging import TRAINED, UNTRAINED
 from sslzoo.evaluators.report import Row
-from sslzoo.exports.contract import HISTORY, VIEWS
+from sslzoo.exports.contract import HISTORY, RECONSTRUCTION, VIEWS
 from sslzoo.reports import charts
 from sslzoo.reports.study import Chapter, Picture, Study
 from sslzoo.utils import provenance
@@ -49,7 +49,7 @@ def front(name: str, study: Study, known: dict, source: Path | None, chapters: S
         name: of the encoder.
         study: data and encoders.
         known: recipe.json of an exported encoder, or {}.
-        source: folder that may hold HISTORY and VIEWS, or None.
+        source: folder that may hold HISTORY, VIEWS and RECONSTRUCTION, or None.
         chapters: of the report; the first has the main scores if there are labels.
     """
     history = read_history(source / HISTORY) if source else []
@@ -61,10 +61,22 @@ def front(name: str, study: Study, known: dict, source: Path | None, chapters: S
     if len(history) > 1:
         chance = 100 / len(np.unique(study.train.labels)) if study.train.labels is not None else 0
         made.pictures.append(_training(history, chance))
-    if source and (source / VIEWS).is_file():
-        caption = "Images and their views, as the encoder was trained on them."
-        made.pictures.append(Picture("views", "Views", caption, (source / VIEWS).read_bytes()))
+    made.pictures += kept_pictures(source) if source else []
     return made
+
+
+def kept_pictures(source: Path) -> list[Picture]:
+    """Pictures that the training left in a folder: its views, and reconstructions if its method makes some."""
+    known = (
+        (VIEWS, "Views", "Images and their views, as the encoder was trained on them."),
+        (
+            RECONSTRUCTION,
+            "Reconstruction",
+            "Input, visible patches, and predictions of the others, with the true mean and deviation of a patch.",
+        ),
+    )
+    there = [(source / file, title, caption) for file, title, caption in known if (source / file).is_file()]
+    return [Picture(path.stem, title, caption, path.read_bytes()) for path, title, caption in there]
 
 
 def read_history(path: Path) -> list[dict]:

@@ -43,6 +43,7 @@ SMALL = {
     "head_dim": 64,
     "head_depth": 1,
     "top_blocks": 2,
+    "colours": 16,
     "predictor_depth": 1,
     "predictor_heads": 2,
 }
@@ -68,7 +69,7 @@ OWN = {
     "generalized_contrastive": {"temperature": 0.3},
 }
 # Methods that need a vision transformer.
-TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "mae", "msn", "nepa", "salt", "sim_mim"}
+TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:

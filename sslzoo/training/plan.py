@@ -32,7 +32,7 @@ from sslzoo.utils.log import log
 from sslzoo.views import chosen, inputs, sheet
 
 WATCHED = 30_000_000  # maximum number of values in the images of the online k-NN: 200 images of 224 px
-CALIBRATED = 2048  # number of images for the BatchNorm statistics of exported encoders
+CALIBRATED = 2048  # number of images for the BatchNorm statistics of exported encoders, and for `prepare`
 
 
 class Plan:
@@ -145,9 +145,11 @@ class Plan:
 
     def build(self) -> SSLModel:
         """Returns the compiled method with a new encoder; `untrained` keeps a copy of the encoder."""
-        with self._scope():
+        with self.strategy.scope():
             keras.utils.set_random_seed(self.experiment.seed)
             model = self._compiled(self._method())
+        few = self.train_set.sample(min(len(self.train_set), CALIBRATED))
+        model.prepare(inputs.images(few, self.size))
         self.untrained = self.encoder(model)
         return model
 
@@ -155,12 +157,12 @@ class Plan:
         """Yields the compiled method of each layer-wise stage; only the newest block is trained."""
         before = None
         for block, grown in layerwise.grow(model.encoder):
-            with self._scope():
+            with self.strategy.scope():
                 model = self._method(grown)
             if before:
                 layerwise.inherit(model, before)
             with layerwise.train_only(model, layerwise.stages(model)[block]):
-                with self._scope():
+                with self.strategy.scope():
                     self._compiled(model)
                 yield block, model
             before = model
@@ -182,9 +184,6 @@ class Plan:
         if not replicas.is_chief(self.strategy):
             return {"writes": False}
         return {"steps": run.checkpoint_steps, "minutes": run.checkpoint_minutes, "keep": run.keep_checkpoints}
-
-    def _scope(self):
-        return self.strategy.scope()
 
     def _method(self, encoder: keras.Model | None = None) -> SSLModel:
         keras.config.set_dtype_policy(self.experiment.precision)

@@ -15,7 +15,7 @@ from sslzoo.evaluation import baseline
 from sslzoo.evaluation.index import write_index
 from sslzoo.evaluation.judging import TRAINED, UNTRAINED, Subject
 from sslzoo.exports.card import lines, write_card
-from sslzoo.exports.contract import HISTORY, VIEWS
+from sslzoo.exports.contract import HISTORY, RECONSTRUCTION, VIEWS
 from sslzoo.exports.savedmodel import export, refuse_existing, write_projector
 from sslzoo.training import hparams
 from sslzoo.training.experiment import composed, divide
@@ -182,8 +182,8 @@ def _keep_projector(result: Result, path: Path) -> None:
 
 
 def _keep_history(run: Path, exported: Path) -> None:
-    """Copies the figures of the epochs and the contact sheet of the views to the export, for reports."""
-    for name in (HISTORY, VIEWS):
+    """Copies the figures of the epochs, the sheet of the views and reconstructions to the export, for reports."""
+    for name in (HISTORY, VIEWS, RECONSTRUCTION):
         if (run / name).is_file():
             with replacing(exported / name) as temporary:
                 shutil.copyfile(run / name, temporary)

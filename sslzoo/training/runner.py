@@ -9,6 +9,7 @@ from sslzoo.evaluation import judging
 from sslzoo.evaluation.judging import TRAINED, UNTRAINED
 from sslzoo.evaluators.report import Row
 from sslzoo.evaluators.scores import Scores
+from sslzoo.exports.contract import RECONSTRUCTION
 from sslzoo.model import SSLModel
 from sslzoo.training import layerwise
 from sslzoo.training.checkpoints import Checkpoints
@@ -106,7 +107,7 @@ def _pictures(plan: Plan, model: SSLModel, folder: Path) -> list:
     """Returns the recorder of what the method reconstructs, for methods that do."""
     if type(model).pictures is SSLModel.pictures:
         return []
-    return [Pictures(folder / "reconstruction.png", folder / "events", plan.views_of_few(PICTURES))]
+    return [Pictures(folder / RECONSTRUCTION, folder / "events", plan.views_of_few(PICTURES))]
 
 
 def _records(folder: Path, steps_before: int) -> list:

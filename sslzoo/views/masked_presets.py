@@ -139,3 +139,15 @@ def data2vec(size: int, channels: int = 3, strength: float = 1.0, **knobs) -> li
     chain = cropped("data2vec", **knobs)
     chain += [Jitter(0.4 * strength, 0.4 * strength, 0.4 * strength * (channels == 3), 0.0, p=1.0)] if strength else []
     return [View(chain, size)] * 2
+
+
+def igpt(size: int, channels: int = 3, min_scale: float = 0.8, flip: bool = False) -> list[View]:
+    """image-GPT (ICML 2020, section 3.2): a crop of almost the whole image, where the authors have the largest square.
+
+    Args:
+        size: int, side of the views in pixels.
+        channels: int, number of channels of the images.
+        min_scale: float in (0, 1], smallest share of the area that a crop keeps.
+        flip: bool, mirror left and right with probability 0.5.
+    """
+    return [View(cropped("igpt", min_scale=min_scale, flip=flip), size)] * 2
