@@ -106,10 +106,10 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
         return (MicroBatches(self.encoder, self.micro_batch) if self.micro_batch else self.encoder)(inputs)
 
     def embed(self, inputs):
-        """Embeddings of inputs, (n, ...) -> (n, dim): the projector's, or the features without a projector."""
+        """Embeddings of inputs, (n, ...) -> (n, dim): the projector's, or the features without a projector, float32."""
         projector = getattr(self, "projector", None)
         features = self.encode(inputs)
-        return features if projector is None else projector(features)
+        return ops.cast(features, "float32") if projector is None else projector(features)
 
     def embedded_views(self, batch: dict) -> tuple[tf.Tensor, tf.Tensor]:
         """The embeddings of an example's two views that monitors compare, in inference mode.

@@ -14,11 +14,12 @@ RULES = (
     (r"reach|distortion", POSITIVE),
     (r"vector_rate|whitening_groups", (0, math.inf, False)),
     (r".*_rate|(.*_)?min_scale|scale", RATE),
-    (r"(sigreg|regularizer)_weight", SHARE),
+    (r"(sigreg|regularizer)_weight|gray", SHARE),
+    (r"part|hole", RATE),
     (r".*_(start|warmup)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
     (r".*_(dim|size|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
-    (r"hardest|matches|matches_back|centres|directions|samples|neighbours", COUNT),
+    (r"hardest|matches|matches_back|centres|directions|samples|neighbours|permutations", COUNT),
     (r"knots", (2, math.inf, False)),
 )
 

@@ -30,6 +30,7 @@ SMALL = {
     "whitening_groups": 4,
     "directions": 64,
     "samples": 4,
+    "permutations": 12,
     "covariance_rate": 0.9,  # TiCo's loss rises until the covariance has converged
     "input_shape": (SIZE, SIZE, 3),
     "dataset_size": COUNT,
@@ -53,6 +54,7 @@ OWN = {
     "emp_ssl": {"invariance": 1.0, "distortion": 1.0},
     "generalized_contrastive": {"temperature": 0.3},
 }
+STEPS = {"jigsaw": 60, "relative_patch": 90, "rotation": 90}  # steps to learn; 30 are sufficient for all others
 TOKENS = {"msn"}  # methods that need a vision transformer
 
 

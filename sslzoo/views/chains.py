@@ -3,7 +3,7 @@
 A preset passes its `**knobs` on to one of these functions. The knobs of that function are then knobs of the preset.
 """
 
-from sslzoo.views.colour import Grayscale, Jitter
+from sslzoo.views.colour import Grayscale, Jitter, Solarize
 from sslzoo.views.geometry import Blur, Crop, Flip
 from sslzoo.views.image import View
 from sslzoo.views.operation import Operation, check_number
@@ -95,6 +95,11 @@ def crops(
 def blurred(size: int, p: float) -> list[Operation]:
     """Returns a blur with probability p, or no operation for views of up to 64 px, as the papers do on CIFAR."""
     return [Blur(p=p)] * (size > 64)
+
+
+def asymmetric(size: int) -> tuple[list[Operation], list[Operation]]:
+    """Returns the last operations of BYOL's two views."""
+    return blurred(size, 1.0), [*blurred(size, 0.1), Solarize(p=0.2)]
 
 
 def _local_size(size: int) -> int:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from sslzoo.views.chains import MILD, MILDER, STRONG, blurred, coloured, cropped, crops
+from sslzoo.views.chains import MILD, MILDER, STRONG, asymmetric, blurred, coloured, cropped, crops
 from sslzoo.views.colour import Grayscale, Jitter, Solarize
 from sslzoo.views.geometry import Blur, Centre, Crop, Flip
 from sslzoo.views.image import View
+from sslzoo.views.joint_presets import emp_ssl, lejepa, mmcr, ressl, vis_reg  # noqa: F401
 from sslzoo.views.operation import check_number
-from sslzoo.views.part_presets import cpc, crop_flip, pirl  # noqa: F401
+from sslzoo.views.part_presets import cpc, crop_flip, pirl, puzzle  # noqa: F401
 
 
 def simclr(size: int, channels: int = 3, blur: bool | None = None, solarize: float = 0.0, **knobs) -> list[View]:
@@ -40,7 +41,7 @@ def byol(size: int, channels: int = 3, **knobs) -> list[View]:
         **knobs: strength, min_scale and flip.
     """
     chain = coloured("byol", channels, MILDER, **knobs)
-    return [View([*chain, *tail], size) for tail in _asymmetric(size)]
+    return [View([*chain, *tail], size) for tail in asymmetric(size)]
 
 
 def moco_v1(size: int, channels: int = 3, strength: float = 1.0, min_scale: float = 0.2, **knobs) -> list[View]:
@@ -83,7 +84,7 @@ def moco_v3(size: int, channels: int = 3, min_scale: float = 0.2, **knobs) -> li
         **knobs: strength and flip.
     """
     chain = coloured("moco_v3", channels, MILDER, min_scale=min_scale, **knobs)
-    return [View([*chain, *tail], size) for tail in _asymmetric(size)]
+    return [View([*chain, *tail], size) for tail in asymmetric(size)]
 
 
 def sup_con(size: int, channels: int = 3, min_scale: float = 0.2, **knobs) -> list[View]:
@@ -122,7 +123,7 @@ def dino(size: int, channels: int = 3, min_scale: float = 0.4, local_crops: int 
         **knobs: strength, flip, local_size and local_min_scale.
     """
     knobs |= dict(min_scale=min_scale, local_crops=local_crops)
-    return crops("dino", size, channels, MILDER, _asymmetric(size), (blurred(size, 0.5),), **knobs)
+    return crops("dino", size, channels, MILDER, asymmetric(size), (blurred(size, 0.5),), **knobs)
 
 
 def msn(
@@ -153,88 +154,6 @@ def fast_siam(size: int, channels: int = 3, number: int = 4, **knobs) -> list[Vi
     """
     check_number("fast_siam", "number", number, 2)
     return moco_v2(size, channels, **knobs)[:1] * number
-
-
-def lejepa(
-    size: int,
-    channels: int = 3,
-    min_scale: float = 0.3,
-    local_crops: int = 6,
-    solarize: float = 0.2,
-    **knobs,
-) -> list[View]:
-    """LeJEPA (arXiv:2511.08544): two large crops, then small crops; the same colours, blur and solarization for all.
-
-    Args:
-        size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
-        channels: int, number of channels of the images.
-        min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
-        local_crops: int, number of small crops.
-        solarize: float in [0, 1], probability of solarization.
-        **knobs: strength, flip, local_size and local_min_scale.
-    """
-    tail = [*blurred(size, 0.5), *[Solarize(p=solarize)] * (solarize != 0)]
-    knobs |= dict(min_scale=min_scale, local_crops=local_crops)
-    return crops("lejepa", size, channels, MILDER, (tail, tail), (tail,), **knobs)
-
-
-def vis_reg(size: int, channels: int = 3, number: int = 4, min_scale: float = 0.3, **knobs) -> list[View]:
-    """VISReg (arXiv:2606.02572): four large crops, then small crops, with the colours of LeJEPA.
-
-    Args:
-        size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
-        channels: int, number of channels of the images.
-        number: int, number of large crops, 2 or more.
-        min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
-        **knobs: strength, flip, local_crops, local_size and local_min_scale.
-    """
-    check_number("vis_reg", "number", number, 2)
-    tail = [*blurred(size, 0.5), Solarize(p=0.2)]
-    return crops("vis_reg", size, channels, MILDER, (tail,) * number, (tail,), min_scale=min_scale, **knobs)
-
-
-def mmcr(size: int, channels: int = 3, number: int = 2, **knobs) -> list[View]:
-    """MMCR (arXiv:2303.03307, appendix): BYOL's two views in turn.
-
-    Args:
-        size: int, side of the views in pixels; up to 64 px nothing is blurred.
-        channels: int, number of channels of the images.
-        number: int, number of views of an image, 2 or more; 40 on CIFAR-10.
-        **knobs: strength, min_scale and flip.
-    """
-    check_number("mmcr", "number", number, 2)
-    chain = coloured("mmcr", channels, MILDER, **knobs)
-    return ([View([*chain, *tail], size) for tail in _asymmetric(size)] * number)[:number]
-
-
-def emp_ssl(size: int, channels: int = 3, number: int = 20, scale: float = 0.25, **knobs) -> list[View]:
-    """EMP-SSL (arXiv:2304.03977): square crops of a quarter of the area; blur and solarization are rare.
-
-    Args:
-        size: int, side of the views in pixels; up to 64 px nothing is blurred.
-        channels: int, number of channels of the images.
-        number: int, number of views of an image, 2 or more.
-        scale: float in (0, 1], share of the area that a crop keeps.
-        **knobs: strength and flip.
-    """
-    check_number("emp_ssl", "number", number, 2)
-    check_number("emp_ssl", "scale", scale, 1e-6, 1)
-    _, *after = coloured("emp_ssl", channels, (0.4, 0.4, 0.4, 0.2, 0.2), min_scale=1.0, **knobs)
-    crop = Crop(scale=(scale, scale), ratio=(1.0, 1.0))
-    return [View([crop, *after, *blurred(size, 0.1), Solarize(p=0.1)], size)] * number
-
-
-def ressl(size: int, channels: int = 3, **knobs) -> list[View]:
-    """ReSSL (arXiv:2107.09282, section 3.2): the student's view, distorted; the teacher's, only cropped and flipped.
-
-    Args:
-        size: int, side of the views in pixels; up to 64 px nothing is blurred.
-        channels: int, number of channels of the images.
-        **knobs: strength, min_scale and flip.
-    """
-    chain = coloured("ressl", channels, MILDER, **knobs)
-    weak = [operation for operation in chain if isinstance(operation, Crop | Flip)]
-    return [View([*chain, *blurred(size, 0.5)], size), View(weak, size)]
 
 
 def w_mse(size: int, channels: int = 3, number: int = 2, min_scale: float = 0.2, **knobs) -> list[View]:
@@ -273,7 +192,7 @@ def vicreg_l(
         **knobs: strength, flip and local_size.
     """
     knobs |= dict(min_scale=min_scale, local_crops=local_crops, local_min_scale=local_min_scale)
-    return crops("vicreg_l", size, channels, MILDER, _asymmetric(size), _asymmetric(size), **knobs)
+    return crops("vicreg_l", size, channels, MILDER, asymmetric(size), asymmetric(size), **knobs)
 
 
 def digits(size: int, channels: int = 1, strength: float = 0.5, min_scale: float = 0.35) -> list[View]:
@@ -323,8 +242,3 @@ def evaluation(size: int, fraction: float = 1.0) -> Callable[[tf.Tensor, tf.Tens
         (n, size, size, channels) in [0, 1].
     """
     return tf.function(View([Centre(fraction)], size), autograph=False)
-
-
-def _asymmetric(size: int) -> tuple:
-    """Returns the last operations of BYOL's two views."""
-    return blurred(size, 1.0), [*blurred(size, 0.1), Solarize(p=0.2)]
