@@ -39,7 +39,7 @@ def test_at_learning_rate_zero_no_method_has_a_measurable_gain(name):
     assert watch.end.figures == pytest.approx(watch.start.figures, rel=0.05 if drawn else 1e-3)
 
 
-EXPERIMENTS = {"notebook", "embedding_size"}  # recipes of many runs
+EXPERIMENTS = {"notebook", "embedding_size", "rand_bit"}  # recipes of many runs
 TEACHER = Path(__file__).parents[1] / "exported_models" / "simclr_fashion_mnist"
 
 
