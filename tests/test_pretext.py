@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sslzoo import encoders, methods
-from sslzoo.layers import patches
+from sslzoo.layers import colours, patches
 from sslzoo.layers.permutations import distant
 from sslzoo.testing.miniatures import COUNT, SIZE, batch, build, opinionated
 from sslzoo.views import presets
@@ -142,9 +142,65 @@ def test_the_hole_hides_its_pixels_and_its_border_counts_more():
     assert same == [True, False, False], "what is in the hole is not seen; its border and the rest are"
 
 
+def test_lab_of_known_colours():
+    rgb = np.array([[1, 1, 1], [0, 0, 0], [1, 0, 0], [0.5, 0.5, 0.5]], "float32")
+    wanted = [[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20], [53.39, 0, 0]]
+    np.testing.assert_allclose(colours.to_lab(rgb), wanted, atol=0.02)
+    gray = np.array(colours.Lightness()(rgb[None, None]))
+    np.testing.assert_allclose(gray[0, 0], np.array(wanted)[:, :1].repeat(3, 1) / 100, atol=1e-3)
+
+
+def test_colours_are_soft_classes_of_their_nearest_bins():
+    bins = colours.ab_bins()
+    assert len(bins) == 261 and (bins % 10 == 0).all()
+    ab = RNG.uniform(-60, 60, (7, 2)).astype("float32")
+    found = np.array(colours.soft_bins(ab, bins))
+    for row, colour in zip(found, ab.astype("float64"), strict=True):
+        distance = np.sum((bins - colour) ** 2, axis=1)
+        near = np.argsort(distance)[:10]
+        weights = np.exp(-distance[near] / 50)
+        expected = np.zeros(261)
+        expected[near] = weights / weights.sum()
+        np.testing.assert_allclose(row, expected, atol=1e-5)
+
+
+def test_rare_colours_weigh_more_and_the_mean_weight_is_one():
+    p = np.array([0.7, 0.2, 0.1], "float32")
+    factors = np.array(colours.rebalancing(p))
+    expected = 1 / (p / 2 + 1 / 6)
+    np.testing.assert_allclose(factors, expected / np.sum(p * expected), rtol=1e-5)
+    assert np.sum(p * factors) == pytest.approx(1, rel=1e-5) and factors[0] < 1 < factors[2]
+    np.testing.assert_allclose(colours.rebalancing(p, uniform=1.0), 1, rtol=1e-5)
+
+
+def test_colorization_sees_lightness_alone_counts_colours_and_skips_gray_images():
+    model = build("colorization")
+    view = batch(model)["views"][0].copy()
+    view[:4] = view[:4, ..., :1]  # gray
+    model.prepare({"views": (view,)})
+    assert float(np.sum(model.counts)) == pytest.approx((COUNT - 4) * 16, rel=1e-3), "4 x 4 places of an image"
+    outputs = model({"views": (view,)}, training=False)
+    assert np.array(outputs["coloured"]).tolist() == [0] * 4 + [1] * (COUNT - 4)
+    errors = np.array(outputs["errors"])
+    assert not errors[:4].any() and float(model.objective(**outputs)) == pytest.approx(errors[4:].mean(), rel=1e-5)
+    feature_map, _ = model.encoder_with_map(model.lightness(view), training=False)
+    logits = np.array(model.decoder(keras.ops.image.resize(feature_map, (4, 4)))).reshape(COUNT * 16, 261)
+    ab = np.array(colours.to_lab(keras.ops.image.resize(view, (4, 4), antialias=True)))[..., 1:].reshape(-1, 2)
+    soft = np.array(colours.soft_bins(ab, model.bins), "float64")
+    p = np.array(model.counts) / np.sum(model.counts)
+    weights = np.array(colours.rebalancing(p))[soft.argmax(1)]
+    expected = sum(weights * soft[:, q] * cross_entropy(logits, np.full(len(soft), q)) for q in range(261))
+    np.testing.assert_allclose(errors[4:], expected.reshape(COUNT, 16).mean(1)[4:], rtol=1e-3)
+    exported = model.exported()
+    np.testing.assert_allclose(exported(view), model.embed(view), atol=1e-5)
+    lighter = np.array(colours.Lightness()(view))
+    np.testing.assert_allclose(exported(view), model.encoder(lighter), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "make, words",
     [
+        (lambda: methods.Colorization(encoders.make("conv6", (8, 8, 1), width=0.1)), "colorization needs RGB images"),
         (
             lambda: methods.ContextEncoder(encoders.make("conv6", (8, 8, 1), width=0.1), overlap=0.5),
             "overlap must be in",

@@ -14,7 +14,7 @@ RULES = (
     (r"reach|distortion", POSITIVE),
     (r"vector_rate|whitening_groups", (0, math.inf, False)),
     (r".*_rate|(.*_)?min_scale|scale", RATE),
-    (r"(sigreg|regularizer)_weight|gray", SHARE),
+    (r"(sigreg|regularizer)_weight|gray|uniform_share", SHARE),
     (r"part|hole", RATE),
     (r".*_(start|warmup)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),

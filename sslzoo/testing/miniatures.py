@@ -54,7 +54,8 @@ OWN = {
     "emp_ssl": {"invariance": 1.0, "distortion": 1.0},
     "generalized_contrastive": {"temperature": 0.3},
 }
-STEPS = {"jigsaw": 60, "relative_patch": 90, "rotation": 90}  # steps to learn; 30 are sufficient for all others
+# Steps to learn; 30 are sufficient for all others.
+STEPS = {"colorization": 60, "jigsaw": 60, "relative_patch": 90, "rotation": 90}
 TOKENS = {"msn"}  # methods that need a vision transformer
 
 
