@@ -25,7 +25,7 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
     the region of each view, a tuple of (batch, 5); `index`, int (batch,), the number of each example in the data;
     `label`, int (batch,), where the data has labels.
 
-    A method overrides `call`, `objective` and, where needed, `prepare`, `after_step`, `embed`, `exported`,
+    A method overrides `call`, `objective` and, where needed, `adapt`, `prepare`, `after_step`, `embed`, `exported`,
     `learning_rate_of` and `decays`. Its constructor arguments are attributes of the same names, which is how
     `get_config` finds them.
 
@@ -112,10 +112,10 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
         return (MicroBatches(self.encoder, self.micro_batch) if self.micro_batch else self.encoder)(inputs)
 
     def embed(self, inputs):
-        """Embeddings of inputs, (n, ...) -> (n, dim): the projector's, or the features without a projector."""
+        """Embeddings of inputs, (n, ...) -> (n, dim): the projector's, or the features without a projector, float32."""
         projector = getattr(self, "projector", None)
         features = self.encode(inputs)
-        return features if projector is None else projector(features)
+        return ops.cast(features, "float32") if projector is None else projector(features)
 
     def embedded_views(self, batch: dict) -> tuple[tf.Tensor, tf.Tensor]:
         """The embeddings of an example's two views that monitors compare, in inference mode.
@@ -128,7 +128,7 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
             outputs[name] if name in outputs else self.embed(views[view]) for view, name in enumerate(("z_a", "z_b"))
         )
 
-    def prepare(self, images: Iterable) -> None:
+    def adapt(self, images: Iterable) -> None:
         """Before the first step: fits constants of the method to training images.
 
         Args:

@@ -22,7 +22,7 @@ from sslzoo.commands.train import found
 from sslzoo.exports.savedmodel import load_encoder, read_projector
 from sslzoo.training.experiment import divide
 
-STUDIES = {"embedding_size", "notebook"}  # recipes of many runs
+STUDIES = {"embedding_size", "notebook", "rand_bit"}  # recipes of many runs
 
 QUICK = ["--encoder", "mlp", "--units", "32", "--hidden-dim", "32", "--projection-dim", "16", "--epochs", "2"]
 

@@ -658,7 +658,7 @@ def test_igpt_fits_its_colours_and_classifies_each_pixel_as_the_nearest():
     truth = RNG.integers(3, size=(COUNT, 4, 4))
     images = np.repeat(np.repeat(colours[truth], 4, axis=1), 4, axis=2)
     noisy = np.clip(images + RNG.normal(scale=0.01, size=images.shape), 0, 1).astype("float32")
-    model.prepare([noisy[:20], noisy[20:]])
+    model.adapt([noisy[:20], noisy[20:]])
     centres = numpy(model.centres)
     order = [int(np.abs(centres - colour).sum(axis=1).argmin()) for colour in colours]
     np.testing.assert_allclose(centres[order], colours, atol=0.01)

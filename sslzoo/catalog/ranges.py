@@ -16,7 +16,8 @@ RULES = (
     (r"vector_rate|sigma|alpha|queue_size|whitening_groups", (0, math.inf, False)),
     (r"ema_rate|rate", SHARE),  # 0: the target never changes
     (r"(.*_)?rate|(.*_)?min_scale|scale", RATE),
-    (r"(sigreg|regularizer)_weight", SHARE),
+    (r"(sigreg|regularizer)_weight|gray|uniform_share", SHARE),
+    (r"part|hole", RATE),
     (r".*_(start|warmup|ratio|share)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
     (r"(.*_)?(dim|size|count|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
@@ -26,7 +27,7 @@ RULES = (
     (r"seed", (0, 2**31 - 1, False)),
     (r"port", (0, 65535, False)),
     (
-        r"hardest|matches|matches_back|centres|directions|samples|neighbours|images|channels|bottleneck|whitening_size",
+        r"permutations|hardest|matches|matches_back|centres|directions|samples|neighbours|images|channels|bottleneck|whitening_size",
         COUNT,
     ),
     (r"patch|cell|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),

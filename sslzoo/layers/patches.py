@@ -30,6 +30,55 @@ def _pixels(length: int, side: int, stride: int):
     return ops.arange(0, length - side + 1, stride)[:, None] + ops.arange(side)[None]
 
 
+def at(images, rows, columns, side: int):
+    """The squares at given corners.
+
+    Args:
+        images: (n, height, width, channels).
+        rows, columns: int (n, count), the corners, at least `side` from the end.
+        side: int, side of a square in pixels.
+
+    Returns:
+        (n, 1, count, side, side, channels), as `encode` takes them.
+    """
+    width, channels = images.shape[2:]
+    span = ops.arange(side, dtype="int32")
+    down, right = (ops.cast(x, "int32")[:, :, None] + span for x in (rows, columns))  # (n, count, side)
+    where = ops.reshape(down[..., None] * width + right[:, :, None], (-1, rows.shape[1] * side * side, 1))
+    pixels = ops.take_along_axis(ops.reshape(images, (-1, images.shape[1] * width, channels)), where, axis=1)
+    return ops.reshape(pixels, (-1, 1, rows.shape[1], side, side, channels))
+
+
+def corners(size: int, cells: int, side: int, uniform):
+    """Corners of squares of random position, one in each cell of a grid, row by row.
+
+    Args:
+        size: int, side of the images in pixels.
+        cells: int, cells on a side; a rest at the border is left out.
+        side: int, side of a square in pixels, at most that of a cell.
+        uniform: (n, 2, cells * cells), in [0, 1).
+
+    Returns:
+        Two int32 tensors (n, cells * cells), rows and columns.
+    """
+    cell = size // cells
+    first = ops.arange(cells, dtype="int32") * cell
+    slack = ops.cast(ops.floor(uniform * (cell - side + 1)), "int32")
+    return ops.repeat(first, cells) + slack[:, 0], ops.tile(first, (cells,)) + slack[:, 1]
+
+
+def standardized(patches):
+    """Patches (..., side, side, channels) of mean 0.5 and deviation 0.25 each, float32; constant ones are 0.5.
+
+    Neither brightness nor contrast then connects the patches of an image. The range is that of the encoder's inputs.
+    """
+    patches = ops.cast(patches, "float32")
+    axes = (-3, -2, -1)
+    centred = patches - ops.mean(patches, axis=axes, keepdims=True)
+    deviation = ops.sqrt(ops.mean(centred**2, axis=axes, keepdims=True))
+    return 0.5 + 0.25 * centred / ops.where(deviation > 1e-6, deviation, 1.0)
+
+
 def encode(encode: Callable, patches, size: tuple):
     """Features of patches, in one pass.
 

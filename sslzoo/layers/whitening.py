@@ -3,7 +3,6 @@
 import keras
 from keras import layers, ops
 
-from sslzoo.layers.memory import add_state
 from sslzoo.utils.replicas import gather
 
 
@@ -12,43 +11,32 @@ class IterNorm(layers.Layer):
     """Iterative normalization (Huang et al., arXiv 1904.03441), VIbCReg's last layer: (batch, dim) -> same, float32.
 
     Neighbouring features form groups. Each group is centred and multiplied by an approximation of the inverse root of
-    its covariance, then scaled and shifted by weights. Statistics are those of the global batch in training, and their
-    moving averages in inference.
+    its covariance, then scaled and shifted by weights. Statistics are those of the global batch, in inference too: the
+    layer belongs to a projector, which only training uses.
 
     Args:
         dim: int, number of features.
         groups: int, divides `dim`; 64 in VIbCReg.
         iterations: int, Newton's iterations.
-        momentum: float, share of the moving averages that a step keeps.
         epsilon: float, added to the variances.
 
     Raises:
         ValueError: if `groups` does not divide `dim`.
     """
 
-    def __init__(
-        self, dim: int, groups: int = 64, iterations: int = 5, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs
-    ):
+    def __init__(self, dim: int, groups: int = 64, iterations: int = 5, epsilon: float = 1e-5, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         if groups < 1 or dim % groups:
             raise ValueError(f"{groups} groups do not divide {dim} features: choose whitening_groups")
-        self.dim, self.groups, self.iterations, self.momentum, self.epsilon = dim, groups, iterations, momentum, epsilon
+        self.dim, self.groups, self.iterations, self.epsilon = dim, groups, iterations, epsilon
         self.scale = self.add_weight((dim,), initializer="ones", name="scale")
         self.offset = self.add_weight((dim,), initializer="zeros", name="offset")
-        size = dim // groups
-        self.moving_mean = add_state(self, "moving_mean", (groups, 1, size))
-        self.moving_matrix = add_state(self, "moving_matrix", (groups, size, size), _identities)
         self.built = True
 
-    def call(self, z, training=None):
+    def call(self, z):
         z = ops.cast(z, "float32")
-        if training:
-            mean, matrix = self._statistics(self._grouped(gather(z)))
-            self._move(self.moving_mean, mean)
-            self._move(self.moving_matrix, matrix)
-        else:
-            mean, matrix = self.moving_mean, self.moving_matrix
+        mean, matrix = self._statistics(self._grouped(gather(z)))
         white = ops.matmul(self._grouped(z) - mean, matrix)
         return ops.reshape(ops.transpose(white, (1, 0, 2)), (-1, self.dim)) * self.scale + self.offset
 
@@ -67,16 +55,8 @@ class IterNorm(layers.Layer):
             root = 1.5 * root - 0.5 * ops.matmul(ops.matmul(ops.matmul(root, root), root), covariance / trace)
         return mean, root / ops.sqrt(trace)
 
-    def _move(self, average, value) -> None:
-        average.assign(self.momentum * average + (1 - self.momentum) * ops.stop_gradient(value))
-
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        own = ("dim", "groups", "iterations", "momentum", "epsilon")
-        return super().get_config() | {name: getattr(self, name) for name in own}
-
-
-def _identities(shape, dtype=None):
-    return ops.broadcast_to(ops.eye(shape[-1], dtype=dtype), shape)
+        return super().get_config() | {name: getattr(self, name) for name in ("dim", "groups", "iterations", "epsilon")}

@@ -51,7 +51,7 @@ class IGPT(SSLModel):
         self.decoder = keras.layers.Dense(colours, **zeros, name="decoder")
         self.decoder.build((None, None, self.width))
 
-    def prepare(self, images):
+    def adapt(self, images):
         """Fits the colours to pixels of images by k-means."""
         pixels = np.concatenate([ops.convert_to_numpy(self._pixels(part)) for part in images])
         pixels = pixels.reshape(-1, pixels.shape[-1])

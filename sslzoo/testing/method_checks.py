@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo import catalog
-from sslzoo.testing.miniatures import COUNT, arguments, batch, batches, build, flat, losses_of
+from sslzoo.testing.miniatures import COUNT, STEPS, arguments, batch, batches, build, flat, losses_of
 from sslzoo.testing.require import precision, require, require_documented, two_devices
 from sslzoo.training.checkpoints import Checkpoints
 
@@ -54,16 +54,17 @@ def check_config(method, **knobs) -> None:
 def check_learning(method, **knobs) -> None:
     """Thirty steps lower the loss by a fifth, and embeddings of two views of an image match."""
     model = build(method, optimizer=keras.optimizers.Adam(1e-3), **knobs)
-    losses, name = losses_of(model, 30), type(model).__name__
+    steps = STEPS.get(method, 30) if isinstance(method, str) else 30
+    losses, name = losses_of(model, steps), type(model).__name__
     require(np.isfinite(losses).all(), f"{name}: the loss is not finite after {np.argmin(np.isfinite(losses))} steps")
     # The largest of three: until its queue is full, a method contrasts with random directions, which is easy.
     start = max(losses[:3])
     fell = losses[-1] < start - 0.2 * abs(start)
-    line = f"{name} does not learn: the loss goes from {start:.4g} to {losses[-1]:.4g} in 30 steps"
+    line = f"{name} does not learn: the loss goes from {start:.4g} to {losses[-1]:.4g} in {steps} steps"
     require(fell, f"{line}; check the sign of `objective`, and that gradients reach the encoder")
     z_a, z_b = (keras.ops.convert_to_numpy(keras.ops.normalize(z)) for z in model.embedded_views(batch(model)))
     found = np.mean(np.argmax(z_a @ z_b.T, axis=1) == np.arange(COUNT))
-    line = f"{name}: after 30 steps the other view is the nearest for {found:.0%} of {COUNT} images"
+    line = f"{name}: after {steps} steps the other view is the nearest for {found:.0%} of {COUNT} images"
     require(found > 0.25, f"{line}, chance is {1 / COUNT:.0%}: the embeddings collapse, or `embed` is not what learns")
 
 

@@ -30,6 +30,7 @@ SMALL = {
     "whitening_groups": 4,
     "directions": 64,
     "samples": 4,
+    "permutations": 12,
     "covariance_rate": 0.9,  # TiCo's loss rises until the covariance has converged
     "input_shape": (SIZE, SIZE, 3),
     "dataset_size": COUNT,
@@ -70,6 +71,8 @@ OWN = {
 }
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
+# Steps to learn; 30 are sufficient for all others.
+STEPS = {"colorization": 60, "jigsaw": 60, "relative_patch": 90, "rotation": 90}
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:

@@ -32,7 +32,7 @@ from sslzoo.utils.log import log
 from sslzoo.views import chosen, inputs, sheet
 
 WATCHED = 30_000_000  # maximum number of values in the images of the online k-NN: 200 images of 224 px
-CALIBRATED = 2048  # number of images for the BatchNorm statistics of exported encoders, and for `prepare`
+CALIBRATED = 2048  # number of images for the BatchNorm statistics of exported encoders, and for `adapt`
 
 
 class Plan:
@@ -149,7 +149,7 @@ class Plan:
             keras.utils.set_random_seed(self.experiment.seed)
             model = self._compiled(self._method())
         few = self.train_set.sample(min(len(self.train_set), CALIBRATED))
-        model.prepare(inputs.images(few, self.size))
+        model.adapt(inputs.images(few, self.size))
         self.untrained = self.encoder(model)
         return model
 

@@ -42,6 +42,25 @@ def cpc(size: int, channels: int = 3, min_scale: float = 0.73, **knobs) -> list[
 
 
 @checked()
+def puzzle(size: int, channels: int = 3, min_scale: float = 0.73, gray: float = 0.66, **knobs) -> list[View]:
+    """Relative patch location and jigsaw as in arXiv:1901.09005, appendix: two large square crops, often gray.
+
+    The method cuts the first view into patches; the second serves monitors. Gray hides the colour fringes of lenses,
+    which would reveal the place of a patch.
+
+    Args:
+        size: int, side of the views in pixels.
+        channels: int, number of channels of the images.
+        min_scale: float in (0, 1], smallest share of the area that a crop keeps; 255 of 292 px per side in the paper.
+        gray: float in [0, 1], probability of grayscale.
+        **knobs: flip.
+    """
+    _, *flip = cropped("puzzle", min_scale=min_scale, **knobs)
+    crop = Crop(scale=(min_scale, 1.0), ratio=(1.0, 1.0))
+    return [View([crop, *flip, *[Grayscale(gray)] * (channels == 3)], size)] * 2
+
+
+@checked()
 def crop_flip(size: int, channels: int = 3, **knobs) -> list[View]:
     """SimCLR v2's distillation (arXiv:2006.10029, section 3): two views, cropped and flipped; colours are unchanged.
 
