@@ -38,6 +38,7 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
     Attributes:
         paper: str, URL of the paper.
         use: str, when to use the method, in one line.
+        batch: int, the smallest batch size to try, a power of two; an estimate from the papers.
         views: str, preset of views that the paper uses, a function of `sslzoo.views.presets`.
         supervised: bool, whether a batch must have `label`.
         micro_batches: bool, whether all images pass through `encode`, which can divide the batch.
@@ -50,6 +51,7 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
 
     paper: str = ""
     use: str = ""
+    batch: int = 256
     views: str = "simclr"
     supervised: bool = False
     micro_batches: bool = True

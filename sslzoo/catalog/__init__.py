@@ -12,6 +12,7 @@ from sslzoo.catalog.knobs import Knob
 ROOT = Path(__file__).parents[1]
 # In a checkout the recipes are next to the package; in a wheel they are sslzoo.recipes.
 RECIPES = next((path for path in (ROOT / "recipes", ROOT.parent / "recipes") if path.is_dir()), ROOT / "recipes")
+GUIDE = ROOT / "catalog" / "guide.json"  # what a step costs, by benchmarks/guide.py
 # Arguments that pretraining sets.
 GIVEN = {"encoder", "input_shape", "size", "channels", "dataset_size", "num_classes"}
 # Fields of an experiment or of run options that the command line does not have.
@@ -54,7 +55,7 @@ def class_name(path: Path) -> str:
     return _class(path).name
 
 
-def method_attribute(method: str, name: str, default: str = "") -> str:
+def method_attribute(method: str, name: str, default: Any = "") -> Any:
     """Returns a class attribute of a method, such as `views` (its preset) or `paper`."""
     for node in _class(methods()[method]).body:
         target = getattr(node, "target", None) or next(iter(getattr(node, "targets", ())), None)
@@ -67,6 +68,12 @@ def method_knobs(method: str) -> dict[str, Knob]:
     """Returns the knobs of a method."""
     path = methods()[method]
     return _own(knobs.read(path, class_name(path)))
+
+
+def gives_each_image_a_row(method: str) -> bool:
+    """Whether a method keeps something for every image of the data."""
+    path = methods()[method]
+    return "dataset_size" in knobs.read(path, class_name(path))
 
 
 def encoder_knobs(encoder: str) -> dict[str, Knob]:

@@ -31,6 +31,7 @@ class AIM(SSLModel):
 
     paper = "https://arxiv.org/abs/2401.08541"
     use = "large transformers on much data, read with attentive probes; weak when small"
+    batch = 16
     views = "aim"
     micro_batches = False
 

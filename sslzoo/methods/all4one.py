@@ -35,6 +35,7 @@ class All4One(SSLModel):
 
     paper = "https://arxiv.org/abs/2303.09417"
     use = "images whose classes vary more than views do; as NNCLR, with several neighbours"
+    batch = 64
     views = "byol"
 
     def __init__(

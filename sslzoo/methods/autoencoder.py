@@ -28,6 +28,7 @@ class Autoencoder(SSLModel):
 
     paper = "https://www.jmlr.org/papers/v11/vincent10a.html"
     use = "a baseline: reconstruction keeps pixel detail, and seldom improves classification"
+    batch = 16
     views = "notebook"
 
     def __init__(

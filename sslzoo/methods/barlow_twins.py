@@ -22,6 +22,7 @@ class BarlowTwins(SSLModel):
 
     paper = "https://arxiv.org/abs/2103.03230"
     use = "small batches; a wide projector (thousands of dimensions) and memory for it are required"
+    batch = 128
     views = "byol"
 
     def __init__(

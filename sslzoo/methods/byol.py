@@ -24,6 +24,7 @@ class BYOL(SSLModel):
 
     paper = "https://arxiv.org/abs/2006.07733"
     use = "batches that are too small for contrastive methods; needs BatchNorm in its heads and some patience"
+    batch = 64
     views = "byol"
 
     def __init__(self, encoder, projection_dim: int = 256, hidden_dim: int = 4096, ema_rate: float = 0.004, **kwargs):

@@ -42,6 +42,7 @@ class CAPI(SSLModel):
 
     paper = "https://arxiv.org/abs/2502.08769"
     use = "vision transformers on much data without colour augmentation; large batches"
+    batch = 64
     views = "capi"
     micro_batches = False
 

@@ -32,6 +32,7 @@ class Colorization(SSLModel):
 
     paper = "https://arxiv.org/abs/1603.08511"
     use = "colour photographs of objects with typical colours"
+    batch = 16
     views = "crop_flip"
     micro_batches = False
 

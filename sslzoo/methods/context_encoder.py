@@ -30,6 +30,7 @@ class ContextEncoder(SSLModel):
 
     paper = "https://arxiv.org/abs/1604.07379"
     use = "a baseline: painting needs context, and keeps more of it than reconstruction"
+    batch = 16
     views = "crop_flip"
 
     def __init__(

@@ -37,6 +37,7 @@ class CPC(SSLModel):
 
     paper = "https://arxiv.org/abs/1807.03748"
     use = "images whose parts predict each other, such as textures and scans; slow per image"
+    batch = 16
     views = "cpc"
 
     def __init__(

@@ -34,6 +34,7 @@ class Data2Vec(SSLModel):
 
     paper = "https://arxiv.org/abs/2202.03555"
     use = "vision transformers that are fine-tuned afterwards; long trainings"
+    batch = 32
     views = "data2vec"
     micro_batches = False
 

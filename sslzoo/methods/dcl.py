@@ -22,6 +22,7 @@ class DCL(SSLModel):
 
     paper = "https://arxiv.org/abs/2110.06848"
     use = "contrastive learning with small batches, from 64 on"
+    batch = 64
     views = "simclr"
 
     def __init__(

@@ -32,6 +32,7 @@ class DeepClusterV2(SSLModel):
 
     paper = "https://arxiv.org/abs/2006.09882"
     use = "data with clear groups; keeps an embedding of every image in memory"
+    batch = 64
     views = "multi_crop"
 
     def __init__(

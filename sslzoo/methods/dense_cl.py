@@ -35,6 +35,7 @@ class DenseCL(SSLModel):
 
     paper = "https://arxiv.org/abs/2011.09157"
     use = "detection and segmentation: it trains the feature maps as well"
+    batch = 32
     views = "moco_v2"
     micro_batches = False
 

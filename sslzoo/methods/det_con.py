@@ -38,6 +38,7 @@ class DetCon(SSLModel):
 
     paper = "https://arxiv.org/abs/2103.10957"
     use = "detection and segmentation; images of several objects"
+    batch = 128
     views = "byol"
     micro_batches = False
 

@@ -36,6 +36,7 @@ class DINO(SSLModel):
 
     paper = "https://arxiv.org/abs/2104.14294"
     use = "vision transformers; k-NN and attention maps without labels; multi-crop costs time"
+    batch = 64
     views = "dino"
 
     def __init__(

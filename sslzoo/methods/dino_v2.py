@@ -43,6 +43,7 @@ class DINOv2(SSLModel):
 
     paper = "https://arxiv.org/abs/2304.07193"
     use = "vision transformers on much data; features of images and patches that need no fine-tuning"
+    batch = 64
     views = "dino_v2"
     micro_batches = False
 

@@ -47,6 +47,7 @@ class DirectPred(SSLModel):
 
     paper = "https://arxiv.org/abs/2102.06810"
     use = "as BYOL, with a predictor that needs no training"
+    batch = 64
     views = "byol"
 
     def __init__(

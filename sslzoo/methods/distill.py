@@ -34,6 +34,7 @@ class Distill(SSLModel):
 
     paper = "https://arxiv.org/abs/2006.10029"
     use = "a smaller encoder that imitates an exported one"
+    batch = 16
     views = "crop_flip"
 
     def __init__(

@@ -24,6 +24,7 @@ class EMPSSL(SSLModel):
 
     paper = "https://arxiv.org/abs/2304.03977"
     use = "trainings of few epochs; 20 or more crops per image, small batches"
+    batch = 64
     views = "emp_ssl"
 
     def __init__(

@@ -22,6 +22,7 @@ class FastSiam(SSLModel):
 
     paper = "https://doi.org/10.1007/978-3-031-16788-1_4"
     use = "SimSiam with small batches and stable targets; four views per image"
+    batch = 32
     views = "fast_siam"
 
     def __init__(self, encoder, projection_dim: int = 2048, hidden_dim: int = 512, hidden_layers: int = 2, **kwargs):

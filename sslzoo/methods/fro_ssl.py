@@ -23,6 +23,7 @@ class FroSSL(SSLModel):
 
     paper = "https://arxiv.org/abs/2310.02903"
     use = "short trainings without negatives; two or more views"
+    batch = 128
     views = "simclr"
 
     def __init__(

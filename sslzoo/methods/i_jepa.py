@@ -39,6 +39,7 @@ class IJEPA(SSLModel):
 
     paper = "https://arxiv.org/abs/2301.08243"
     use = "vision transformers without colour augmentation; semantic features from long trainings"
+    batch = 32
     views = "i_jepa"
     micro_batches = False
 

@@ -43,6 +43,7 @@ class IBOT(SSLModel):
 
     paper = "https://arxiv.org/abs/2111.07832"
     use = "vision transformers for dense tasks and k-NN; multi-crop and patch outputs cost time and memory"
+    batch = 64
     views = "ibot"
     micro_batches = False
 

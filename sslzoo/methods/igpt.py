@@ -35,6 +35,7 @@ class IGPT(SSLModel):
 
     paper = "https://proceedings.mlr.press/v119/chen20s.html"
     use = "small images; a generative model as representation, read at a middle block"
+    batch = 16
     views = "igpt"
     micro_batches = False
 

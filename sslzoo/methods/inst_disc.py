@@ -29,6 +29,7 @@ class InstDisc(SSLModel):
 
     paper = "https://arxiv.org/abs/1805.01978"
     use = "data of up to some 100 000 images, one memory slot each; small batches"
+    batch = 32
     views = "moco_v1"
 
     def __init__(

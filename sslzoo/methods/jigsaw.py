@@ -35,6 +35,7 @@ class Jigsaw(SSLModel):
 
     paper = "https://arxiv.org/abs/1603.09246"
     use = "objects made of parts; each image costs four or nine patches"
+    batch = 16
     views = "puzzle"
 
     def __init__(

@@ -28,6 +28,7 @@ class LeJEPA(SSLModel):
 
     paper = "https://arxiv.org/abs/2511.08544"
     use = "few settings to tune: no target network, no schedule; any encoder"
+    batch = 64
     views = "lejepa"
 
     def __init__(

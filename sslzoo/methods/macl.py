@@ -24,6 +24,7 @@ class MACL(SSLModel):
 
     paper = "https://arxiv.org/abs/2207.07874"
     use = "as SimCLR, with smaller batches and a temperature that need not be tuned"
+    batch = 64
     views = "simclr"
 
     def __init__(

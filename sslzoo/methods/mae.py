@@ -35,6 +35,7 @@ class MAE(SSLModel):
 
     paper = "https://arxiv.org/abs/2111.06377"
     use = "vision transformers that are fine-tuned afterwards; cheap steps, many of them"
+    batch = 16
     views = "mae"
     micro_batches = False
 

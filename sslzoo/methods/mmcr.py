@@ -26,6 +26,7 @@ class MMCR(SSLModel):
 
     paper = "https://arxiv.org/abs/2303.03307"
     use = "several views per image; no negatives, no target network"
+    batch = 32
     views = "mmcr"
 
     def __init__(

@@ -36,6 +36,7 @@ class MoCHi(SSLModel):
 
     paper = "https://arxiv.org/abs/2010.01028"
     use = "as MoCo, with harder negatives; for longer trainings"
+    batch = 32
     views = "moco_v2"
 
     def __init__(

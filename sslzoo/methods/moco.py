@@ -33,6 +33,7 @@ class MoCo(SSLModel):
 
     paper = "https://arxiv.org/abs/1911.05722"
     use = "small batches: negatives come from a queue; a robust first choice on one GPU"
+    batch = 32
     views = "moco_v2"
 
     def __init__(

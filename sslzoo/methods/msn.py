@@ -40,6 +40,7 @@ class MSN(SSLModel):
 
     paper = "https://arxiv.org/abs/2204.07141"
     use = "vision transformers with few labels afterwards; masked views make it cheap"
+    batch = 64
     views = "msn"
     micro_batches = False
 

@@ -25,6 +25,7 @@ class NEPA(SSLModel):
 
     paper = "https://arxiv.org/abs/2512.16922"
     use = "vision transformers that are fine-tuned afterwards; no decoder, head or target network"
+    batch = 32
     views = "nepa"
     micro_batches = False
 

@@ -28,6 +28,7 @@ class NNBYOL(SSLModel):
 
     paper = "https://arxiv.org/abs/2104.14548"
     use = "as BYOL, where views vary less than the images of a class"
+    batch = 64
     views = "byol"
 
     def __init__(

@@ -23,6 +23,7 @@ class NNCLR(SSLModel):
 
     paper = "https://arxiv.org/abs/2104.14548"
     use = "images whose classes vary more than views do; needs a queue that fits the data"
+    batch = 128
     views = "simclr"
 
     def __init__(

@@ -44,6 +44,7 @@ class ParallelAutoencoder(SSLModel):
 
     paper = "https://arxiv.org/abs/2109.15089"
     use = "a study of reconstruction with an embedding term, not a first choice"
+    batch = 16
     views = "notebook"
 
     def __init__(

@@ -31,6 +31,7 @@ class PIRL(SSLModel):
 
     paper = "https://arxiv.org/abs/1912.01991"
     use = "as InstDisc, invariant to shuffled parts; one memory slot per image"
+    batch = 32
     views = "pirl"
 
     def __init__(

@@ -29,6 +29,7 @@ class RelativePatch(SSLModel):
 
     paper = "https://arxiv.org/abs/1505.05192"
     use = "objects made of parts; each image costs nine patches"
+    batch = 16
     views = "puzzle"
 
     def __init__(self, encoder, hidden_dim: int = 4096, part: float = 0.75, **kwargs):

@@ -29,6 +29,7 @@ class ReSSL(SSLModel):
 
     paper = "https://arxiv.org/abs/2107.09282"
     use = "small batches; images that are related to each other"
+    batch = 64
     views = "ressl"
 
     def __init__(

@@ -23,6 +23,7 @@ class Rotation(SSLModel):
 
     paper = "https://arxiv.org/abs/1803.07728"
     use = "photographs with an upright orientation; fast, no large batch"
+    batch = 16
     views = "crop_flip"
 
     def __init__(self, encoder, **kwargs):

@@ -38,6 +38,7 @@ class SALT(SSLModel):
 
     paper = "https://arxiv.org/abs/2509.24317"
     use = "a second stage after MAE: semantic features without a moving teacher"
+    batch = 16
     views = "i_jepa"
     micro_batches = False
 

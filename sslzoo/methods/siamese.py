@@ -28,6 +28,7 @@ class Siamese(SSLModel):
 
     paper = "https://yann.lecun.com/exdb/publis/pdf/hadsell-chopra-lecun-06.pdf"
     use = "pairs with a margin: simple, and a baseline of metric learning"
+    batch = 32
     views = "simclr"
 
     def __init__(

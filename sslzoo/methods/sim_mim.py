@@ -31,6 +31,7 @@ class SimMIM(SSLModel):
 
     paper = "https://arxiv.org/abs/2111.09886"
     use = "transformers that are fine-tuned afterwards; a masked method without decoder"
+    batch = 16
     views = "sim_mim"
     micro_batches = False
 

@@ -23,6 +23,7 @@ class SimSiam(SSLModel):
 
     paper = "https://arxiv.org/abs/2011.10566"
     use = "few resources: no negatives, no queue, no target network; watch for collapse"
+    batch = 64
     views = "moco_v2"
 
     def __init__(self, encoder, projection_dim: int = 2048, hidden_dim: int = 512, hidden_layers: int = 2, **kwargs):

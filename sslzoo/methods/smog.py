@@ -36,6 +36,7 @@ class SMoG(SSLModel):
 
     paper = "https://arxiv.org/abs/2207.06167"
     use = "data with clear groups and small batches"
+    batch = 64
     views = "byol"
 
     def __init__(

@@ -30,6 +30,7 @@ class SwAV(SSLModel):
 
     paper = "https://arxiv.org/abs/2006.09882"
     use = "data with clear groups; multi-crop; a queue for batches below the number of prototypes"
+    batch = 64
     views = "multi_crop"
 
     def __init__(

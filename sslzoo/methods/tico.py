@@ -24,6 +24,7 @@ class TiCo(SSLModel):
 
     paper = "https://arxiv.org/abs/2206.10698"
     use = "small batches: a moving covariance replaces negatives"
+    batch = 64
     views = "byol"
 
     def __init__(

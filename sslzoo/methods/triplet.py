@@ -27,6 +27,7 @@ class Triplet(SSLModel):
 
     paper = "https://arxiv.org/abs/1503.03832"
     use = "ranking and retrieval with few negatives per batch"
+    batch = 32
     views = "simclr"
 
     def __init__(

@@ -30,6 +30,7 @@ class VIbCReg(SSLModel):
 
     paper = "https://arxiv.org/abs/2109.00783"
     use = "as VICReg, made for time series; a wide projector"
+    batch = 128
     views = "byol"
 
     def __init__(

@@ -23,6 +23,7 @@ class VICReg(SSLModel):
 
     paper = "https://arxiv.org/abs/2105.04906"
     use = "batches of 256 or more without negatives; a wide projector"
+    batch = 128
     views = "byol"
 
     def __init__(

@@ -35,6 +35,7 @@ class VICRegL(SSLModel):
 
     paper = "https://arxiv.org/abs/2210.01571"
     use = "detection and segmentation: local features as well"
+    batch = 128
     views = "vicreg_l"
     micro_batches = False
 

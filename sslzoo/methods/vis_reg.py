@@ -25,6 +25,7 @@ class VISReg(SSLModel):
 
     paper = "https://arxiv.org/abs/2606.02572"
     use = "as LeJEPA; its weights do not depend on the batch size"
+    batch = 64
     views = "vis_reg"
 
     def __init__(
