@@ -22,8 +22,8 @@ NUMBERS = [
 ]
 
 
-def resolve(part, name, **knobs):
-    chosen = {"method": "simclr", "encoder": "mlp", "preset": "simclr", {"views": "preset"}.get(part, part): name}
+def resolve(where, name, **knobs):
+    chosen = {"method": "simclr", "encoder": "mlp", "preset": "simclr", {"views": "preset"}.get(where, where): name}
     return resolved.resolve(knobs, **chosen)
 
 

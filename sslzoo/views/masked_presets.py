@@ -141,6 +141,7 @@ def data2vec(size: int, channels: int = 3, strength: float = 1.0, **knobs) -> li
     return [View(chain, size)] * 2
 
 
+@checked()
 def igpt(size: int, channels: int = 3, min_scale: float = 0.8, flip: bool = False) -> list[View]:
     """image-GPT (ICML 2020, section 3.2): a crop of almost the whole image, where the authors have the largest square.
 
