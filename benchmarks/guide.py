@@ -20,7 +20,7 @@ from sslzoo.testing import miniatures  # noqa: E402
 from sslzoo.utils.bars import bar  # noqa: E402
 from sslzoo.views import presets  # noqa: E402
 
-SIDE, BATCH, IMAGES, CLASSES = 32, 32, 10_000, 10
+SIDE, BATCH, IMAGES, CLASSES = 32, 128, 10_000, 10  # W-MSE whitens 128 images
 
 
 def main() -> None:
