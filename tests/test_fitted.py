@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import sslzoo
+from sslzoo import catalog
 from sslzoo.__main__ import main
 from sslzoo.catalog.knobs import Knob, convert
 from sslzoo.training.experiment import Experiment
@@ -62,3 +63,15 @@ def test_other_options_do_not_take_auto(option, capsys):
 def test_auto_of_a_knob_that_the_method_lacks_is_refused():
     with pytest.raises(ValueError, match="no knob of simclr.*'queue_size'"):
         sslzoo.pretrain("simclr", "digits", "mlp", queue_size="auto", export_to=None)
+
+
+def test_the_guide_has_a_line_for_each_method_with_measured_costs(capsys):
+    main(["list", "--guide"])
+    shown = capsys.readouterr().out
+    measured = json.loads(catalog.GUIDE.read_text())
+    lines = {line.split()[0]: line for line in shown.splitlines() if line}
+    assert catalog.methods().keys() <= lines.keys() and catalog.methods().keys() == measured.keys()
+    assert (
+        measured["simclr"]["cost"] == 1.0 and "labels" in lines["sup_con"] and "a row per image" in lines["inst_disc"]
+    )
+    assert measured["moco"]["cost"] < 1 < measured["byol"]["cost"], "MoCo's keys have no gradient, BYOL has four passes"
