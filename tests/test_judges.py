@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from golden import ARRAYS, golden
 
 from sslzoo.evaluators import corruptions, scenes, spectrum
 from sslzoo.evaluators.bootstrap import paired_difference
@@ -57,12 +58,16 @@ def lidar_in_loops(views, delta):
     grand, between, within = views.mean((0, 1)), np.zeros((dim, dim)), delta * np.eye(dim)
     for image in views:
         mean = image.mean(0)
-        between += np.outer(mean - grand, mean - grand) / images
+        between += np.outer(mean - grand, mean - grand) / (images - 1)
         for view in image:
-            within += np.outer(view - mean, view - mean) / (images * count)
+            within += np.outer(view - mean, view - mean) / (images * (count - 1))
     values = np.linalg.eigvals(np.linalg.solve(within, between)).real
-    p = values / values.sum() + 1e-7
+    p = values / values.sum() + 1e-8
     return np.exp(-np.sum(p * np.log(p)))
+
+
+def test_lidar_has_the_golden_value():
+    assert spectrum.lidar(ARRAYS["lidar"]) == golden("lidar/1e-4")
 
 
 def test_lidar_is_that_of_the_paper():
