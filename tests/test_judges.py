@@ -86,7 +86,7 @@ def test_lidar_of_isotropic_features_is_their_width_even_when_they_are_noise():
 def test_wide_features_are_narrowed_to_their_principal_axes_before_lidar():
     views = np.concatenate([gaussian(40, 4, 8), 1e-9 * gaussian(40, 4, 20, seed=1)], axis=2)
     assert spectrum.lidar(views, components=8) == pytest.approx(spectrum.lidar(views[..., :8]), rel=1e-6)
-    with pytest.raises(ValueError, match="images, views, dim"):
+    with pytest.raises(ValueError, match=r"views must be \(N, views, dim\)"):
         spectrum.lidar(views[:, 0])
 
 
