@@ -62,14 +62,15 @@ class Jigsaw(SSLModel):
         widths = grid**2 * projection_dim, hidden_dim, permutations
         self.head = norm_mlp(*widths, last_norm=False, last_bias=True, name="head")
 
-    def call(self, batch):
+    def call(self, batch, training=None):
         images = batch["views"][0]
         count, size, parts = ops.shape(images)[0], images.shape[1], self.grid**2
         side = max(1, round(self.part * (size // self.grid)))
-        places = patches.corners(size, self.grid, side, self.uniform((count, 2, parts), 0))
+        places = patches.corners(size, self.grid, side, self.uniform((count, 2, parts), 0, training=training))
         cut = patches.standardized(patches.at(images, *places, side))
         z = self.projector(patches.encode(self.encode, cut, self.encoder.input_shape[1:3])[:, 0])
-        classes = ops.cast(ops.floor(self.uniform((count, self.samples), 1) * self.permutations), "int32")
+        drawn = self.uniform((count, self.samples), 1, training=training)
+        classes = ops.cast(ops.floor(drawn * self.permutations), "int32")
         order = ops.reshape(ops.take(self.orders, classes, axis=0), (-1, self.samples * parts, 1))
         shuffled = ops.reshape(ops.take_along_axis(z, order, axis=1), (-1, parts * self.projection_dim))
         logits = self.head(shuffled)

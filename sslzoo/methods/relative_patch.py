@@ -39,11 +39,11 @@ class RelativePatch(SSLModel):
         widths = 2 * encoder.output_shape[-1], hidden_dim, 8
         self.head = norm_mlp(*widths, last_norm=False, last_bias=True, name="head")
 
-    def call(self, batch):
+    def call(self, batch, training=None):
         images = batch["views"][0]
         count, size = ops.shape(images)[0], images.shape[1]
         side = max(1, round(self.part * (size // CELLS)))
-        places = patches.corners(size, CELLS, side, self.uniform((count, 2, CELLS**2), 0))
+        places = patches.corners(size, CELLS, side, self.uniform((count, 2, CELLS**2), 0, training=training))
         cut = patches.standardized(patches.at(images, *places, side))
         features = patches.encode(self.encode, cut, self.encoder.input_shape[1:3])[:, 0]
         centre, around = features[:, CENTRE : CENTRE + 1], [*range(CENTRE), *range(CENTRE + 1, CELLS**2)]
