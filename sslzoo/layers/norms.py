@@ -42,13 +42,16 @@ class Calibration:
     def calibrate(self, batches: Iterable) -> None:
         """Sets the statistics. All other state of the model is unchanged.
 
+        What a method draws anew in each step, such as masks, is that of step 0, so that two states can be compared.
+
         Args:
             batches: iterable of inputs of `forward`, at least one.
         """
         if not self.norms:
             return
         before, other = self._values(), _state(self.model)
-        found = [self._after(batch, 0.0) for batch in self._measured(batches)]
+        with _at_step_zero(self.model):
+            found = [self._after(batch, 0.0) for batch in self._measured(batches)]
         _restore(other)
         sums = zip(before, map(sum, zip(*found, strict=True)), self.kept, strict=True)
         self._assign([old if kept == 1 else total / len(found) / (1 - kept) for old, total, kept in sums])
@@ -102,6 +105,21 @@ def _kept(from_one: np.ndarray, from_zero: np.ndarray, momentum: float) -> float
     if momentum in (0.0, 1.0) or share <= 0:
         return momentum if momentum == 1.0 else 0.0 if share < 0.5 else 1.0
     return momentum ** round(math.log(share) / math.log(momentum))
+
+
+@contextlib.contextmanager
+def _at_step_zero(model: keras.Model) -> Iterator[None]:
+    """Context in which a compiled model has made no step."""
+    if getattr(model, "optimizer", None) is None:
+        yield
+        return
+    iterations = model.optimizer.iterations
+    made = ops.convert_to_numpy(iterations)
+    iterations.assign(0)
+    try:
+        yield
+    finally:
+        iterations.assign(made)
 
 
 def _state(model: keras.Model) -> list[tuple[keras.Variable, np.ndarray]]:
