@@ -17,6 +17,7 @@ from sslzoo.testing.miniatures import COUNT, batch, batches, build, images
 from sslzoo.training.monitors import Labelled, Watch
 
 RNG = np.random.default_rng(0)
+A_FAMILY_EACH = ("simclr", "moco", "sim_siam", "swav", "dino", "mae", "jigsaw")
 SMALL = dict(epochs=2, batch_size=64, max_images=256, optimizer="adam", hidden_dim=16, projection_dim=8)
 
 
@@ -25,7 +26,10 @@ def train(place, encoder, **knobs):
     return sslzoo.pretrain("simclr", "digits", encoder, preset="digits", **SMALL | places | knobs)
 
 
-@pytest.mark.parametrize("name", catalog.methods())
+@pytest.mark.parametrize(
+    "name",
+    [name if name in A_FAMILY_EACH else pytest.param(name, marks=pytest.mark.slow) for name in catalog.methods()],
+)
 def test_at_learning_rate_zero_no_method_has_a_measurable_gain(name):
     model = build(name, optimizer=keras.optimizers.SGD(0.0))
     data = batch(model)
