@@ -34,9 +34,11 @@ def test_at_learning_rate_zero_no_method_has_a_measurable_gain(name):
     model.fit(batches(model, 3), verbose=0)
     assert model.steps_done == 3
     assert watch.judge().startswith("no measurable gain over the untrained encoder")
-    # Masks, regions and the choice of SMoG's views are drawn by the step, and so differ in what they calibrate with.
-    drawn = name in ("det_con", "msn", "smog")
-    assert watch.end.figures == pytest.approx(watch.start.figures, rel=0.05 if drawn else 1e-3)
+    # Masks, patches, regions and the choice of SMoG's views are drawn by the step, and so differ in what they calibrate
+    # with; one of 32 images may change sides.
+    drawn = name in ("det_con", "jigsaw", "msn", "relative_patch", "smog")
+    tolerance = dict(rel=0.05, abs=1.01 / COUNT) if drawn else dict(rel=1e-3)
+    assert watch.end.figures == pytest.approx(watch.start.figures, **tolerance)
 
 
 EXPERIMENTS = {"notebook", "embedding_size", "rand_bit"}  # recipes of many runs

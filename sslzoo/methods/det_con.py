@@ -8,7 +8,7 @@ from sslzoo.layers.heads import byol_mlp
 from sslzoo.layers.targets import Target, cosine_to_zero
 from sslzoo.losses import det_con
 from sslzoo.model import SSLModel
-from sslzoo.utils.replicas import gather
+from sslzoo.utils.replicas import gather, uniform
 
 VARIANTS = ("b", "s")
 
@@ -71,17 +71,19 @@ class DetCon(SSLModel):
             self.target = Target(encoder, self.projector)
             self.target_with_map = maps.with_map(self.target.copies[0])
 
-    def call(self, batch):
-        seen = [self._look(batch, view) for view in (0, 1)]
+    def call(self, batch, training=False):
+        seen = [self._look(batch, view, training) for view in (0, 1)]
         return {f"{name}_{view}": value for one, view in zip(seen, "ab", strict=True) for name, value in one.items()}
 
-    def _look(self, batch, view: int):
+    def _look(self, batch, view: int, training: bool):
         """The sampled objects of a view, their predictions and targets, and the mean of their embeddings."""
         images = batch["views"][view]
         feature_map, _ = self.encoder_with_map(images)
         where = maps.positions(batch["boxes"][view], *feature_map.shape[1:3])
         ids = regions.objects(batch.get("regions", regions.grid(self.grid)), where)
-        drawn = regions.sample(ids, self.uniform((ops.shape(images)[0], self.samples), view))
+        shape = ops.shape(images)[0], self.samples
+        # Monitors compare steps: they get the same draws at each.
+        drawn = regions.sample(ids, self.uniform(shape, view) if training else uniform(shape, (0, view)))
         z = regions.each(self.projector, regions.pool(feature_map, ids, drawn))
         if self.variant == "s":
             return dict(z=ops.mean(z, axis=1), p=z, target=z, ids=drawn)
