@@ -15,7 +15,7 @@ recipe = Recipe(
     projection_dim=64,
     hidden_dim=256,
     number=8,
-    scale=0.4,
+    min_scale=0.4,
     strength=0.5,
 )
 

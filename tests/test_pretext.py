@@ -77,7 +77,7 @@ def test_patches_are_standardized_each_by_itself():
 
 def test_directions_are_numbered_row_by_row():
     """The pairs that the head sees are the central cell and each other cell, in raster order."""
-    model, seen = build("relative_patch", encoder=flat_features, part=1.0), []
+    model, seen = build("relative_patch", encoder=flat_features, patch_share=1.0), []
     model.head = lambda pairs: seen.append(np.array(pairs)) or np.zeros((len(pairs), 8), "float32")
     views = batch(model)["views"]
     model.call({"views": views})

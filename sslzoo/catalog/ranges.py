@@ -15,9 +15,9 @@ RULES = (
     (r"reach|distortion", POSITIVE),
     (r"vector_rate|sigma|alpha|queue_size|whitening_groups", (0, math.inf, False)),
     (r"ema_rate|rate", SHARE),  # 0: the target never changes
-    (r"(.*_)?rate|(.*_)?min_scale|scale", RATE),
+    (r"(.*_)?rate|(.*_)?min_scale", RATE),
     (r"(sigreg|regularizer)_weight|gray|uniform_share", SHARE),
-    (r"part|hole", RATE),
+    (r"patch_share|hole", RATE),
     (r".*_(start|warmup|ratio|share)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
     (r"(.*_)?(dim|size|count|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),

@@ -56,7 +56,7 @@ class ContextEncoder(SSLModel):
         self.decoder = decoders.simple(encoder.output_shape[-1], (self.side, self.side, channels))
 
     def call(self, batch):
-        image = batch["views"][0]
+        image = ops.cast(batch["views"][0], "float32")
         size, channels = image.shape[1], image.shape[-1]
         start = (size - self.side) // 2
         visible, weights = self._masks(size, start)

@@ -27,7 +27,7 @@ class Jigsaw(SSLModel):
         grid: int, parts on a side, 2 or 3.
         permutations: int, classes, at most 24 for 2 x 2 parts.
         samples: int, permutations of each image in a step.
-        part: float in (0, 1], side of a patch as a share of the cell's; 64 of 85 px in the paper.
+        patch_share: float in (0, 1], side of a patch as a share of the cell's; 64 of 85 px in the paper.
 
     Raises:
         ValueError: if the grid has fewer permutations.
@@ -46,7 +46,7 @@ class Jigsaw(SSLModel):
         grid: int = 3,
         permutations: int = 100,
         samples: int = 8,
-        part: float = 0.75,
+        patch_share: float = 0.75,
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
@@ -55,7 +55,7 @@ class Jigsaw(SSLModel):
         self.grid = grid
         self.permutations = permutations
         self.samples = samples
-        self.part = part
+        self.patch_share = patch_share
         self.orders = self.add_state("orders", (permutations, grid**2), dtype="int32")
         self.orders.assign(distant(grid**2, permutations))
         self.projector = linear(encoder.output_shape[-1], projection_dim, name="projector")
@@ -65,7 +65,7 @@ class Jigsaw(SSLModel):
     def call(self, batch, training=None):
         images = batch["views"][0]
         count, size, parts = ops.shape(images)[0], images.shape[1], self.grid**2
-        side = max(1, round(self.part * (size // self.grid)))
+        side = max(1, round(self.patch_share * (size // self.grid)))
         places = patches.corners(size, self.grid, side, self.uniform((count, 2, parts), 0, training=training))
         cut = patches.standardized(patches.at(images, *places, side))
         z = self.projector(patches.encode(self.encode, cut, self.encoder.input_shape[1:3])[:, 0])

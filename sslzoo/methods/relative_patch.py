@@ -24,7 +24,7 @@ class RelativePatch(SSLModel):
     Args:
         encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
         hidden_dim: int, width of the classifier's hidden layer.
-        part: float in (0, 1], side of a patch as a share of the cell's; 64 of 85 px in later work.
+        patch_share: float in (0, 1], side of a patch as a share of the cell's; 64 of 85 px in later work.
     """
 
     paper = "https://arxiv.org/abs/1505.05192"
@@ -32,17 +32,17 @@ class RelativePatch(SSLModel):
     batch = 16
     views = "puzzle"
 
-    def __init__(self, encoder, hidden_dim: int = 4096, part: float = 0.75, **kwargs):
+    def __init__(self, encoder, hidden_dim: int = 4096, patch_share: float = 0.75, **kwargs):
         super().__init__(encoder, **kwargs)
         self.hidden_dim = hidden_dim
-        self.part = part
+        self.patch_share = patch_share
         widths = 2 * encoder.output_shape[-1], hidden_dim, 8
         self.head = norm_mlp(*widths, last_norm=False, last_bias=True, name="head")
 
     def call(self, batch, training=None):
         images = batch["views"][0]
         count, size = ops.shape(images)[0], images.shape[1]
-        side = max(1, round(self.part * (size // CELLS)))
+        side = max(1, round(self.patch_share * (size // CELLS)))
         places = patches.corners(size, CELLS, side, self.uniform((count, 2, CELLS**2), 0, training=training))
         cut = patches.standardized(patches.at(images, *places, side))
         features = patches.encode(self.encode, cut, self.encoder.input_shape[1:3])[:, 0]

@@ -64,20 +64,19 @@ def mmcr(size: int, channels: int = 3, number: int = 2, **knobs) -> list[View]:
 
 
 @checked()
-def emp_ssl(size: int, channels: int = 3, number: int = 20, scale: float = 0.25, **knobs) -> list[View]:
+def emp_ssl(size: int, channels: int = 3, number: int = 20, min_scale: float = 0.25, **knobs) -> list[View]:
     """EMP-SSL (arXiv:2304.03977): square crops of a quarter of the area; blur and solarization are rare.
 
     Args:
         size: int, side of the views in pixels; up to 64 px nothing is blurred.
         channels: int, number of channels of the images.
         number: int, number of views of an image, 2 or more.
-        scale: float in (0, 1], share of the area that a crop keeps.
+        min_scale: float in (0, 1], share of the area that a crop keeps.
         **knobs: strength and flip.
     """
     check_number("emp_ssl", "number", number, 2)
-    check_number("emp_ssl", "scale", scale, 1e-6, 1)
-    _, *after = coloured("emp_ssl", channels, (0.4, 0.4, 0.4, 0.2, 0.2), min_scale=1.0, **knobs)
-    crop = Crop(scale=(scale, scale), ratio=(1.0, 1.0))
+    _, *after = coloured("emp_ssl", channels, (0.4, 0.4, 0.4, 0.2, 0.2), min_scale=min_scale, **knobs)
+    crop = Crop(scale=(min_scale, min_scale), ratio=(1.0, 1.0))
     return [View([crop, *after, *blurred(size, 0.1), Solarize(p=0.1)], size)] * number
 
 
