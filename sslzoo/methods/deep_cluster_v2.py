@@ -50,8 +50,7 @@ class DeepClusterV2(SSLModel):
         super().__init__(encoder, **kwargs)
         if clusterings < 1 or dataset_size < 1:
             raise ValueError("clusterings and dataset_size must be 1 or more: the banks have a row for each image")
-        self.projection_dim = projection_dim
-        self.hidden_dim = hidden_dim
+        self.projection_dim, self.hidden_dim = projection_dim, hidden_dim
         self.prototypes = prototypes
         self.clusterings = clusterings
         self.kmeans_iterations = kmeans_iterations

@@ -74,12 +74,11 @@ class DINOv2(SSLModel):
         if centring not in ("centre", "sinkhorn"):
             raise ValueError(nearest("centring", centring, ("centre", "sinkhorn")))
         self.projection_dim, self.hidden_dim, self.prototypes = projection_dim, hidden_dim, prototypes
-        self.temperature, self.teacher_warmup = temperature, teacher_warmup
+        self.temperature, self.teacher_warmup, self.freeze_epochs = temperature, teacher_warmup, freeze_epochs
         self.teacher_temperature, self.teacher_temperature_end = teacher_temperature, teacher_temperature_end
-        self.centring, self.centre_rate, self.ema_rate = centring, centre_rate, ema_rate
+        self.centring, self.centre_rate, self.ema_rate, self.gram_start = centring, centre_rate, ema_rate, gram_start
         self.mask_share, self.mask_min_ratio, self.mask_max_ratio = mask_share, mask_min_ratio, mask_max_ratio
-        self.patch_weight, self.koleo_weight, self.freeze_epochs = patch_weight, koleo_weight, freeze_epochs
-        self.gram_weight, self.gram_start = gram_weight, gram_start
+        self.patch_weight, self.koleo_weight, self.gram_weight = patch_weight, koleo_weight, gram_weight
         self.networks = SelfDistillation(encoder, hidden_dim, projection_dim, prototypes, gram_weight > 0)
         self.projector, self.teacher = self.networks.head, self.networks.teacher
         self.centre, self.patch_centre = (self.add_state(n, (prototypes,)) for n in ("centre", "patch_centre"))
@@ -109,7 +108,7 @@ class DINOv2(SSLModel):
         if self.centring == "centre":
             move_centre(self.centre, teacher, self.centre_rate)
             move_centre(self.patch_centre, teacher_patches, self.centre_rate, mask)
-        self.teacher.update(cosine_to_zero(self.ema_rate, self.progress))
+        self.teacher.update(cosine_to_zero(self.ema_rate, self.progress_before))
         self.networks.keep_teacher(self.progress < self.gram_start)
 
     def _mask(self, rows, grid: tuple, training):

@@ -96,7 +96,7 @@ class IJEPA(SSLModel):
         return ops.mean(gather(losses.smooth_l1(prediction, target, weights=real)))
 
     def after_step(self, **outputs):
-        self.target.update(self.ema_rate * (1 - self.progress))
+        self.target.update(self.ema_rate * (1 - self.progress_before))
 
     def _mask(self, count, grid: tuple, training):
         keep = int(grid[0] * grid[1] * self.context_share)

@@ -101,7 +101,7 @@ class IBOT(SSLModel):
     def after_step(self, teacher, teacher_patches, **outputs):
         move_centre(self.centre, teacher, self.centre_rate)
         move_centre(self.patch_centre, teacher_patches, self.centre_rate)
-        self.teacher.update(cosine_to_zero(self.ema_rate, self.progress))
+        self.teacher.update(cosine_to_zero(self.ema_rate, self.progress_before))
 
     def _mask(self, count, grid: tuple, training):
         """Masked patches of the two large crops of each image, bool (count, 2, rows, columns)."""
