@@ -207,3 +207,10 @@ def test_distances_of_rows_send_gradients_to_both_sides(name):
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(getattr(losses, name)(a, b))
     assert all(np.abs(gradient).max() > 0 for gradient in tape.gradient(loss, [a, b]))
+
+
+def test_directions_hide_neither_nan_nor_infinity():
+    z = np.array([[1.0, np.nan], [np.inf, 0.0], [3.0, 4.0], [0.0, 0.0]], "float32")
+    found = np.array(losses.unit(z))
+    assert np.isnan(found[:2]).any(axis=1).all(), "a diverging run is found by its loss"
+    np.testing.assert_allclose(found[2:], [[0.6, 0.8], [0, 0]], rtol=1e-6)

@@ -13,8 +13,8 @@ def unit(z):
     """
     z = ops.cast(z, "float32")
     squared = ops.sum(z**2, axis=-1, keepdims=True)
-    known = squared > TINY
-    return ops.where(known, z * ops.rsqrt(ops.where(known, squared, 1.0)), 0.0)
+    none = squared <= TINY  # false for NaN, which stays NaN
+    return ops.where(none, 0.0, z * ops.rsqrt(ops.where(none, 1.0, squared)))
 
 
 def squared_distances(z):
