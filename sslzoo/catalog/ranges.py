@@ -15,7 +15,7 @@ RULES = (
     (r"reach|distortion", POSITIVE),
     (r"vector_rate|sigma|alpha|queue_size|whitening_groups", (0, math.inf, False)),
     (r"ema_rate|rate", SHARE),  # 0: the target never changes
-    (r"(.*_)?rate|(.*_)?min_scale", RATE),
+    (r"(.*_)?rate|(.*_)?(min|max)_scale", RATE),
     (r"(sigreg|regularizer)_weight|gray|uniform_share", SHARE),
     (r"patch_share|hole", RATE),
     (r".*_(start|warmup|ratio|share)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
@@ -26,11 +26,9 @@ RULES = (
     (r"level", SHARE),
     (r"seed", (0, 2**31 - 1, False)),
     (r"port", (0, 65535, False)),
-    (
-        r"permutations|hardest|matches|matches_back|centres|directions|samples|neighbours|images|channels|bottleneck|whitening_size",
-        COUNT,
-    ),
-    (r"patch|cell|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),
+    (r"permutations|hardest|matches|matches_back|centres|directions|samples|neighbours", COUNT),
+    (r"images|channels|bottleneck|whitening_size", COUNT),
+    (r"patch|cell|mask_unit|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),
     (r"knots", (2, math.inf, False)),
 )
 
