@@ -8,7 +8,9 @@ from golden import ARRAYS, golden
 
 from sslzoo import encoders, losses, methods
 from sslzoo.encoders.vit import vit
+from sslzoo.layers.targets import ema_update
 from sslzoo.layers.transformer import through
+from sslzoo.testing.method_checks import check_replicas
 from sslzoo.testing.miniatures import COUNT, SIZE, batch, batches, build, residual
 
 RNG = np.random.default_rng(0)
@@ -693,3 +695,22 @@ def test_igpts_bert_does_not_see_masked_pixels():
     pixels = np.repeat(np.repeat(mask.reshape(-1, 4, 4), 4, 1), 4, 2)[..., None]
     other = model(with_views(data, np.where(pixels, 0.3, data["views"][0]).astype("float32")), training=True)
     np.testing.assert_allclose(other["logits"], outputs["logits"], atol=1e-4)
+
+
+VARIANTS = {
+    "dino_v2": dict(centring="sinkhorn", gram_weight=2.0, gram_start=0.0),
+    "ibot": dict(visible_weight=1.0),
+    "igpt": dict(bert=True),
+    "mae": dict(cell=2, normalize=False),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variants_train_alike_on_one_and_two_replicas(name, mirrored):
+    check_replicas(name, **VARIANTS[name])
+
+
+def test_ema_of_rate_one_is_a_copy_without_rounding():
+    online, target = vit((SIZE, SIZE, 3), 32, 2, depth=1), vit((SIZE, SIZE, 3), 32, 2, depth=1)
+    ema_update(target, online, 1.0)
+    assert all(np.array_equal(a, b) for a, b in zip(target.get_weights(), online.get_weights(), strict=True))

@@ -12,11 +12,11 @@ SHARE, RATE, POSITIVE, COUNT = (0, 1, False), (0, 1, True), (0, math.inf, True),
 RULES = (
     (r"(.*_)?temperature(_end)?|sharpening|sinkhorn_epsilon|width|uniform_t|margin|align_power|beta", POSITIVE),
     (r"vector_rate", (0, math.inf, False)),
-    (r".*_rate|(.*_)?min_scale", RATE),
+    (r".*_rate|(.*_)?(min|max)_scale", RATE),
     (r".*_(start|warmup|ratio|share)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
     (r".*_(dim|size|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
-    (r"hardest|matches|matches_back|cell|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),
+    (r"hardest|matches|matches_back|cell|mask_unit|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),
 )
 
 

@@ -120,7 +120,7 @@ def teacher_codes(logits, temperature, centre=None, weights=None):
     if centre is not None:
         return ops.softmax((logits - centre) / temperature)
     every, prototypes = gather(logits), logits.shape[-1]
-    weights = None if weights is None else ops.reshape(gather(weights), (-1,))
+    weights = None if weights is None else ops.reshape(gather(ops.cast(weights, "float32")), (-1,))
     codes = losses.sinkhorn(ops.reshape(every, (-1, prototypes)), epsilon=temperature, weights=weights)
     return own(ops.reshape(codes, (-1, *logits.shape[1:])), ops.shape(logits)[0])
 

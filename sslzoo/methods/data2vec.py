@@ -69,7 +69,7 @@ class Data2Vec(SSLModel):
         _, blocks = walk(self.target_parts[-1], ops.stop_gradient(place(stem(images))))
         target = sum(ops.cast(x, "float32") for x in blocks[-self.top_blocks :]) / len(blocks[-self.top_blocks :])
         target = ops.stop_gradient(losses.standardized(target[:, -patches:]))
-        return dict(prediction=prediction, target=target, mask=ops.reshape(mask, (-1, patches)))
+        return dict(prediction=ops.cast(prediction, "float32"), target=target, mask=ops.reshape(mask, (-1, patches)))
 
     def exported(self):
         return self.target.copies[0]

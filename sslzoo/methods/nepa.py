@@ -40,7 +40,8 @@ class NEPA(SSLModel):
         causal = attention_masks.with_extra(attention_masks.causal(length), ops.zeros((1, length), "bool"), self.extra)
         tokens, _ = walk(self.trunk, tokens, causal)
         target = ops.stop_gradient(ops.reshape(patches, (-1, length, patches.shape[-1])))
-        return dict(prediction=tokens[:, self.extra : -1], target=target[:, 1:])
+        prediction, target = (ops.cast(x, "float32") for x in (tokens[:, self.extra : -1], target[:, 1:]))
+        return dict(prediction=prediction, target=target)
 
     def objective(self, prediction, target):
         loss = losses.negative_cosine(prediction, target)
