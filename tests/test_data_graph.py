@@ -36,6 +36,8 @@ def test_a_graph_reads_what_python_reads(root, side, monkeypatch):
     monkeypatch.setattr(folder, "MEMORY_SHARE", 0)
     dataset = load(root, max_size=side, splits="none").train
     by_python = dataclasses.replace(dataset, graph=None)
+    slow = sum(graph.kind_of(str(path), path.read_bytes(), side) == graph.PYTHON for path in root.iterdir())
+    assert any(note.startswith(f"{slow} of them by Python, which is slower") for note in dataset.notes)
     assert dataset.graph and len(dataset) == len(FILES) + 2
     for ours, theirs in zip(rows(dataset), rows(by_python), strict=True):
         for name, column in theirs.items():

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from sslzoo.data.decode import decode
-from sslzoo.data.graph import kind_of, mark_of
+from sslzoo.data.graph import PYTHON, kind_of, mark_of
 from sslzoo.data.known import Facts, Outcome, Unreadable, keep, unchanged
 from sslzoo.data.order import mark
 from sslzoo.utils.bars import progress
@@ -75,6 +75,7 @@ class Scan:
         clear, turned, shrunk = (
             sum(getattr(one, name) for one in self.facts) for name in ("clear", "turned", "shrunk")
         )
+        slow = 0 if self.fits else sum(one.kind == PYTHON for one in self.facts)
         mixed = self.deep if self.dtype == np.uint8 else 0
         deepest = max((one.brightest for one in self.facts), default=0)
         counted = {
@@ -85,6 +86,8 @@ class Scan:
             f"value_range=(0, {deepest})": mixed and deepest < 2**14,
             f"{shrunk} images larger than {self.side} pixels are shrunk to that (max_size)": shrunk,
             "the images do not fit into memory and are decoded in each epoch": not self.fits,
+            f"{slow} of them by Python, which is slower (EXIF orientation, transparency, 16 bits, animation, "
+            "names with *?[])": slow,
         }
         return [note for note, count in counted.items() if count] + [f"skipped {f!r}: {why}" for f, why in self.bad]
 

@@ -150,7 +150,7 @@ def served(dataset: Dataset, address: str) -> Served:
     if facts["fingerprint"] != dataset.fingerprint():
         raise DataError(
             f"the data service at {address} has other data, {facts['name']}, than {describe(dataset)}: "
-            "start both with the same data, classes and max_images"
+            "start both with the same data, classes, max_images and max_size"
         )
     fields = {field.name: getattr(dataset, field.name) for field in dataclasses.fields(Dataset)}
     fields["graph"] = None  # the files are on the machine of the service
