@@ -104,7 +104,7 @@ def test_wrong_options_are_refused_in_one_line(command, option, words, tmp_path,
     assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
-@pytest.mark.parametrize("command, name, words", places())
+@pytest.mark.parametrize("command, name, words", list(places()))
 def test_what_does_not_exist_is_named(command, name, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert name in refusal(command, words, capsys)
