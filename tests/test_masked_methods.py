@@ -213,7 +213,7 @@ def test_no_gradient_reaches_the_target_network_which_follows(name):
     model.encoder.weights[0].assign(before[1])
     model.optimizer.iterations.assign(2)
     model.after_step()
-    expected = before[0] + 0.25 * (1 - 2 / 4) * (before[1] - before[0])
+    expected = before[0] + 0.25 * (1 - 1 / 4) * (before[1] - before[0])  # step k = 1 of 4 has been made
     np.testing.assert_allclose(model.target.weights[0], expected, atol=1e-6)
 
 

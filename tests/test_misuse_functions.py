@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sslzoo import catalog, encoders, losses, methods, views
 from sslzoo.catalog.knobs import REQUIRED, inspected
@@ -245,3 +246,12 @@ def test_evaluators_refuse_arrays_that_do_not_fit(path):
             bad for bad in refusals(function, *EVALUATORS[path], name=key, wrong=wrong) if "unclear" not in bad[2]
         ]
     assert not found, found
+
+
+def test_sizes_that_are_not_known_yet_fit_any():
+    logits = tf.zeros((4, 2, 3, 5))
+    run = tf.function(lambda targets: losses.masked_cross_entropy(logits, targets), autograph=False)
+    traced = run.get_concrete_function(tf.TensorSpec((None, 2, 3, 5)))
+    assert traced(tf.ones((4, 2, 3, 5)) / 5).shape == (4, 2)
+    with pytest.raises(ValueError, match="masked_cross_entropy: targets must be"):
+        run.get_concrete_function(tf.TensorSpec((None, 2, 4, 5)))

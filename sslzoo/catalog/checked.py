@@ -84,5 +84,12 @@ def _check_shape(name: str, shape: tuple, expected: str, sizes: dict[str, tuple[
         if isinstance(size, int) and size < least:
             raise ValueError(f"{name} must be {wanted} with {letter} of {least} or more, got {size}")
         first, where = sizes.setdefault(letter, (size, name))
-        if size != first:
+        if not _equal(size, first):
             raise ValueError(f"{name} must be {wanted} with {letter} {first} as in {where}, got {size}")
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two sizes, or the sizes of two groups of axes, are equal as far as they are known."""
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return one is None or other is None or one == other
