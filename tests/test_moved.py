@@ -14,6 +14,7 @@ def test_an_old_path_gives_the_module_of_now_and_warns(old):
     sys.modules.pop(f"sslzoo.{old}", None)
     with pytest.warns(DeprecationWarning, match=f"sslzoo.{old} has moved to sslzoo.{MOVED[old]};"):
         module = import_module(f"sslzoo.{old}")
+    assert "has moved" in module.__doc__
     new = import_module(f"sslzoo.{MOVED[old]}")
     names = [name for name in vars(new) if not name.startswith("_")]
     assert names and all(getattr(module, name) is getattr(new, name) for name in names)

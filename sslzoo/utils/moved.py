@@ -61,7 +61,7 @@ class Finder(MetaPathFinder, Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         line = f"{spec.name} has moved to {_now(spec.name)}; the old path is to go in version 0.3"
         warnings.warn(line, DeprecationWarning, stacklevel=5)
-        return Moved(spec.name)
+        return Moved(spec.name, line)
 
     def exec_module(self, module: ModuleType) -> None:
         """There is nothing to execute."""
