@@ -235,7 +235,7 @@ def test_the_time_is_told_before_the_first_trial_where_that_is_cheap(place, caps
         (dict(objective="val_loss"), "the loss is no objective"),
         (dict(objective="lineal"), "did you mean linear"),
         (dict(tuner="hyper"), "did you mean hyperband"),
-        (dict(trials=0), "trials is 0"),
+        (dict(trials=0), "trials must be at least 1, got 0"),
         (dict(rate=0.1, mode="good", size=2), "the search space of fake is empty"),
         (dict(moed="good"), "did you mean mode"),
     ],
