@@ -3,9 +3,13 @@
 Functions and packages are imported when they are first used: `import sslzoo` loads neither TensorFlow nor Keras.
 """
 
+import os
 from importlib import import_module
 
 from sslzoo.utils import moved
+
+# Hides the messages and warnings of TensorFlow's C++ code, also in notebooks, unless the user has chosen a level.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 __version__ = "0.1.0"
 
