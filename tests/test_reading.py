@@ -1,6 +1,7 @@
 """How data are read (labels, splits, value_range) can be said at every command that takes data."""
 
 import inspect
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from PIL import Image
 import sslzoo
 from sslzoo.data.packing import pack
 from sslzoo.data.service import serve_data
+from sslzoo.evaluation import judging
+from sslzoo.exports.savedmodel import read_facts
 
 READING = ("labels", "splits", "value_range")
 
@@ -55,3 +58,26 @@ def test_a_training_reads_the_data_as_it_is_told(folder):
     )  # fmt: skip
     assert {row.features for row in result.scores} >= {"trained", "untrained", "raw pixels"}
     assert '"value_range": "0,4095"' in (result.run / "settings.json").read_text()
+
+
+def test_evaluate_and_compare_shrink_a_folder_as_its_training_did(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        path = tmp_path / "data" / ("train", "test")[number % 2] / "ab"[number % 4 // 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (90, 70), "uint8")).save(path)
+    data = str(tmp_path / "data")
+    result = sslzoo.pretrain(
+        "simclr", data, "mlp", image_size=16, epochs=1, batch_size=8, units=8, hidden_dim=8, projection_dim=4,
+        runs=str(tmp_path / "runs"), export_to=str(tmp_path / "exports"),
+    )  # fmt: skip
+    assert '"max_size": 32' in (result.run / "settings.json").read_text(), "not 256, the default of data.load"
+    card = next(row.mean for row in result.scores if row.features == "trained" and row.key == "silhouette")
+    scores = sslzoo.evaluate(str(result.exported), data, evaluators=("clustering",))
+    assert card == next(row.mean for row in scores if row.features == "trained" and row.key == "silhouette")
+    compared = judging.read(data, read_facts(result.exported)).train
+    assert compared.shape[:2] == (32, 32) and compared.fingerprint() in read_facts(result.exported)["knobs"]["data"]
+    copy = shutil.copytree(result.exported, tmp_path / "exports/copy")
+    both = sslzoo.compare([str(result.exported), str(copy)], data)
+    knn = next(row.mean for row in result.scores if row.features == "trained" and row.key == "knn")
+    assert next(iter(both.encoders.values())).scores["knn"].mean == knn

@@ -186,7 +186,7 @@ def compare(
     if isinstance(encoders, str | Path) or len(encoders) < 2:
         raise ValueError("encoders=...: name two encoders or more to compare")
     names, facts = _names(encoders), [read_facts(path) for path in encoders]
-    loaded = judging.labelled(data, labels=labels, splits=splits, value_range=value_range)
+    loaded = judging.read(data, facts[0], labels=labels, splits=splits, value_range=value_range)
     data = judging.judged(loaded, facts[0], classes, max_images)
     if min(map(len, data)) < 10:
         raise ValueError("fewer than 10 images are too few to compare encoders on: take more")

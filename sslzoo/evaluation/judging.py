@@ -119,9 +119,7 @@ def prepare(
     facts = {} if isinstance(encoder, keras.Model) else read_facts(encoder)
     model = encoder if isinstance(encoder, keras.Model) else load_encoder(encoder)
     size = image_side(model, image_size, facts["encoder"]["image_shape"][0] if facts else None)
-    largest = facts.get("knobs", {}).get("max_size")  # of the training, so that the data can be recognized
-    loaded = load(data, max_size=largest, **reading) if unlabelled else labelled(data, max_size=largest, **reading)
-    splits = judged(loaded, facts, classes, max_images)
+    splits = judged(read(data, facts, unlabelled, **reading), facts, classes, max_images)
     if not isinstance(data, Splits):  # splits were announced when they were loaded
         announce(splits.train)
     splits = accepted_splits(splits, model)
@@ -236,6 +234,18 @@ def raw_scores(data: Splits, size: int, evaluators: Sequence[Evaluator] = EVALUA
 def announce(dataset: Dataset) -> None:
     """Logs the notes of a dataset and one line that describes it."""
     log.info("\n".join([*dataset.notes, describe(dataset)]))
+
+
+def read(data, facts: dict, unlabelled: bool = False, **reading) -> Splits:
+    """The data, shrunk as in the training of an exported encoder, so that they are recognized and scores agree.
+
+    Args:
+        data: as for `pretrain`.
+        facts: of the export; {} for none.
+        unlabelled: accept data without labels and without a test part.
+        **reading: `labels`, `splits` and `value_range` of `data.load`.
+    """
+    return (load if unlabelled else labelled)(data, max_size=facts.get("knobs", {}).get("max_size"), **reading)
 
 
 def labelled(data, **reading) -> Splits:

@@ -86,7 +86,7 @@ def tune(
         ValueError: if a name or a value is wrong, the space is empty, or no trial succeeds; the text is one line.
     """
     subject = _subject(recipe)
-    space = _space(subject, trials, objective, tuner, knobs)
+    space = _space(subject, objective, tuner, knobs)
     name = name or f"{subject.name}_search"
     refuse_path(name)
     folder, exported = Path(runs) / name, Path(export_to) / name if export_to else None
@@ -152,13 +152,11 @@ def _of_function(path: Path) -> Subject:
     return Subject(path.stem, recipes.load(path), spaces.read(path), lambda knobs: set(known), epochs)
 
 
-def _space(subject: Subject, trials: int, objective: str, tuner: str, knobs: dict) -> spaces.Space:
+def _space(subject: Subject, objective: str, tuner: str, knobs: dict) -> spaces.Space:
     """Returns the search space after all checks."""
     check_objective(objective)
     if tuner not in TUNERS:
         raise ValueError(nearest("tuner", tuner, TUNERS))
-    if trials < 1:
-        raise ValueError(f"trials is {trials}: give 1 or more")
     known = subject.takes(knobs)
     for name in (*knobs, *subject.space):
         if name not in known:
