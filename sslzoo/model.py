@@ -26,8 +26,8 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
     `label`, int (batch,), where the data has labels.
 
     A method overrides `call`, `objective` and, where needed, `adapt`, `prepare`, `after_step`, `embed`, `exported`,
-    `learning_rate_of` and `decays`. Its constructor arguments are attributes of the same names, which is how
-    `get_config` finds them.
+    `of_images`, `learning_rate_of` and `decays`. Its constructor arguments are attributes of the same names, which is
+    how `get_config` finds them.
 
     Args:
         encoder: built functional or sequential model, images -> features (batch, features).
@@ -148,6 +148,14 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
     def exported(self) -> keras.Model:
         """The network to export: the encoder, unless the paper evaluates another one, such as its teacher."""
         return self.encoder
+
+    def of_images(self, network: keras.Model) -> keras.Model:
+        """The model of images around a network to export: the network itself, unless it is trained on a part of them.
+
+        Args:
+            network: `exported()`, or a copy of it.
+        """
+        return network
 
     def together(self, views: tuple, function: Callable) -> list:
         """Applies a function to the concatenation of all views of one size, so that they share BatchNorm statistics.

@@ -6,7 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+import sslzoo
 from sslzoo import encoders, methods
+from sslzoo.evaluation import baseline
 from sslzoo.layers import colours, patches
 from sslzoo.layers.permutations import distant
 from sslzoo.testing.miniatures import COUNT, SIZE, batch, build, opinionated
@@ -191,7 +193,7 @@ def test_colorization_sees_lightness_alone_counts_colours_and_skips_gray_images(
     weights = np.array(colours.rebalancing(p))[soft.argmax(1)]
     expected = sum(weights * soft[:, q] * cross_entropy(logits, np.full(len(soft), q)) for q in range(261))
     np.testing.assert_allclose(errors[4:], expected.reshape(COUNT, 16).mean(1)[4:], rtol=1e-3)
-    exported = model.exported()
+    exported = model.of_images(model.exported())
     np.testing.assert_allclose(exported(view), model.embed(view), atol=1e-5)
     lighter = np.array(colours.Lightness()(view))
     np.testing.assert_allclose(exported(view), model.encoder(lighter), atol=1e-5)
@@ -220,3 +222,19 @@ def test_puzzles_show_two_large_squares():
     view, same = presets.puzzle(32)
     assert view == same and view.operations[0].ratio == (1.0, 1.0) and view.operations[0].scale == (0.73, 1.0)
     assert [operation.name for operation in presets.puzzle(32, channels=1)[0].operations] == ["crop", "flip"]
+
+
+def test_colorization_exports_what_it_judges_an_encoder_of_lightness(tmp_path):
+    images = np.random.default_rng(0).random((48, 16, 16, 3), "float32")
+    labels = np.arange(48) % 2
+    result = sslzoo.pretrain(
+        "colorization", (images, labels), "conv6", width=0.25, hidden_dim=8,
+        epochs=1, batch_size=16, runs=str(tmp_path / "runs"), export_to=str(tmp_path), name="colours",
+    )  # fmt: skip
+    gray = np.array(colours.Lightness()(images))
+    encoder = sslzoo.load_encoder(tmp_path / "colours")
+    for network in (encoder, result.untrained, baseline.restore(tmp_path / "colours")):
+        inner = next(layer for layer in network.layers if isinstance(layer, keras.Model))
+        np.testing.assert_allclose(network(images), inner(gray), atol=1e-5)
+        assert np.abs(np.array(network(images)) - np.array(inner(images))).max() > 1e-3
+    assert "- exported: the encoder\n" in (tmp_path / "colours/README.md").read_text()

@@ -76,9 +76,9 @@ class Colorization(SSLModel):
     def embed(self, inputs):
         return ops.cast(self.encode(self.lightness(inputs)), "float32")
 
-    def exported(self):
-        images = keras.Input(self.encoder.input_shape[1:])
-        return keras.Model(images, self.encoder(self.lightness(images)), name=self.encoder.name)
+    def of_images(self, network):
+        images = keras.Input(network.input_shape[1:])
+        return keras.Model(images, network(colours.Lightness(name="lightness")(images)), name=network.name)
 
     def _targets(self, view):
         """Soft colours of the places (n, places, bins), and 1 for images with a colour, (n,)."""

@@ -140,7 +140,8 @@ class Watch(keras.callbacks.Callback):
         self.temperature = getattr(model, "temperature", 0.5)
         self.calibration = Calibration(model)
         self.outputs = tf.function(model.embedded_views)
-        self.features = tf.function(lambda images: [model.exported()(images, training=False)])
+        network = model.of_images(model.exported())
+        self.features = tf.function(lambda images: [network(images, training=False)])
         self.start = self.measure()
         self.last: tuple[int, Snapshot] | None = None
 

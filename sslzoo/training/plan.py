@@ -141,7 +141,7 @@ class Plan:
         if encoder.name != model.encoder.name:  # a layer-wise stage before the last
             encoder = next(grown for _, grown in layerwise.grow(encoder) if grown.name == model.encoder.name)
         encoder.set_weights(model.exported().get_weights())
-        return encoder
+        return model.of_images(encoder)
 
     def build(self) -> SSLModel:
         """Returns the compiled method with a new encoder; `untrained` keeps a copy of the encoder."""
@@ -270,7 +270,8 @@ class Plan:
     def start(self) -> dict:
         """Arguments to build the untrained encoder again: seed, name, input shape and knobs."""
         s = self.experiment
-        if not isinstance(s.encoder, str):
+        wrapped = getattr(self.method, "of_images", SSLModel.of_images) is not SSLModel.of_images
+        if not isinstance(s.encoder, str) or wrapped:
             return {"seed": s.seed}  # the architecture is in the export
         return dict(seed=s.seed, encoder=s.encoder, input_shape=list(self.image_shape), knobs=self.knobs["encoder"])
 
