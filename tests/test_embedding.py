@@ -162,14 +162,17 @@ def test_no_more_than_a_few_batches_are_in_memory(suffix, exported, tmp_path):
 
     endless = of_images("endless", pixels, 2000, (8, 8, 1), np.dtype(np.uint8))
     embed(exported, endless.take(slice(50)), str(tmp_path / f"warm{suffix}"))
-    peaks = {}
-    for count in (100, len(endless)):
+
+    def peak(count, turn):
         tracemalloc.start()
         try:
-            embed(exported, endless.take(slice(count)), str(tmp_path / f"{count}{suffix}"), batch_size=50)
-            peaks[count] = tracemalloc.get_traced_memory()[1]
+            embed(exported, endless.take(slice(count)), str(tmp_path / f"{count}-{turn}{suffix}"), batch_size=50)
+            return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
+
+    # The lowest of several turns: garbage of loading the encoder, 1 MB, is collected at any time.
+    peaks = {count: min(peak(count, turn) for turn in range(4)) for count in (100, len(endless))}
     assert peaks[2000] < peaks[100] + 1e6, peaks  # all features take 4 MB
 
 

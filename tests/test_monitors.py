@@ -21,7 +21,9 @@ def test_spread_is_one_for_random_directions_and_zero_for_one():
 
 @pytest.mark.parametrize("rows, expected", [(2048, 126.97), (256, 118.7)])
 def test_effective_rank_of_gaussian_embeddings(rows, expected):
-    assert monitors.effective_rank(np.random.default_rng(0).normal(size=(rows, 128))) == pytest.approx(expected, abs=0.3)
+    assert monitors.effective_rank(np.random.default_rng(0).normal(size=(rows, 128))) == pytest.approx(
+        expected, abs=0.3
+    )
 
 
 def test_effective_rank_counts_equal_directions():

@@ -12,6 +12,7 @@ from sslzoo.data.packing import pack
 from sslzoo.data.service import serve_data
 from sslzoo.evaluation import judging
 from sslzoo.exports.savedmodel import read_facts
+from sslzoo.views import inputs
 
 READING = ("labels", "splits", "value_range")
 
@@ -60,7 +61,7 @@ def test_a_training_reads_the_data_as_it_is_told(folder):
     assert '"value_range": "0,4095"' in (result.run / "settings.json").read_text()
 
 
-def test_evaluate_and_compare_shrink_a_folder_as_its_training_did(tmp_path):
+def test_evaluate_compare_and_embed_shrink_a_folder_as_its_training_did(tmp_path):
     rng = np.random.default_rng(0)
     for number in range(60):
         path = tmp_path / "data" / ("train", "test")[number % 2] / "ab"[number % 4 // 2] / f"{number}.png"
@@ -81,3 +82,8 @@ def test_evaluate_and_compare_shrink_a_folder_as_its_training_did(tmp_path):
     both = sslzoo.compare([str(result.exported), str(copy)], data)
     knn = next(row.mean for row in result.scores if row.features == "trained" and row.key == "knn")
     assert next(iter(both.encoders.values())).scores["knn"].mean == knn
+    sslzoo.embed(result.exported, data, str(tmp_path / "all.npz"))
+    with np.load(tmp_path / "all.npz") as table:
+        embedded = table["features"][table["split"] == "train"]
+    expected = inputs.encode(sslzoo.load_encoder(result.exported), compared, 16)
+    np.testing.assert_allclose(np.sort(embedded, axis=0), np.sort(expected, axis=0), atol=1e-5)

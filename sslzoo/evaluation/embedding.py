@@ -11,7 +11,7 @@ import numpy as np
 from sslzoo.catalog.checked import checked
 from sslzoo.data import Dataset, load_parts
 from sslzoo.evaluation import tables
-from sslzoo.evaluation.judging import announce
+from sslzoo.evaluation.judging import announce, canvas
 from sslzoo.exports.inputs import accepted
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.utils.files import replacing
@@ -58,9 +58,9 @@ def embed(
     if path.suffix == ".parquet":
         tables.pyarrow()
     tables.refuse_foreign(path)
-    size = read_facts(encoder)["encoder"]["image_shape"][0]
-    model = load_encoder(encoder)
-    parts = load_parts(data, labels=labels, splits=splits, value_range=value_range)
+    facts, model = read_facts(encoder), load_encoder(encoder)
+    size = facts["encoder"]["image_shape"][0]
+    parts = load_parts(data, max_size=canvas(facts), labels=labels, splits=splits, value_range=value_range)
     announce(parts["train"])
     parts = {name: accepted(part, model.input_shape[-1]) for name, part in parts.items()}
     table = _Table(model, parts, size, batch_size)

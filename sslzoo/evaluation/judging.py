@@ -245,7 +245,12 @@ def read(data, facts: dict, unlabelled: bool = False, **reading) -> Splits:
         unlabelled: accept data without labels and without a test part.
         **reading: `labels`, `splits` and `value_range` of `data.load`.
     """
-    return (load if unlabelled else labelled)(data, max_size=facts.get("knobs", {}).get("max_size"), **reading)
+    return (load if unlabelled else labelled)(data, max_size=canvas(facts), **reading)
+
+
+def canvas(facts: dict) -> int | None:
+    """Longest side in pixels to which the training of an export shrunk its images; None if it is not recorded."""
+    return facts.get("knobs", {}).get("max_size")
 
 
 def labelled(data, **reading) -> Splits:
