@@ -8,13 +8,14 @@ All methods run for one seed after the other. Runs are kept: the same command co
 import argparse
 import functools
 import gc
-import json
 import re
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import label_free
 import numpy as np
 
 from sslzoo import catalog
@@ -39,25 +40,62 @@ def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
 
     train = recipes.load(recipe_of(method))
     began = time.perf_counter()
-    places = dict(
-        max_images=IMAGES, name=f"{method}-{seed}", runs=str(folder), export_to=None, evaluate=False, overwrite=True
-    )
+    kept = weights_at({max(1, epochs // 4), max(1, epochs // 2)} - {epochs})
+    places = dict(max_images=IMAGES, name=f"{method}-{seed}", runs=str(folder), export_to=None, evaluate=False)
+    places |= dict(overwrite=True, callbacks=(kept,))
     if "teacher" in recipes.read(recipe_of(method)).settings:
         places["teacher"] = str(teacher(folder, "mae" if method == "salt" else "simclr"))
     result = train(epochs=epochs, seed=seed, **places)
     plan = result.plan
     found = {"data": plan.train_set.name, "encoder": plan.settings["encoder"], "images": len(plan.train_set)}
-    last = json.loads((result.run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
-    found |= {"epochs": epochs, "epoch_seconds": len(plan.train_set) / last["images_per_second"]}
+    found |= {"epochs": epochs, "epoch_seconds": len(plan.train_set) / result.history["images_per_second"][-1]}
     found["verdict"] = result.verdict
     trained, untrained = judge(result.encoder, plan), judge_untrained(result.untrained, plan)
     np.savez(result.run / "zoo.npz", **trained, **{f"untrained {name}": right for name, right in untrained.items()})
-    del result, train
+    found["points"] = list(
+        along(result, kept.weights, {0: (result.untrained, untrained), epochs: (result.encoder, trained)})
+    )
+    del result, train, kept
     keras.backend.clear_session()
     gc.collect()
     for column, answers in (("", trained), ("untrained ", untrained)):
         found |= {f"{column}{name}": float(right.mean()) for name, right in answers.items()}
     return found | {"seconds": time.perf_counter() - began}
+
+
+def weights_at(epochs: set[int]):
+    """Returns a callback that keeps the weights of the model after these epochs as `weights`, a dict."""
+    import keras
+
+    class Weights(keras.callbacks.Callback):
+        weights: dict[int, list] = {}
+
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            if epoch + 1 in epochs:
+                self.weights[epoch + 1] = self.model.get_weights()
+
+    return Weights()
+
+
+def along(result, weights: dict[int, list], judged: dict[int, tuple]) -> Iterator[dict]:
+    """Yields the accuracies and the figures without labels of a run before, during and after its training.
+
+    Args:
+        result: result of `sslzoo.pretrain`.
+        weights: epochs -> weights of the method, of encoders that are to be evaluated.
+        judged: epochs -> encoder and its answers, of encoders that have been.
+    """
+    for epoch in sorted(weights | judged):
+        if epoch in weights:
+            result.model.set_weights(weights[epoch])
+            encoder = result.plan.calibrated(result.model)
+            answers = judge(encoder, result.plan)
+        else:
+            encoder, answers = judged[epoch]
+        point = {"epochs": epoch} | {name: float(right.mean()) for name, right in answers.items()}
+        point |= {f"features {name}": value for name, value in label_free.figures(encoder, result.plan).items()}
+        point |= {f"embeddings {name}": result.history[name][epoch] for name in label_free.EMBEDDINGS}
+        yield point | {label_free.LOSS: result.history["loss"][epoch]}
 
 
 def teacher(folder: Path, method: str) -> Path:
