@@ -46,6 +46,13 @@ def test_any_channel_count_gives_float32_features(name, channels):
     assert features.shape == (2, encoder.output_shape[-1]) and features.dtype == "float32"
 
 
+def test_conv6_normalizes_after_each_convolution_if_asked():
+    plain, normal = (encoders.make("conv6", (32, 32, 3), batch_norm=norm) for norm in (False, True))
+    assert normal.count_params() - plain.count_params() == 4 * (32 + 32 + 64 + 64 + 512)
+    kinds = [type(layer).__name__ for layer in normal.layers]
+    assert [kinds[place + 1] for place, kind in enumerate(kinds) if kind == "Conv2D"] == ["BatchNormalization"] * 5
+
+
 @pytest.mark.parametrize("name", ["conv6", "resnet18", "resnet50"])
 def test_width_multiplies_features(name):
     whole, half = (encoders.make(name, (32, 32, 3), width=width).output_shape[-1] for width in (1.0, 0.5))
