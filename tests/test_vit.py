@@ -9,6 +9,7 @@ from sslzoo import encoders, load_encoder
 from sslzoo.encoders.vit import vit
 from sslzoo.exports.savedmodel import ROUTES, export
 from sslzoo.layers.tokens import Attention, Gate, bicubic, sincos
+from sslzoo.testing import miniatures
 
 IMAGES = np.random.default_rng(0).random((3, 16, 16, 3), "float32")
 SMALL = dict(depth=2, width=0.25)
@@ -49,6 +50,30 @@ def test_images_of_other_sizes_give_features_of_the_same_width(positions, pool):
     for height, width in [(16, 16), (8, 12), (24, 4)]:
         features = encoder(np.zeros((2, height, width, 3), "float32"))
         assert features.shape == (2, 48) and features.dtype == "float32"
+
+
+@pytest.mark.parametrize("height, width", [(16, 16), (20, 12), (8, 28)])
+def test_the_grid_averages_the_tokens_of_each_cell(height, width):
+    encoder = small(pool="grid", registers=2)
+    images = np.random.default_rng(1).random((2, height, width, 3), "float32")
+    tokens = keras.Model(encoder.input, encoder.get_layer("norm").output)(images).numpy()[:, 3:]
+    grid = tokens.reshape(2, height // 4, width // 4, 48)
+    edges = [[(i * n // 4, -(-(i + 1) * n // 4)) for i in range(4)] for n in grid.shape[1:3]]
+    cells = [grid[:, a:b, c:d].mean((1, 2)) for a, b in edges[0] for c, d in edges[1]]
+    np.testing.assert_allclose(encoder(images), np.concatenate(cells, 1), atol=1e-5)
+    of_any_size = tf.function(encoder, input_signature=[tf.TensorSpec((None, None, None, 3))])
+    np.testing.assert_allclose(of_any_size(images), encoder(images), atol=1e-5)
+    assert encoder.output_shape == (None, 16 * 48)
+
+
+@pytest.mark.parametrize("name", sorted(miniatures.TOKENS | {"dino"}))
+def test_methods_train_an_encoder_that_exports_a_grid(name):
+    model = miniatures.build(name, lambda: encoders.make("vit_tiny", (16, 16, 3), **SMALL, pool="grid"))
+    before = model.encoder(IMAGES).numpy()
+    model.fit(miniatures.batches(model, 2), verbose=0)
+    after = model.encoder(IMAGES).numpy()
+    assert np.isfinite(after).all() and np.abs(after - before).max() > 1e-5
+    assert model.exported()(IMAGES).shape == after.shape == (3, 16 * 48)
 
 
 @pytest.mark.parametrize("positions", ["sincos", "learned"])
@@ -187,7 +212,7 @@ def test_gradients_reach_every_weight():
     [
         (dict(patch_size=5), "no multiple of the patch"),
         (dict(positions="rotary"), "sincos, learned"),
-        (dict(pool="max"), "token, mean"),
+        (dict(pool="max"), "token, mean, grid"),
         (dict(width=0.01), "choose another width"),
     ],
 )

@@ -4,11 +4,12 @@ import keras
 from keras import layers
 
 from sslzoo.catalog.checked import checked
-from sslzoo.layers.tokens import Pool, Tokens
+from sslzoo.layers.tokens import GridPool, Pool, Tokens
 from sslzoo.layers.transformer import block
 
 POSITIONS = ("sincos", "learned")
-POOLS = ("token", "mean")
+POOLS = ("token", "mean", "grid")
+CELLS = 4  # rows and columns of pool="grid"
 
 
 def vit_tiny(input_shape, **knobs) -> keras.Model:
@@ -74,7 +75,8 @@ def vit(
         heads: int, heads of the attention.
         patch_size: int, side of a patch in pixels; None is 4 for images up to 64 px, else 16.
         positions: "sincos", fixed, or "learned".
-        pool: the features: the class "token", the mean if there are several, or the "mean" of the patch tokens.
+        pool: the features: the class "token", the mean if there are several; the "mean" of the patch tokens; or their
+            means in a "grid" of 4 x 4 cells, (batch, 16 * dim), which say where something is.
         depth: int, number of blocks.
         width: float, multiplies the width of a token; the number of heads is unchanged.
         frozen_patches: bool, keeps the patch embedding a random projection, which stabilizes MoCo v3.
@@ -94,13 +96,17 @@ def vit(
     _check(input_shape, patch, dim, heads, positions, pool)
     images = keras.Input((None, None, input_shape[-1]), name="images")
     x = layers.Rescaling(2.0, offset=-1.0, name="normalize")(images)
-    x = Patches(dim, patch, frozen_patches, name="patches")(x)
+    x = patches = Patches(dim, patch, frozen_patches, name="patches")(x)
     grid = (input_shape[0] // patch, input_shape[1] // patch) if positions == "learned" else None
     x = Tokens(dim, grid, class_tokens, registers, name="tokens")(x)
     for number in range(depth):
         x = block(x, dim, heads, f"block{number + 1}", layer_scale, swiglu)
     x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
-    return keras.Model(images, Pool(pool, class_tokens, registers, name="features")(x), name=f"{name}_patch{patch}")
+    if pool == "grid":
+        x = GridPool(CELLS, class_tokens + registers, name="features")(x, patches)
+    else:
+        x = Pool(pool, class_tokens, registers, name="features")(x)
+    return keras.Model(images, x, name=f"{name}_patch{patch}")
 
 
 def _check(input_shape: tuple, patch: int, dim: int, heads: int, positions: str, pool: str) -> None:

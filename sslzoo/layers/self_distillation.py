@@ -6,7 +6,7 @@ from keras import ops
 from sslzoo import losses
 from sslzoo.layers.heads import Prototypes, gelu_mlp
 from sslzoo.layers.targets import Target, ema_update
-from sslzoo.layers.transformer import parts, through
+from sslzoo.layers.transformer import parts, reader, through, token_width
 from sslzoo.utils.replicas import gather, own
 
 
@@ -25,15 +25,17 @@ class SelfDistillation(keras.layers.Layer):
         self, encoder: keras.Model, hidden_dim: int, projection_dim: int, prototypes: int, gram: bool = False, **kwargs
     ):
         super().__init__(**{"name": "networks"} | kwargs)
-        student, width = parts(encoder), encoder.output_shape[-1]
+        student, width = parts(encoder), token_width(encoder)
         self.patch = encoder.get_layer("patches").patch
         self.mask_token = self.add_weight((width,), initializer="zeros", name="mask_token")
         self.head = gelu_mlp(width, hidden_dim, projection_dim, name="head")
         self.last_layer = Prototypes(projection_dim, prototypes, weight_norm=True, name="last_layer")
         self.teacher = Target(encoder, self.head, self.last_layer, name="teacher")
-        pool = encoder.get_layer("features")
+        reading = reader(encoder)
+        pool = reading.get_layer("features")
         # Keras does not look into functions for layers to track.
         self._student = lambda: (student, pool)
+        self.read = lambda images: reading(images)
         self.teacher_parts = parts(self.teacher.copies[0])
         if gram:
             self.gram_teacher = Target(encoder, name="gram_teacher")

@@ -212,6 +212,45 @@ class Pool(layers.Layer):
         return super().get_config() | {"pool": self.pool, "count": self.count, "registers": self.registers}
 
 
+@keras.saving.register_keras_serializable("sslzoo")
+class GridPool(layers.Layer):
+    """Means of the patch tokens within the cells of a grid, one after the other: -> (batch, cells * cells * dim).
+
+    Cell i of a side of n patches reaches from floor(i n / cells) to ceil((i + 1) n / cells): cells overlap where n is
+    no multiple of their number, and share patches where n is below it.
+
+    Args:
+        cells: int, rows and columns of the grid.
+        extra: int, number of tokens before those of the patches.
+    """
+
+    def __init__(self, cells: int, extra: int = 1, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.cells, self.extra = cells, extra
+
+    def call(self, tokens, patches):
+        """Features of tokens (batch, extra + rows * columns, dim) and patches (batch, rows, columns, dim)."""
+        rows, columns = ops.shape(patches)[1:3]
+        grid = ops.reshape(tokens[:, self.extra :], (-1, rows, columns, tokens.shape[-1]))
+        means = ops.einsum("ir,brcd,jc->bijd", self._weights(rows), grid, self._weights(columns))
+        return ops.reshape(means, (-1, self.cells**2 * tokens.shape[-1]))
+
+    def _weights(self, count):
+        """Share of each patch of a side in each cell: float32 (cells, count)."""
+        first = ops.arange(self.cells) * count // self.cells
+        end = -(-(ops.arange(self.cells) + 1) * count // self.cells)
+        place = ops.arange(count)
+        inside = ops.cast((place >= first[:, None]) & (place < end[:, None]), "float32")
+        return inside / ops.sum(inside, axis=1, keepdims=True)
+
+    def compute_output_shape(self, tokens_shape, patches_shape):
+        return (tokens_shape[0], self.cells**2 * tokens_shape[-1])
+
+    def get_config(self):
+        return super().get_config() | {"cells": self.cells, "extra": self.extra}
+
+
 def sincos(rows, columns, dim: int):
     """Fixed positions of MoCo v3 (arXiv 2104.02057) and MAE: sine and cosine of the column, then of the row.
 

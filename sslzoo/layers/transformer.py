@@ -6,7 +6,7 @@ import re
 import keras
 from keras import layers, ops
 
-from sslzoo.layers.tokens import Attention, CrossAttention, Gate, LayerScale, sincos
+from sslzoo.layers.tokens import Attention, CrossAttention, Gate, GridPool, LayerScale, Pool, sincos
 from sslzoo.utils.keras_internals import nodes
 
 
@@ -124,6 +124,21 @@ def parts(encoder: keras.Model) -> tuple[keras.Model, keras.Model, keras.Model]:
         raise ValueError(f"{encoder.name} has no patch tokens: take a vision transformer such as vit_tiny")
     patches, tokens, norm = (encoder.get_layer(name).output for name in ("patches", "tokens", "norm"))
     return keras.Model(encoder.input, patches), keras.Model(patches, tokens), keras.Model(tokens, norm)
+
+
+def token_width(encoder: keras.Model) -> int:
+    """Width of a token of a vision transformer, which is not that of the features if `pool="grid"`."""
+    return encoder.get_layer("tokens").output.shape[-1]
+
+
+def reader(encoder: keras.Model) -> keras.Model:
+    """The encoder with features that a part of the patches has as well: its own, or the class token for a grid."""
+    pool = encoder.get_layer("features")
+    if not isinstance(pool, GridPool):
+        return encoder
+    tokens, norm = encoder.get_layer("tokens"), encoder.get_layer("norm").output
+    features = Pool("token", tokens.count, tokens.registers, name="features")(norm)
+    return keras.Model(encoder.input, features, name=encoder.name)
 
 
 def kept(tokens, ids, extra: int):

@@ -6,7 +6,7 @@ from keras import ops
 from sslzoo import losses
 from sslzoo.layers import attention_masks
 from sslzoo.layers.patches import pictures
-from sslzoo.layers.transformer import dense, feed_forward, parts, walk
+from sslzoo.layers.transformer import dense, feed_forward, parts, token_width, walk
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
@@ -43,7 +43,7 @@ class AIM(SSLModel):
         self.stem, self.place, self.trunk = parts(encoder)
         self.patch, self.extra = encoder.get_layer("patches").patch, encoder.get_layer("tokens").extra
         self.pixels = self.patch**2 * encoder.input_shape[-1]
-        x = tokens = keras.Input((None, encoder.output_shape[-1]))
+        x = tokens = keras.Input((None, token_width(encoder)))
         x = dense(head_dim, "entrance")(x)
         for number in range(head_depth):
             x = keras.layers.Add(name=f"mlp{number + 1}")([x, feed_forward(x, head_dim, f"mlp{number + 1}")])

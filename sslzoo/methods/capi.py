@@ -9,7 +9,7 @@ from sslzoo.layers.heads import Prototypes
 from sslzoo.layers.self_distillation import warmed
 from sslzoo.layers.targets import Target, cosine_to_zero
 from sslzoo.layers.tokens import sincos
-from sslzoo.layers.transformer import cross_transformer, kept, parts, picked, through
+from sslzoo.layers.transformer import cross_transformer, kept, parts, picked, through, token_width
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather, own
 
@@ -67,7 +67,7 @@ class CAPI(SSLModel):
         self.temperature, self.target_temperature = temperature, target_temperature
         self.cluster_rate, self.ema_rate, self.ema_warmup = cluster_rate, ema_rate, ema_warmup
         self.stem, self.place, self.trunk = parts(encoder)
-        self.width, heads = encoder.output_shape[-1], predictor_heads or encoder.get_layer("block1_attention").heads
+        self.width, heads = token_width(encoder), predictor_heads or encoder.get_layer("block1_attention").heads
         narrow, normal = (keras.initializers.RandomNormal(stddev=deviation) for deviation in (0.02, 1.0))
         self.mask_token = self.add_weight((self.width,), initializer=narrow, name="mask_token")
         self.predictor = cross_transformer(self.width, predictor_depth, heads, name="predictor")

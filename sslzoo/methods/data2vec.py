@@ -8,7 +8,7 @@ from keras import ops
 from sslzoo import losses
 from sslzoo.layers import masking
 from sslzoo.layers.targets import Target, ema_update
-from sslzoo.layers.transformer import parts, through, walk
+from sslzoo.layers.transformer import parts, through, token_width, walk
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
@@ -54,7 +54,7 @@ class Data2Vec(SSLModel):
         self.beta = beta
         self.ema_rate = ema_rate
         self.ema_rate_end = ema_rate_end
-        self.parts, self.width = parts(encoder), encoder.output_shape[-1]
+        self.parts, self.width = parts(encoder), token_width(encoder)
         self.patch = encoder.get_layer("patches").patch
         narrow = keras.initializers.TruncatedNormal(stddev=0.02)
         self.mask_token = self.add_weight((self.width,), initializer=narrow, name="mask_token")

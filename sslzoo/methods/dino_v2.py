@@ -15,8 +15,7 @@ class DINOv2(SSLModel):
     """The losses of DINO and iBOT, with KoLeo on the student's features of both large crops.
 
     Half of the large crops are masked, at ratios that fill a range evenly. Crops and patches share a head, as in the
-    authors' default; the released models have two. DINOv3 (arXiv 2508.10104) late in the training also keeps the
-    similarities of patches at those of an earlier teacher.
+    authors' default. DINOv3 (arXiv 2508.10104) late in training keeps similarities of patches at an earlier teacher's.
 
     Args:
         encoder: functional vision transformer, images (batch, height, width, channels) -> features (batch, features).
@@ -30,11 +29,10 @@ class DINOv2(SSLModel):
         centre_rate: float, share that the centres move to the means of the teacher's logits in a step.
         mask_share: float in 0..1, share of the large crops that are masked.
         mask_min_ratio, mask_max_ratio: float in 0..1, range of the share of a crop's patches that are masked.
-        patch_weight: float, weight of the patch loss.
-        koleo_weight: float, weight of KoLeo.
+        patch_weight, koleo_weight: float, weights of the patch loss and of KoLeo.
         gram_weight: float, weight of the Gram loss: 0 in DINOv2, 2 in DINOv3.
         gram_start: float in 0..1, share of the training after which it acts, with the teacher of that time.
-        ema_rate: float, share that the teacher moves towards the student in a step; decays to 0 along a cosine.
+        ema_rate: float, share that the teacher moves to the student in a step; decays to 0 along a cosine.
         freeze_epochs: int, epochs at the start in which the last layer does not change.
 
     Raises:
@@ -76,8 +74,8 @@ class DINOv2(SSLModel):
         self.projection_dim, self.hidden_dim, self.prototypes = projection_dim, hidden_dim, prototypes
         self.temperature, self.teacher_warmup, self.freeze_epochs = temperature, teacher_warmup, freeze_epochs
         self.teacher_temperature, self.teacher_temperature_end = teacher_temperature, teacher_temperature_end
-        self.centring, self.centre_rate, self.ema_rate, self.gram_start = centring, centre_rate, ema_rate, gram_start
         self.mask_share, self.mask_min_ratio, self.mask_max_ratio = mask_share, mask_min_ratio, mask_max_ratio
+        self.centring, self.centre_rate, self.ema_rate, self.gram_start = centring, centre_rate, ema_rate, gram_start
         self.patch_weight, self.koleo_weight, self.gram_weight = patch_weight, koleo_weight, gram_weight
         self.networks = SelfDistillation(encoder, hidden_dim, projection_dim, prototypes, gram_weight > 0)
         self.projector, self.teacher = self.networks.head, self.networks.teacher
@@ -86,8 +84,10 @@ class DINOv2(SSLModel):
     def call(self, batch, training=None):
         large, small = batch["views"][:2], self.together(batch["views"][2:], self.encode)
         mask = self._mask(ops.shape(large[0])[0], self.networks.grid(large), training)
-        frozen = self.step < self.freeze_epochs * self.steps_per_epoch
-        return self.networks(large, small=small, masked=mask, frozen=frozen)
+        return self.networks(large, small, mask, self.step < self.freeze_epochs * self.steps_per_epoch)
+
+    def encode(self, inputs):
+        return self.networks.read(inputs)
 
     def exported(self):
         return self.teacher.copies[0]

@@ -5,7 +5,7 @@ from keras import ops
 from sslzoo import losses
 from sslzoo.layers import masking
 from sslzoo.layers.targets import Target
-from sslzoo.layers.transformer import Predictor, kept, parts, picked, through
+from sslzoo.layers.transformer import Predictor, kept, parts, picked, through, token_width
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
@@ -68,7 +68,7 @@ class IJEPA(SSLModel):
         self.predictor_heads = predictor_heads
         self.ema_rate = ema_rate
         self.stem, self.place, self.trunk = parts(encoder)
-        width, heads = encoder.output_shape[-1], predictor_heads or encoder.get_layer("block1_attention").heads
+        width, heads = token_width(encoder), predictor_heads or encoder.get_layer("block1_attention").heads
         self.predictor = Predictor(width, predictor_dim, predictor_depth, heads, width, name="predictor")
         self.target = Target(encoder)
         self.target_parts = parts(self.exported())

@@ -81,8 +81,10 @@ class IBOT(SSLModel):
     def call(self, batch, training=None):
         large, small = batch["views"][:2], self.together(batch["views"][2:], self.encode)
         mask = self._mask(ops.shape(large[0])[0], self.networks.grid(large), training)
-        frozen = self.step < self.freeze_epochs * self.steps_per_epoch
-        return self.networks(large, small=small, masked=mask, frozen=frozen)
+        return self.networks(large, small, mask, self.step < self.freeze_epochs * self.steps_per_epoch)
+
+    def encode(self, inputs):
+        return self.networks.read(inputs)
 
     def exported(self):
         return self.teacher.copies[0]

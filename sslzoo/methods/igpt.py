@@ -8,7 +8,7 @@ from keras import ops
 
 from sslzoo import losses
 from sslzoo.layers import attention_masks
-from sslzoo.layers.transformer import parts, through, walk
+from sslzoo.layers.transformer import parts, through, token_width, walk
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
@@ -44,7 +44,7 @@ class IGPT(SSLModel):
         self.colours = colours
         self.bert = bert
         self.mask_ratio = mask_ratio
-        self.parts, self.width = parts(encoder), encoder.output_shape[-1]
+        self.parts, self.width = parts(encoder), token_width(encoder)
         self.patch, self.extra = encoder.get_layer("patches").patch, encoder.get_layer("tokens").extra
         drawn = keras.initializers.RandomUniform(0.0, 1.0, seed=0)
         self.centres = self.add_state("centres", (colours, encoder.input_shape[-1]), drawn)

@@ -5,7 +5,7 @@ from keras import ops
 from sslzoo import losses
 from sslzoo.layers import masking
 from sslzoo.layers.patches import pictures
-from sslzoo.layers.transformer import Predictor, kept, parts, picked, scattered
+from sslzoo.layers.transformer import Predictor, kept, parts, picked, scattered, token_width
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
@@ -59,7 +59,7 @@ class MAE(SSLModel):
         self.decoder_heads = decoder_heads
         self.stem, self.place, self.trunk = parts(encoder)
         self.patch = encoder.get_layer("patches").patch
-        width, self.pixels = encoder.output_shape[-1], self.patch**2 * encoder.input_shape[-1]
+        width, self.pixels = token_width(encoder), self.patch**2 * encoder.input_shape[-1]
         self.decoder = Predictor(width, decoder_dim, decoder_depth, decoder_heads, self.pixels, name="decoder")
 
     def call(self, batch, training=None):

@@ -6,6 +6,7 @@ from keras import ops
 from sslzoo import losses
 from sslzoo.layers.heads import Prototypes, gelu_mlp
 from sslzoo.layers.targets import Target
+from sslzoo.layers.transformer import reader
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather, uniform
 
@@ -76,19 +77,24 @@ class MSN(SSLModel):
         self.prior_exponent = prior_exponent
         self.prior_reverse = prior_reverse
         self.ema_rate = ema_rate
-        tokens = encoder.get_layer("tokens").output
-        self.tokens, self.trunk = keras.Model(encoder.input, tokens), keras.Model(tokens, encoder.output)
-        width = encoder.output_shape[-1]
+        tokens, reading = encoder.get_layer("tokens").output, reader(encoder)
+        self.tokens, self.trunk = keras.Model(encoder.input, tokens), keras.Model(tokens, reading.output)
+        width = reading.output_shape[-1]
         self.projector = gelu_mlp(width, hidden_dim, projection_dim, norm=True, name="projector")
         self.scores = Prototypes(projection_dim, prototypes, weight_norm=True, name="prototypes")
         self.target = Target(encoder, self.projector)
+        target = reader(self.target.copies[0])
+        self.readers = lambda: (reading, target)  # Keras does not look into functions for layers to track
 
     def call(self, batch, training=None):
         view, masked, *small = batch["views"]
         features = self.trunk(self._drop(self.tokens(masked)) if training else self.tokens(masked))
         # As in the authors' code the head belongs to the pass of each resolution, with BatchNorm statistics of its own.
         z = [self.projector(features), *self.together(small, self.embed)]
-        return dict(z=ops.stack(z, axis=1), target=self.target(view))
+        return dict(z=ops.stack(z, axis=1), target=self.target.copies[1](self.readers()[1](view)))
+
+    def encode(self, inputs):
+        return self.readers()[0](inputs)
 
     def exported(self):
         return self.target.copies[0]

@@ -6,7 +6,7 @@ from sslzoo import losses
 from sslzoo.exports.savedmodel import load_teacher
 from sslzoo.layers import masking
 from sslzoo.layers.targets import target_of
-from sslzoo.layers.transformer import Predictor, kept, parts, through
+from sslzoo.layers.transformer import Predictor, kept, parts, through, token_width
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
@@ -70,8 +70,8 @@ class SALT(SSLModel):
         self.context_share = context_share
         self.predictor_dim, self.predictor_depth, self.predictor_heads = predictor_dim, predictor_depth, predictor_heads
         heads = predictor_heads or encoder.get_layer("block1_attention").heads
-        widths = predictor_dim, predictor_depth, heads, self.teacher.output_shape[-1]
-        self.predictor = Predictor(encoder.output_shape[-1], *widths, name="predictor")
+        widths = predictor_dim, predictor_depth, heads, token_width(self.teacher)
+        self.predictor = Predictor(token_width(encoder), *widths, name="predictor")
 
     def call(self, batch, training=None):
         images, (stem, place, trunk) = batch["views"][0], self.parts

@@ -8,7 +8,7 @@ from keras import ops
 from sslzoo import losses
 from sslzoo.layers import masking
 from sslzoo.layers.patches import pictures
-from sslzoo.layers.transformer import dense, parts, through
+from sslzoo.layers.transformer import dense, parts, through, token_width
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
@@ -40,7 +40,7 @@ class SimMIM(SSLModel):
         self.mask_ratio = mask_ratio
         self.mask_unit = mask_unit
         self.parts = parts(encoder)
-        self.patch, width = encoder.get_layer("patches").patch, encoder.output_shape[-1]
+        self.patch, width = encoder.get_layer("patches").patch, token_width(encoder)
         narrow = keras.initializers.TruncatedNormal(stddev=0.02)
         # A vector: weight decay does not apply to it, as in the authors' code.
         self.mask_token = self.add_weight((width,), initializer=narrow, name="mask_token")
