@@ -40,7 +40,7 @@ def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
 
     train = recipes.load(recipe_of(method))
     began = time.perf_counter()
-    kept = weights_at({max(1, epochs // 4), max(1, epochs // 2)} - {epochs})
+    kept = weights_at({max(1, epochs // 2)} - {epochs})
     places = dict(max_images=IMAGES, name=f"{method}-{seed}", runs=str(folder), export_to=None, evaluate=False)
     places |= dict(overwrite=True, callbacks=(kept,))
     if "teacher" in recipes.read(recipe_of(method)).settings:

@@ -1,4 +1,4 @@
-"""All4One on Fashion-MNIST: 10 000 gray images, Conv6 at half its width, 4 minutes on two cores."""
+"""All4One on Fashion-MNIST: 10 000 gray images, Conv6 with BatchNorm at half its width, 4 minutes on two cores."""
 
 from sslzoo import Recipe
 
@@ -19,6 +19,7 @@ recipe = Recipe(
     ema_rate=0.02,
     min_scale=0.3,
     strength=0.5,
+    batch_norm=True,
 )
 
 if __name__ == "__main__":

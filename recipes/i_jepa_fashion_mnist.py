@@ -1,4 +1,4 @@
-"""I-JEPA on 10 000 images of Fashion-MNIST, a ViT of 4 blocks and half the width of vit_tiny, 7 x 7 patches."""
+"""I-JEPA on 10 000 images of Fashion-MNIST, a ViT of 4 blocks and half the width of vit_tiny, 4 x 4 patches."""
 
 from sslzoo import Recipe
 
@@ -7,9 +7,9 @@ recipe = Recipe(
     "fashion_mnist",
     "vit_tiny",
     max_images=10000,
-    patch_size=4,
+    patch_size=7,
     depth=4,
-    pool="mean",
+    pool="grid",
     width=0.5,
     epochs=15,
     batch_size=128,

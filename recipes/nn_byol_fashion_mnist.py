@@ -1,4 +1,4 @@
-"""NNBYOL on Fashion-MNIST: 10 000 gray images, Conv6 at half its width, 3 minutes on two cores."""
+"""NNBYOL on Fashion-MNIST: 10 000 gray images, Conv6 with BatchNorm at half its width, 3 minutes on two cores."""
 
 from sslzoo import Recipe
 
@@ -18,6 +18,7 @@ recipe = Recipe(
     ema_rate=0.05,
     min_scale=0.3,
     strength=0.5,
+    batch_norm=True,
 )
 
 if __name__ == "__main__":

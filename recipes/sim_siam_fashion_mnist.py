@@ -1,7 +1,6 @@
-"""SimSiam on Fashion-MNIST: 10 000 gray images, ResNet-18 at an eighth of its width: a few minutes on two cores.
+"""SimSiam on Fashion-MNIST: 10 000 gray images, Conv6 with BatchNorm at half its width: a few minutes.
 
-The encoder has BatchNorm: with Conv6, which has none, a training of this length did not improve on the k-NN accuracy
-of the untrained encoder.
+The encoder has BatchNorm, without which methods without negatives do not learn.
 """
 
 from sslzoo import Recipe
@@ -9,9 +8,9 @@ from sslzoo import Recipe
 recipe = Recipe(
     "sim_siam",
     "fashion_mnist",
-    "resnet18",
+    "conv6",
     max_images=10000,
-    width=0.125,
+    width=0.5,
     epochs=6,
     batch_size=256,
     optimizer="adam",
@@ -21,6 +20,7 @@ recipe = Recipe(
     hidden_layers=1,
     min_scale=0.3,
     strength=0.5,
+    batch_norm=True,
 )
 
 if __name__ == "__main__":

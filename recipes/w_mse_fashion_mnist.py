@@ -1,20 +1,18 @@
-"""W-MSE on Fashion-MNIST: 10 000 gray images, ResNet-18 at an eighth of its width: 2 minutes on two cores.
-
-With Conv6, whose tanh saturates, 6 and 10 epochs did not improve on the k-NN accuracy of the untrained encoder.
-"""
+"""W-MSE on Fashion-MNIST: 10 000 gray images, Conv6 with BatchNorm at half its width: a few minutes on two cores."""
 
 from sslzoo import Recipe
 
 recipe = Recipe(
     "w_mse",
     "fashion_mnist",
-    "resnet18",
+    "conv6",
     max_images=10000,
-    width=0.125,
+    width=0.5,
+    batch_norm=True,
     epochs=6,
     batch_size=256,
     optimizer="adam",
-    learning_rate=0.001,
+    learning_rate=0.0003,
     projection_dim=64,
     hidden_dim=256,
     whitening_size=128,
