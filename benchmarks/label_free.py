@@ -2,7 +2,7 @@
 
     python benchmarks/label_free.py
 
-reads the runs of `python benchmarks/zoo.py`: each method, seed and number of epochs is one point.
+reads zoo.json, which `python benchmarks/zoo.py` writes: each method, seed and number of epochs is one point.
 """
 
 import argparse
@@ -158,13 +158,8 @@ def draw(results: dict, path: Path, command: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", default="runs", help="folder of the runs of benchmarks/zoo.py")
-    given = parser.parse_args()
-    file = Path(given.runs) / "zoo" / "results.json"
-    if not file.exists():
-        raise ValueError(f"no {file}: run `python benchmarks/zoo.py` first")
-    found = points(json.loads(file.read_text("utf-8")))
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    found = points(json.loads((HERE / "zoo.json").read_text("utf-8")))
     results, command = study(found), "python benchmarks/label_free.py"
     methods = len({point["method"] for point in found})
     text = f"# Figures without labels and accuracy\n\n    {command}\n\n{table(results)}\n\n"

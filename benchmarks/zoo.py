@@ -8,6 +8,7 @@ All methods run for one seed after the other. Runs are kept: the same command co
 import argparse
 import functools
 import gc
+import json
 import re
 import statistics
 import sys
@@ -230,6 +231,18 @@ def fill_methods(lines: dict[str, list[str]]) -> None:
         beside.write_text(text, "utf-8")
 
 
+def keep(rows: list[dict]) -> None:
+    """Writes the rows to zoo.json, next to those of other methods, for benchmarks/label_free.py."""
+    from sslzoo.utils.files import replacing
+
+    file, measured = HERE / "zoo.json", {row["method"] for row in rows}
+    before = json.loads(file.read_text("utf-8")) if file.exists() else []
+    rows = [row for row in before if row["method"] not in measured] + [row for row in rows if "points" in row]
+    lines = (json.dumps(row) for row in sorted(rows, key=lambda row: (row["method"], row["seed"])))
+    with replacing(file) as beside:
+        beside.write_text("[\n" + ",\n".join(lines) + "\n]\n", "utf-8")
+
+
 def draw(rows: list[dict], path: Path, command: str) -> None:
     """Plots the k-NN accuracy of every method and of its untrained encoder."""
     from matplotlib.figure import Figure
@@ -291,6 +304,7 @@ def main() -> None:
     file.write_text(f"# The zoo, measured\n\n{text}\n![k-NN of every method](zoo.png)\n", "utf-8")
     draw(sorted(zoo.rows, key=lambda row: row["method"]), HERE / "zoo.png", command)
     fill_methods(lines)
+    keep(rows)
     print(text)
     failed = [row["method"] for row in rows if "error" in row]
     if failed:
