@@ -1,4 +1,4 @@
-"""NNBYOL on Fashion-MNIST: 10 000 gray images, Conv6 with BatchNorm at half its width, 3 minutes on two cores."""
+"""NNBYOL on Fashion-MNIST: 10 000 gray images, Conv6 with BatchNorm at a quarter of its width, 3 minutes on two cores."""
 
 from sslzoo import Recipe
 
@@ -7,16 +7,16 @@ recipe = Recipe(
     "fashion_mnist",
     "conv6",
     max_images=10000,
-    width=0.5,
-    epochs=6,
-    batch_size=256,
+    width=0.25,
+    epochs=12,
+    batch_size=128,
     optimizer="adam",
-    learning_rate=0.001,
+    learning_rate=0.002,
     projection_dim=128,
     hidden_dim=256,
     queue_size=4096,
-    ema_rate=0.05,
-    min_scale=0.3,
+    ema_rate=0.02,
+    min_scale=0.5,
     strength=0.5,
     batch_norm=True,
 )

@@ -1,4 +1,4 @@
-"""W-MSE on Fashion-MNIST: 10 000 gray images, Conv6 with BatchNorm at half its width: a few minutes on two cores."""
+"""W-MSE on Fashion-MNIST: 10 000 gray images, Conv6 with BatchNorm at a quarter of its width: a few minutes on two cores."""
 
 from sslzoo import Recipe
 
@@ -7,16 +7,16 @@ recipe = Recipe(
     "fashion_mnist",
     "conv6",
     max_images=10000,
-    width=0.5,
+    width=0.25,
     batch_norm=True,
-    epochs=6,
+    epochs=12,
     batch_size=256,
     optimizer="adam",
-    learning_rate=0.0003,
+    learning_rate=0.002,
     projection_dim=64,
     hidden_dim=256,
     whitening_size=128,
-    min_scale=0.3,
+    min_scale=0.5,
     strength=0.5,
 )
 
