@@ -1,4 +1,4 @@
-"""BYOL on Fashion-MNIST: 10 000 gray images, Conv6 with BatchNorm at a quarter of its width: a few minutes on two cores.
+"""BYOL on Fashion-MNIST: 10 000 gray images, a narrow Conv6 with BatchNorm, a few minutes on two cores.
 
 The encoder has BatchNorm, without which methods without negatives do not learn.
 """

@@ -1,4 +1,4 @@
-"""FastSiam on Fashion-MNIST: four views of 10 000 gray images, Conv6 with BatchNorm at a quarter of its width: a few minutes.
+"""FastSiam on Fashion-MNIST: four views of 10 000 images, a narrow Conv6 with BatchNorm, a few minutes on two cores.
 
 The encoder is that of the SimSiam recipe.
 """

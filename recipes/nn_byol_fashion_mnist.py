@@ -1,4 +1,4 @@
-"""NNBYOL on Fashion-MNIST: 10 000 gray images, Conv6 with BatchNorm at a quarter of its width, 3 minutes on two cores."""
+"""NNBYOL on Fashion-MNIST: 10 000 gray images, a narrow Conv6 with BatchNorm, a few minutes on two cores."""
 
 from sslzoo import Recipe
 
