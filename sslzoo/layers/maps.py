@@ -47,6 +47,52 @@ def _joined(encoder: keras.Model, feature_map, features) -> keras.Model:
     return keras.Model(encoder.input, [feature_map, features], name=f"{encoder.name}_with_map")
 
 
+def place_map(encoder: keras.Model) -> keras.Model:
+    """The encoder up to its features at places of the image, before they are pooled, sharing its layers.
+
+    Args:
+        encoder: functional model, images -> features (batch, dim), with a feature map as of `with_map`, or a vision
+            transformer, whose patch tokens after the last norm are the features at places.
+
+    Returns:
+        Model images -> (batch, rows, columns, channels).
+
+    Raises:
+        ValueError: if the encoder has neither.
+    """
+    if {"patches", "tokens", "norm"} <= {layer.name for layer in encoder.layers}:
+        tokens, patches = encoder.get_layer("norm").output, encoder.get_layer("patches").output
+        grid = Grid(encoder.get_layer("tokens").extra, name="grid")([tokens, patches])
+        return keras.Model(encoder.input, grid, name=f"{encoder.name}_places")
+    operation, sources = source(encoder.output)
+    if isinstance(operation, keras.Model):  # a model within the model, behind layers that change the images
+        return keras.Model(encoder.input, place_map(operation)(sources[0]), name=f"{encoder.name}_places")
+    return keras.Model(encoder.input, with_map(encoder).outputs[0], name=f"{encoder.name}_places")
+
+
+@keras.saving.register_keras_serializable("sslzoo")
+class Grid(keras.layers.Layer):
+    """Patch tokens in their grid: [(batch, extra + rows * columns, dim), (batch, rows, columns, dim)] -> the latter.
+
+    Args:
+        extra: int, tokens before those of the patches.
+    """
+
+    def __init__(self, extra: int, **kwargs):
+        super().__init__(**kwargs)
+        self.extra = extra
+
+    def call(self, inputs):
+        tokens, patches = inputs
+        return ops.reshape(tokens[:, self.extra :], ops.shape(patches))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[1]
+
+    def get_config(self):
+        return super().get_config() | {"extra": self.extra}
+
+
 def positions(boxes, height: int, width: int):
     """The positions in the image of the places of a view's feature map: their centres.
 

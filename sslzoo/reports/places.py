@@ -6,11 +6,12 @@ import numpy as np
 from sslzoo.evaluation.judging import RAW, TRAINED
 from sslzoo.evaluators import scenes
 from sslzoo.evaluators.dense import enlarge, localization_overlaps, segmentation_counts
-from sslzoo.layers.maps import with_map
+from sslzoo.layers.maps import place_map
 from sslzoo.layers.taps import stages
 from sslzoo.reports import charts
 from sslzoo.reports.study import Chapter, Picture, Study
 from sslzoo.utils.keras_internals import all_layers
+from sslzoo.views.inputs import patches
 
 TITLE, LABELS = "Places", False
 TRAIN_SCENES, TEST_SCENES = 600, 200
@@ -27,11 +28,11 @@ TEXT = (
 def chapter(study: Study) -> Chapter:
     """Segmentation and localization probes, kernels, feature maps, attention."""
     made = study.chapter(TITLE, "Kernels, feature maps and attention.")
+    models = {}
     try:
-        models = {name: with_map(model) for name, model in study.encoders.items()}
+        models = {name: place_map(model) for name, model in study.encoders.items()}
     except ValueError as error:
-        models = _token_maps(study)
-        made.notes += [] if models else [f"No segmentation and localization: {error}"]
+        made.notes.append(f"No segmentation and localization: {error}")
     if models and study.size >= 8:
         _probes(made, study, models)
     images, _ = study.few(study.test, SHOWN)
@@ -42,9 +43,9 @@ def chapter(study: Study) -> Chapter:
 
 def _probes(made, study, models):
     parts = [scenes.scenes(n, study.size, study.channels, seed) for seed, n in enumerate((TRAIN_SCENES, TEST_SCENES))]
-    maps = {name: [_first(model.predict(p.images, 128, verbose=0)) for p in parts] for name, model in models.items()}
+    maps = {name: [_predicted(model, p.images) for p in parts] for name, model in models.items()}
     height, width = maps[TRAINED][0].shape[1:3]
-    maps[RAW] = [_patches(part.images, height, width) for part in parts]
+    maps[RAW] = [patches(part.images, height, width) for part in parts]
     made.text = TEXT.format(h=height, w=width, train=TRAIN_SCENES, test=TEST_SCENES)
     truth = [(part.masks, part.boxes) for part in parts]
     segmented = {n: segmentation_counts(x, truth[0][0], z, truth[1][0]) for n, (x, z) in maps.items()}
@@ -53,31 +54,8 @@ def _probes(made, study, models):
     made.add("localization", "localization, mean intersection over union", located, percent=True)
 
 
-def _first(outputs):
-    return np.asarray(outputs[0] if isinstance(outputs, list | tuple) else outputs, "float32")
-
-
-def _token_maps(study):
-    """Feature maps of transformers: the patch tokens after the last norm, in their grid."""
-    return {name: model for name, encoder in study.encoders.items() if (model := _token_map(encoder, study.size))}
-
-
-def _token_map(encoder, size):
-    names = [layer.name for layer in encoder.layers]
-    if not {"patches", "norm"} <= set(names):
-        return None
-    rows = size // encoder.get_layer("patches").patch
-    tokens, extra = encoder.get_layer("norm").output, encoder.get_layer("tokens").extra
-    grid = keras.layers.Lambda(lambda t: keras.ops.reshape(t[:, extra:], (-1, rows, rows, t.shape[-1])))(tokens)
-    return keras.Model(encoder.input, grid)
-
-
-def _patches(images, height, width):
-    """Pixels under each of height x width places; a remainder at the far edges is cut off."""
-    tall, wide = images.shape[1] // height, images.shape[2] // width
-    cut = images[:, : tall * height, : wide * width]
-    blocks = cut.reshape(len(images), height, tall, width, wide, -1).transpose(0, 1, 3, 2, 4, 5)
-    return blocks.reshape(len(images), height, width, -1)
+def _predicted(model, images):
+    return model.predict(images, 128, verbose=0).astype("float32")
 
 
 def _kernels(study):
@@ -140,7 +118,7 @@ def _attention(study, images, models):
     if not models:
         return None
     shown = {name: models[name] for name in (TRAINED, study.start)}
-    strong = {n: np.square(_first(m.predict_on_batch(images))).mean(-1)[:, None] for n, m in shown.items()}
+    strong = {n: np.square(_predicted(m, images)).mean(-1)[:, None] for n, m in shown.items()}
     caption = (
         "Mean square of the last feature map over its channels (arXiv 1612.03928, equation 1), enlarged, each scaled "
         "to its range."
