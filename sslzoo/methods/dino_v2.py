@@ -15,8 +15,8 @@ class DINOv2(SSLModel):
     """The losses of DINO and iBOT, with KoLeo on the student's features of both large crops.
 
     Half of the large crops are masked, at ratios that fill a range evenly. Crops and patches share a head, as in the
-    authors' default; the released models have two. DINOv3 (arXiv 2508.10104) late in the training also keeps the
-    similarities of patches at those of an earlier teacher.
+    authors' default; the released models have two. DINOv3 (2508.10104) late in the training also keeps similarities of
+    patches at those of an earlier teacher. The authors' encoder has `drop_path=0.3`, dropping a fixed share of a batch.
 
     Args:
         encoder: functional vision transformer, images (batch, height, width, channels) -> features (batch, features).
