@@ -10,6 +10,7 @@ from keras import ops
 
 from sslzoo import encoders, optimizers
 from sslzoo.catalog.checked import checked
+from sslzoo.layers.drop_path import drawing, stacked
 from sslzoo.layers.memory import add_state
 from sslzoo.layers.microbatch import MicroBatches
 from sslzoo.utils import keras_internals as internals
@@ -170,7 +171,8 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
         outputs = []
         for _, same in groupby(views, key=lambda view: tuple(view.shape[1:])):
             same = tuple(same)
-            outputs += ops.split(function(ops.concatenate(same)), len(same))
+            with stacked(len(same)):
+                outputs += ops.split(function(ops.concatenate(same)), len(same))
         return outputs
 
     def add_state(self, name: str, shape: tuple, initializer="zeros", **options) -> keras.Variable:
@@ -247,7 +249,8 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
     def train_step(self, batch: dict) -> dict:
         batch = self.augment(batch) if self.augment else batch
         with tf.GradientTape() as tape:
-            outputs = self(batch, training=True)
+            with drawing(self.uniform):  # for encoders that drop paths
+                outputs = self(batch, training=True)
             loss = self.objective(**outputs)
             # Keras sums the gradients of the replicas, and each replica computes the loss of the whole batch.
             scaled = self.optimizer.scale_loss(loss / replicas.count())

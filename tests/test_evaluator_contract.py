@@ -11,6 +11,7 @@ from sslzoo.evaluators.judge import EVALUATORS, find, judge, names
 from sslzoo.testing.evaluators import check_evaluator, study_of
 
 OWN = {
+    "attentive": {"rotation": False, "tolerance": 0.2},  # of noise it learns the noise
     "calibration": {"tolerance": 0.5},  # the strength of the probe, chosen among ties, decides its confidence
     "linear": {"rotation": False, "fractions": (0.1, 1.0)},  # it standardizes the features
     "softmax": {"rotation": False, "epochs": 30, "learning_rate": 0.05},
@@ -81,7 +82,9 @@ def test_the_check_catches(broken, told):
 
 
 def test_an_evaluator_is_a_file_with_evaluate_and_helpers_are_none():
-    assert {*EVALUATORS, "few_shot", "mlp", "retrieval", "calibration", "softmax", "spectrum"} == set(names())
+    assert {*EVALUATORS, "attentive", "few_shot", "mlp", "retrieval", "calibration", "softmax", "spectrum"} == set(
+        names()
+    )
     assert find(accuracy) is accuracy
 
 

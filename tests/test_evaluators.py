@@ -379,7 +379,7 @@ def test_without_labels_the_message_says_what_works_and_it_does():
         "k-means, Davies-Bouldin (lower is better)",
     ]
     with pytest.raises(
-        ValueError, match="no evaluator is called nearest; choose from calibration, clustering, .*, or pass"
+        ValueError, match="no evaluator is called nearest; choose from attentive, calibration, .*, or pass"
     ):
         judge(SETS, TRAIN_Y, TEST_Y, evaluators=("nearest",))
 

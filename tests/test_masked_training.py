@@ -49,9 +49,15 @@ def test_the_report_shows_them(mae):
     assert [picture.name for picture in kept_pictures(mae.exported)] == ["views", "reconstruction"]
 
 
+def test_tokens_and_attention_are_drawn_for_every_transformer(mae):
+    with Image.open(mae.run / "tokens.png") as image:
+        assert np.asarray(image).shape == (8 * 100 + 20, 3 * 100 + 4, 3)
+    assert "tokens" in tags(mae.run / "events")
+
+
 def test_a_method_without_reconstructions_draws_none(tmp_path):
     result = train("i_jepa", tmp_path, predictor_dim=16, predictor_depth=1, predictor_heads=2)
-    assert not (result.run / "reconstruction.png").exists()
+    assert not (result.run / "reconstruction.png").exists() and (result.run / "tokens.png").exists()
 
 
 def test_the_target_network_is_exported_and_the_card_says_so(tmp_path, mae):

@@ -173,7 +173,7 @@ def test_places_of_transformers_and_residual_nets_are_probed_and_shown(name, kno
     chapter = places.chapter(Study(models, splits(), SIDE))
     titles = {picture.title for picture in chapter.pictures}
     shown = {"First-layer kernels", "Feature maps", "Energy of the last feature map"}
-    shown = {"First-layer kernels", "Attention of the class token"} if name == "vit_tiny" else shown
+    shown = {"First-layer kernels", "Attention"} if name == "vit_tiny" else shown
     assert shown - ({"Feature maps", "Energy of the last feature map"} if name == "mlp" else set()) <= titles
     assert len(chapter.rows) == (0 if name == "mlp" else 6)
     assert bool(chapter.notes) == (name == "mlp")

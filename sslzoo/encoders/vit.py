@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from sslzoo.catalog.checked import checked
+from sslzoo.layers.drop_path import growing
 from sslzoo.layers.tokens import GridPool, Pool, Tokens
 from sslzoo.layers.transformer import block
 
@@ -18,7 +19,7 @@ def vit_tiny(input_shape, **knobs) -> keras.Model:
     Args:
         input_shape: (height, width, channels).
         **knobs: `patch_size`, `positions`, `pool`, `depth`, `width`, `frozen_patches`, `class_tokens`,
-            `registers`, `layer_scale` and `swiglu` of `vit`.
+            `registers`, `layer_scale`, `swiglu` and `drop_path` of `vit`.
     """
     return vit(input_shape, 192, 3, name="vit_tiny", **knobs)
 
@@ -29,7 +30,7 @@ def vit_small(input_shape, **knobs) -> keras.Model:
     Args:
         input_shape: (height, width, channels).
         **knobs: `patch_size`, `positions`, `pool`, `depth`, `width`, `frozen_patches`, `class_tokens`,
-            `registers`, `layer_scale` and `swiglu` of `vit`.
+            `registers`, `layer_scale`, `swiglu` and `drop_path` of `vit`.
     """
     return vit(input_shape, 384, 6, name="vit_small", **knobs)
 
@@ -40,7 +41,7 @@ def vit_base(input_shape, **knobs) -> keras.Model:
     Args:
         input_shape: (height, width, channels).
         **knobs: `patch_size`, `positions`, `pool`, `depth`, `width`, `frozen_patches`, `class_tokens`,
-            `registers`, `layer_scale` and `swiglu` of `vit`.
+            `registers`, `layer_scale`, `swiglu` and `drop_path` of `vit`.
     """
     return vit(input_shape, 768, 12, name="vit_base", **knobs)
 
@@ -60,6 +61,7 @@ def vit(
     registers: int = 0,
     layer_scale: float = 0.0,
     swiglu: bool = False,
+    drop_path: float = 0.0,
     name: str = "vit",
 ) -> keras.Model:
     """Class tokens and one token for each patch pass `depth` pre-norm blocks and a last norm: features (batch, dim).
@@ -85,6 +87,8 @@ def vit(
             registers.
         layer_scale: float, initial factor of each branch of a block, trained; 0 for none, 1e-5 in DINOv2.
         swiglu: bool, gated dense layers instead of GELU, as in the largest DINOv2.
+        drop_path: float, rate at which images skip a branch of the last block in training; it grows linearly from 0 in
+            the first block. 0.1 in DINO and iBOT, 0.3 in DINOv2.
         name: str, of the model.
 
     Raises:
@@ -99,8 +103,8 @@ def vit(
     x = patches = Patches(dim, patch, frozen_patches, name="patches")(x)
     grid = (input_shape[0] // patch, input_shape[1] // patch) if positions == "learned" else None
     x = Tokens(dim, grid, class_tokens, registers, name="tokens")(x)
-    for number in range(depth):
-        x = block(x, dim, heads, f"block{number + 1}", layer_scale, swiglu)
+    for number, rate in enumerate(growing(drop_path, depth)):
+        x = block(x, dim, heads, f"block{number + 1}", layer_scale, swiglu, rate)
     x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
     if pool == "grid":
         x = GridPool(CELLS, class_tokens + registers, name="features")(x, patches)

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from sslzoo.catalog.checked import checked
 from sslzoo.data import Dataset, Splits, describe, load, restrict
-from sslzoo.evaluation import baseline
+from sslzoo.evaluation import baseline, places
 from sslzoo.evaluators import Score, WrongOption
-from sslzoo.evaluators.judge import EVALUATORS, TRAINED, Evaluator, check, judge
+from sslzoo.evaluators.judge import EVALUATORS, TRAINED, Evaluator, Features, check, judge
 from sslzoo.evaluators.remember import remembered
 from sslzoo.evaluators.report import note
 from sslzoo.evaluators.scores import Scores
@@ -75,8 +74,9 @@ def evaluate(
             training if the data are the same. Never more than 10 000 training and 5000 test images.
         fractions: shares of the training labels that the linear probe is fitted to.
         seeds: draws of the labels at shares below 1.
-        evaluators: names of evaluators: calibration, clustering, few_shot, knn, linear, mlp, retrieval, softmax,
-            spectrum. In Python also functions: `sslzoo.evaluators.Study` -> iterator of `sslzoo.evaluators.Score`.
+        evaluators: names of evaluators: attentive, calibration, clustering, few_shot, knn, linear, mlp, retrieval,
+            softmax, spectrum. In Python also functions: `sslzoo.evaluators.Study` -> iterator of
+            `sslzoo.evaluators.Score`.
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
@@ -195,7 +195,10 @@ def _scores(columns, data, size, raw_pixels=True, **options) -> Scores:
     """As `score`, but raises ValueError if nothing can be computed."""
     splits = accepted_splits(data, next(iter(columns.values()))[0])
     features = {
-        name: [tuple(encode(encoder, part, size) for part in splits) for encoder in encoders]
+        name: [
+            (*(encode(encoder, part, size) for part in splits), places.of_encoder(encoder, splits, size))
+            for encoder in encoders
+        ]
         for name, encoders in columns.items()
     }
     found = scores_of(features, data, size, raw_pixels, **options)
@@ -203,13 +206,13 @@ def _scores(columns, data, size, raw_pixels=True, **options) -> Scores:
 
 
 def scores_of(
-    features: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]],
+    features: Mapping[str, Sequence[Features]],
     data: Splits,
     size: int,
     raw_pixels: bool = True,
     **options,
 ) -> Scores:
-    """As `score`, from features (train, test) that were computed before.
+    """As `score`, from features that were computed before, as `evaluators.judge.judge` takes them.
 
     Raises:
         ValueError: nothing can be computed.
@@ -220,11 +223,13 @@ def scores_of(
 
 def raw_scores(data: Splits, size: int, evaluators: Sequence[Evaluator] = EVALUATORS, **options) -> list[Score]:
     """Scores of raw pixels, at most at RAW_SIZE; cached on disk, since they are the same for all encoders."""
-    parts = tuple(pixels(part, min(size, RAW_SIZE)) for part in data)
+    side = min(size, RAW_SIZE)
+    parts = tuple(pixels(part, side) for part in data)
+    found = *parts, places.of_pixels(parts, side)
     labels = data.train.labels, data.test.labels
 
     def make() -> list[Score]:
-        return judge({RAW: [parts]}, *labels, evaluators=evaluators, **options)[1][RAW][0]
+        return judge({RAW: [found]}, *labels, evaluators=evaluators, **options)[1][RAW][0]
 
     if not all(isinstance(one, str) for one in evaluators):
         return make()

@@ -6,6 +6,7 @@ that evaluators and reports share.
 """
 
 import dataclasses
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,8 @@ class Study:
     Args:
         train, test: features (images, features) of the training and of the test images.
         train_labels, test_labels: integers (images,), or None where they are not known.
+        tokens: function of "train" or "test" and of row numbers (n,) that yields the features of these images before
+            they were pooled, in batches (b, places, channels); None if they are not known.
 
     Raises:
         ValueError: features or labels of another shape, or features with NaN or infinity.
@@ -56,6 +59,7 @@ class Study:
     test: np.ndarray
     train_labels: np.ndarray | None = None
     test_labels: np.ndarray | None = None
+    tokens: Callable[[str, np.ndarray], Iterator[np.ndarray]] | None = dataclasses.field(default=None, repr=False)
     shared: dict = dataclasses.field(default_factory=dict, init=False, repr=False)  # what several evaluators use
 
     def __post_init__(self) -> None:

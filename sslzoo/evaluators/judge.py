@@ -25,7 +25,7 @@ STATISTICS: dict[str, Callable[[np.ndarray], float]] = {
 }
 
 Evaluator = str | Callable[..., Iterator[Score]]
-Features = Study | tuple[np.ndarray, np.ndarray]  # of one encoder: a study, or features (train, test)
+Features = Study | tuple  # of one encoder: a study, features (train, test), or (train, test, tokens) as of a study
 Judged = dict[str, list[list[Score]]]  # name of a set of features -> scores of each of its encoders
 
 
@@ -120,12 +120,17 @@ def check(evaluators: Sequence[Evaluator] = EVALUATORS, **options) -> None:
 
 
 def rows_of(scores: Judged) -> list[Row]:
-    """Rows of the table of `judge`: name of a set of features -> the scores of each of its encoders."""
+    """Rows of the table of `judge`: name of a set of features -> the scores of each of its encoders.
+
+    A score that "trained" does not have, because the encoder does not allow it, has no row.
+    """
     by_key = {name: _together(encoders) for name, encoders in scores.items()}
+    own = by_key.get(TRAINED)
     return [
         _row(name, same, _gains(key, same, by_key) if name == TRAINED else {})
         for name, found in by_key.items()
         for key, same in found.items()
+        if not own or key in own
     ]
 
 
@@ -137,7 +142,7 @@ def _options(function: Callable) -> list[str]:
 def _scored(name, features, labels, evaluators, options, omitted: dict[str, list[str]]) -> Iterator[Score]:
     """The scores of one encoder; fills `omitted`: why something is left out -> names of the sets of features."""
     try:
-        study = features if isinstance(features, Study) else Study(*features, *labels)
+        study = features if isinstance(features, Study) else Study(*features[:2], *labels, *features[2:])
     except ValueError as error:
         omitted.setdefault(str(error), []).append(name)
         return

@@ -37,6 +37,32 @@ def pca(features, components: int = 2, seed: int = 0) -> Projection:
     return Projection(points, found.explained_variance_ratio_)
 
 
+@checked("N rows columns dim")
+def pca_colours(maps) -> np.ndarray:
+    """The first three principal components of features at places as red, green and blue, as in DINOv2 (2304.07193).
+
+    Equal colours are similar features, in one image and between images. The components are those of all places of all
+    images; each is scaled from its first to its 99th percentile. The largest entry of each direction is positive, so
+    that colours of a training do not turn from epoch to epoch.
+
+    Args:
+        maps: (images, rows, columns, channels).
+
+    Returns:
+        (images, rows, columns, 3) in [0, 1]; with fewer than three channels or places, missing colours are 0.
+    """
+    places = np.reshape(maps, (-1, maps.shape[-1])).astype("float64")
+    with threadpool_limits(1):
+        _, _, axes = np.linalg.svd(places - places.mean(0), full_matrices=False)
+    axes = axes[:3] * np.sign(axes[:3][np.arange(len(axes[:3])), np.abs(axes[:3]).argmax(1)])[:, None]
+    points = (places - places.mean(0)) @ axes.T
+    low, high = np.percentile(points, [1, 99], axis=0)
+    scaled = ((points - low) / np.where(high > low, high - low, 1)).clip(0, 1)
+    colours = np.zeros((len(places), 3), "float32")
+    colours[:, : scaled.shape[1]] = scaled
+    return colours.reshape(*np.shape(maps)[:3], 3)
+
+
 @checked("N dim")
 def tsne(features, images: int = 2000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """t-SNE to two dimensions of some images, over their first 50 principal components.

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from sslzoo.layers.tokens import Attention
 from sslzoo.utils.keras_internals import source
 
 
@@ -45,6 +46,110 @@ def with_map(encoder: keras.Model) -> keras.Model:
 
 def _joined(encoder: keras.Model, feature_map, features) -> keras.Model:
     return keras.Model(encoder.input, [feature_map, features], name=f"{encoder.name}_with_map")
+
+
+def place_map(encoder: keras.Model) -> keras.Model:
+    """The encoder up to its features at places of the image, before they are pooled, sharing its layers.
+
+    Args:
+        encoder: functional model, images -> features (batch, dim), with a feature map as of `with_map`, or a vision
+            transformer, whose patch tokens after the last norm are the features at places.
+
+    Returns:
+        Model images -> (batch, rows, columns, channels).
+
+    Raises:
+        ValueError: if the encoder has neither.
+    """
+    if {"patches", "tokens", "norm"} <= {layer.name for layer in encoder.layers}:
+        tokens, patches = encoder.get_layer("norm").output, encoder.get_layer("patches").output
+        grid = Grid(encoder.get_layer("tokens").extra, name="grid")([tokens, patches])
+        return keras.Model(encoder.input, grid, name=f"{encoder.name}_places")
+    operation, sources = source(encoder.output)
+    if isinstance(operation, keras.Model):  # a model within the model, behind layers that change the images
+        return keras.Model(encoder.input, place_map(operation)(sources[0]), name=f"{encoder.name}_places")
+    return keras.Model(encoder.input, with_map(encoder).outputs[0], name=f"{encoder.name}_places")
+
+
+def attention_map(encoder: keras.Model) -> keras.Model:
+    """The attention to the patches of an image in the last block of a vision transformer, by head.
+
+    Of the class tokens where they are the features, else of the patches; the mean over them.
+
+    Args:
+        encoder: functional model with layers "patches", "tokens" and "norm", such as vit_tiny.
+
+    Returns:
+        Model images -> (batch, rows, columns, heads), nonnegative; with the share of other tokens, the sum is 1.
+
+    Raises:
+        ValueError: if the encoder is no such model.
+    """
+    found = [layer for layer in encoder.layers if isinstance(layer, Attention)]
+    names = {layer.name: layer for layer in encoder.layers}
+    if found and {"patches", "tokens", "features"} <= names.keys():
+        tokens, asking = names["tokens"], getattr(names["features"], "pool", "token")
+        queries = (0, tokens.count) if asking == "token" else (tokens.extra, None)
+        read = AttentionMap(found[-1].heads, queries, tokens.extra, name="attention_map")
+        return keras.Model(encoder.input, read([found[-1].input, names["patches"].output]), name=encoder.name)
+    operation, sources = source(encoder.output)
+    if isinstance(operation, keras.Model):
+        return keras.Model(encoder.input, attention_map(operation)(sources[0]), name=encoder.name)
+    raise ValueError(f"{encoder.name} has no attention: take a vision transformer such as vit_tiny")
+
+
+@keras.saving.register_keras_serializable("sslzoo")
+class AttentionMap(keras.layers.Layer):
+    """Mean attention of some tokens to the patches, in their grid, float32.
+
+    [Queries, keys and values (batch, tokens, 3 * dim), patches (batch, rows, columns, dim)] -> (batch, rows, columns,
+    heads).
+
+    Args:
+        heads: int, number of heads.
+        queries: (first, end) of the tokens that attend.
+        extra: int, tokens before those of the patches.
+    """
+
+    def __init__(self, heads: int, queries: tuple[int, int | None], extra: int, **kwargs):
+        super().__init__(**kwargs)
+        self.heads, self.queries, self.extra = heads, tuple(queries), extra
+
+    def call(self, inputs):
+        qkv, patches = inputs
+        weights, _ = Attention(self.heads).weights_and_values(qkv)
+        rows, columns = ops.shape(patches)[1:3]
+        means = ops.mean(ops.cast(weights[:, :, slice(*self.queries), self.extra :], "float32"), axis=2)
+        return ops.reshape(ops.transpose(means, (0, 2, 1)), (-1, rows, columns, self.heads))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[1][:3], self.heads)
+
+    def get_config(self):
+        return super().get_config() | {"heads": self.heads, "queries": self.queries, "extra": self.extra}
+
+
+@keras.saving.register_keras_serializable("sslzoo")
+class Grid(keras.layers.Layer):
+    """Patch tokens in their grid: [(batch, extra + rows * columns, dim), (batch, rows, columns, dim)] -> the latter.
+
+    Args:
+        extra: int, tokens before those of the patches.
+    """
+
+    def __init__(self, extra: int, **kwargs):
+        super().__init__(**kwargs)
+        self.extra = extra
+
+    def call(self, inputs):
+        tokens, patches = inputs
+        return ops.reshape(tokens[:, self.extra :], ops.shape(patches))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[1]
+
+    def get_config(self):
+        return super().get_config() | {"extra": self.extra}
 
 
 def positions(boxes, height: int, width: int):

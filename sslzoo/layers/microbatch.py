@@ -3,6 +3,9 @@
 import keras
 import tensorflow as tf
 
+from sslzoo.layers.drop_path import DropPath
+from sslzoo.utils.keras_internals import all_layers
+
 
 class MicroBatches(keras.layers.Layer):
     """Calls an encoder on `rows` examples at a time when it trains.
@@ -18,11 +21,14 @@ class MicroBatches(keras.layers.Layer):
         rows: int, examples of a part. Must divide the batch that the layer is called with.
 
     Raises:
-        ValueError: on a call in training mode, if `rows` does not divide the batch.
+        ValueError: if the encoder drops paths, which the second pass could not repeat; on a call in training mode, if
+            `rows` does not divide the batch.
     """
 
     def __init__(self, encoder: keras.Model, rows: int):
         super().__init__(dtype=encoder.dtype_policy)
+        if any(isinstance(layer, DropPath) and layer.rate for layer in all_layers(encoder)):
+            raise ValueError("micro_batch does not work with drop_path: set one of them to its default")
         self._encoder = lambda: encoder  # Keras does not look into functions for layers to track
         self.rows = rows
         self.built = True

@@ -5,6 +5,9 @@ import math
 import keras
 from keras import ops
 
+from sslzoo.layers.drop_path import DropPath
+from sslzoo.utils.keras_internals import all_layers
+
 STATISTICS = ("moving_mean", "moving_variance")
 
 
@@ -12,7 +15,7 @@ def target_of(network: keras.Model, name: str | None = None) -> keras.Model:
     """A copy of a network with the same weights, none of them trainable.
 
     Its BatchNorm normalizes by the batch when called with training=True, and has moving statistics of its own, as in
-    BYOL's published code.
+    BYOL's published code. Its paths are not dropped.
 
     Args:
         network: functional or sequential model.
@@ -23,6 +26,9 @@ def target_of(network: keras.Model, name: str | None = None) -> keras.Model:
     target.set_weights(network.get_weights())
     for weight in target.weights:
         weight.trainable = False
+    for layer in all_layers(target):
+        if isinstance(layer, DropPath):
+            layer.rate = 0.0
     return target
 
 

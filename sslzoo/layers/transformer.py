@@ -6,6 +6,7 @@ import re
 import keras
 from keras import layers, ops
 
+from sslzoo.layers.drop_path import with_drop_path
 from sslzoo.layers.tokens import Attention, CrossAttention, Gate, GridPool, LayerScale, Pool, sincos
 from sslzoo.utils.keras_internals import nodes
 
@@ -16,7 +17,7 @@ def dense(units: int, name: str, **options) -> layers.Dense:
     return layers.Dense(units, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02), name=name, **options)
 
 
-def block(x, dim: int, heads: int, name: str, layer_scale: float = 0.0, swiglu: bool = False):
+def block(x, dim: int, heads: int, name: str, layer_scale: float = 0.0, swiglu: bool = False, drop_path: float = 0.0):
     """A pre-norm block (arXiv 2010.11929): attention, then two dense layers, each with norm and shortcut.
 
     Args:
@@ -25,14 +26,16 @@ def block(x, dim: int, heads: int, name: str, layer_scale: float = 0.0, swiglu: 
         name: str, of the block's last layer and start of the others' names.
         layer_scale: float, initial factor of both branches (`LayerScale`); 0 for none.
         swiglu: bool, as of `feed_forward`.
+        drop_path: float, rate at which examples skip a branch (`DropPath`), each branch by itself; 0 for none.
     """
     branch = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
     branch = dense(3 * dim, f"{name}_qkv")(branch)
     branch = dense(dim, f"{name}_projection")(Attention(heads, name=f"{name}_attention")(branch))
     branch = LayerScale(layer_scale, name=f"{name}_scale1")(branch) if layer_scale else branch
-    x = layers.Add(name=f"{name}_add1")([x, branch])
+    x = layers.Add(name=f"{name}_add1")([x, with_drop_path(branch, drop_path, f"{name}_drop1")])
     branch = feed_forward(x, dim, name, swiglu)
     branch = LayerScale(layer_scale, name=f"{name}_scale2")(branch) if layer_scale else branch
+    branch = with_drop_path(branch, drop_path, f"{name}_drop2")
     return layers.Add(name=name)([x, branch])
 
 

@@ -18,7 +18,8 @@ class Data2Vec(SSLModel):
 
     The first version of data2vec. The EMA network shares patch embedding and class token with the encoder; the
     prediction is the encoder's output itself. The error is smooth L1, summed over features and divided by the root of
-    their number, as in the authors' code. Their transformer has relative positions, layer scale and drop path.
+    their number, as in the authors' code. Their transformer has relative positions, `layer_scale=1e-4` and
+    `drop_path=0.25`.
 
     Args:
         encoder: functional vision transformer, images (batch, height, width, channels) -> features (batch, features).

@@ -13,7 +13,9 @@ from sslzoo.utils.replicas import gather
 class DINO(SSLModel):
     """Minimizes the cross-entropy of the student's output for each crop with the teacher's for the other large crops.
 
-    Centring prevents the collapse to one prototype, the teacher's low temperature the collapse to a uniform output.
+    Centring prevents the collapse to one prototype, the teacher's low temperature the collapse to a uniform output. The
+    paper's student drops paths at a rate of 0.1 (`drop_path=0.1`, a knob of the vision transformer, 0 by default:
+    trainings of a few epochs on small images need no such regularization).
 
     Args:
         encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).

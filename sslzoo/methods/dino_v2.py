@@ -15,7 +15,7 @@ class DINOv2(SSLModel):
     """The losses of DINO and iBOT, with KoLeo on the student's features of both large crops.
 
     Half of the large crops are masked, at ratios that fill a range evenly. Crops and patches share a head, as in the
-    authors' default. DINOv3 (arXiv 2508.10104) late in training keeps similarities of patches at an earlier teacher's.
+    authors' default, whose encoder has `drop_path=0.3`. DINOv3 (2508.10104) keeps an earlier teacher's similarities.
 
     Args:
         encoder: functional vision transformer, images (batch, height, width, channels) -> features (batch, features).

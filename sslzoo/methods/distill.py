@@ -4,6 +4,7 @@ from keras import ops
 
 from sslzoo import losses
 from sslzoo.exports.savedmodel import load_teacher
+from sslzoo.layers.drop_path import stacked
 from sslzoo.layers.heads import linear
 from sslzoo.layers.targets import target_of
 from sslzoo.model import SSLModel
@@ -70,7 +71,8 @@ class Distill(SSLModel):
 
     def call(self, batch):
         images, count = ops.concatenate(batch["views"]), len(batch["views"])
-        student = self.embed(images)
+        with stacked(count):
+            student = self.embed(images)
         # It comes last, since Keras hands `training` on to whatever comes later.
         teacher = ops.cast(self.teacher(images, training=False), "float32")
         z_a, z_b = ops.split(student, count)[:2]

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from sslzoo.layers.drop_path import stacked
 from sslzoo.layers.heads import linear
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
@@ -33,7 +34,8 @@ class Rotation(SSLModel):
     def call(self, batch):
         images = batch["views"][0]
         rotated = ops.concatenate([ops.rot90(images, turns, axes=(1, 2)) for turns in range(4)])
-        logits = self.head(self.encode(rotated))
+        with stacked(4):
+            logits = self.head(self.encode(rotated))
         turns = ops.repeat(ops.arange(4), ops.shape(images)[0])
         errors = keras.losses.sparse_categorical_crossentropy(turns, logits, from_logits=True)
         return dict(errors=ops.mean(ops.reshape(errors, (4, -1)), axis=0))

@@ -12,15 +12,16 @@ from sslzoo.reports import charts
 from sslzoo.reports.study import Chapter, Picture, Study
 
 TITLE, LABELS = "With labels", True
-FURTHER = ("mlp", "few_shot", "retrieval", "calibration")  # in addition to those of a card
+FURTHER = ("mlp", "attentive", "few_shot", "retrieval", "calibration")  # in addition to those of a card
 TEXT = (
     "Accuracies on the test images, computed from frozen features. Linear probe, k-NN and k-means are the scores of "
     "the encoder's card. The step from untrained to trained is what training added; a useful encoder beats raw pixels "
     "too. After +-: the standard deviation over draws of the labels or over untrained encoders; for few-shot tasks of "
-    "one encoder, half the 95 % interval. The MLP probe is fitted to {mlp} training images. P@K: share of the K "
-    "nearest images that have the class of the query; R@K: share of queries with at least one such image among the "
-    "first K; mAP: mean average precision of the whole ranking. No interval is given for Davies-Bouldin and "
-    "calibration error, which are not means over images."
+    "one encoder, half the 95 % interval. MLP and attentive probe are fitted to {mlp} training images; the second "
+    "weighs tokens of a transformer or places of the last map (of raw pixels, patches of 4 x 4) before a linear layer. "
+    "P@K: share of the K nearest images that have the class of the query; R@K: share of queries with at least one such "
+    "image among the first K; mAP: mean average precision of the whole ranking. No interval is given for "
+    "Davies-Bouldin and calibration error, which are not means over images."
 )
 
 

@@ -1,4 +1,4 @@
-"""Chapter: segmentation and localization from feature maps; kernels, feature maps and attention as pictures."""
+"""Chapter: segmentation and localization from feature maps; kernels, feature maps, tokens and attention as pictures."""
 
 import keras
 import numpy as np
@@ -6,15 +6,18 @@ import numpy as np
 from sslzoo.evaluation.judging import RAW, TRAINED
 from sslzoo.evaluators import scenes
 from sslzoo.evaluators.dense import enlarge, localization_overlaps, segmentation_counts
-from sslzoo.layers.maps import with_map
+from sslzoo.evaluators.projection import pca_colours
+from sslzoo.layers.maps import attention_map, place_map
 from sslzoo.layers.taps import stages
 from sslzoo.reports import charts
 from sslzoo.reports.study import Chapter, Picture, Study
 from sslzoo.utils.keras_internals import all_layers
+from sslzoo.views.inputs import patches
 
 TITLE, LABELS = "Places", False
 TRAIN_SCENES, TEST_SCENES = 600, 200
 KERNELS, MAPS, SHOWN = 24, 8, 8
+FINE = 4  # places on a side from which on a map is shown as colours
 TEXT = (
     "Probes on the frozen feature map of {h} x {w} places, fitted to {train} synthetic scenes and tested on {test}: "
     "one disc, square or triangle on a textured background, with known mask and box. Segmentation: mean intersection "
@@ -27,24 +30,25 @@ TEXT = (
 def chapter(study: Study) -> Chapter:
     """Segmentation and localization probes, kernels, feature maps, attention."""
     made = study.chapter(TITLE, "Kernels, feature maps and attention.")
+    models = {}
     try:
-        models = {name: with_map(model) for name, model in study.encoders.items()}
+        models = {name: place_map(model) for name, model in study.encoders.items()}
     except ValueError as error:
-        models = _token_maps(study)
-        made.notes += [] if models else [f"No segmentation and localization: {error}"]
+        made.notes.append(f"No segmentation and localization: {error}")
     if models and study.size >= 8:
         _probes(made, study, models)
     images, _ = study.few(study.test, SHOWN)
-    pictures = (_kernels(study), _attention(study, images[:SHOWN], models), _maps(study, images[0]))
+    few = images[:SHOWN]
+    pictures = _kernels(study), _tokens(study, few, models), _attention(study, few, models), _maps(study, images[0])
     made.pictures += [picture for picture in pictures if picture]
     return made
 
 
 def _probes(made, study, models):
     parts = [scenes.scenes(n, study.size, study.channels, seed) for seed, n in enumerate((TRAIN_SCENES, TEST_SCENES))]
-    maps = {name: [_first(model.predict(p.images, 128, verbose=0)) for p in parts] for name, model in models.items()}
+    maps = {name: [_predicted(model, p.images) for p in parts] for name, model in models.items()}
     height, width = maps[TRAINED][0].shape[1:3]
-    maps[RAW] = [_patches(part.images, height, width) for part in parts]
+    maps[RAW] = [patches(part.images, height, width) for part in parts]
     made.text = TEXT.format(h=height, w=width, train=TRAIN_SCENES, test=TEST_SCENES)
     truth = [(part.masks, part.boxes) for part in parts]
     segmented = {n: segmentation_counts(x, truth[0][0], z, truth[1][0]) for n, (x, z) in maps.items()}
@@ -53,31 +57,8 @@ def _probes(made, study, models):
     made.add("localization", "localization, mean intersection over union", located, percent=True)
 
 
-def _first(outputs):
-    return np.asarray(outputs[0] if isinstance(outputs, list | tuple) else outputs, "float32")
-
-
-def _token_maps(study):
-    """Feature maps of transformers: the patch tokens after the last norm, in their grid."""
-    return {name: model for name, encoder in study.encoders.items() if (model := _token_map(encoder, study.size))}
-
-
-def _token_map(encoder, size):
-    names = [layer.name for layer in encoder.layers]
-    if not {"patches", "norm"} <= set(names):
-        return None
-    rows = size // encoder.get_layer("patches").patch
-    tokens, extra = encoder.get_layer("norm").output, encoder.get_layer("tokens").extra
-    grid = keras.layers.Lambda(lambda t: keras.ops.reshape(t[:, extra:], (-1, rows, rows, t.shape[-1])))(tokens)
-    return keras.Model(encoder.input, grid)
-
-
-def _patches(images, height, width):
-    """Pixels under each of height x width places; a remainder at the far edges is cut off."""
-    tall, wide = images.shape[1] // height, images.shape[2] // width
-    cut = images[:, : tall * height, : wide * width]
-    blocks = cut.reshape(len(images), height, tall, width, wide, -1).transpose(0, 1, 3, 2, 4, 5)
-    return blocks.reshape(len(images), height, width, -1)
+def _predicted(model, images):
+    return model.predict(images, 128, verbose=0).astype("float32")
 
 
 def _kernels(study):
@@ -131,34 +112,43 @@ def _maps(study, image):
     return Picture("maps", "Feature maps", caption, charts.sheet(cells, titles, columns))
 
 
+def _tokens(study, images, models):
+    """Features at places as colours, if the map is fine enough to show something."""
+    if not models or min(models[TRAINED](images[:1]).shape[1:3]) < FINE:
+        return None
+    shown = {name: pca_colours(_predicted(models[name], images)) for name in (TRAINED, study.start)}
+    cells = [list(images), *(list(colours) for colours in shown.values())]
+    caption = (
+        "First three principal components of the patch tokens, or of the last feature map, of each encoder as red, "
+        "green and blue. The components are those of all images shown: equal colours are similar features."
+    )
+    return Picture("tokens", "Principal components of places", caption, charts.sheet(cells, ["image", *shown]))
+
+
 def _attention(study, images, models):
-    """Attention of the class token of a transformer, by head; else the energy of the last map at each place."""
-    heads = {name: _heads(study.encoders[name], images) for name in (TRAINED, study.start)}
-    if heads[TRAINED] is not None:
-        title, caption = "Attention of the class token", "Last block, one row per head, each scaled to its range."
-        return _overlays(images, {name: found[:, :6] for name, found in heads.items()}, title, caption, study.size)
+    """Attention of a transformer in its last block, by head; else the energy of the last map at each place."""
+    try:
+        heads = {name: attention_map(study.encoders[name]) for name in (TRAINED, study.start)}
+    except ValueError:
+        return _energy(study, images, models)
+    found = {name: np.moveaxis(_predicted(model, images), -1, 1)[:, :6] for name, model in heads.items()}
+    caption = (
+        "Attention to each patch in the last block by head, each scaled to its range: of the class token if it is the "
+        "encoder's output, else the mean over the patches."
+    )
+    return _overlays(images, found, "Attention", caption, study.size)
+
+
+def _energy(study, images, models):
     if not models:
         return None
     shown = {name: models[name] for name in (TRAINED, study.start)}
-    strong = {n: np.square(_first(m.predict_on_batch(images))).mean(-1)[:, None] for n, m in shown.items()}
+    strong = {n: np.square(_predicted(m, images)).mean(-1)[:, None] for n, m in shown.items()}
     caption = (
         "Mean square of the last feature map over its channels (arXiv 1612.03928, equation 1), enlarged, each scaled "
         "to its range."
     )
     return _overlays(images, strong, "Energy of the last feature map", caption, study.size)
-
-
-def _heads(model, images):
-    """Attention from the class token (images, heads, rows, columns) in the last block, or None."""
-    layers = [layer for layer in model.layers if hasattr(layer, "weights_and_values")]
-    if not layers:
-        return None
-    qkv = keras.Model(model.input, layers[-1].input).predict_on_batch(images)
-    weights = keras.ops.convert_to_numpy(layers[-1].weights_and_values(keras.ops.convert_to_tensor(qkv))[0])[
-        :, :, 0, 1:
-    ]
-    side = int(weights.shape[-1] ** 0.5)
-    return weights.reshape(*weights.shape[:2], side, -1)
 
 
 def _overlays(images, maps, title, caption, size):

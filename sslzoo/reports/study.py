@@ -9,7 +9,7 @@ import numpy as np
 
 from sslzoo import evaluators
 from sslzoo.data import Dataset, Splits
-from sslzoo.evaluation import judging
+from sslzoo.evaluation import judging, places
 from sslzoo.evaluation.judging import RAW, TRAINED, UNTRAINED
 from sslzoo.evaluators import Score
 from sslzoo.evaluators.judge import STATISTICS, rows_of
@@ -192,7 +192,14 @@ class Study:
     def studies(self) -> dict[str, evaluators.Study]:
         """Name -> features and labels, as evaluators take them."""
         labels = (self.train.labels, self.test.labels) if self.labelled else ()
-        return {name: evaluators.Study(*sides, *labels) for name, sides in self.features.items()}
+        return {
+            name: evaluators.Study(*sides, *labels, tokens=self._tokens(name)) for name, sides in self.features.items()
+        }
+
+    def _tokens(self, name: str) -> places.Tokens:
+        if name == RAW:
+            return places.of_pixels(self.features[RAW], min(self.size, judging.RAW_SIZE))
+        return places.of_encoder(self.encoders[name], Splits(self.train, self.test), self.size)
 
     def studies_of(self, columns: Mapping[str, str]) -> dict[str, list[evaluators.Study]]:
         """Column -> studies of its encoders; names that are no key of `columns` are columns of their own."""

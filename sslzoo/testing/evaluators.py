@@ -48,7 +48,13 @@ def study_of(distance: float, seed: int = 0) -> Study:
     """Gaussian features of four classes, with the same labels for all seeds; at distance 0 they are independent."""
     random, labels = np.random.default_rng(seed), np.random.default_rng(7).permutation(TRAIN + TEST) % CLASSES
     x = 2 * distance * np.eye(CLASSES, WIDTH)[labels] + random.normal(size=(len(labels), WIDTH))
-    return Study(x[:TRAIN], x[TRAIN:], labels[:TRAIN], labels[TRAIN:])
+    return _study(x[:TRAIN], x[TRAIN:], labels[:TRAIN], labels[TRAIN:])
+
+
+def _study(train: np.ndarray, test: np.ndarray, *labels: np.ndarray) -> Study:
+    """Features and labels, with three tokens for each image: multiples of its features."""
+    parts = {"train": train, "test": test}
+    return Study(train, test, *labels, tokens=lambda part, rows: iter([parts[part][rows, None] * [[1], [0.5], [2]]]))
 
 
 def _checked(scores: list[Score]) -> dict[str, Score]:
@@ -84,9 +90,10 @@ def _check_invariance(run: Callable, study: Study, found: dict, tolerance: float
     random = np.random.default_rng(2)
     turn = np.linalg.qr(random.normal(size=(WIDTH, WIDTH)))[0].astype("float32")
     train, test = random.permutation(TRAIN), random.permutation(TEST)
-    others = {"order": Study(study.train[train], study.test[test], study.labels[0][train], study.labels[1][test])}
+    order = study.train[train], study.test[test], study.labels[0][train], study.labels[1][test]
+    others = {"order": _study(*order)}
     if rotation:
-        others["rotation"] = Study(study.train @ turn, study.test @ turn, *study.labels)
+        others["rotation"] = _study(study.train @ turn, study.test @ turn, *study.labels)
     for what, other in others.items():
         for key, score in run(other).items():
             expected = found[key].mean
@@ -118,13 +125,13 @@ def _check_labels(run: Callable, easy: Study, noise: Study, tolerance: float) ->
 
 def _permuted(study: Study) -> Study:
     random = np.random.default_rng(3)
-    return Study(study.train, study.test, *(random.permutation(labels) for labels in study.labels))
+    return _study(study.train, study.test, *(random.permutation(labels) for labels in study.labels))
 
 
 def _check_small(run: Callable) -> None:
     """Few images, a single class or no labels give scores or a ValueError with one line."""
     one, zeros = np.eye(3, 5), np.zeros(3, int)
-    for study in (Study(one, one[:1], zeros, zeros[:1]), Study(one, one, [0, 1, 2], [0, 1, 2]), Study(one, one)):
+    for study in (_study(one, one[:1], zeros, zeros[:1]), _study(one, one, [0, 1, 2], [0, 1, 2]), Study(one, one)):
         try:
             run(study)
         except ValueError as error:

@@ -7,6 +7,7 @@ import numpy as np
 
 from sslzoo.evaluation import judging
 from sslzoo.evaluation.judging import TRAINED, UNTRAINED
+from sslzoo.evaluation.places import TokenPictures
 from sslzoo.evaluators.report import Row
 from sslzoo.evaluators.scores import Scores
 from sslzoo.exports.contract import RECONSTRUCTION
@@ -22,7 +23,8 @@ from sslzoo.utils import replicas
 from sslzoo.utils.files import replacing
 from sslzoo.utils.log import log
 
-PICTURES = 8  # number of images whose reconstruction is drawn
+PICTURES = 8  # number of images whose reconstruction and tokens are drawn
+TOKENS = "tokens.png"
 
 
 def train_whole(plan: Plan, model: SSLModel, folder: Path, trackers: list) -> Result:
@@ -103,11 +105,22 @@ def _keep_answers(watch: Watch, folder: Path) -> None:
         np.savez(file, **answers)
 
 
-def _pictures(plan: Plan, model: SSLModel, folder: Path) -> list:
-    """Returns the recorder of what the method reconstructs, for methods that do."""
-    if type(model).pictures is SSLModel.pictures:
+def _pictures(plan: Plan, model: SSLModel, folder: Path) -> list[Pictures]:
+    """Returns recorders of what the method reconstructs, and of the tokens of a transformer, where there are some."""
+    reconstructs, tokens = type(model).pictures is not SSLModel.pictures, _tokens(model)
+    if not reconstructs and tokens is None:
         return []
-    return [Pictures(folder / RECONSTRUCTION, folder / "events", plan.views_of_few(PICTURES))]
+    batch, events = plan.views_of_few(PICTURES), folder / "events"
+    found = {RECONSTRUCTION: lambda: model.pictures(batch)} if reconstructs else {}
+    found |= {TOKENS: lambda: tokens(batch["views"][0])} if tokens else {}
+    return [Pictures(draw, folder / name, events) for name, draw in found.items()]
+
+
+def _tokens(model: SSLModel) -> TokenPictures | None:
+    try:
+        return TokenPictures(model.of_images(model.exported()))
+    except ValueError:
+        return None
 
 
 def _records(folder: Path, steps_before: int) -> list:

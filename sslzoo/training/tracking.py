@@ -121,27 +121,27 @@ class TensorBoard(Recorder):
 
 
 class Pictures(Recorder):
-    """What a method reconstructs: a PNG, replaced after each epoch, and pictures in TensorBoard.
+    """Pictures of a few images after each epoch: a PNG, replaced each time, and pictures in TensorBoard.
 
     Args:
-        path: path of the PNG.
+        draw: function without arguments: title -> images (n, height, width, channels) in [0, 1]; {} for no picture.
+        path: path of the PNG; its name without suffix is the tag in TensorBoard.
         folder: folder of the event files.
-        batch: a batch with `views`, of few images.
         steps_before: number of steps of earlier stages of the run.
     """
 
-    def __init__(self, path: Path, folder: Path, batch: dict, steps_before: int = 0):
+    def __init__(self, draw: Callable[[], dict], path: Path, folder: Path, steps_before: int = 0):
         super().__init__(steps_before)
-        self.path, self.batch = Path(path), batch
+        self.draw, self.path = draw, Path(path)
         self.writer = tf.summary.create_file_writer(str(folder))
 
     def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
-        columns = self.model.pictures(self.batch)
+        columns = self.draw()
         if not columns:
             return
         picture_sheet({title: keras.ops.convert_to_numpy(images) for title, images in columns.items()}, self.path)
         with self.writer.as_default(step):
-            tf.summary.image("reconstruction", tf.io.decode_png(self.path.read_bytes(), channels=3)[None])
+            tf.summary.image(self.path.stem, tf.io.decode_png(self.path.read_bytes(), channels=3)[None])
         self.writer.flush()
 
 

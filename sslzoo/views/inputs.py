@@ -32,3 +32,11 @@ def feature_batches(encoder: keras.Model, dataset: Dataset, size: int, batch_siz
 def pixels(dataset: Dataset, size: int) -> np.ndarray:
     """Returns the raw pixels (n, size x size x channels) of all images in order, in [0, 1], as a baseline."""
     return np.concatenate([batch.reshape(len(batch), -1) for batch in images(dataset, size)])
+
+
+def patches(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Returns the pixels (n, rows, columns, pixels) under each of rows x columns places; a remainder is cut off."""
+    tall, wide = images.shape[1] // rows, images.shape[2] // columns
+    cut = images[:, : tall * rows, : wide * columns]
+    blocks = cut.reshape(len(images), rows, tall, columns, wide, -1).transpose(0, 1, 3, 2, 4, 5)
+    return blocks.reshape(len(images), rows, columns, -1)
