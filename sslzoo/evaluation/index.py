@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from sslzoo.evaluators.report import Row, code, escaped, grid
 from sslzoo.exports.contract import FACTS
+from sslzoo.exports.inputs import exported_kind
 from sslzoo.exports.savedmodel import read_facts
 from sslzoo.utils.files import replacing
 
@@ -12,6 +13,7 @@ SHOWN = {"linear 1 %": "linear_0.01", "k-NN": "knn"}
 OF_BEFORE = {"linear probe, 1 % of the labels": "linear_0.01", "k-NN, 20 neighbours": "knn"}  # version 0.1 had no keys
 TITLE = "# Exported encoders"
 BASELINES = ("trained", "untrained", "raw pixels")
+OF_SERIES = ("raw series", "random kernels")  # in place of raw pixels
 
 
 def write_index(folder: str | Path) -> Path:
@@ -35,10 +37,16 @@ def index(folder: str | Path) -> str:
     return f"""{TITLE}
 
 Collected from the cards, which have all scores; `sslzoo.load_encoder(path)` opens each. Accuracies on test images:
-{" / ".join(BASELINES)}, and in brackets the gain over the untrained encoder with its 95 % interval.
+{" / ".join(BASELINES)}, and in brackets the gain over the untrained encoder with its 95 % interval.{_more(folder)}
 
 {table}
 """
+
+
+def _more(folder: str | Path) -> str:
+    """A sentence on the baselines of series, if there is an encoder of series."""
+    kinds = {exported_kind(read_facts(file.parent)) for file in Path(folder).glob(f"*/{FACTS}")}
+    return f" Of series, {' / '.join(OF_SERIES)} take the place of raw pixels." if "series" in kinds else ""
 
 
 def _row(folder: Path) -> list[str]:
@@ -53,6 +61,6 @@ def _row(folder: Path) -> list[str]:
 
 def _scores(scores: list[dict], key: str) -> str:
     rows = {row["features"]: Row(**row) for row in scores if key in (row.get("key"), OF_BEFORE.get(row["metric"]))}
-    means = " / ".join(f"{100 * rows[name].mean:.1f}" for name in BASELINES if name in rows)
+    means = " / ".join(f"{100 * rows[name].mean:.1f}" for name in BASELINES + OF_SERIES if name in rows)
     gain = rows["trained"].gain("untrained") if "trained" in rows else ""
     return f"{means} ({gain})" if gain else means
