@@ -8,7 +8,8 @@ table and has no cases. The functions of such a module:
     evaluation(size)                   function (examples, sizes) -> inputs, without anything random
     baselines(size)                    title -> Baseline, the features that need no encoder
     schema(dataset)                    what an encoder must know besides the shape, fitted on the training part, or None
-    draw(chain, batch, path)           contact sheet of views; returns a table of their operations, or ""
+    draw(chain, batch, path, channels) contact sheet of views; returns a table of their operations, or ""
+    views(size, channels)              mild views, by which reports measure how an encoder changes
 """
 
 import dataclasses

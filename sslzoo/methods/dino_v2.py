@@ -14,9 +14,8 @@ from sslzoo.utils.replicas import count, gather, own
 class DINOv2(SSLModel):
     """The losses of DINO and iBOT, with KoLeo on the student's features of both large crops.
 
-    Half of the large crops are masked, at ratios that fill a range evenly. Crops and patches share a head, as in the
-    authors' default; the released models have two. DINOv3 (arXiv 2508.10104) late in the training also keeps the
-    similarities of patches at those of an earlier teacher.
+    Half of the large crops are masked, at ratios that fill a range evenly. Crops and patches share a head, the authors'
+    default. DINOv3 (arXiv 2508.10104) later also keeps the similarities of patches at those of an earlier teacher.
 
     Args:
         encoder: functional vision transformer, images (batch, height, width, channels) -> features (batch, features).
@@ -45,6 +44,7 @@ class DINOv2(SSLModel):
     use = "vision transformers on much data; features of images and patches that need no fine-tuning"
     batch = 64
     views = "dino_v2"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(
