@@ -30,7 +30,7 @@ SMALL = {
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_a_kind_has_all_functions(kind):
     known = set(re.findall(r"^    (\w+)\(", kinds.__doc__, re.M))
-    assert known == {"input_size", "input_shape", "evaluation", "baselines", "schema", "draw", "views"}
+    assert known == {"input_size", "input_shape", "evaluation", "baselines", "schema", "draw", "views", "samples"}
     assert all(callable(getattr(kind.functions, name)) for name in known)
     assert catalog.presets(kind.name) and catalog.encoders(kind.name) and kind.preset in catalog.presets(kind.name)
 

@@ -122,3 +122,19 @@ def test_what_makes_no_encoder_of_series_is_refused_in_one_line(shape, knobs, wo
     with pytest.raises(ValueError, match=words) as caught:
         fcn_1d(shape, **knobs)
     assert "\n" not in str(caught.value)
+
+
+def test_a_transformer_of_series_and_further_formats(result):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    from sslzoo.exports.formats import export
+    from sslzoo.exports.sklearn import EncoderTransformer
+
+    transformer = EncoderTransformer(result.exported)
+    features = transformer.fit_transform(HOLES)
+    np.testing.assert_allclose(features, transformer.transform(HOLES[..., None].reshape(80, 40)), atol=1e-6)
+    assert make_pipeline(transformer, LogisticRegression(max_iter=500)).fit(X, LABELS).predict(X).shape == (80,)
+    with pytest.raises(ValueError, match=r"X has shape \(4, 40, 3\): the encoder takes series \(40, 1\)"):
+        transformer._images(np.zeros((4, 40, 3)), (40, 1))
+    assert max(export(result.exported, ("keras",)).values()) < 1e-4

@@ -6,6 +6,7 @@ table and has no cases. The functions of such a module:
     input_size(dataset, wanted)        extent of the inputs: the wanted one, or one chosen from the data
     input_shape(size, channels)        shape of an input of the encoder
     evaluation(size)                   function (examples, sizes) -> inputs, without anything random
+    samples(shape)                     eight inputs by which formats of an export are compared, and what they are of
     baselines(size)                    title -> Baseline, the features that need no encoder
     schema(dataset)                    what an encoder must know besides the shape, fitted on the training part, or None
     draw(chain, batch, path, channels) contact sheet of views; returns a table of their operations, or ""

@@ -97,6 +97,29 @@ def accepted_splits(splits: Splits, encoder: keras.Model) -> Splits:
     return Splits(*(part and accepted(part, channels) for part in splits))
 
 
+def values(array, shape: Sequence[int], kind: str) -> np.ndarray:
+    """An array as an encoder of another kind than images takes it, float32.
+
+    Args:
+        array: (n, *shape), of any extent; without the last axis where it is 1; or one row for each example.
+        shape: of an input, such as (steps, channels).
+        kind: of the data.
+
+    Raises:
+        ValueError: another shape, other channels, or infinite values.
+    """
+    array, shape = np.asarray(array, np.float32), tuple(shape)
+    if array.shape[1:] == (math.prod(shape),):
+        array = array.reshape(-1, *shape)
+    array = array[..., None] if array.ndim == len(shape) and shape[-1] == 1 else array
+    if array.ndim != len(shape) + 1 or array.shape[-1] != shape[-1]:
+        noun = KINDS[kind].noun
+        raise ValueError(f"X has shape {array.shape}: the encoder takes {noun} {shape}, or rows of {math.prod(shape)}")
+    if np.isinf(array).any():
+        raise ValueError("X holds infinity: give NaN for a missing value")
+    return array
+
+
 def pixels(array, shape: Sequence[int], value_range: tuple[float, float] | None = None) -> np.ndarray:
     """An array as an encoder takes it: float32 images (n, height, width, channels) in [0, 1].
 
