@@ -147,8 +147,8 @@ def judge_untrained(encoder, plan) -> dict[str, np.ndarray]:
 @functools.cache
 def raw_pixels(data: str, max_images: int) -> dict[str, np.ndarray]:
     from sslzoo.data import load, restrict
-    from sslzoo.training.checks import choose_size
     from sslzoo.views import inputs
+    from sslzoo.views.of_images import choose_size
 
     train, test = restrict(load(data), None, max_images)
     parts = (train, few(test))

@@ -10,6 +10,7 @@ from keras import ops
 
 from sslzoo import encoders, optimizers
 from sslzoo.catalog.checked import checked
+from sslzoo.catalog.kinds import KINDS
 from sslzoo.layers.drop_path import drawing, stacked
 from sslzoo.layers.memory import add_state
 from sslzoo.layers.microbatch import MicroBatches
@@ -41,6 +42,7 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
         use: str, when to use the method, in one line.
         batch: int, the smallest batch size to try, a power of two; an estimate from the papers.
         views: str, preset of views that the paper uses, a function of `sslzoo.views.presets`.
+        kinds: names of the kinds of data that the method works on; ("image",) where it needs images.
         supervised: bool, whether a batch must have `label`.
         micro_batches: bool, whether all images pass through `encode`, which can divide the batch.
         augment: callable batch -> batch applied within the training step, or None.
@@ -54,6 +56,7 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
     use: str = ""
     batch: int = 256
     views: str = "simclr"
+    kinds: tuple[str, ...] = tuple(KINDS)
     supervised: bool = False
     micro_batches: bool = True
 

@@ -78,7 +78,7 @@ def test_without_learning_every_score_is_that_of_the_start(tmp_path, monkeypatch
 
 def frozen_encoder(name, knobs):
     def build(plan):
-        made = encoders.make(name, plan.image_shape, **knobs)
+        made = encoders.make(name, plan.input_shape, **knobs)
         made.trainable = False
         return made
 

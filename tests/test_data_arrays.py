@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from sslzoo.data import DataError, Splits, cached, folder, from_array, load, named, pack
-from sslzoo.data.dataset import of_images
+from sslzoo.data.made import of_images
 from sslzoo.data.ranges import to_range
 
 RNG = np.random.default_rng(0)

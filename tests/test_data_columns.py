@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo.data.dataset import Dataset, in_memory
+from sslzoo.data.dataset import Dataset
+from sslzoo.data.made import in_memory
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (12, 4, 4, 1), "uint8")
 CAPTIONS = np.arange(12 * 3, dtype=np.int32).reshape(12, 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo.data.dataset import in_memory
+from sslzoo.data.made import in_memory
 from sslzoo.testing import check_dataset
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (20, 6, 6, 3), "uint8")

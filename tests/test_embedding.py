@@ -14,7 +14,7 @@ from PIL import Image
 import sslzoo
 from sslzoo import encoders
 from sslzoo.data import Splits, from_array, load
-from sslzoo.data.dataset import of_images
+from sslzoo.data.made import of_images
 from sslzoo.evaluation.embedding import FORMATS, embed
 from sslzoo.exports.savedmodel import export
 from sslzoo.views.inputs import encode

@@ -109,7 +109,7 @@ def test_names_are_names():
 def test_a_process_ends_while_an_iterator_is_unfinished():
     code = """
 import numpy as np, time
-from sslzoo.data.dataset import of_images
+from sslzoo.data.made import of_images
 def read(index):
     time.sleep(0.02)
     return np.zeros((len(index), 8, 8, 1), "uint8"), np.full((len(index), 2), 8, "int32")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sslzoo.catalog import knobs
+from sslzoo.catalog.kinds import DEFAULT, KINDS
 from sslzoo.catalog.knobs import Knob
 
 ROOT = Path(__file__).parents[1]
@@ -14,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 RECIPES = next((path for path in (ROOT / "recipes", ROOT.parent / "recipes") if path.is_dir()), ROOT / "recipes")
 GUIDE = ROOT / "catalog" / "guide.json"  # what a step costs, by benchmarks/guide.py
 # Arguments that pretraining sets.
-GIVEN = {"encoder", "input_shape", "size", "channels", "dataset_size", "num_classes"}
+GIVEN = {"encoder", "input_shape", "size", "channels", "dataset_size", "num_classes", "length", "schema"}
 # Fields of an experiment or of run options that the command line does not have.
 PYTHON_ONLY = {"knobs", "callbacks"}
 APPLICATIONS = "keras.applications:"  # prefix of the names of Keras architectures
@@ -25,21 +26,31 @@ def methods() -> dict[str, Path]:
     return {path.stem: path for path in _files(ROOT / "methods")}
 
 
-def encoders() -> dict[str, Path]:
-    """Returns name -> file of every encoder.
+def encoders(kind: str = DEFAULT) -> dict[str, Path]:
+    """Returns name -> file of every encoder of a kind of data.
 
-    An encoder is a public function of encoders/ whose only required argument is `input_shape`.
+    An encoder is a public function of encoders/ whose only required argument is `input_shape`. The annotation of this
+    argument says how many axes an input has, and so the kind: tuple[int, int] is a series.
     """
-    return _functions(ROOT / "encoders", "input_shape")
+    found = _functions(ROOT / "encoders", "input_shape")
+    return {name: path for name, path in found.items() if _kind(path, name) == kind}
 
 
-def presets() -> dict[str, Path]:
-    """Returns name -> file of every preset.
+def presets(kind: str = DEFAULT) -> dict[str, Path]:
+    """Returns name -> file of every preset of a kind of data.
 
-    A preset is a public function of views/*presets.py with the arguments `size` and `channels`.
+    A preset is a public function of views/*presets.py with the argument `channels`, and with the extent of a view, such
+    as `size` of images or `length` of series, as its only required argument.
     """
-    found = _functions(ROOT / "views", "size", "*presets.py")
+    found = _functions(ROOT / "views", KINDS[kind].extent, KINDS[kind].folder)
     return {name: path for name, path in found.items() if "channels" in knobs.read(path, name)}
+
+
+def _kind(path: Path, encoder: str) -> str:
+    """The kind of data whose examples have as many axes as the input of an encoder; images where it is not said."""
+    written = knobs.read(path, encoder)["input_shape"].type
+    axes = 0 if "..." in written else written.count("int")
+    return next((kind.name for kind in KINDS.values() if len(kind.axes) == axes), DEFAULT)
 
 
 def recipes() -> dict[str, Path]:
@@ -77,14 +88,19 @@ def gives_each_image_a_row(method: str) -> bool:
 
 
 def encoder_knobs(encoder: str) -> dict[str, Knob]:
-    """Returns the knobs of an encoder; none for an encoder of Keras."""
-    known = encoders()
+    """Returns the knobs of an encoder of any kind; none for an encoder of Keras."""
+    known = every_encoder()
     return _own(knobs.read(known[encoder], encoder)) if encoder in known else {}
 
 
-def preset_knobs(preset: str) -> dict[str, Knob]:
+def every_encoder() -> dict[str, Path]:
+    """Returns name -> file of the encoders of all kinds."""
+    return {name: path for kind in KINDS for name, path in encoders(kind).items()}
+
+
+def preset_knobs(preset: str, kind: str = DEFAULT) -> dict[str, Knob]:
     """Returns the knobs of a preset."""
-    return _own(knobs.read(presets()[preset], preset))
+    return _own(knobs.read(presets(kind)[preset], preset))
 
 
 def experiment_knobs() -> dict[str, Knob]:

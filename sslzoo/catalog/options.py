@@ -5,56 +5,74 @@ import inspect
 from typing import Any
 
 from sslzoo import catalog
-from sslzoo.catalog.knobs import Knob, inspected, nearest
+from sslzoo.catalog.kinds import DEFAULT, KINDS, kind_of
+from sslzoo.catalog.knobs import Knob, inspected, nearest, read
 
-PARTS = ("method", "encoder", "preset")
+PARTS = ("method", "encoder", "preset", "data", "kind")  # of a training's settings, which determine the others
 
 
-def signatures(method: Any, encoder: Any, preset: Any = None) -> dict[str, dict[str, Knob]]:
+def signatures(
+    method: Any, encoder: Any, preset: Any = None, data: Any = None, kind: str | None = None
+) -> dict[str, dict[str, Knob]]:
     """Returns the knobs of the three parts of an experiment: "method", "encoder" and "views".
 
     Args:
         method: name of a method, a class or a function.
         encoder: name of an encoder, a Keras model or a function.
         preset: name of a preset, a function, a list of views, or None for the preset of the method.
+        data, kind: as of `kinds.kind_of`; they determine which presets there are.
 
     Raises:
         ValueError: if a name does not exist; the message suggests the closest names.
     """
+    kind = kind_of(data, kind)
     method, encoder = catalog.found("methods", method), catalog.found("encoders", encoder)
     if isinstance(method, str) and method not in catalog.methods():
         raise ValueError(nearest("method", method, {*catalog.methods(), *catalog.plugins("methods")}))
-    if isinstance(encoder, str) and encoder not in catalog.encoders() and not encoder.startswith(catalog.APPLICATIONS):
-        known = {*catalog.encoders(), *catalog.plugins("encoders"), f"{catalog.APPLICATIONS}NAME"}
+    every = catalog.every_encoder()
+    if isinstance(encoder, str) and encoder not in every and not encoder.startswith(catalog.APPLICATIONS):
+        known = {*every, *catalog.plugins("encoders"), f"{catalog.APPLICATIONS}NAME"}
         raise ValueError(nearest("encoder", encoder, known))
     if not (isinstance(encoder, str) or callable(encoder)):
         raise ValueError(f"encoder={encoder!r} is no name, Keras model or function of the input shape")
-    preset = catalog.found("presets", views_of(method) if preset is None else preset)
-    if isinstance(preset, str) and preset not in catalog.presets():
-        raise ValueError(nearest("preset", preset, {*catalog.presets(), *catalog.plugins("presets")}))
+    preset = catalog.found("presets", views_of(method, kind) if preset is None else preset)
+    if isinstance(preset, str) and preset not in catalog.presets(kind):
+        known = {*catalog.presets(kind), *catalog.plugins("presets")}
+        raise ValueError(nearest("preset" if kind == DEFAULT else f"preset of {KINDS[kind].noun}", preset, known))
     return {
         "method": catalog.method_knobs(method) if isinstance(method, str) else _inspected(method),
         "encoder": catalog.encoder_knobs(encoder) if isinstance(encoder, str) else _inspected(encoder),
-        "views": catalog.preset_knobs(preset) if isinstance(preset, str) else _inspected(preset),
+        "views": catalog.preset_knobs(preset, kind) if isinstance(preset, str) else _inspected(preset),
     }
 
 
-def views_of(method: Any) -> Any:
-    """Returns the preset of a method, its class attribute `views`."""
+def views_of(method: Any, kind: str = DEFAULT) -> Any:
+    """Returns the preset of a method, its class attribute `views`; that of the kind if the kind has no such preset."""
     method = catalog.found("methods", method)
     if isinstance(method, str):
-        return catalog.method_attribute(method, "views", "simclr")
-    return getattr(method, "views", "simclr")
+        views = catalog.method_attribute(method, "views", "simclr")
+    else:
+        views = getattr(method, "views", "simclr")
+    unknown = kind != DEFAULT and isinstance(views, str) and views not in catalog.presets(kind)
+    return KINDS[kind].preset if unknown else views
 
 
-def names(method: Any, encoder: Any, preset: Any = None) -> set[str]:
+def names(method: Any, encoder: Any, preset: Any = None, data: Any = None, kind: str | None = None) -> set[str]:
     """Returns the names of all arguments of `pretrain` with these parts."""
-    return fields().union(*signatures(method, encoder, preset).values())
+    return fields().union(*signatures(method, encoder, preset, data, kind).values())
 
 
 def fields() -> set[str]:
     """Returns the names of all fields of an experiment and of run options."""
     return {*catalog.experiment_knobs(), *catalog.run_knobs(), *catalog.PYTHON_ONLY}
+
+
+def takes(encoder: Any, name: str) -> bool:
+    """Whether an encoder, a name or a function of the user, has an argument; one that pretraining sets, too."""
+    known = catalog.every_encoder()
+    if isinstance(encoder, str):
+        return encoder in known and name in read(known[encoder], encoder)
+    return (inspect.isfunction(encoder) or inspect.isclass(encoder)) and name in inspected(encoder)
 
 
 def groups(settings: dict[str, Any]) -> dict[str, dict[str, Knob]]:
@@ -66,16 +84,17 @@ def groups(settings: dict[str, Any]) -> dict[str, dict[str, Knob]]:
         settings: arguments of `pretrain` that replace defaults, such as those of a recipe; they include "method" and
             "encoder".
     """
-    method, encoder, preset = (settings.get(part) for part in PARTS)
-    parts = signatures(method, encoder, preset)
+    method, encoder, preset, data, kind = (settings.get(part) for part in PARTS)
+    parts, kind = signatures(method, encoder, preset, data, kind), kind_of(data, kind)
     experiment = {name: knob for name, knob in catalog.experiment_knobs().items() if name != "method"}
+    settings = KINDS[kind].defaults | settings
     if preset is None:
-        experiment["preset"] = dataclasses.replace(experiment["preset"], default=views_of(method))
+        experiment["preset"] = dataclasses.replace(experiment["preset"], default=views_of(method, kind))
     shown = {
         "experiment": experiment,
         f"method {method}": parts["method"],
         f"encoder {encoder}": parts["encoder"],
-        f"views {preset or views_of(method)}": parts["views"],
+        f"views {preset or views_of(method, kind)}": parts["views"],
         "run": catalog.run_knobs(),
     }
     return {title: _overlaid(title, knobs, shown, settings) for title, knobs in shown.items()}

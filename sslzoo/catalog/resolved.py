@@ -6,12 +6,14 @@ from sslzoo.catalog import options, ranges
 from sslzoo.catalog.knobs import AUTO, FITTED, REQUIRED, Knob, nearest
 
 
-def resolve(knobs: dict[str, Any], method: Any, encoder: Any, preset: Any) -> dict[str, dict[str, Any]]:
+def resolve(
+    knobs: dict[str, Any], method: Any, encoder: Any, preset: Any, data: Any = None, kind: str | None = None
+) -> dict[str, dict[str, Any]]:
     """Resolves the knobs of method, encoder and views: the defaults, replaced by the given values.
 
     Args:
         knobs: the given knobs, by name; every part that has a knob of this name gets its value.
-        method, encoder, preset: as for `options.signatures`.
+        method, encoder, preset, data, kind: as for `options.signatures`.
 
     Returns:
         A dict of "method", "encoder" and "views", each name -> value, without the arguments that pretraining sets.
@@ -19,7 +21,7 @@ def resolve(knobs: dict[str, Any], method: Any, encoder: Any, preset: Any) -> di
     Raises:
         ValueError: no part takes a given knob, or its value is out of range; the text names the nearest.
     """
-    signatures = options.signatures(method, encoder, preset)
+    signatures = options.signatures(method, encoder, preset, data, kind)
     known = {name for signature in signatures.values() for name in signature}
     for name in knobs:
         if name not in known:

@@ -90,10 +90,12 @@ def training_parser(
         prog: the command, for messages.
         about: description of the command.
         recipe: the recipe whose settings are the defaults.
-        words: words of the command line; --encoder and --preset are read first, since they determine other options.
+        words: words of the command line; --encoder, --preset, --data and --kind are read first, since they determine
+            other options.
         first: groups of options before those of the training; they hide training options of the same name.
     """
-    chosen = {part: word for part in ("encoder", "preset") if (word := _word(words, part)) is not None}
+    parts = [part for part in options.PARTS if part != "method"]
+    chosen = {part: word for part in parts if (word := _word(words, part)) is not None}
     parser = Parser(prog=prog, description=about)
     first = first or {}
     hidden = {name for group in first.values() for name in group}

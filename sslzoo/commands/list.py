@@ -4,6 +4,7 @@ import json
 
 from sslzoo import catalog
 from sslzoo.catalog import knobs
+from sslzoo.catalog.kinds import DEFAULT, KINDS
 from sslzoo.catalog.knobs import Knob
 from sslzoo.catalog.parser import Parser
 
@@ -25,13 +26,14 @@ def run(words: list[str]) -> None:
         print(f"{title}:")
         for name, path in entries.items():
             print(f"  {name:34} {knobs.summary(path)}")
-    for title, entries, own in (
-        ("encoders", catalog.encoders(), catalog.encoder_knobs),
-        ("views", catalog.presets(), catalog.preset_knobs),
-    ):
-        print(f"{title}:")
-        for name in entries:
-            print(f"  {name:34} {_defaults(own(name))}")
+    for kind in KINDS.values():
+        of = "" if kind.name == DEFAULT else f" of {kind.noun}"
+        print(f"encoders{of}:")
+        for name in catalog.encoders(kind.name):
+            print(f"  {name:34} {_defaults(catalog.encoder_knobs(name))}")
+        print(f"views{of}:")
+        for name in catalog.presets(kind.name):
+            print(f"  {name:34} {_defaults(catalog.preset_knobs(name, kind.name))}")
     print(f"  {'keras.applications:NAME':34} any Keras architecture, such as keras.applications:MobileNetV2")
     for kind in ("methods", "encoders", "presets", "datasets"):
         for name, point in catalog.plugins(kind).items():

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 
 from sslzoo.data import labels as numbers
-from sslzoo.data.dataset import DataError, Dataset, Splits, in_memory
+from sslzoo.data.dataset import DataError, Dataset, Splits
 from sslzoo.data.images import shrink
+from sslzoo.data.made import in_memory
 from sslzoo.data.ranges import checked_range, to_range
 
+SERIES = "; for time series (n, steps, channels) give kind='series'"
 ROUNDING = 1e-4  # floats may exceed [0, 1] by this much, and are clipped
 
 
@@ -125,7 +127,7 @@ def _unit(array: np.ndarray) -> np.ndarray:
     """Floats within [0, 1], rid of rounding beyond."""
     low, high = float(array.min()), float(array.max())
     if low < -ROUNDING or high > 1 + ROUNDING:
-        raise DataError(f"images are floats from {low:.7g} to {high:.7g}: {_scale(low, high)}")
+        raise DataError(f"images are floats from {low:.7g} to {high:.7g}: {_scale(low, high)}{SERIES}")
     array = array.astype(np.float32, copy=False)
     return array if 0 <= low and array.max() <= 1 else array.clip(0, 1)
 

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import numpy as np
 import tensorflow as tf
 
-from sslzoo.data.dataset import DataError, Dataset, Splits, in_memory, of_images
+from sslzoo.data.dataset import DataError, Dataset, Splits
 from sslzoo.data.images import on_canvas, shrink
+from sslzoo.data.made import in_memory, of_images
 from sslzoo.utils.bars import progress
 from sslzoo.utils.machine import machine_memory
 

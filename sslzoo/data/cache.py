@@ -84,7 +84,7 @@ def in_blocks(dataset: Dataset, what: str) -> Iterator[tuple[np.ndarray, np.ndar
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in progress(starts, what, len(starts)):
             index = np.arange(start, min(start + rows, len(dataset)))
-            parts = pool.map(dataset.images, np.array_split(index, min(os.cpu_count(), len(index))))
+            parts = pool.map(dataset.examples, np.array_split(index, min(os.cpu_count(), len(index))))
             images, sizes = zip(*parts, strict=True)
             yield np.concatenate(images), np.concatenate(sizes)
 

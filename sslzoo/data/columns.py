@@ -1,4 +1,4 @@
-"""Columns of examples: what images consist of, and how they are read."""
+"""Columns of examples: what images and series consist of, and how they are read."""
 
 import dataclasses
 from collections.abc import Callable
@@ -6,19 +6,20 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-ReadImages = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+ReadMain = ReadImages = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageColumns:
-    """Reads the columns "image" and "size", and those of another reader if there is one."""
+class MainColumns:
+    """Reads the main column and "size", and the columns of another reader if there is one."""
 
-    images: ReadImages
+    main: ReadMain
     others: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None
+    kind: str = "image"
 
     def __call__(self, index: np.ndarray) -> dict[str, np.ndarray]:
-        image, size = self.images(index)
-        return (self.others(index) if self.others else {}) | {"image": image, "size": size}
+        main, size = self.main(index)
+        return (self.others(index) if self.others else {}) | {self.kind: main, "size": size}
 
 
 def taken(graph: Callable, chosen: np.ndarray) -> Callable:
@@ -28,6 +29,6 @@ def taken(graph: Callable, chosen: np.ndarray) -> Callable:
     return lambda index: graph(tf.gather(numbers, index))
 
 
-def image_spec(shape: tuple[int, int, int], dtype: np.dtype) -> dict[str, tf.TensorSpec]:
-    """The columns of images on a canvas (height, width, channels)."""
-    return {"image": tf.TensorSpec(shape, tf.as_dtype(dtype)), "size": tf.TensorSpec((2,), tf.int32)}
+def main_spec(shape: tuple[int, ...], dtype: np.dtype, kind: str = "image") -> dict[str, tf.TensorSpec]:
+    """The main column of a kind, on a canvas (..., channels), and "size", the extent of each example along its axes."""
+    return {kind: tf.TensorSpec(shape, tf.as_dtype(dtype)), "size": tf.TensorSpec((len(shape) - 1,), tf.int32)}

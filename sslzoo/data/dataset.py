@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from sslzoo.data.columns import ImageColumns, ReadImages, image_spec, taken
+from sslzoo.catalog.kinds import KINDS
+from sslzoo.data.columns import MainColumns, ReadMain, main_spec, taken
 from sslzoo.data.order import MARKED_BYTES, marks_of, shuffled
 from sslzoo.utils import iterators
 
@@ -27,7 +28,9 @@ class Dataset:
 
     The main column has the name of the kind. Images are the column "image", on a canvas (height, width, channels) of
     uint8, uint16 or float32 within [0, 1]; smaller ones lie in its top-left corner, and the rest of the canvas is zero.
-    Their column "size" is the height and width of each image. Further columns belong to the same examples.
+    Their column "size" is the height and width of each image. Series are the column "series", on a canvas (steps,
+    channels) of float32 with any values; NaN is a missing value. Shorter ones lie at its start, the rest is zero, and
+    their column "size" is the number of steps of each. Further columns belong to the same examples.
 
     Attributes:
         name: name that the user gave.
@@ -41,7 +44,7 @@ class Dataset:
         in_memory: reading is cheap, and is done a batch at a time instead of an image at a time in parallel.
         content: index -> the bytes of the image's file; None if the images are in no files.
         version: changes with the content of any file, where that is known; "" where it is not.
-        kind: kind of the examples, "image", and name of the main column.
+        kind: kind of the examples, "image" or "series", and name of the main column.
         graph: index () int64 -> {column: tensor of one example}, what `read` returns in TensorFlow operations; or None.
         digests: (count,) uint64, which change with the content of each image; None where they are to be computed.
     """
@@ -71,22 +74,32 @@ class Dataset:
         """Type of the main column."""
         return np.dtype(self.spec[self.kind].dtype.as_numpy_dtype)
 
+    @property
+    def noun(self) -> str:
+        """What messages call the examples: "images", "series"."""
+        return KINDS[self.kind].noun
+
+    def examples(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The main column (k, *shape) and its "size" (k, axes) int32 at indices (k,)."""
+        found = self.read(index)
+        return found[self.kind], found["size"]
+
     def images(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images (k, height, width, channels) and their sizes (k, 2) int32, height and width, at indices (k,)."""
-        found = self.read(index)
-        return found["image"], found["size"]
+        return self.examples(index)
 
-    def with_images(self, read: ReadImages, shape: tuple[int, int, int] | None = None, **fields) -> "Dataset":
-        """The same dataset with other images.
+    def with_images(self, read: ReadMain, shape: tuple[int, ...] | None = None, **fields) -> "Dataset":
+        """The same dataset with another main column.
 
         Args:
-            read: indices (k,) -> images and their sizes.
+            read: indices (k,) -> examples and their sizes.
             shape: of the canvas, if it changes.
             **fields: other attributes that change.
         """
-        spec = self.spec | image_spec(shape or self.shape, self.dtype)
-        others = self.read if spec.keys() - {"image", "size"} else None
-        return dataclasses.replace(self, read=ImageColumns(read, others), spec=spec, **{"graph": None, **fields})
+        spec = self.spec | main_spec(shape or self.shape, self.dtype, self.kind)
+        others = self.read if spec.keys() - {self.kind, "size"} else None
+        columns = MainColumns(read, others, self.kind)
+        return dataclasses.replace(self, read=columns, spec=spec, **{"graph": None, **fields})
 
     def __len__(self) -> int:
         return self.count
@@ -119,8 +132,9 @@ class Dataset:
                 workers needs them.
 
         Returns:
-            Dicts of `image` (B, height, width, channels), `size` (B, 2) int32, `index` (B,) int64 in the dataset,
-            `row` (B,) int32 in the batch, `step` (B,) int64, and `label` (B,) int32 where there are labels.
+            Dicts of the main column, such as `image` (B, height, width, channels), `size` (B, 2) int32, `index` (B,)
+            int64 in the dataset, `row` (B,) int32 in the batch, `step` (B,) int64, and `label` (B,) int32 where there
+            are labels.
 
         Raises:
             DataError: no full batch can be made, or no equal shares of it.
@@ -159,8 +173,8 @@ class Dataset:
         return self.take(np.sort(np.random.default_rng(seed).permutation(self.count)[:count]))
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """All images (count, height, width, channels) and their sizes (count, 2); for data that fit into memory."""
-        return self.images(np.arange(self.count))
+        """The main column of all examples (count, *shape) and their sizes; for data that fit into memory."""
+        return self.examples(np.arange(self.count))
 
     def labelled(self) -> "Dataset":
         """The images that have labels; the dataset itself where all have, or none."""
@@ -183,11 +197,11 @@ class Dataset:
             return self.digests
         each = max(1, int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize)
         blocks = np.array_split(np.arange(self.count), max(1, self.count * each // MARKED_BYTES))
-        return np.concatenate([marks_of(*self.images(rows)) for rows in blocks])
+        return np.concatenate([marks_of(*self.examples(rows)) for rows in blocks])
 
     def sampled_fingerprint(self) -> str:
         """The fingerprint of sslzoo 0.1, which runs and exports of then carry: of all images, it read 64."""
-        images, sizes = self.images(np.unique(np.linspace(0, self.count - 1, 64).astype(np.int64)))
+        images, sizes = self.examples(np.unique(np.linspace(0, self.count - 1, 64).astype(np.int64)))
         digest = hashlib.sha256(repr((self.count, self.shape, str(self.dtype), self.files)).encode())
         labels = [] if self.labels is None else self.labels
         for part in (images, sizes.astype(np.int32), np.asarray(labels, np.int32)):
@@ -198,7 +212,7 @@ class Dataset:
         """The number of steps there are."""
         if not 1 <= batch_size <= self.count and (drop_remainder or batch_size < 1):
             raise DataError(
-                f"{self.name} has {self.count} images, which do not fill a batch of {batch_size}: "
+                f"{self.name} has {self.count} {self.noun}, which do not fill a batch of {batch_size}: "
                 f"set the batch size between 1 and {self.count}"
             )
         if seed is None:
@@ -261,33 +275,6 @@ class Splits(NamedTuple):
     test: Dataset | None = None
 
 
-def of_images(name: str, read: ReadImages, count: int, shape: tuple[int, int, int], dtype, **fields) -> Dataset:
-    """A dataset of images.
-
-    Args:
-        name: of the dataset.
-        read: indices (k,) int64 -> images (k, *shape) and their sizes (k, 2) int32, height and width.
-        count: number of images.
-        shape: (height, width, channels) of the canvas, in pixels.
-        dtype: of the pixels: uint8, uint16 or float32.
-        **fields: other attributes of the Dataset.
-    """
-    return Dataset(name, ImageColumns(read), count, image_spec(shape, dtype), **fields)
-
-
-def in_memory(name: str, images: np.ndarray, sizes: np.ndarray | None = None, **fields) -> Dataset:
-    """A dataset of an array.
-
-    Args:
-        images: (n, height, width, channels).
-        sizes: (n, 2), height and width of each image; None where all fill the canvas.
-        **fields: other attributes of the Dataset.
-    """
-    if sizes is None:
-        sizes = np.broadcast_to(np.asarray(images.shape[1:3], np.int32), (len(images), 2))
-    return of_images(name, lambda i: (images[i], sizes[i]), len(images), images.shape[1:], images.dtype, **fields)
-
-
 def describe(dataset: Dataset) -> str:
     """One line: name, number of images, canvas, dtype and classes."""
     shape = "x".join(map(str, dataset.shape))
@@ -297,4 +284,4 @@ def describe(dataset: Dataset) -> str:
     else:
         labels = f"{len(names) if names else len(np.unique(dataset.labels))} classes"
     name = " ".join(dataset.name.split("\n"))
-    return f"{name}: {len(dataset)} images {shape} {dataset.dtype}, {labels}"
+    return f"{name}: {len(dataset)} {dataset.noun} {shape} {dataset.dtype}, {labels}"

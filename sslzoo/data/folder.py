@@ -12,11 +12,12 @@ import numpy as np
 
 from sslzoo.data import labels as numbers
 from sslzoo.data.cache import filled
-from sslzoo.data.dataset import DataError, Dataset, Splits, in_memory, of_images
+from sslzoo.data.dataset import DataError, Dataset, Splits
 from sslzoo.data.decode import decode
 from sslzoo.data.graph import Files, reader
 from sslzoo.data.images import convert, on_canvas
 from sslzoo.data.layout import OTHER, Layout, layout
+from sslzoo.data.made import in_memory, of_images
 from sslzoo.data.scan import Scan, content, files_under, scan_files, why
 from sslzoo.data.selection import judge_of, noted
 from sslzoo.utils.machine import machine_memory

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sslzoo.data.dataset import DataError, Dataset, of_images
+from sslzoo.data.dataset import DataError, Dataset
+from sslzoo.data.made import of_images
 
 
 def join(parts: Sequence[Dataset]) -> Dataset:

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import gzip
+import importlib
 import os
 import re
 import zlib
@@ -13,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo import catalog
+from sslzoo.catalog.kinds import KINDS, kind_of
 from sslzoo.data import labels as numbers
 from sslzoo.data.arrays import from_array, splits_of
 from sslzoo.data.builders import from_tfds, is_prepared, tfds_names
@@ -36,6 +38,7 @@ def load(
     labels: str | Path = "auto",
     splits: Any = "auto",
     value_range: tuple[float, float] | None = None,
+    kind: str | None = None,
 ) -> Splits:
     """Loads data to train on and, where there are labels, to test on.
 
@@ -57,13 +60,15 @@ def load(
             none for one; or the folders of each split, {"train": ["a", "b"], "test": "c"} or "train=a+b,test=c".
         value_range: (low, high), the pixel values that become black and white, for data that use a part of their
             range, such as (0, 4095) for 12 bits in 16. By default that of the type.
+        kind: "image" or "series". By default "series" for "ucr:NAME", "uea:NAME" and files that end in .ts or .npz,
+            and "image" for everything else; of series, see `sslzoo.data.series.parts`.
 
     Raises:
         DataError: a line that says what is wrong and what to do.
     """
     if isinstance(data, Splits) and labels == splits == "auto" and value_range is None:
         return data  # as it is
-    parts = load_parts(data, max_size=max_size, labels=labels, splits=splits, value_range=value_range)
+    parts = load_parts(data, max_size=max_size, labels=labels, splits=splits, value_range=value_range, kind=kind)
     return Splits(parts["train"], judge_of(parts))
 
 
@@ -74,11 +79,12 @@ def load_parts(
     labels: str | Path = "auto",
     splits: Any = "auto",
     value_range: tuple[float, float] | None = None,
+    kind: str | None = None,
 ) -> dict[str, Dataset]:
     """All images of data, those included that `load` leaves out.
 
     Args:
-        data, max_size, labels, splits, value_range: as of `load`.
+        data, max_size, labels, splits, value_range, kind: as of `load`.
 
     Returns:
         "train", and where there are such images "test", "validation", "unlabelled" and "other" (in none of these)
@@ -90,12 +96,26 @@ def load_parts(
     if max_size is not None and max_size < 1:
         raise DataError(f"max_size is {max_size}: give a number of pixels, or leave it out")
     given = isinstance(data, Dataset | Splits)
-    parts = _resolve(data, dict(max_size=max_size), dict(labels=labels, splits=splits), value_range)
+    found = KINDS[kind_of(data, kind)]
+    if found.pixels or given:
+        parts = _resolve(data, dict(max_size=max_size), dict(labels=labels, splits=splits), value_range)
+    else:
+        _refuse_pixels(found.noun, labels, max_size=max_size, value_range=value_range, splits=splits)
+        parts = importlib.import_module(found.reader).parts(data)
     if labels == "none":
         parts = {name: dataclasses.replace(part, labels=None, class_names=None) for name, part in parts.items()}
     if not given:
         parts = noted(parts, _understood(parts))
     return _with_judge(parts)
+
+
+def _refuse_pixels(noun: str, labels: str | Path, **options) -> None:
+    """Raises DataError for options of images that are given for data of another kind."""
+    defaults = dict(max_size=None, value_range=None, splits="auto")
+    given = [name for name, value in options.items() if value != defaults[name]]
+    given += ["labels"] * (labels not in ("auto", "none"))
+    if given:
+        raise DataError(f"{', '.join(f'{name}=...' for name in given)}: for images, the data are {noun}; leave it out")
 
 
 def _with_judge(parts: dict[str, Dataset]) -> dict[str, Dataset]:
@@ -113,14 +133,15 @@ def _with_judge(parts: dict[str, Dataset]) -> dict[str, Dataset]:
 
 
 def _understood(parts: dict[str, Dataset]) -> list[str]:
-    """Lines on classes and on the range of pixels."""
+    """Lines on the kind, the classes and the range of pixels."""
     train, judge = parts["train"], judge_of(parts)
-    lines = small_range(train)
+    pixels = KINDS[train.kind].pixels
+    lines = small_range(train) if pixels else [f"{train.name} is read as {train.noun} (kind={train.kind!r})"]
     if train.labels is None:
         return lines
     lines.append(numbers.counts(train.labels, train.class_names))
     without = int(np.sum(train.labels < 0))
-    lines += [f"{without} of {len(train)} training images have no label"] if without else []
+    lines += [f"{without} of {len(train)} training {train.noun} have no label"] if without else []
     if judge is None or judge.labels is None:
         return lines
     here, there = (set(part.labels[part.labels >= 0].tolist()) for part in (train, judge))

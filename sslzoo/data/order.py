@@ -1,5 +1,6 @@
 """The order of examples, and marks by which their content is recognized."""
 
+import functools
 import hashlib
 
 import numpy as np
@@ -17,10 +18,15 @@ def mark(content: bytes | np.ndarray) -> int:
 
 
 def marks_of(images: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Marks (n,) uint64 of images (n, height, width, channels) and their sizes (n, 2)."""
+    """Marks (n,) uint64 of examples (n, ..., channels) and their sizes (n, axes)."""
     pixels = np.ascontiguousarray(images).reshape(len(images), -1).view(np.uint8)
-    marks = (mark(row) ^ height << 32 ^ width for row, (height, width) in zip(pixels, sizes.tolist(), strict=True))
+    marks = (mark(row) ^ _packed(size) for row, size in zip(pixels, sizes.tolist(), strict=True))
     return np.fromiter(marks, np.uint64, len(images))
+
+
+def _packed(size: list[int]) -> int:
+    """One integer of an extent: of an image height << 32 ^ width."""
+    return functools.reduce(lambda before, side: before << 32 ^ side, size, 0)
 
 
 def shuffled(position: tf.Tensor, count: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:

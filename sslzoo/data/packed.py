@@ -10,10 +10,11 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from sslzoo.data.cache import held
-from sslzoo.data.dataset import DataError, Dataset, Splits, of_images
+from sslzoo.data.dataset import DataError, Dataset, Splits
 from sslzoo.data.decode import decode
 from sslzoo.data.images import on_canvas, shrink, shrunk_shape
 from sslzoo.data.index import INDEX, IndexFault, digests_of, read_index
+from sslzoo.data.made import of_images
 from sslzoo.utils.files import reason
 from sslzoo.utils.machine import machine_memory
 

@@ -30,7 +30,7 @@ def hold_out(dataset: Dataset) -> Splits:
     test, how = _fifth(dataset.labels)
     if not len(test):
         return Splits(dataset)
-    note = f"no test split: {len(test)} of the {len(dataset)} images are held out for it{how}"
+    note = f"no test split: {len(test)} of the {len(dataset)} {dataset.noun} are held out for it{how}"
     dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
     return Splits(dataset.take(np.setdiff1d(np.arange(len(dataset)), test)), dataset.take(test))
 

@@ -6,8 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo.data.arrays import splits_of
-from sslzoo.data.dataset import DataError, Splits, in_memory
+from sslzoo.data.dataset import DataError, Splits
 from sslzoo.data.images import on_canvas
+from sslzoo.data.made import in_memory
 from sslzoo.utils.machine import machine_memory
 
 SHARE = 0.5  # of the machine's memory, at most

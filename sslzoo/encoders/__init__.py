@@ -1,4 +1,6 @@
-"""Encoders: functional Keras models from float32 images in [0, 1] to features, one file for each family.
+"""Encoders: functional Keras models from inputs to features, one file for each family.
+
+Encoders of images take float32 images in [0, 1], encoders of series take the values as they are in the data.
 
 `sslzoo.encoders.NAME(input_shape, **knobs)` builds one: `dir(sslzoo.encoders)` lists the names. A file added to this
 folder, with a public function whose only argument without a default is `input_shape`, adds an encoder.
@@ -16,7 +18,7 @@ def __getattr__(name: str):
 
     from sslzoo import catalog
 
-    known = catalog.encoders()
+    known = catalog.every_encoder()
     if name not in known:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{known[name].stem}"), name)
@@ -25,7 +27,7 @@ def __getattr__(name: str):
 def __dir__() -> list[str]:
     from sslzoo import catalog
 
-    return sorted([*catalog.encoders(), "make"])
+    return sorted([*catalog.every_encoder(), "make"])
 
 
 def make(encoder, input_shape: tuple, **knobs):
@@ -35,7 +37,7 @@ def make(encoder, input_shape: tuple, **knobs):
         encoder: name of a function of this package such as "resnet18", or "keras.applications:NAME"; a callable
             `(input_shape, **knobs) -> keras.Model`; or a built functional or sequential model, which is returned as it
             is.
-        input_shape: (height, width, channels).
+        input_shape: (height, width, channels) of images, (steps, channels) of series.
         **knobs: arguments of the function. A built model takes none.
 
     Returns:
@@ -50,6 +52,7 @@ def make(encoder, input_shape: tuple, **knobs):
 
     encoder = catalog.found("encoders", encoder)
     if isinstance(encoder, str):
+        _check_kind(encoder, input_shape)
         return _named(encoder)(input_shape, **knobs)
     if isinstance(encoder, keras.Model):
         if knobs:
@@ -102,6 +105,21 @@ def copied(model):
     return copy
 
 
+def _check_kind(name: str, input_shape: tuple) -> None:
+    """Raises ValueError if an encoder of this package takes inputs of another kind than those of a shape."""
+    from sslzoo import catalog
+    from sslzoo.catalog.kinds import DEFAULT, KINDS
+
+    kind = next((kind for kind in KINDS if name in catalog.encoders(kind)), DEFAULT)
+    wanted = next((one.name for one in KINDS.values() if len(one.axes) == len(input_shape)), kind)
+    if kind != wanted:
+        known = ", ".join(catalog.encoders(wanted))
+        raise ValueError(
+            f"encoder={name!r} takes {KINDS[kind].noun}, the data are {KINDS[wanted].noun} of shape {input_shape}: "
+            f"choose one of {known}"
+        )
+
+
 def _named(name: str) -> Callable:
     from functools import partial
 
@@ -112,7 +130,7 @@ def _named(name: str) -> Callable:
         from sslzoo.encoders.applications import application
 
         return partial(application, name=name.removeprefix(catalog.APPLICATIONS))
-    known = catalog.encoders()
+    known = catalog.every_encoder()
     if name not in known:
         raise ValueError(nearest("encoder", name, [*known, f"{catalog.APPLICATIONS}NAME"]))
     return __getattr__(name)

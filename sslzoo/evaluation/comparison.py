@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sslzoo.catalog.checked import checked
+from sslzoo.catalog.kinds import KINDS
 from sslzoo.data import Splits
 from sslzoo.evaluation import baseline, judging
 from sslzoo.evaluators import Score
@@ -17,10 +18,11 @@ from sslzoo.evaluators.judge import difference, judge
 from sslzoo.evaluators.overlap import nearest, shared
 from sslzoo.evaluators.report import escaped, grid, note
 from sslzoo.evaluators.scores import html_table, pandas
-from sslzoo.exports.inputs import accepted_splits, image_side
+from sslzoo.exports.inputs import accepted_splits, exported_extent, exported_kind, input_extent
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.utils.bars import bar
 from sslzoo.views import inputs
+from sslzoo.views.baselines import Baseline
 
 NEIGHBOURS = 10
 METRICS = {"knn": "k-NN", "linear_1": "linear probe"}
@@ -51,7 +53,7 @@ class Comparison:
     """Encoders compared on the same images; prints as Markdown.
 
     Attributes:
-        encoders: name -> what is compared; the last one is raw pixels.
+        encoders: name -> what is compared; the last ones are the baselines of the kind of data, such as raw pixels.
         head: data, chance and number of images.
         notes: what was left out and why.
     """
@@ -177,7 +179,8 @@ def compare(
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
 
     Returns:
-        A table of accuracies with raw pixels as the last line, and one of shared neighbours; prints as Markdown.
+        A table of accuracies with the baselines of the kind of data, such as raw pixels, as the last lines, and one of
+        shared neighbours; prints as Markdown.
 
     Raises:
         ValueError: fewer than two encoders, no labels, channels that an encoder does not accept, or no exported
@@ -186,14 +189,18 @@ def compare(
     if isinstance(encoders, str | Path) or len(encoders) < 2:
         raise ValueError("encoders=...: name two encoders or more to compare")
     names, facts = _names(encoders), [read_facts(path) for path in encoders]
-    loaded = judging.read(data, facts[0], labels=labels, splits=splits, value_range=value_range)
+    if len(kinds := {exported_kind(told) for told in facts}) > 1:
+        raise ValueError(f"the encoders take several kinds of data, {' and '.join(sorted(kinds))}: compare one kind")
+    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kinds.pop())
+    loaded = judging.read(data, facts[0], **reading)
     data = judging.judged(loaded, facts[0], classes, max_images)
     if min(map(len, data)) < 10:
-        raise ValueError("fewer than 10 images are too few to compare encoders on: take more")
+        raise ValueError(f"fewer than 10 {data.train.noun} are too few to compare encoders on: take more")
     notes: dict[str, None] = {}
     parts = bar(list(zip(names, encoders, facts, strict=True)), "compare", unit="encoder")
     found = {name: _judged(path, told, data, image_size, notes) for name, path, told in parts}
-    found[judging.RAW] = _raw(data, min(judging.RAW_SIZE, *(one.size for one in found.values())), notes)
+    baselines = KINDS[data.train.kind].functions.baselines(min(one.size for one in found.values()))
+    found |= {name: _raw(data, one, notes) for name, one in baselines.items()}
     head = f"{data.train.name}: {note(data.train.labels, data.test.labels)}."
     return Comparison(found, head, tuple(notes))
 
@@ -206,16 +213,16 @@ def _names(paths):
 
 def _judged(path, facts: dict, splits: Splits, image_size: int | None, notes: dict) -> Compared:
     model = load_encoder(path)
-    size = image_side(model, image_size, facts["encoder"]["image_shape"][0])
+    size = input_extent(model, image_size, exported_extent(facts), splits.train.kind)
     seen = accepted_splits(splits, model)
     (untrained,) = judging.untrained_column(model, baseline.restore(path), seen.train, size).values()
     features, *others = ([inputs.encode(encoder, part, size) for part in seen] for encoder in (model, *untrained))
     return Compared(size, features[1], _scored(features, seen, notes), [_scored(x, seen, notes) for x in others])
 
 
-def _raw(splits: Splits, size: int, notes: dict) -> Compared:
-    parts = [inputs.pixels(part, size) for part in splits]
-    return Compared(size, parts[1], _scored(parts, splits, notes), [])
+def _raw(splits: Splits, found: Baseline, notes: dict) -> Compared:
+    parts = [inputs.without_encoder(part, found) for part in splits]
+    return Compared(found.size, parts[1], _scored(parts, splits, notes), [])
 
 
 def _scored(features, splits: Splits, notes: dict) -> dict[str, Score]:

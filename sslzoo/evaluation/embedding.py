@@ -12,7 +12,7 @@ from sslzoo.catalog.checked import checked
 from sslzoo.data import Dataset, load_parts
 from sslzoo.evaluation import tables
 from sslzoo.evaluation.judging import announce, canvas
-from sslzoo.exports.inputs import accepted
+from sslzoo.exports.inputs import accepted, exported_extent, exported_kind
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.utils.files import replacing
 from sslzoo.utils.log import log
@@ -59,8 +59,8 @@ def embed(
         tables.pyarrow()
     tables.refuse_foreign(path)
     facts, model = read_facts(encoder), load_encoder(encoder)
-    size = facts["encoder"]["image_shape"][0]
-    parts = load_parts(data, max_size=canvas(facts), labels=labels, splits=splits, value_range=value_range)
+    size, reading = exported_extent(facts), dict(labels=labels, splits=splits, value_range=value_range)
+    parts = load_parts(data, max_size=canvas(facts), kind=exported_kind(facts), **reading)
     announce(parts["train"])
     parts = {name: accepted(part, model.input_shape[-1]) for name, part in parts.items()}
     table = _Table(model, parts, size, batch_size)

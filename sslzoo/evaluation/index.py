@@ -3,15 +3,17 @@
 from pathlib import Path
 from urllib.parse import quote
 
+from sslzoo.catalog.kinds import DEFAULT, KINDS
 from sslzoo.evaluators.report import Row, code, escaped, grid
 from sslzoo.exports.contract import FACTS
+from sslzoo.exports.inputs import exported_kind
 from sslzoo.exports.savedmodel import read_facts
 from sslzoo.utils.files import replacing
 
 SHOWN = {"linear 1 %": "linear_0.01", "k-NN": "knn"}
 OF_BEFORE = {"linear probe, 1 % of the labels": "linear_0.01", "k-NN, 20 neighbours": "knn"}  # version 0.1 had no keys
 TITLE = "# Exported encoders"
-BASELINES = ("trained", "untrained", "raw pixels")
+COLUMNS = ("trained", "untrained")  # followed by the baselines of the kind of data
 
 
 def write_index(folder: str | Path) -> Path:
@@ -35,10 +37,21 @@ def index(folder: str | Path) -> str:
     return f"""{TITLE}
 
 Collected from the cards, which have all scores; `sslzoo.load_encoder(path)` opens each. Accuracies on test images:
-{" / ".join(BASELINES)}, and in brackets the gain over the untrained encoder with its 95 % interval.
+{" / ".join(_columns(DEFAULT))}, and in brackets the gain over the untrained encoder with its 95 % interval.\
+{_more(folder)}
 
 {table}
 """
+
+
+def _more(folder: str | Path) -> str:
+    """Sentences on the columns of other kinds of data than images, if there are encoders of such data."""
+    kinds = {exported_kind(read_facts(file.parent)) for file in Path(folder).glob(f"*/{FACTS}")} - {DEFAULT}
+    return "".join(f" Of {KINDS[kind].noun}: {' / '.join(_columns(kind))}." for kind in sorted(kinds))
+
+
+def _columns(kind: str) -> tuple[str, ...]:
+    return (*COLUMNS, *KINDS[kind].functions.baselines(1))
 
 
 def _row(folder: Path) -> list[str]:
@@ -47,12 +60,13 @@ def _row(folder: Path) -> list[str]:
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
     cells = [f"[{escaped(folder.name)}]({quote(folder.name)}/README.md)", escaped(facts.get("method", ""))]
     cells += [escaped(encoder["name"]), escaped(data), str(encoder["features"]), f"{size:.1f}"]
-    cells += [_scores(facts.get("scores", []), key) for key in SHOWN.values()]
+    columns = _columns(exported_kind(facts))
+    cells += [_scores(facts.get("scores", []), key, columns) for key in SHOWN.values()]
     return [*cells, code(facts["command"]) if "command" in facts else ""]
 
 
-def _scores(scores: list[dict], key: str) -> str:
+def _scores(scores: list[dict], key: str, columns: tuple[str, ...]) -> str:
     rows = {row["features"]: Row(**row) for row in scores if key in (row.get("key"), OF_BEFORE.get(row["metric"]))}
-    means = " / ".join(f"{100 * rows[name].mean:.1f}" for name in BASELINES if name in rows)
+    means = " / ".join(f"{100 * rows[name].mean:.1f}" for name in columns if name in rows)
     gain = rows["trained"].gain("untrained") if "trained" in rows else ""
     return f"{means} ({gain})" if gain else means

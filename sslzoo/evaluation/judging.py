@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from sslzoo.catalog.checked import checked
+from sslzoo.catalog.kinds import KINDS
 from sslzoo.data import Dataset, Splits, describe, load, restrict
 from sslzoo.evaluation import baseline, places
 from sslzoo.evaluators import Score, WrongOption
@@ -14,15 +15,14 @@ from sslzoo.evaluators.judge import EVALUATORS, TRAINED, Evaluator, Features, ch
 from sslzoo.evaluators.remember import remembered
 from sslzoo.evaluators.report import note
 from sslzoo.evaluators.scores import Scores
-from sslzoo.exports.inputs import accepted_splits, image_side
+from sslzoo.exports.inputs import accepted_splits, exported_extent, exported_kind, input_extent
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.utils.log import log
-from sslzoo.views.inputs import encode, images, pixels
+from sslzoo.views.inputs import encode, images, without_encoder
 
-UNTRAINED, RAW = "untrained", "raw pixels"
+UNTRAINED = "untrained"
 JUDGED = (10_000, 5_000)  # training and test images that encoders are judged on, at most
 CALIBRATED = 2048  # images that give the BatchNorm statistics of encoders with new weights
-RAW_SIZE = 32  # side of raw pixels at most: a linear probe on 224 px would have 150 000 inputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +57,7 @@ def evaluate(
     labels: str = "auto",
     splits: str = "auto",
     value_range: str | None = None,
+    kind: str | None = None,
     **options,
 ) -> Scores:
     """Scores of an encoder, next to those of raw pixels and of the untrained encoder.
@@ -80,6 +81,7 @@ def evaluate(
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
+        kind: kind of the data, "image" or "series"; by default that of the encoder.
         options: of the evaluators, such as `k=200` for "knn".
 
     Returns:
@@ -91,7 +93,7 @@ def evaluate(
     own = {"fractions": fractions, "seeds": seeds} if "linear" in evaluators else {}
     options = {"evaluators": evaluators} | own | options
     check(**options)
-    reading = dict(labels=labels, splits=splits, value_range=value_range)
+    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind)
     subject = prepare(encoder, data, untrained, image_size, classes, max_images, **reading)
     return _scores(subject.columns, subject.data, subject.size, **options)
 
@@ -111,21 +113,35 @@ def prepare(
     Args:
         encoder, data, untrained, image_size, classes, max_images: as of `evaluate`.
         unlabelled: accept data without labels and without a test part.
-        **reading: `labels`, `splits` and `value_range` of `data.load`.
+        **reading: `labels`, `splits`, `value_range` and `kind` of `data.load`.
 
     Raises:
-        ValueError: no labels, no size, or images that the encoder does not accept.
+        ValueError: no labels, no size, or data that the encoder does not accept.
     """
     facts = {} if isinstance(encoder, keras.Model) else read_facts(encoder)
     model = encoder if isinstance(encoder, keras.Model) else load_encoder(encoder)
-    size = image_side(model, image_size, facts["encoder"]["image_shape"][0] if facts else None)
+    reading["kind"] = reading.get("kind") or model_kind(model, facts, data)
     splits = judged(read(data, facts, unlabelled, **reading), facts, classes, max_images)
+    size = input_extent(model, image_size, exported_extent(facts), splits.train.kind)
     if not isinstance(data, Splits):  # splits were announced when they were loaded
         announce(splits.train)
     splits = accepted_splits(splits, model)
     start = untrained if untrained or not facts else baseline.restore(encoder)
     columns = {TRAINED: [model]} | untrained_column(model, start, splits.train, size)
     return Subject(columns, splits, size, facts)
+
+
+def model_kind(model: keras.Model, facts: dict, data) -> str | None:
+    """The kind of data that an encoder takes: that of its export, or by the number of axes of its input.
+
+    None where the data are of a kind already, or the input of the encoder is not known.
+    """
+    if facts:
+        return exported_kind(facts)
+    shape = getattr(model, "input_shape", None)
+    found = [one.name for one in KINDS.values() if isinstance(shape, tuple) and len(shape) == len(one.axes) + 1]
+    own = isinstance(getattr(getattr(data, "train", data), "kind", None), str)
+    return found[0] if found and not own else None
 
 
 def untrained_column(
@@ -171,13 +187,13 @@ def _as_trained(splits: Splits, facts: dict, classes: int | None, max_images: in
 def score(
     columns: Mapping[str, Sequence[keras.Model]], data: Splits, size: int, raw_pixels: bool = True, **options
 ) -> Scores:
-    """Scores of each column of encoders and of raw pixels, for the end of a training: no data raise an error.
+    """Scores of each column of encoders and of the baselines, for the end of a training: no data raise an error.
 
     Args:
-        columns: name -> encoders of images (n, size, size, channels); the mean of several is taken.
+        columns: name -> encoders; the mean of several is taken.
         data: labelled, with a test part.
-        size: side in pixels.
-        raw_pixels: judge the pixels too.
+        size: extent of the inputs, such as the side of images in pixels.
+        raw_pixels: judge the baselines of the kind of data too, of images raw pixels.
         options: of `evaluators.judge.judge`.
 
     Returns:
@@ -217,23 +233,26 @@ def scores_of(
     Raises:
         ValueError: nothing can be computed.
     """
-    known = {RAW: [raw_scores(data, size, **options)]} if raw_pixels else {}
+    known = raw_scores(data, size, **options) if raw_pixels else {}
     return judge(features, data.train.labels, data.test.labels, known=known, **options)[0]
 
 
-def raw_scores(data: Splits, size: int, evaluators: Sequence[Evaluator] = EVALUATORS, **options) -> list[Score]:
-    """Scores of raw pixels, at most at RAW_SIZE; cached on disk, since they are the same for all encoders."""
-    side = min(size, RAW_SIZE)
-    parts = tuple(pixels(part, side) for part in data)
-    found = *parts, places.of_pixels(parts, side)
-    labels = data.train.labels, data.test.labels
+def raw_scores(
+    data: Splits, size: int, evaluators: Sequence[Evaluator] = EVALUATORS, **options
+) -> dict[str, list[list[Score]]]:
+    """Scores of the baselines of the kind of data; cached on disk, since they are the same for all encoders."""
+    labels, kind, found = (data.train.labels, data.test.labels), KINDS[data.train.kind], {}
+    for name, one in kind.functions.baselines(size).items():
+        parts = tuple(without_encoder(part, one) for part in data)
+        tokens = (places.of_pixels(parts, one.size),) if kind.pixels else ()
 
-    def make() -> list[Score]:
-        return judge({RAW: [found]}, *labels, evaluators=evaluators, **options)[1][RAW][0]
+        def make(name=name, parts=(*parts, *tokens)) -> list[Score]:
+            return judge({name: [parts]}, *labels, evaluators=evaluators, **options)[1][name][0]
 
-    if not all(isinstance(one, str) for one in evaluators):
-        return make()
-    return remembered((*parts, *labels, tuple(evaluators), options), make)
+        named = all(isinstance(evaluator, str) for evaluator in evaluators)
+        kept = (*parts, *labels, tuple(evaluators), options)
+        found[name] = [remembered(kept, make) if named else make()]
+    return found
 
 
 def announce(dataset: Dataset) -> None:
@@ -248,7 +267,7 @@ def read(data, facts: dict, unlabelled: bool = False, **reading) -> Splits:
         data: as for `pretrain`.
         facts: of the export; {} for none.
         unlabelled: accept data without labels and without a test part.
-        **reading: `labels`, `splits` and `value_range` of `data.load`.
+        **reading: `labels`, `splits`, `value_range` and `kind` of `data.load`.
     """
     return (load if unlabelled else labelled)(data, max_size=canvas(facts), **reading)
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+from sslzoo.catalog.kinds import KINDS
 from sslzoo.evaluators.report import code, escaped
 from sslzoo.exports.contract import FACTS
 from sslzoo.utils.files import replacing
@@ -97,7 +98,9 @@ def _input(encoder: dict) -> str:
     sides = ", ".join("any" if side is None else str(side) for side in shape)
     if "input" not in encoder or encoder["kind"] == "image":
         return f"float32 images (batch, {sides}) in [0, 1], normalized inside"
-    return f"{encoder['input']['dtype']} {escaped(encoder['kind'])} (batch, {sides})"
+    kind = KINDS.get(encoder["kind"])
+    noun, values = (kind.noun, f", values {kind.values}") if kind else (escaped(encoder["kind"]), "")
+    return f"{encoder['input']['dtype']} {noun} (batch, {sides}){values}"
 
 
 def _scores(facts: dict) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from sslzoo.catalog.kinds import DEFAULT, KINDS
+
 ARCHITECTURE = "encoder.json"
 FACTS = "recipe.json"
 KERAS = "encoder.keras"
@@ -18,7 +20,6 @@ OWN = {
     *(ARCHITECTURE, FACTS, KERAS, PROJECTOR, HISTORY, VIEWS, RECONSTRUCTION),
     *("encoder.onnx", "encoder.tflite", "encoder.safetensors"),
 }
-NAMES = {"image": "images"}  # kind of data -> name of the input
 
 
 def input_spec(encoder: keras.Model, kind: str = "image") -> tf.TensorSpec:
@@ -34,7 +35,7 @@ def input_spec(encoder: keras.Model, kind: str = "image") -> tf.TensorSpec:
             "keras.Model(inputs, encoder(inputs)) with inputs = keras.Input(shape)"
         )
     shape = (None, *inputs[0].shape[1:])
-    return tf.TensorSpec(shape, inputs[0].dtype, name=NAMES.get(kind, inputs[0].name))
+    return tf.TensorSpec(shape, inputs[0].dtype, name=KINDS[kind].noun if kind == DEFAULT else inputs[0].name)
 
 
 def contract(encoder: keras.Model, shape: tuple[int, ...], kind: str = "image") -> dict[str, Any]:

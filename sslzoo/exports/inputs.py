@@ -6,54 +6,68 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from sslzoo.catalog.kinds import DEFAULT, KINDS
 from sslzoo.data import Dataset, Splits, from_array
 from sslzoo.utils.log import log
 
 
-def image_shape(encoder: keras.Model) -> tuple[int | None, int | None, int]:
-    """(height, width, channels) of the images of an encoder; None where any height or width will do.
+def input_shape(encoder: keras.Model, kind: str = DEFAULT) -> tuple[int | None, ...]:
+    """Shape of an input of an encoder, of images (height, width, channels); None where any extent will do.
 
     Raises:
-        ValueError: the input of the model is not known or is no image.
+        ValueError: the input of the model is not known or is of another kind.
     """
-    shape = getattr(encoder, "input_shape", None)
+    shape, axes = getattr(encoder, "input_shape", None), KINDS[kind].axes
     if shape is None:
         raise ValueError(
             f"encoder={encoder.name!r} is a subclassed model, whose input is not known: pass "
-            "keras.Model(inputs, encoder(inputs)) with inputs = keras.Input((height, width, channels))"
+            f"keras.Model(inputs, encoder(inputs)) with inputs = keras.Input({KINDS[kind].shape})"
         )
-    if not isinstance(shape, tuple) or len(shape) != 4:
+    if not isinstance(shape, tuple) or len(shape) != len(axes) + 1:
         raise ValueError(
-            f"encoder={encoder.name!r} takes {shape}: images (batch, height, width, channels) are required"
+            f"encoder={encoder.name!r} takes {shape}: {KINDS[kind].noun} (batch, {', '.join(axes)}) are required"
         )
     return shape[1:]
 
 
-def image_side(encoder: keras.Model, image_size: int | None = None, exported: int | None = None) -> int:
-    """The side in pixels at which an encoder sees images.
+def input_extent(
+    encoder: keras.Model, image_size: int | None = None, exported: int | None = None, kind: str = DEFAULT
+) -> int:
+    """The extent at which an encoder sees its inputs: the side of images in pixels, the steps of series.
 
     Args:
-        encoder: a model of images.
+        encoder: a model.
         image_size: the wish of the user.
-        exported: side of the export's images, used without a wish.
+        exported: extent of the export's inputs, used without a wish.
+        kind: of the data.
 
     Raises:
         ValueError: the encoder takes another size, or any size and none is given.
     """
-    fixed = image_shape(encoder)[0]
+    fixed, noun, unit = input_shape(encoder, kind)[0], KINDS[kind].noun, KINDS[kind].unit
     side = image_size or exported or fixed
     if not side:
-        raise ValueError("this encoder takes images of any size: give image_size=...")
+        raise ValueError(f"this encoder takes {noun} of any size: give image_size=...")
     if fixed not in (None, side):
-        raise ValueError(f"image_size={side}: this encoder takes images of {fixed} px alone; leave out image_size")
+        raise ValueError(f"image_size={side}: this encoder takes {noun} of {fixed} {unit} alone; leave out image_size")
     return side
+
+
+def exported_extent(facts: dict) -> int | None:
+    """The extent of the inputs of an export, from its facts; None for the facts of no export."""
+    return facts["encoder"]["input"]["shape"][1] if facts else None
+
+
+def exported_kind(facts: dict) -> str:
+    """The kind of the inputs of an export, from its facts."""
+    return facts.get("encoder", {}).get("kind", DEFAULT)
 
 
 def accepted(data: Dataset, channels: int) -> Dataset:
     """The dataset as an encoder takes it: gray images for an encoder of colour images are repeated to its channels.
 
     Args:
-        data: images.
+        data: of any kind.
         channels: those of the encoder.
 
     Raises:
@@ -62,6 +76,8 @@ def accepted(data: Dataset, channels: int) -> Dataset:
     found = data.shape[-1]
     if found == channels:
         return data
+    if not KINDS[data.kind].repeats:
+        raise ValueError(f"the encoder takes {data.noun} of {channels} channels, {data.name} has {found}")
     if (found, channels) != (1, 3):
         way = "data=images.mean(-1, keepdims=True) makes gray images" if channels == 1 else "convert the images"
         raise ValueError(f"the encoder takes images of {channels} channels, {data.name} has {found}: {way}")
@@ -77,8 +93,31 @@ def accepted(data: Dataset, channels: int) -> Dataset:
 
 def accepted_splits(splits: Splits, encoder: keras.Model) -> Splits:
     """`accepted` of both parts, for an encoder."""
-    channels = image_shape(encoder)[-1]
+    channels = input_shape(encoder, splits.train.kind)[-1]
     return Splits(*(part and accepted(part, channels) for part in splits))
+
+
+def values(array, shape: Sequence[int], kind: str) -> np.ndarray:
+    """An array as an encoder of another kind than images takes it, float32.
+
+    Args:
+        array: (n, *shape), of any extent; without the last axis where it is 1; or one row for each example.
+        shape: of an input, such as (steps, channels).
+        kind: of the data.
+
+    Raises:
+        ValueError: another shape, other channels, or infinite values.
+    """
+    array, shape = np.asarray(array, np.float32), tuple(shape)
+    if array.shape[1:] == (math.prod(shape),):
+        array = array.reshape(-1, *shape)
+    array = array[..., None] if array.ndim == len(shape) and shape[-1] == 1 else array
+    if array.ndim != len(shape) + 1 or array.shape[-1] != shape[-1]:
+        noun = KINDS[kind].noun
+        raise ValueError(f"X has shape {array.shape}: the encoder takes {noun} {shape}, or rows of {math.prod(shape)}")
+    if np.isinf(array).any():
+        raise ValueError("X holds infinity: give NaN for a missing value")
+    return array
 
 
 def pixels(array, shape: Sequence[int], value_range: tuple[float, float] | None = None) -> np.ndarray:

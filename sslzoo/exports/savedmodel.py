@@ -121,9 +121,8 @@ def load_encoder(path: str | Path, projector_layers: int = 0) -> keras.Model:
     with _distrust(path):
         encoder = from_architecture(architecture)
         reader = tf.train.load_checkpoint(str(Path(path) / "variables" / "variables"))
-        encoder.set_weights(
-            [reader.get_tensor(f"variables/{i}/.ATTRIBUTES/VARIABLE_VALUE") for i in range(len(encoder.variables))]
-        )
+        for number, variable in enumerate(encoder.variables):  # states of dropout included
+            variable.assign(reader.get_tensor(f"variables/{number}/.ATTRIBUTES/VARIABLE_VALUE"))
     return encoder
 
 

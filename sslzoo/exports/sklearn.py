@@ -1,4 +1,4 @@
-"""An exported encoder as a scikit-learn transformer of images to features, for pipelines and grid searches."""
+"""An exported encoder as a scikit-learn transformer of images or series to features, for pipelines and searches."""
 
 import functools
 from pathlib import Path
@@ -8,12 +8,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sslzoo.exports.inputs import pixels
+from sslzoo.catalog.kinds import DEFAULT, KINDS, Kind
+from sslzoo.exports.inputs import exported_kind, pixels, values
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 
 
 class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Features of images by a frozen exported encoder; `fit` only checks the images.
+    """Features of images or series by a frozen exported encoder; `fit` only checks the inputs.
 
     Args:
         encoder_path: folder of the export. The estimator holds the path alone, so that copies of it are small.
@@ -36,13 +37,14 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
         Args:
             X: (n, height, width, channels), or rows (n, height * width * channels); uint8, uint16 or float in [0, 1].
-                Gray images are repeated to the channels of an encoder of colour images.
+                Gray images are repeated to the channels of an encoder of colour images. Of series (n, steps, channels),
+                or (n, steps) for one channel; NaN is a missing value.
             y: not used.
 
         Raises:
             ValueError: no encoder, images of another size or of other channels, NaN, or values outside [0, 1].
         """
-        X = validate_data(self, X, allow_nd=True)
+        X = validate_data(self, X, allow_nd=True, ensure_all_finite=self._finite)
         encoder, shape = self._load()
         self._images(X, shape)
         self._n_features_out = encoder.output_shape[-1]
@@ -52,18 +54,28 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def transform(self, X) -> np.ndarray:
         """Features (n, dim), float32, of images as those of `fit`."""
         check_is_fitted(self)
-        X = validate_data(self, X, allow_nd=True, reset=False)
+        X = validate_data(self, X, allow_nd=True, reset=False, ensure_all_finite=self._finite)
         images = self._images(X, self.image_shape_)
         encoder, _ = self._load()
         batches = (images[start : start + self.batch_size] for start in range(0, len(images), self.batch_size))
         return np.concatenate([keras.ops.convert_to_numpy(encoder(batch, training=False)) for batch in batches])
 
     def _images(self, X: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """X as images that the encoder takes, float32 (n, *shape)."""
-        return pixels(X, shape, self.value_range)
+        """X as the encoder takes it, float32: of images (n, *shape)."""
+        return pixels(X, shape, self.value_range) if self._kind.pixels else values(X, shape, self._kind.name)
+
+    @property
+    def _kind(self) -> Kind:
+        """The kind of data that the encoder takes."""
+        return KINDS[DEFAULT if self.encoder_path is None else exported_kind(read_facts(self.encoder_path))]
+
+    @property
+    def _finite(self) -> bool | str:
+        """What `validate_data` accepts: pixels are finite, other values may be missing."""
+        return True if self._kind.pixels else "allow-nan"
 
     def _load(self) -> tuple[keras.Model, tuple[int, ...]]:
-        """The encoder and the shape of one image."""
+        """The encoder and the shape of one input."""
         if self.encoder_path is None:
             raise ValueError("encoder_path is not given: pass the folder of an exported encoder")
         return _cached(str(Path(self.encoder_path).absolute()))
@@ -77,4 +89,4 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
 @functools.lru_cache(4)
 def _cached(path: str) -> tuple[keras.Model, tuple[int, ...]]:
-    return load_encoder(path), tuple(read_facts(path)["encoder"]["image_shape"])
+    return load_encoder(path), tuple(read_facts(path)["encoder"]["input"]["shape"][1:])

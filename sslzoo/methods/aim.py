@@ -33,6 +33,7 @@ class AIM(SSLModel):
     use = "large transformers on much data, read with attentive probes; weak when small"
     batch = 16
     views = "aim"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(self, encoder, head_dim: int = 2048, head_depth: int = 12, normalize: bool = True, **kwargs):

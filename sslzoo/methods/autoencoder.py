@@ -30,6 +30,7 @@ class Autoencoder(SSLModel):
     use = "a baseline: reconstruction keeps pixel detail, and seldom improves classification"
     batch = 16
     views = "notebook"
+    kinds = ("image",)
 
     def __init__(
         self,

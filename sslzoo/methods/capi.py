@@ -18,9 +18,8 @@ class CAPI(SSLModel):
     """Predicts, for hidden patches, the online clusters of an EMA network's features, from a visible block of patches.
 
     Clusters are balanced over the batch at each place on its own, so that the place says nothing about the cluster.
-    Their head is trained with its own loss and learning rate, on features that get no gradient from it. In a batch of
-    fewer images than clusters, each image can own a cluster: take fewer. The authors' transformer has 16 registers and
-    no class token, rotary positions and RMS norms; this predictor is as wide as the encoder and has fixed positions.
+    Their head has its own loss and learning rate, and its features get no gradient from it. Take at most as many as the
+    batch has images. The authors' transformer has 16 registers, no class token, rotary positions and RMS norms.
 
     Args:
         encoder: functional vision transformer, images (batch, height, width, channels) -> features (batch, features).
@@ -44,6 +43,7 @@ class CAPI(SSLModel):
     use = "vision transformers on much data without colour augmentation; large batches"
     batch = 64
     views = "capi"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(

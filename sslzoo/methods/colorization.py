@@ -34,6 +34,7 @@ class Colorization(SSLModel):
     use = "colour photographs of objects with typical colours"
     batch = 16
     views = "crop_flip"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(self, encoder, hidden_dim: int = 256, uniform_share: float = 0.5, **kwargs):

@@ -32,6 +32,7 @@ class ContextEncoder(SSLModel):
     use = "a baseline: painting needs context, and keeps more of it than reconstruction"
     batch = 16
     views = "crop_flip"
+    kinds = ("image",)
 
     def __init__(
         self,

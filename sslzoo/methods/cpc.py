@@ -39,6 +39,7 @@ class CPC(SSLModel):
     use = "images whose parts predict each other, such as textures and scans; slow per image"
     batch = 16
     views = "cpc"
+    kinds = ("image",)
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ class Data2Vec(SSLModel):
     use = "vision transformers that are fine-tuned afterwards; long trainings"
     batch = 32
     views = "data2vec"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(

@@ -37,6 +37,7 @@ class DenseCL(SSLModel):
     use = "detection and segmentation: it trains the feature maps as well"
     batch = 32
     views = "moco_v2"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(

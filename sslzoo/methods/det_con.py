@@ -40,6 +40,7 @@ class DetCon(SSLModel):
     use = "detection and segmentation; images of several objects"
     batch = 128
     views = "byol"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(

@@ -43,6 +43,7 @@ class DINOv2(SSLModel):
     use = "vision transformers on much data; features of images and patches that need no fine-tuning"
     batch = 64
     views = "dino_v2"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(

@@ -37,6 +37,7 @@ class Distill(SSLModel):
     use = "a smaller encoder that imitates an exported one"
     batch = 16
     views = "crop_flip"
+    kinds = ("image",)
 
     def __init__(
         self,

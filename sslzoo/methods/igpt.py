@@ -37,6 +37,7 @@ class IGPT(SSLModel):
     use = "small images; a generative model as representation, read at a middle block"
     batch = 16
     views = "igpt"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(self, encoder, colours: int = 512, bert: bool = False, mask_ratio: float = 0.15, **kwargs):

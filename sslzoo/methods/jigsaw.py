@@ -37,6 +37,7 @@ class Jigsaw(SSLModel):
     use = "objects made of parts; each image costs four or nine patches"
     batch = 16
     views = "puzzle"
+    kinds = ("image",)
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ class MAE(SSLModel):
     use = "vision transformers that are fine-tuned afterwards; cheap steps, many of them"
     batch = 16
     views = "mae"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(

@@ -43,6 +43,7 @@ class MSN(SSLModel):
     use = "vision transformers with few labels afterwards; masked views make it cheap"
     batch = 64
     views = "msn"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(

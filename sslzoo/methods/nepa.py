@@ -27,6 +27,7 @@ class NEPA(SSLModel):
     use = "vision transformers that are fine-tuned afterwards; no decoder, head or target network"
     batch = 32
     views = "nepa"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(self, encoder, **kwargs):

@@ -46,6 +46,7 @@ class ParallelAutoencoder(SSLModel):
     use = "a study of reconstruction with an embedding term, not a first choice"
     batch = 16
     views = "notebook"
+    kinds = ("image",)
 
     def __init__(
         self,

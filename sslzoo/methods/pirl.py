@@ -33,6 +33,7 @@ class PIRL(SSLModel):
     use = "as InstDisc, invariant to shuffled parts; one memory slot per image"
     batch = 32
     views = "pirl"
+    kinds = ("image",)
 
     def __init__(
         self,

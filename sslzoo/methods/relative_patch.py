@@ -31,6 +31,7 @@ class RelativePatch(SSLModel):
     use = "objects made of parts; each image costs nine patches"
     batch = 16
     views = "puzzle"
+    kinds = ("image",)
 
     def __init__(self, encoder, hidden_dim: int = 4096, patch_share: float = 0.75, **kwargs):
         super().__init__(encoder, **kwargs)

@@ -26,6 +26,7 @@ class Rotation(SSLModel):
     use = "photographs with an upright orientation; fast, no large batch"
     batch = 16
     views = "crop_flip"
+    kinds = ("image",)
 
     def __init__(self, encoder, **kwargs):
         super().__init__(encoder, **kwargs)

@@ -33,6 +33,7 @@ class SimMIM(SSLModel):
     use = "transformers that are fine-tuned afterwards; a masked method without decoder"
     batch = 16
     views = "sim_mim"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(self, encoder, mask_ratio: float = 0.6, mask_unit: int = 2, **kwargs):

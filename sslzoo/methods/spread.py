@@ -34,6 +34,7 @@ class Spread(SSLModel):
     paper = "https://arxiv.org/abs/2204.07596"
     use = "labelled data, to keep differences within classes"
     views = "simclr"
+    kinds = ("image",)
     supervised = True
 
     def __init__(

@@ -37,6 +37,7 @@ class VICRegL(SSLModel):
     use = "detection and segmentation: local features as well"
     batch = 128
     views = "vicreg_l"
+    kinds = ("image",)
     micro_batches = False
 
     def __init__(

@@ -76,6 +76,7 @@ def report(
     labels: str = "auto",
     splits: str = "auto",
     value_range: str | None = None,
+    kind: str | None = None,
 ) -> Report:
     """Writes report.html, report.md, report.json and pictures/ about an encoder.
 
@@ -95,6 +96,7 @@ def report(
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
+        kind: kind of the data, "image" or "series"; by default that of the encoder.
 
     Returns:
         An object that prints where the report is, and is a path to its folder.
@@ -106,7 +108,7 @@ def report(
     name = encoder.name if isinstance(encoder, keras.Model) else Path(encoder).name
     out = Path(out or f"reports/{name}")
     folder.refuse_foreign(out)
-    reading = dict(labels=labels, splits=splits, value_range=value_range)
+    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind)
     subject = judging.prepare(encoder, data, untrained, image_size, classes, max_images, unlabelled=True, **reading)
     if isinstance(encoder, keras.Model):
         return about(subject, name, out, tensorboard=tensorboard)
@@ -134,8 +136,8 @@ def about(
         ValueError: fewer than 50 training images, or a file in `out` that is not of a report.
     """
     if len(subject.data.train) < LEAST:
-        line = f"a report on {len(subject.data.train)} training images is of no use: take {LEAST} or more"
-        raise ValueError(line)
+        count, noun = len(subject.data.train), subject.data.train.noun
+        raise ValueError(f"a report on {count} training {noun} is of no use: take {LEAST} or more")
     out = Path(out)
     folder.refuse_foreign(out)
     study = Study(subject.columns, subject.data, subject.size)
@@ -162,6 +164,11 @@ def projectors(projector: keras.Model | None, encoders: Mapping[str, keras.Model
 
 def _chapters(study: Study) -> list[Chapter]:
     chosen = [module for module in CHAPTERS if study.labelled or not module.LABELS]
+    pictures = [module for module in chosen if getattr(module, "PIXELS", False) and not study.kind.pixels]
+    if pictures:
+        titles = ", ".join(module.TITLE for module in pictures)
+        log.info(f"report: for images only, left out of {study.kind.noun}: {titles}")
+    chosen = [module for module in chosen if module not in pictures]
     chapters = bar(chosen, "report", unit="chapter")
     made, began = [], time.perf_counter()
     for number, module in enumerate(chapters, 1):

@@ -48,11 +48,18 @@ def _projector(folder, study):
     images, labels = study.few(study.test, POINTS)
     vectors = study.functions[TRAINED](images)
     names = [study.names[label] for label in labels] if study.labelled else []
-    embeddings(folder, f"{study.train.name} {vectors.shape[1]} features", vectors, images, names)
+    embeddings(
+        folder, f"{study.train.name} {vectors.shape[1]} features", vectors, images if study.kind.pixels else None, names
+    )
 
 
 def embeddings(
-    folder: Path, title: str, vectors: np.ndarray, images: np.ndarray, classes: Sequence[str] = (), side: int = SPRITE
+    folder: Path,
+    title: str,
+    vectors: np.ndarray,
+    images: np.ndarray | None,
+    classes: Sequence[str] = (),
+    side: int = SPRITE,
 ) -> None:
     """Writes the files of TensorBoard's projector, which needs no checkpoint.
 
@@ -60,20 +67,21 @@ def embeddings(
         folder: a log directory.
         title: of the points.
         vectors: features (n, dim), written as tab-separated values.
-        images: (n, height, width, channels) in [0, 1], shown at the points.
+        images: (n, height, width, channels) in [0, 1], shown at the points; None for data that are no images.
         classes: name of the class of each point, if known.
         side: maximum side of the sheet of the images, in pixels.
     """
     _save(folder / "features.tsv", "\n".join("\t".join(f"{value:.6g}" for value in row) for row in vectors))
     if len(classes):
         _save(folder / "labels.tsv", "\n".join(" ".join(str(name).split()) for name in classes))
-    width = _sprite(folder / "sprite.png", images, side)
     config = projector.ProjectorConfig()
     embedding = config.embeddings.add()
     embedding.tensor_name = title
     embedding.tensor_path, embedding.metadata_path = "features.tsv", "labels.tsv" if len(classes) else ""
-    embedding.sprite.image_path = "sprite.png"
-    embedding.sprite.single_image_dim.extend([width, width])
+    if images is not None:
+        width = _sprite(folder / "sprite.png", images, side)
+        embedding.sprite.image_path = "sprite.png"
+        embedding.sprite.single_image_dim.extend([width, width])
     projector.visualize_embeddings(str(folder), config)
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from sslzoo.evaluation.judging import RAW, TRAINED
+from sslzoo.evaluation.judging import TRAINED
 from sslzoo.evaluators import linear
 from sslzoo.evaluators.finetuning import tuned_answers
 from sslzoo.evaluators.report import note
@@ -30,7 +30,7 @@ def chapter(study: Study) -> Chapter:
     """Guillotine curve and fine-tuning."""
     train, test = study.train.sample(IMAGES), study.test.sample(IMAGES // 2)
     answers = {n: guillotine(m, study, train, test, study.projectors.get(n)) for n, m in study.encoders.items()}
-    sides = (np.concatenate([study.functions[RAW](b) for b in study.batches(p)]) for p in (train, test))
+    sides = (np.concatenate([study.functions[study.raw](b) for b in study.batches(p)]) for p in (train, test))
     pixels = _probe(*sides, train, test)
     data = study.few(study.train, IMAGES), study.few(study.test, IMAGES // 2)
     text = TEXT.format(train=len(train), test=len(test), epochs=EPOCHS, tuned=len(data[0][0]), decay=DECAY)
@@ -38,17 +38,18 @@ def chapter(study: Study) -> Chapter:
     made.under_table = note(train.labels, test.labels)
     for stage in answers[TRAINED]:
         scores = {name: found[stage] for name, found in answers.items()}
-        made.add(f"linear_after_{stage}", f"linear probe after {stage}", scores | {RAW: pixels}, percent=True)
+        made.add(f"linear_after_{stage}", f"linear probe after {stage}", scores | {study.raw: pixels}, percent=True)
     scores = {n: {stage: float(a.mean()) for stage, a in found.items()} for n, found in answers.items()}
-    made.curves["guillotine"] = scores | {RAW: float(pixels.mean())}
-    made.pictures.append(_curve({n: scores[n] for n in (TRAINED, study.start)}, float(pixels.mean()), test.labels))
+    made.curves["guillotine"] = scores | {study.raw: float(pixels.mean())}
+    curves = {n: scores[n] for n in (TRAINED, study.start)}
+    made.pictures.append(_curve(curves, float(pixels.mean()), test.labels, study.raw))
     if not study.projectors:
         made.notes.append(
             "No projector was exported with the encoder: `keep_projector=True` in the training exports it."
         )
     for key, title, models, decay in _ways(study):
         tuned = {n: tuned_answers(m, *data, epochs=EPOCHS, batch_size=32, layer_decay=decay) for n, m in models.items()}
-        made.add(key, title, tuned | {RAW: None}, percent=True)
+        made.add(key, title, tuned | {study.raw: None}, percent=True)
     return made
 
 
@@ -88,13 +89,13 @@ def _probe(train_x, test_x, train, test):
     return linear.linear_answers(train_x, train.labels, test_x, test.labels, seeds=1)[0]
 
 
-def _curve(scores, pixels, labels):
+def _curve(scores, pixels, labels, raw):
     stages = list(scores[TRAINED])
     curves = {name: 100 * np.array(list(found.values())) for name, found in scores.items()}
 
     def draw(axes, _):
         charts.lines(axes, {name: (range(len(ys)), ys) for name, ys in curves.items()}, legend=False)
-        axes.axhline(100 * pixels, color=charts.GRAY, ls=":", label=RAW)
+        axes.axhline(100 * pixels, color=charts.GRAY, ls=":", label=raw)
         charts.from_chance(axes, 100 / len(np.unique(labels)), 100 * pixels, *curves.values())
         axes.set_xticks(range(len(stages)), map(charts.plain, stages), rotation=30, ha="right", fontsize=8)
         axes.legend(fontsize=8)

@@ -100,6 +100,7 @@ def facts(study: Study, known: dict, history: Sequence[dict]) -> dict[str, str]:
     model, knobs = study.encoders[TRAINED], known.get("knobs", {})
     parts = [f"{len(study.train)} training"] + [f"{len(study.test)} test"] * (study.test is not study.train)
     untrained = next(column for name, column in study.columns.items() if name == study.start)
+    extent = f"{study.kind.noun} at {study.size} {study.kind.unit}"
     found = {
         "method": ", ".join(str(known[name]) for name in ("method", "paper") if known.get(name)),
         "data": str(known.get("data", "")) or describe(study.train),
@@ -107,12 +108,18 @@ def facts(study: Study, known: dict, history: Sequence[dict]) -> dict[str, str]:
         "epochs": f"{knobs['epochs']}, batch size {knobs.get('batch_size', '?')}" if "epochs" in knobs else "",
         "time": _time(history, knobs.get("batch_size")),
         "command": str(known.get("command", "")),
-        "judged on": f"{describe(study.train).split(':')[0]}: {' and '.join(parts)} images at {study.size} px",
+        "judged on": f"{describe(study.train).split(':')[0]}: {' and '.join(parts)} {extent}",
         "labels": "" if study.labelled else "none; the chapters that need labels are left out",
-        "baselines": f"{untrained}; raw pixels at most at 32 px",
+        "baselines": f"{untrained}; {_without(study)}",
         "versions": ", ".join(f"{name} {version}" for name, version in provenance.versions().items()),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _without(study: Study) -> str:
+    """The baselines without an encoder, and the extent of their inputs where it is smaller."""
+    known = study.kind.functions.baselines(study.size)
+    return ", ".join(f"{name} at most at {one.size} {study.kind.unit}" for name, one in known.items())
 
 
 def _time(history, batch_size) -> str:

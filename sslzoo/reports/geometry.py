@@ -3,13 +3,11 @@
 import numpy as np
 
 from sslzoo import losses
-from sslzoo.evaluation.judging import RAW
 from sslzoo.evaluators import spectrum, unit_length
 from sslzoo.evaluators.judge import judge
 from sslzoo.evaluators.overlap import neighbour_overlap
 from sslzoo.reports import charts
 from sslzoo.reports.study import Chapter, Picture, Study
-from sslzoo.views import presets
 
 TITLE, LABELS = "Without labels", False
 IMAGES = spectrum.IMAGES
@@ -39,7 +37,7 @@ def chapter(study: Study) -> Chapter:
     made.attempt("LiDAR", lambda: made.add("lidar", LIDAR, _each(views, spectrum.lidar), whole=True))
     made.attempt("alignment", lambda: made.add("alignment", "alignment (lower is better)", _each(views, _distances)))
     made.attempt("uniformity", lambda: made.add("uniformity", UNIFORMITY, _each(features, _uniformity)))
-    made.attempt("shared neighbours", lambda: _overlap(made, features, min(10, count - 1)))
+    made.attempt("shared neighbours", lambda: _overlap(made, study.raw, features, min(10, count - 1)))
     return made
 
 
@@ -56,10 +54,10 @@ def _uniformity(features):
     return float(losses.uniformity(features))
 
 
-def _overlap(made, features, k):
-    shared = {name: neighbour_overlap(x, features[RAW], k) for name, x in features.items()}
-    chance = 100 * k / (len(features[RAW]) - 1)
-    made.add("overlap", f"neighbours shared with raw pixels (chance {chance:.1f} %)", shared, percent=True)
+def _overlap(made, raw, features, k):
+    shared = {name: neighbour_overlap(x, features[raw], k) for name, x in features.items()}
+    chance = 100 * k / (len(features[raw]) - 1)
+    made.add("overlap", f"neighbours shared with {raw} (chance {chance:.1f} %)", shared, percent=True)
 
 
 def _each(columns, function):
@@ -75,8 +73,8 @@ def _distances(views):
 def _views(study):
     """Name -> features (images, views, dim) of views of some test images, the same views for all."""
     images, _ = study.few(study.test, LIDAR_IMAGES)
-    view = presets.simclr(study.size, study.channels, strength=0.5, min_scale=0.3, flip=False)[0]
-    sizes = np.tile(np.int32([study.size] * 2), (len(images), 1))
+    view = study.kind.functions.views(study.size, study.channels)[0]
+    sizes = np.tile(np.int32(images.shape[1:-1]), (len(images), 1))
     seen = [view(images, sizes, (draw, 7)).numpy() for draw in range(VIEWS)]
     return {name: np.stack([encode(x) for x in seen], axis=1) for name, encode in study.functions.items()}
 

@@ -14,6 +14,7 @@ from sslzoo.reports import charts
 from sslzoo.reports.study import Chapter, Picture, Study
 from sslzoo.utils.plots import plain
 
+PIXELS = True
 TITLE, LABELS = "Clusters, outliers, near-duplicates", False
 IMAGES = 5000
 CLUSTERS, EXAMPLES, STARTS = 10, 8, 3

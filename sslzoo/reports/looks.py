@@ -4,7 +4,7 @@ import importlib
 
 import numpy as np
 
-from sslzoo.evaluation.judging import RAW, TRAINED
+from sslzoo.evaluation.judging import TRAINED
 from sslzoo.evaluators.overlap import nearest
 from sslzoo.evaluators.projection import pca, tsne
 from sslzoo.reports import charts
@@ -32,7 +32,8 @@ def chapter(study: Study) -> Chapter:
     made.attempt("PCA", lambda: made.pictures.append(_pca(features, *groups)))
     made.attempt("t-SNE", lambda: made.pictures.append(_tsne(features, *groups)))
     made.attempt("UMAP", lambda: _add_umap(made, features, groups))
-    made.attempt("neighbours", lambda: made.pictures.append(_neighbours(study)))
+    if study.kind.pixels:
+        made.attempt("neighbours", lambda: made.pictures.append(_neighbours(study)))
     return made
 
 
@@ -88,10 +89,12 @@ def _umap(features):
 def _neighbours(study):
     images, labels = study.few(study.test, IMAGES)
     rows = _queries(labels if study.labelled else np.arange(len(images)))
-    found = {n: nearest(study.functions[n](images), min(NEIGHBOURS, len(images) - 1), rows) for n in (TRAINED, RAW)}
+    found = {
+        n: nearest(study.functions[n](images), min(NEIGHBOURS, len(images) - 1), rows) for n in (TRAINED, study.raw)
+    }
     cells, captions = [], {}
     for line, query in enumerate(rows):
-        shown = [query, *found[TRAINED][line], None, *found[RAW][line]]
+        shown = [query, *found[TRAINED][line], None, *found[study.raw][line]]
         cells.append([None if k is None else images[k] for k in shown])
         for column, k in enumerate(shown if study.labelled else ()):
             if k is not None:

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from sslzoo.evaluation.judging import RAW, TRAINED
+from sslzoo.evaluation.judging import TRAINED
 from sslzoo.evaluators import scenes
 from sslzoo.evaluators.dense import enlarge, localization_overlaps, segmentation_counts
 from sslzoo.evaluators.projection import pca_colours
@@ -14,6 +14,7 @@ from sslzoo.reports.study import Chapter, Picture, Study
 from sslzoo.utils.keras_internals import all_layers
 from sslzoo.views.inputs import patches
 
+PIXELS = True
 TITLE, LABELS = "Places", False
 TRAIN_SCENES, TEST_SCENES = 600, 200
 KERNELS, MAPS, SHOWN = 24, 8, 8
@@ -48,7 +49,7 @@ def _probes(made, study, models):
     parts = [scenes.scenes(n, study.size, study.channels, seed) for seed, n in enumerate((TRAIN_SCENES, TEST_SCENES))]
     maps = {name: [_predicted(model, p.images) for p in parts] for name, model in models.items()}
     height, width = maps[TRAINED][0].shape[1:3]
-    maps[RAW] = [patches(part.images, height, width) for part in parts]
+    maps[study.raw] = [patches(part.images, height, width) for part in parts]
     made.text = TEXT.format(h=height, w=width, train=TRAIN_SCENES, test=TEST_SCENES)
     truth = [(part.masks, part.boxes) for part in parts]
     segmented = {n: segmentation_counts(x, truth[0][0], z, truth[1][0]) for n, (x, z) in maps.items()}

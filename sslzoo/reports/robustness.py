@@ -7,6 +7,7 @@ from sslzoo.evaluators.report import note
 from sslzoo.reports import charts
 from sslzoo.reports.study import Chapter, Picture, Study
 
+PIXELS = True
 TITLE, LABELS = "Robustness", True
 IMAGES = 300
 TEXT = (

@@ -8,16 +8,18 @@ import keras
 import numpy as np
 
 from sslzoo import evaluators
+from sslzoo.catalog.kinds import KINDS, Kind
 from sslzoo.data import Dataset, Splits
-from sslzoo.evaluation import judging, places
-from sslzoo.evaluation.judging import RAW, TRAINED, UNTRAINED
+from sslzoo.evaluation import places
+from sslzoo.evaluation.judging import TRAINED, UNTRAINED
 from sslzoo.evaluators import Score
 from sslzoo.evaluators.judge import STATISTICS, rows_of
 from sslzoo.evaluators.linear import probe
 from sslzoo.evaluators.report import Row
 from sslzoo.evaluators.scores import Scores
 from sslzoo.utils.bars import bar
-from sslzoo.views import inputs, presets
+from sslzoo.views import inputs
+from sslzoo.views.baselines import Baseline
 
 IMAGES_AT_ONCE = 2**28  # bytes of images that are kept in memory at a time
 FAULTS = (ValueError, ArithmeticError, LookupError)  # of a part of a report that the data do not allow
@@ -148,8 +150,18 @@ class Study:
 
     @property
     def shown(self) -> tuple[str, str, str]:
-        """What pictures show: the encoder, an untrained one and raw pixels."""
-        return TRAINED, self.start, RAW
+        """What pictures show: the encoder, an untrained one and the raw inputs."""
+        return TRAINED, self.start, self.raw
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the data."""
+        return KINDS[self.train.kind]
+
+    @property
+    def raw(self) -> str:
+        """Name of the first baseline, which are the raw inputs, such as "raw pixels"."""
+        return next(iter(self.kind.functions.baselines(self.size)))
 
     def chapter(self, title: str, text: str) -> Chapter:
         """An empty chapter."""
@@ -157,14 +169,20 @@ class Study:
 
     @cached_property
     def functions(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-        """Name -> function: images (n, size, size, channels) -> features; raw pixels are at most 32 x 32."""
-        small = presets.evaluation(min(self.size, judging.RAW_SIZE))
+        """Name -> function of inputs, such as images (n, size, size, channels), -> features; raw pixels are small."""
+        functions = self.kind.functions
 
-        def raw(images):
-            sizes = np.tile(np.int32(images.shape[1:3]), (len(images), 1))
-            return small(images, sizes).numpy().reshape(len(images), -1)
+        def without(found: Baseline) -> Callable:
+            smaller = functions.evaluation(found.size)
 
-        return {name: _in_parts(model) for name, model in self.encoders.items()} | {RAW: raw}
+            def features(inputs: np.ndarray) -> np.ndarray:
+                sizes = np.tile(np.int32(inputs.shape[1:-1]), (len(inputs), 1))
+                return found.features(smaller(inputs, sizes).numpy())
+
+            return features
+
+        known = {name: without(found) for name, found in functions.baselines(self.size).items()}
+        return {name: _in_parts(model) for name, model in self.encoders.items()} | known
 
     @cached_property
     def features(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -182,7 +200,7 @@ class Study:
 
     @property
     def encoder_features(self) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
-        """Column -> features of the training and test part by each of its encoders; without raw pixels."""
+        """Column -> features of the training and test part by each of its encoders; without the baselines."""
         found: dict[str, list] = {}
         for name, column in self.columns.items():
             found.setdefault(column, []).append(self.features[name])
@@ -196,10 +214,12 @@ class Study:
             name: evaluators.Study(*sides, *labels, tokens=self._tokens(name)) for name, sides in self.features.items()
         }
 
-    def _tokens(self, name: str) -> places.Tokens:
-        if name == RAW:
-            return places.of_pixels(self.features[RAW], min(self.size, judging.RAW_SIZE))
-        return places.of_encoder(self.encoders[name], Splits(self.train, self.test), self.size)
+    def _tokens(self, name: str) -> places.Tokens | None:
+        if name in self.encoders:
+            return places.of_encoder(self.encoders[name], Splits(self.train, self.test), self.size)
+        if self.kind.pixels:
+            return places.of_pixels(self.features[name], self.kind.functions.baselines(self.size)[name].size)
+        return None
 
     def studies_of(self, columns: Mapping[str, str]) -> dict[str, list[evaluators.Study]]:
         """Column -> studies of its encoders; names that are no key of `columns` are columns of their own."""
@@ -222,7 +242,12 @@ class Study:
 
     def fitting(self, count: int) -> int:
         """At most `count`, fewer if images are large: the number of images in memory at a time."""
-        return max(16, min(count, IMAGES_AT_ONCE // (4 * self.size**2 * self.channels)))
+        return max(16, min(count, IMAGES_AT_ONCE // (4 * self._values)))
+
+    @property
+    def _values(self) -> int:
+        """Numbers of an input."""
+        return int(np.prod(self.kind.functions.input_shape(self.size, self.channels)))
 
     def images(self, part: Dataset, rows: Sequence[int]) -> dict[int, np.ndarray]:
         """The images at these rows of a part, by row."""

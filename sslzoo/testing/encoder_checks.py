@@ -22,7 +22,7 @@ def check_encoder(encoder, input_shape: tuple = (32, 32, 3), **knobs) -> None:
     Args:
         encoder: function `(input_shape, **knobs) -> keras.Model`, built functional or sequential model, or name of an
             encoder.
-        input_shape: (height, width, channels) of the images.
+        input_shape: (height, width, channels) of the images, or (steps, channels) of the series.
         **knobs: arguments of the function.
 
     Raises:
@@ -37,7 +37,7 @@ def check_knobs(encoder, input_shape: tuple = (32, 32, 3), **knobs) -> None:
     if isinstance(encoder, keras.Model):
         return
     if isinstance(encoder, str):
-        known = source.read(catalog.encoders()[encoder], encoder)
+        known = source.read(catalog.every_encoder()[encoder], encoder)
         silent = sorted(name for name, knob in known.items() if not knob.help and name not in catalog.GIVEN)
         require(not silent, f"{encoder}: {', '.join(silent)} are not documented; `--help` shows these lines")
         return

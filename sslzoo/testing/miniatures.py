@@ -1,4 +1,4 @@
-"""Small instances of methods on generated images, which `sslzoo doctor` and the checks train in seconds."""
+"""Small instances of methods on generated images and series, which `sslzoo doctor` and the checks train in seconds."""
 
 import inspect
 
@@ -7,12 +7,15 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo import catalog, methods
-from sslzoo.catalog import knobs
+from sslzoo.catalog import knobs, options
+from sslzoo.catalog.kinds import KINDS
+from sslzoo.encoders.conv_1d import fcn_1d
 from sslzoo.encoders.resnet import resnet
 from sslzoo.encoders.vit import vit
-from sslzoo.views import presets
+from sslzoo.views import chosen, presets
 
 SIZE, COUNT = 16, 32  # side of the images, images in the only batch
+STEPS_OF_SERIES, CHANNELS = 48, 2  # shape of the series
 SMALL = {
     "hidden_dim": 32,
     "map_dim": 16,
@@ -88,8 +91,10 @@ def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = N
     own = OWN.get(method, {}) if isinstance(method, str) else {}
     small = {key: value for key, value in (SMALL | own).items() if key in arguments(method)}
     small = {key: value() if callable(value) else value for key, value in small.items()}
-    encoder = encoder or (transformer if method in TOKENS else residual)
-    model = methods.find(method)(encoder(), **small | given)
+    encoder = (encoder or (transformer if method in TOKENS else residual))()
+    if "input_shape" in small and len(encoder.input_shape) != 4:
+        small["input_shape"] = encoder.input_shape[1:]
+    model = methods.find(method)(encoder, **small | given)
     model.compile(optimizer or keras.optimizers.SGD(0.05, momentum=0.9))
     return model
 
@@ -104,7 +109,7 @@ def arguments(method) -> dict:
 
 
 def batch(model: keras.Model, seed: int = 0) -> dict:
-    """One batch of COUNT images, as training receives it."""
+    """One batch of COUNT examples of the kind that the encoder takes, as training receives it."""
     index, made = np.arange(COUNT), views(model, seed)
     whole = np.tile(np.array([0, 0, 1, 1, 0], "float32"), (COUNT, 1))
     boxes = (whole,) * len(made)
@@ -125,10 +130,24 @@ def losses_of(model: keras.Model, steps: int) -> list[float]:
 
 def views(model: keras.Model, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Views in the number and size of the method's preset; two of the size of the images without a preset."""
+    kind = next(kind.name for kind in KINDS.values() if len(kind.axes) == len(model.encoder.input_shape) - 1)
+    return MADE[kind](model, seed)
+
+
+def _views_of_images(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
     chain = getattr(presets, model.views)(SIZE) if isinstance(model.views, str) else ()
     sides = [view.size for view in chain] or [SIZE, SIZE]
     small = [np.arange(side) * SIZE // side for side in sides]
     return tuple(view[:, some][:, :, some] for view, some in zip(images(len(sides), seed), small, strict=True))
+
+
+def _views_of_series(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
+    preset = options.views_of(type(model), "series")
+    chain = chosen.make(preset, STEPS_OF_SERIES, CHANNELS, "series") if isinstance(preset, str) else (None, None)
+    return tuple(series(len(chain), seed))
+
+
+MADE = {"image": _views_of_images, "series": _views_of_series}
 
 
 def images(count: int, seed: int = 0) -> list[np.ndarray]:
@@ -139,6 +158,20 @@ def images(count: int, seed: int = 0) -> list[np.ndarray]:
     clean = np.clip(0.5 * colour + 0.5 * half + np.zeros((COUNT, SIZE, SIZE, 3)), 0, 1)
     noisy = [np.clip(clean + rng.normal(scale=0.05, size=clean.shape), 0, 1) for _ in range(count)]
     return [view.astype("float32") for view in noisy]
+
+
+def series(count: int, seed: int = 0) -> list[np.ndarray]:
+    """`count` noisy views of series that differ in frequency, phase and trend."""
+    rng = np.random.default_rng(seed)
+    time = np.linspace(0, 2 * np.pi, STEPS_OF_SERIES)[None, :, None]
+    speed, phase, trend = (rng.uniform(low, high, (COUNT, 1, CHANNELS)) for low, high in ((1, 6), (0, 6), (-1, 1)))
+    clean = np.sin(speed * time + phase) + trend * time / 3
+    return [(clean + rng.normal(scale=0.05, size=clean.shape)).astype("float32") for _ in range(count)]
+
+
+def convolutional() -> keras.Model:
+    """A small encoder of series."""
+    return fcn_1d((STEPS_OF_SERIES, CHANNELS), width=0.25)
 
 
 def residual(blocks: tuple[int, ...] = (1, 1)) -> keras.Model:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sslzoo.catalog.kinds import KINDS, kind_of
 from sslzoo.catalog.knobs import AUTO, FITTED, described
 from sslzoo.catalog.ranges import check_number
 from sslzoo.utils.files import refuse_path
@@ -21,7 +22,10 @@ class Experiment:
             `(encoder, **knobs) -> SSLModel`.
         data: name of a dataset ("digits", "fashion_mnist", any TFDS image dataset) or a folder of images; in Python
             also a list of folders, an array (n, height, width, channels), a pair (images, labels), a
-            `tf.data.Dataset` of images or of dicts, or a `Dataset`.
+            `tf.data.Dataset` of images or of dicts, or a `Dataset`. Time series: "ucr:NAME", "uea:NAME", a .ts or .npz
+            file, or with kind="series" an .npy file or an array (n, steps, channels).
+        kind: kind of the data, "image" or "series"; None chooses it by the name of the data, which is "series" for
+            "ucr:", "uea:", .ts and .npz, else "image".
         encoder: name of an encoder, such as "resnet18", or "keras.applications:NAME"; in Python also a built Keras
             model, or a function `(input_shape, **knobs) -> keras.Model`.
         epochs: passes over the data; "auto" gives 10,000 steps, and at most 500 epochs.
@@ -40,7 +44,8 @@ class Experiment:
             otherwise the folders of each split, "train=a+b,test=c".
         value_range: pixel values of black and white, such as "0,4095", for images that use a part of the range of their
             type; the whole range if None.
-        image_size: side of the square input of the encoder, in pixels; chosen from the data if None.
+        image_size: side of the square input of the encoder, in pixels; chosen from the data if None. For series the
+            number of steps that they are stretched to, by default those of the longest.
         max_size: longest side of the images that views are cut from, in pixels; larger images are shrunk. None keeps
             the size of arrays and packed data, and shrinks the images of a folder to 8/7 of image_size, rounded up to
             a multiple of 32 (256 for 224), or to 256 without image_size.
@@ -67,6 +72,7 @@ class Experiment:
 
     method: str | Callable = "simclr"
     data: Any = "digits"
+    kind: str | None = None
     encoder: str | Callable = "resnet18"
     epochs: int = 100
     batch_size: int = 256
@@ -97,6 +103,7 @@ class Experiment:
 
     def __post_init__(self) -> None:
         check_types(self)
+        kind_of(self.data, self.kind)
         for field in dataclasses.fields(self):
             fitted = field.name in FITTED and getattr(self, field.name) == AUTO
             if field.name in RANGES and not fitted:
@@ -180,7 +187,13 @@ class RunOptions:
         return {"strategy", "epochs"} if self.extend else {"strategy"}
 
 
-READING = {"labels": "auto", "splits": "auto", "value_range": None, "max_size": None}  # arguments of `data.load`
+READING = {
+    "labels": "auto",
+    "splits": "auto",
+    "value_range": None,
+    "max_size": None,
+    "kind": None,
+}  # arguments of `data.load`
 # Name -> minimum and maximum.
 RANGES = {
     "epochs": (1, 1_000_000),
@@ -217,7 +230,11 @@ def check(name: str, value: Any, low: float, high: float = math.inf, whole: bool
 
 
 def divide(options: dict[str, Any]) -> tuple[Experiment, RunOptions]:
-    """Divides the keywords of `pretrain` into an experiment and run options; other keywords are knobs."""
+    """Divides the keywords of `pretrain` into an experiment and run options; other keywords are knobs.
+
+    The defaults of the kind of the data replace those of images.
+    """
+    options = KINDS[kind_of(options.get("data"), options.get("kind"))].defaults | options
     run = {name: options[name] for name in _names(RunOptions) & options.keys()}
     fields = {name: options[name] for name in (_names(Experiment) - {"knobs"}) & options.keys()}
     knobs = {name: value for name, value in options.items() if name not in run and name not in fields}

@@ -12,15 +12,17 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo import encoders, methods
-from sslzoo.catalog import options, resolved
+from sslzoo.catalog import resolved
+from sslzoo.catalog.kinds import KINDS, kind_of
 from sslzoo.data import Splits, cached, load, restrict
 from sslzoo.data.service import served
 from sslzoo.evaluation import judging
-from sslzoo.exports.inputs import accepted_splits, image_shape, image_side
+from sslzoo.exports.inputs import accepted_splits
 from sslzoo.layers.norms import Calibration
 from sslzoo.model import SSLModel
 from sslzoo.training import layerwise
-from sslzoo.training.checks import canvas_side, check, choose_size, engine_of
+from sslzoo.training.checks import canvas_side, check, check_kind, engine_of
+from sslzoo.training.chosen import extent_of, preset_of, schema_of
 from sslzoo.training.experiment import Experiment, RunOptions, spelled
 from sslzoo.training.fitted import fitted
 from sslzoo.training.monitors import Labelled, Watch
@@ -29,7 +31,7 @@ from sslzoo.training.tracking import Recorder
 from sslzoo.utils import replicas
 from sslzoo.utils.keras_internals import norms
 from sslzoo.utils.log import log
-from sslzoo.views import chosen, inputs, sheet
+from sslzoo.views import chosen, inputs
 
 WATCHED = 30_000_000  # maximum number of values in the images of the online k-NN: 200 images of 224 px
 CALIBRATED = 2048  # number of images for the BatchNorm statistics of exported encoders, and for `adapt`
@@ -47,7 +49,10 @@ class Plan:
         settings: settings that the run folder records: the fields of the experiment, and all knobs under names such
             as "method.temperature".
         splits, train_set, test_set: the data.
-        size, image_shape: side of the images in pixels, and (height, width, channels).
+        kind: of the data, an entry of `catalog.kinds.KINDS`.
+        size, input_shape: extent of the inputs, such as the side of images in pixels, and their shape, such as
+            (height, width, channels).
+        schema: the argument `schema` of the encoder, what it must know of the training data; {} for none.
         chain: the views, as returned by `views.chosen.make`.
         steps: number of steps of an epoch.
 
@@ -57,9 +62,11 @@ class Plan:
 
     def __init__(self, experiment: Experiment, run: RunOptions = RunOptions()):  # noqa: B008, it is frozen
         self.experiment, self.run = experiment, run
-        self.method = methods.find(experiment.method)
-        preset = options.views_of(experiment.method) if experiment.preset is None else experiment.preset
-        parts = (experiment.method, experiment.encoder, preset)
+        self.method, self.kind = methods.find(experiment.method), KINDS[kind_of(experiment.data, experiment.kind)]
+        check_kind(self.method, self.method_name, self.kind.name)
+        preset = experiment.preset
+        preset = preset_of(experiment.method, self.method_name, self.kind) if preset is None else preset
+        parts = (experiment.method, experiment.encoder, preset, None, self.kind.name)
         self.knobs = resolved.resolve(resolved.known(experiment.knobs), *parts)
         self.max_size = canvas_side(experiment)
         loaded = load(experiment.data, **experiment.reading | {"max_size": self.max_size})
@@ -78,20 +85,15 @@ class Plan:
         if not run.preview:
             check(experiment, self.method, self.method_name, self.train_set, devices, self.knobs["method"])
         optimizer(experiment, 1)  # refuses wrong names before anything is written
-        self.size = self._size()
-        self.image_shape = (self.size, self.size, self.train_set.shape[-1])
-        self.chain = chosen.make(preset, self.size, self.image_shape[-1], **self.knobs["views"])
+        self.size = extent_of(experiment.encoder, self.train_set, experiment.image_size, self.kind)
+        self.input_shape = self.kind.functions.input_shape(self.size, self.train_set.shape[-1])
+        self.schema = schema_of(experiment.encoder, self.train_set, self.kind)
+        self.chain = chosen.make(preset, self.size, self.input_shape[-1], self.kind.name, **self.knobs["views"])
         self.augment = chosen.of_batch(self.chain, experiment.batch_size, experiment.seed, engine_of(experiment, run))
         self.steps = len(self.train_set) // experiment.batch_size
         self.fingerprint = self.train_set.fingerprint()
         self.settings = self._settings(preset)
         self.service = served(self.train_set, run.data_service) if run.data_service else None
-
-    def _size(self) -> int:
-        s = self.experiment
-        if isinstance(s.encoder, keras.Model):
-            return image_side(s.encoder, s.image_size or image_shape(s.encoder)[0] or choose_size(self.train_set))
-        return s.image_size or choose_size(self.train_set)
 
     @property
     def data_before(self) -> str:
@@ -105,7 +107,8 @@ class Plan:
         return settings | resolved.recorded(self.knobs) | {"given": self.experiment.given}
 
     def __repr__(self) -> str:
-        return f"<Plan {self.name}: {self.train_set!r}, images of {self.size} px, {self.steps} steps per epoch>"
+        extent = f"{self.kind.noun} of {self.size} {self.kind.unit}"
+        return f"<Plan {self.name}: {self.train_set!r}, {extent}, {self.steps} steps per epoch>"
 
     @property
     def name(self) -> str:
@@ -123,16 +126,13 @@ class Plan:
     def draw_views(self, path: Path) -> None:
         """Writes the contact sheet of the views as a PNG, and logs the statistics of their operations."""
         few = next(iter(self.train_set.batches(min(8, len(self.train_set)), drop_remainder=False)))
-        if callable(self.chain):
-            sheet.batch_sheet(few, self.chain, path)
-        else:
-            sheet.contact_sheet(few["image"], few["size"], self.chain, path)
-            log.info(sheet.table(sheet.statistics(self.chain, self.image_shape[-1])))
+        if table := self.kind.functions.draw(self.chain, few, path, self.input_shape[-1]):
+            log.info(table)
         log.info(f"contact sheet of the views: {path}")
 
     def build_encoder(self) -> keras.Model:
         """Returns a new encoder, or a copy of the user's model with its weights."""
-        made = encoders.make(self.experiment.encoder, self.image_shape, **self.knobs["encoder"])
+        made = encoders.make(self.experiment.encoder, self.input_shape, **self.schema, **self.knobs["encoder"])
         return encoders.copied(made) if made is self.experiment.encoder else made
 
     def encoder(self, model: SSLModel) -> keras.Model:
@@ -201,19 +201,20 @@ class Plan:
         model.micro_batch = s.micro_batch
         made, line = optimizer(s, total)
         model.compile(made)
-        log.info(f"{model.encoder.name}: {model.encoder.count_params():,} parameters, input {self.image_shape}")
+        log.info(f"{model.encoder.name}: {model.encoder.count_params():,} parameters, input {self.input_shape}")
         log.info(f"{line}, {total} steps")
         if self.strategy.num_replicas_in_sync > 1:
             log.info(replicas.describe(self.strategy, s.batch_size))
         if s.micro_batch:
-            log.info(f"the encoder processes {s.micro_batch} images at a time; BatchNorm normalizes over these")
+            some = f"{s.micro_batch} {self.kind.noun}"
+            log.info(f"the encoder processes {some} at a time; BatchNorm normalizes over these")
         return model
 
     def _given(self) -> dict:
         """Returns the arguments of methods that depend on the data."""
         labels = self.train_set.labels
         classes = 0 if labels is None else int(labels.max()) + 1
-        return {"input_shape": self.image_shape, "dataset_size": len(self.train_set), "num_classes": classes}
+        return {"input_shape": self.input_shape, "dataset_size": len(self.train_set), "num_classes": classes}
 
     def batches(self, start: int, stop: int, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
         """Returns the training batches of the steps start..stop - 1, or the rows of a worker in them."""
@@ -228,7 +229,8 @@ class Plan:
 
     def watch(self, model: SSLModel, recorders: Sequence[Recorder] = ()) -> Watch:
         """Returns the monitor with fixed views of the first images and, if there are labels, an online k-NN."""
-        count = min(len(self.train_set), max(128, 1024 * 32**2 // self.size**2), 1024)
+        values = int(np.prod(self.input_shape[:-1]))
+        count = min(len(self.train_set), max(128, 1024 * 32**2 // values), 1024)
         return Watch(model, self.views_of_few(count), self.experiment.batch_size, self._labelled(), recorders)
 
     def views_of_few(self, count: int) -> dict:
@@ -241,7 +243,7 @@ class Plan:
         if self.train_set.labels is None:
             return None
         known = self.train_set.labelled()
-        count = min(len(known), 4000, WATCHED // int(np.prod(self.image_shape)))
+        count = min(len(known), 4000, WATCHED // int(np.prod(self.input_shape)))
         some = known.take(np.random.default_rng(0).permutation(len(known))[:count])
         return Labelled(np.concatenate(list(inputs.images(some, self.size))), some.labels)
 
@@ -273,7 +275,8 @@ class Plan:
         wrapped = getattr(self.method, "of_images", SSLModel.of_images) is not SSLModel.of_images
         if not isinstance(s.encoder, str) or wrapped:
             return {"seed": s.seed}  # the architecture is in the export
-        return dict(seed=s.seed, encoder=s.encoder, input_shape=list(self.image_shape), knobs=self.knobs["encoder"])
+        knobs = self.schema | self.knobs["encoder"]
+        return dict(seed=s.seed, encoder=s.encoder, input_shape=list(self.input_shape), knobs=knobs)
 
     @property
     def judges(self) -> bool:

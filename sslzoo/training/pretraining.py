@@ -146,7 +146,7 @@ def _follow(plan: Plan, train_all: Callable, folder: Path) -> Result:
 def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
     """Exports the trained encoder with its card, untrained baseline and history; returns the facts of the card."""
     few = next(inputs.images(plan.train_set, plan.size, batch_size=min(8, len(plan.train_set))))
-    facts = export(result.encoder, path, few, _facts(plan, result), overwrite)
+    facts = export(result.encoder, path, few, _facts(plan, result), overwrite, plan.kind.name)
     result.exported = path
     log.info(f"exported to {path}; largest difference when loaded again:\n{lines(facts['loads'])}")
     facts["untrained"] = baseline.keep(result.untrained, path, plan.start)
@@ -193,13 +193,14 @@ def _project(plan: Plan, result: Result) -> None:
     """Writes features of some training images for TensorBoard's projector."""
     from sslzoo.reports import board  # its import takes seconds
 
-    data = plan.train_set.sample(max(1, min(POINTS, PIXELS // plan.size**2)))
+    data = plan.train_set.sample(max(1, min(POINTS, PIXELS // int(np.prod(plan.input_shape[:-1])))))
     names = data.class_names or ()
     classes = [] if data.labels is None else [names[n] if 0 <= n < len(names) else str(n) for n in data.labels]
     images = np.concatenate(list(inputs.images(data, plan.size)))
     features = inputs.encode(result.encoder, data, plan.size)
     title = f"{plan.train_set.name} {features.shape[1]} features"
-    board.embeddings(result.run / "events", title, features, images, classes, SPRITE)
+    shown = images if plan.kind.pixels else None
+    board.embeddings(result.run / "events", title, features, shown, classes, SPRITE)
 
 
 def _report(plan: Plan, result: Result) -> None:

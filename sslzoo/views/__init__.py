@@ -1,23 +1,28 @@
-"""Views of images: operations, `View` (a chain of operations), `Views` (all views of a batch) and presets."""
+"""Views: operations, `View` of images and `SeriesView` (chains of operations), `Views` (of a batch) and presets."""
 
 from sslzoo.views import presets
 from sslzoo.views.colour import Grayscale, Jitter, Solarize
+from sslzoo.views.drawn import Drawn, Views
 from sslzoo.views.geometry import Blur, Centre, Crop, Flip
-from sslzoo.views.image import View, Views
+from sslzoo.views.image import View
 from sslzoo.views.jigsaw import Jigsaw
 from sslzoo.views.operation import Operation
 from sslzoo.views.rotate import Rotate
+from sslzoo.views.series import SeriesOperation, SeriesView
 
 __all__ = [
     "Blur",
     "Centre",
     "Crop",
+    "Drawn",
     "Flip",
     "Grayscale",
     "Jigsaw",
     "Jitter",
     "Operation",
     "Rotate",
+    "SeriesOperation",
+    "SeriesView",
     "Solarize",
     "View",
     "Views",

@@ -1,24 +1,27 @@
-"""The views of an experiment, from the name of a preset, a function, a list of `View` or a function of a batch."""
+"""The views of an experiment, from the name of a preset, a function, a list of views or a function of a batch."""
 
+import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sslzoo import catalog
-from sslzoo.views import presets
-from sslzoo.views.image import View, Views
+from sslzoo.catalog.kinds import DEFAULT, KINDS
+from sslzoo.views.drawn import Drawn, Views
 
-Chain = Sequence[View] | Callable[[Mapping], dict]
+Chain = Sequence[Drawn] | Callable[[Mapping], dict]
 
 
-def make(preset: Any, size: int, channels: int, **knobs) -> Chain:
+def make(preset: Any, size: int, channels: int, kind: str = DEFAULT, **knobs) -> Chain:
     """Makes the views of a preset.
 
     Args:
-        preset: name of a preset; a function `(size, channels, **knobs) -> list of View`; a list of `View`; or a
-            function from batch to batch that adds `views`, a tuple of float32 (n, height, width, channels).
-        size: side of the views in pixels.
-        channels: number of channels of the images.
+        preset: name of a preset; a function `(size, channels, **knobs) -> list of View`, of series `(length, channels,
+            **knobs) -> list of SeriesView`; such a list; or a function from batch to batch that adds `views`, a tuple
+            of float32 tensors, of images (n, height, width, channels).
+        size: extent of the views: of images the side in pixels, of series the number of steps.
+        channels: number of channels of the examples.
+        kind: of the data.
         knobs: arguments of the preset.
 
     Returns:
@@ -29,13 +32,15 @@ def make(preset: Any, size: int, channels: int, **knobs) -> Chain:
     """
     preset = catalog.found("presets", preset)
     if isinstance(preset, str):
-        return getattr(presets, preset)(size, channels=channels, **knobs)
+        module = f"sslzoo.views.{catalog.presets(kind)[preset].stem}"
+        return getattr(importlib.import_module(module), preset)(size, channels=channels, **knobs)
     if isinstance(preset, Sequence):
-        return _checked(list(preset))
+        return _checked(list(preset), kind)
     if not callable(preset):
         raise ValueError(f"{preset!r} gives no views: use a preset's name, a list of View or a function of a batch")
     names = inspect.signature(preset).parameters
-    return _checked(preset(size, channels=channels, **knobs)) if {"size", "channels"} <= names.keys() else preset
+    made = {KINDS[kind].extent, "channels"} <= names.keys()
+    return _checked(preset(size, channels=channels, **knobs), kind) if made else preset
 
 
 def of_batch(chain: Chain, batch_size: int, seed: int, engine: str = "auto") -> Callable[[Mapping], dict]:
@@ -43,16 +48,19 @@ def of_batch(chain: Chain, batch_size: int, seed: int, engine: str = "auto") -> 
 
     Args:
         chain: the return value of `make`.
-        batch_size: number of images in the global batch.
+        batch_size: number of examples in the global batch.
         seed: seed of the views. A function of the user ignores it; it draws from `step` and `row` of the batch.
         engine: as for `Views`. A function of the user ignores it.
     """
     return chain if callable(chain) else Views(chain, batch_size=batch_size, seed=seed, engine=engine)
 
 
-def _checked(chain: Any) -> Chain:
-    if isinstance(chain, Sequence) and chain and all(isinstance(view, View) for view in chain):
-        return chain
+def _checked(chain: Any, kind: str) -> Chain:
     if callable(chain):
         return chain
-    raise ValueError("views must be a list of at least one sslzoo.views.View, or a function of a batch")
+    if not (isinstance(chain, Sequence) and chain and all(isinstance(view, Drawn) for view in chain)):
+        raise ValueError("views must be a list of at least one sslzoo.views.View, or a function of a batch")
+    other = next((view.kind for view in chain if view.kind != kind), None)
+    if other:
+        raise ValueError(f"these views are of {KINDS[other].noun}, the data are {KINDS[kind].noun}")
+    return chain

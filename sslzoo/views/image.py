@@ -1,7 +1,7 @@
-"""A view of images, and the views of a batch: parameters are drawn for the global batch, then applied once."""
+"""A view of images: parameters are drawn first, then applied once."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,12 +10,11 @@ import tensorflow as tf
 
 from sslzoo.views import opencv
 from sslzoo.views.colour import identity, recolour
-from sslzoo.views.engines import check_engine, chosen_engine
+from sslzoo.views.drawn import Drawn, looker, of_rows
+from sslzoo.views.engines import chosen_engine
 from sslzoo.views.operation import Box, Colour, Draws, Operation, check_count, fold, whole
 from sslzoo.views.resample import resample
 
-# Columns of a batch that the views replace; all other columns pass through.
-CONSUMED = ("image", "size", "row", "step")
 LARGEST = {tf.uint8: 255.0, tf.uint16: 65535.0}
 
 
@@ -34,7 +33,7 @@ class Linear(NamedTuple):
 
 
 @dataclass(frozen=True)
-class View:
+class View(Drawn):
     """A chain of operations and the size of its output.
 
     Operations of one kind are composed before they are applied to pixels: geometry and blur into one resampling, colour
@@ -109,6 +108,15 @@ class View:
             colour = operation.mix(colour, drawn)
         return Linear(self.place(sizes, draws), sigma, None if colour is unchanged else colour)
 
+    def where(self, sizes: tf.Tensor, draws: Sequence[Draws]) -> tf.Tensor:
+        """Boxes (n, 5): top, left, height and width in units of the longer side, and 1 for mirrored images."""
+        return relative(self.place(sizes, draws), sizes)
+
+    def look(self, examples: tf.Tensor, engine: str = "auto", xla: bool = True) -> Callable:
+        """The function of `Drawn.look`, by the engine that suits the images."""
+        chosen = chosen_engine(engine, self.size, examples.shape[-1], examples.dtype)
+        return _opencv_looker(self, xla) if chosen == "opencv" else looker(self, xla)
+
     def finish(self, pixels: tf.Tensor, draws: Sequence[Draws]) -> tf.Tensor:
         """Applies the nonlinear operations to pixels (n, size, size, channels) in [0, 1]."""
         for operation, drawn in zip(self.operations, draws, strict=True):
@@ -116,94 +124,10 @@ class View:
         return pixels
 
 
-class Views:
-    """The views of a batch, equal on any number of devices, on the host or inside a training step.
-
-    Parameters are drawn for the global batch from (seed, step, view), and each image uses the parameters of its row.
-    The views therefore do not depend on how a batch is distributed over devices and workers, or on a resume.
-
-    Args:
-        views: one chain for each view; sizes may differ.
-        batch_size: number of images in the global batch.
-        seed: seed of all draws.
-        xla: compile the functions with XLA. Compilation takes seconds for each batch shape; small views are then
-            computed faster.
-        engine: "xla" applies the views as TensorFlow operations on any device, "opencv" in Python functions on the
-            host; they are equal within 1e-4. "auto" is the faster one for the size and the images; inside a training
-            step that XLA compiles, or that is sent to another process, use "xla".
-
-    Raises:
-        ValueError: if there are no views, the batch size is below 1, a batch has more images than `batch_size`, or the
-            engine is unknown or not installed.
-    """
-
-    def __init__(
-        self, views: Sequence[View], batch_size: int, seed: int = 0, xla: bool = True, engine: str = "auto"
-    ) -> None:
-        check_count("Views", "number of views", len(views))
-        check_count("Views", "batch_size", batch_size)
-        if not all(isinstance(view, View) for view in views):
-            raise ValueError(f"Views: views must be a list of View, got {list(views)!r}")
-        check_engine(engine)
-        self.views, self.batch_size, self.seed, self.xla, self.engine = tuple(views), batch_size, seed, xla, engine
-
-    def __repr__(self) -> str:
-        return f"<Views: {len(self.views)} of each image, batches of {self.batch_size}, seed {self.seed}>"
-
-    def __call__(self, batch: Mapping[str, tf.Tensor]) -> dict:
-        """Replaces `image`, `size`, `row` and `step` of a batch by `views` and `boxes`; other columns pass through.
-
-        Args:
-            batch: `image` (n, height, width, channels) uint8, uint16 or float; `size` (n, 2) int, height and width of
-                the valid part, which is in the top left corner; `row` (n,) int, position in the global batch; `step`
-                (n,) int, the global training step, equal in all rows.
-
-        Returns:
-            A dict of `views`, a tuple of float32 (n, size, size, channels) in [0, 1], one for each view; `boxes`, a
-            tuple of float32 (n, 5), one for each view: top, left, height and width in units of the longer side of the
-            valid part, and 1 for mirrored images; and the other columns.
-        """
-        images, sizes, rows, step = (batch[name] for name in CONSUMED)
-        if (images.shape[0] or 0) > self.batch_size:
-            raise ValueError(
-                f"Views: batch_size is {self.batch_size}, got {images.shape[0]} images: give the global size"
-            )
-        images = tf.convert_to_tensor(images)
-        engines = [chosen_engine(self.engine, view.size, images.shape[-1], images.dtype) for view in self.views]
-        draws = self.sample(tf.reduce_max(step))
-        looks = [
-            _looker(view, engine, self.xla)(images, sizes, rows, drawn)
-            for engine, view, drawn in zip(engines, self.views, draws, strict=True)
-        ]
-        views, boxes = zip(*looks, strict=True)
-        rest = {name: column for name, column in batch.items() if name not in CONSUMED}
-        return {"views": views, "boxes": boxes, **rest}
-
-    def sample(self, step: int | tf.Tensor) -> list[list[Draws]]:
-        """Draws the parameters of each operation of each view for the global batch at `step`."""
-        seed = fold(tf.constant([self.seed, 0], tf.int32), step)
-        return [view.sample(fold(seed, k), self.batch_size) for k, view in enumerate(self.views)]
-
-
 @functools.lru_cache(64)
-def _looker(view: View, engine: str, xla: bool) -> Callable:
-    """Returns the function of a view, one for all equal views of the process: XLA never frees what it compiled."""
+def _opencv_looker(view: View, xla: bool) -> Callable:
+    """Returns `looker` with the linear operations by OpenCV, between two functions that are compiled."""
     compiled = functools.partial(tf.function, jit_compile=xla, autograph=False)
-    return (_opencv_looker if engine == "opencv" else _xla_looker)(view, compiled)
-
-
-def _xla_looker(view: View, compiled: Callable) -> Callable:
-    """Returns one function for a view and its boxes, since the pixels are computed from the boxes."""
-
-    def look(images: tf.Tensor, sizes: tf.Tensor, rows: tf.Tensor, draws: Sequence[Draws]) -> tuple:
-        draws = of_rows(draws, rows)
-        return view.apply(images, sizes, draws), relative(view.place(sizes, draws), sizes)
-
-    return compiled(look)
-
-
-def _opencv_looker(view: View, compiled: Callable) -> Callable:
-    """Returns the same function with the linear operations by OpenCV, between two functions that are compiled."""
     compose = compiled(lambda sizes, rows, draws, channels: view.compose(sizes, of_rows(draws, rows), channels))
     finish = compiled(lambda pixels, rows, draws: view.finish(pixels, of_rows(draws, rows)))
     nonlinear = any(operation.stage == 2 for operation in view.operations)
@@ -215,11 +139,6 @@ def _opencv_looker(view: View, compiled: Callable) -> Callable:
         return finish(pixels, rows, draws) if nonlinear else pixels, relative(linear.box, sizes)
 
     return look
-
-
-def of_rows(draws: Sequence[Draws], rows: tf.Tensor) -> Sequence[Draws]:
-    """Returns the parameters of some rows of the global batch."""
-    return tf.nest.map_structure(lambda drawn: tf.gather(drawn, rows), draws)
 
 
 def relative(box: Box, sizes: tf.Tensor) -> tf.Tensor:

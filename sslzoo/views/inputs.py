@@ -1,37 +1,49 @@
-"""Inputs of encoders from a dataset: images of one size in [0, 1], raw pixels, and features."""
+"""Inputs of encoders from a dataset: images of one size in [0, 1], series of one length; and features."""
 
 from collections.abc import Iterator
 
 import keras
 import numpy as np
 
+from sslzoo.catalog.kinds import KINDS
 from sslzoo.data import Dataset
 from sslzoo.utils.bars import bar
-from sslzoo.views import presets
+from sslzoo.views.baselines import Baseline, flattened
 
 
 def images(dataset: Dataset, size: int, batch_size: int = 256) -> Iterator[np.ndarray]:
-    """Yields all images in order, as batches (n, size, size, channels) of float32 in [0, 1]."""
-    view = presets.evaluation(size)
+    """Yields the inputs of all examples in order, in batches of float32: of images (n, size, size, channels) in [0, 1].
+
+    Args:
+        dataset: of any kind.
+        size: extent of the inputs: of images the side in pixels, of series the number of steps.
+        batch_size: examples of a batch.
+    """
+    view = KINDS[dataset.kind].functions.evaluation(size)
     for batch in dataset.batches(batch_size, drop_remainder=False):
-        yield view(batch["image"], batch["size"]).numpy()
+        yield view(batch[dataset.kind], batch["size"]).numpy()
 
 
 def encode(encoder: keras.Model, dataset: Dataset, size: int, batch_size: int = 256) -> np.ndarray:
-    """Returns the features (n, dim), float32, of all images in order."""
+    """Returns the features (n, dim), float32, of all examples in order."""
     return np.concatenate(list(feature_batches(encoder, dataset, size, batch_size)))
 
 
 def feature_batches(encoder: keras.Model, dataset: Dataset, size: int, batch_size: int = 256) -> Iterator[np.ndarray]:
-    """Yields the features of all images in order, in batches (n, dim)."""
+    """Yields the features of all examples in order, in batches (n, dim)."""
     batches, total = images(dataset, size, batch_size), -(-len(dataset) // batch_size)
     for batch in bar(batches, f"features of {dataset.name}", total):
         yield encoder.predict_on_batch(batch).astype("float32")
 
 
 def pixels(dataset: Dataset, size: int) -> np.ndarray:
-    """Returns the raw pixels (n, size x size x channels) of all images in order, in [0, 1], as a baseline."""
-    return np.concatenate([batch.reshape(len(batch), -1) for batch in images(dataset, size)])
+    """Returns the raw inputs (n, dim) of all examples in order, as a baseline: of images pixels in [0, 1]."""
+    return without_encoder(dataset, Baseline(size, flattened))
+
+
+def without_encoder(dataset: Dataset, baseline: Baseline) -> np.ndarray:
+    """Returns the features (n, dim) of a baseline of all examples in order."""
+    return np.concatenate([baseline.features(batch) for batch in images(dataset, baseline.size)])
 
 
 def patches(images: np.ndarray, rows: int, columns: int) -> np.ndarray:

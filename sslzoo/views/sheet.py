@@ -104,7 +104,7 @@ def statistics(views: Sequence[View], channels: int = 3, count: int = 8192) -> l
         view(tf.zeros((1, 2, 2, channels)), [[2, 2]])  # raises if the chain does not accept these channels
         drawn = view.sample(tf.constant([0, ord(letter)]), count)
         for operation, parameters in zip(view.operations, drawn, strict=True):
-            rows += _describe(letter, operation, parameters, count)
+            rows += describe(letter, operation, parameters, count)
     return rows
 
 
@@ -118,7 +118,8 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join("  ".join(word.ljust(w) for word, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
-def _describe(letter: str, operation: Operation, draws: Draws, count: int) -> list[Row]:
+def describe(letter: str, operation: Operation, draws: Draws, count: int) -> list[Row]:
+    """Rows of the statistics of an operation, from `count` draws of its parameters."""
     on = draws["on"].numpy() if "on" in draws else np.ones(count, bool)
     head = (letter, operation.name, float(on.mean()))
     strengths = {words: drawn.numpy()[on] for words, drawn in operation.strengths(draws).items()} if on.any() else {}

@@ -1,0 +1,144 @@
+"""The kinds of data: one table of all that differs between images, series and further kinds.
+
+A kind is a line of KINDS and a module of functions, such as `sslzoo.views.of_series`. The rest of the package asks the
+table and has no cases. The functions of such a module:
+
+    input_size(dataset, wanted)        extent of the inputs: the wanted one, or one chosen from the data
+    input_shape(size, channels)        shape of an input of the encoder
+    evaluation(size)                   function (examples, sizes) -> inputs, without anything random
+    samples(shape)                     eight inputs by which formats of an export are compared, and what they are of
+    baselines(size)                    title -> Baseline, the features that need no encoder
+    schema(dataset)                    what an encoder must know besides the shape, fitted on the training part, or None
+    draw(chain, batch, path, channels) contact sheet of views; returns a table of their operations, or ""
+    views(size, channels)              mild views, by which reports measure how an encoder changes
+"""
+
+import dataclasses
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sslzoo.catalog.knobs import AUTO, nearest
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of data.
+
+    Attributes:
+        name: of the kind, and of the main column of its datasets.
+        noun: plural, in messages.
+        axes: names of the axes of an example; the last one is not padded.
+        extent: argument of the presets that is the extent of a view, next to `channels`.
+        unit: of the extent.
+        values: what the numbers of an input are, for cards.
+        module: of the functions above.
+        folder: pattern of the files of its presets, in views/.
+        reader: module with `parts(data)`, which reads sources other than folders, TFDS and streams; "" for none.
+        pixels: the numbers are pixels, which shrinking, `value_range` and other options of images apply to.
+        preset: preset of methods whose own preset the kind does not have.
+        repeats: an encoder of several channels takes examples of one channel, which is repeated.
+        prefixes, suffixes: of the names of sources, and of files, that are of this kind.
+        defaults: defaults of an experiment that differ from those of images.
+    """
+
+    name: str
+    noun: str
+    axes: tuple[str, ...]
+    extent: str
+    unit: str
+    values: str
+    module: str
+    folder: str
+    preset: str = "simclr"
+    reader: str = ""
+    pixels: bool = False
+    repeats: bool = False
+    prefixes: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()
+    defaults: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def functions(self) -> ModuleType:
+        """The module of its functions, imported when it is asked for."""
+        return importlib.import_module(self.module)
+
+    @property
+    def shape(self) -> str:
+        """The axes of an example as text, such as "(height, width, channels)"."""
+        return f"({', '.join(self.axes)})"
+
+
+KINDS = {
+    "image": Kind(
+        name="image",
+        noun="images",
+        axes=("height", "width", "channels"),
+        extent="size",
+        unit="px",
+        values="in [0, 1], normalized inside",
+        module="sslzoo.views.of_images",
+        folder="*presets.py",
+        pixels=True,
+        repeats=True,
+    ),
+    "series": Kind(
+        name="series",
+        noun="series",
+        axes=("steps", "channels"),
+        extent="length",
+        unit="steps",
+        values="as in the data, normalized inside; NaN is a missing value",
+        module="sslzoo.views.of_series",
+        folder="series_presets.py",
+        reader="sslzoo.data.series",
+        prefixes=("ucr:", "uea:"),
+        suffixes=(".ts", ".npz"),
+        defaults=dict(
+            batch_size=AUTO, optimizer="adam", learning_rate=1e-3, learning_rate_rule="none", weight_decay=0.0
+        ),
+    ),
+}
+DEFAULT = "image"
+
+
+def find(name: str) -> Kind:
+    """The kind of a name.
+
+    Raises:
+        ValueError: there is none; the text suggests the nearest.
+    """
+    if name not in KINDS:
+        raise ValueError(nearest("kind", name, KINDS))
+    return KINDS[name]
+
+
+def kind_of(data: Any, kind: str | None = None) -> str:
+    """The kind of some data, without reading them.
+
+    Args:
+        data: as for `data.load`.
+        kind: name of the kind that the user chose; None takes that of a Dataset, or that of the name's prefix or of the
+            file's suffix, or "image".
+
+    Raises:
+        ValueError: there is no such kind, or a Dataset is of another.
+    """
+    own = getattr(getattr(data, "train", data), "kind", None)
+    known = own if isinstance(own, str) else None
+    if kind is None:
+        return known or _of_text(data) or DEFAULT
+    if known not in (None, find(kind).name):
+        raise ValueError(f"kind={kind!r}: the data are of the kind {known!r}; leave out kind")
+    return kind
+
+
+def _of_text(data: Any) -> str | None:
+    if not isinstance(data, str | Path):
+        return None
+    text = str(data)
+    return next(
+        (one.name for one in KINDS.values() if text.startswith(one.prefixes) or text.lower().endswith(one.suffixes)),
+        None,
+    )

@@ -1,0 +1,114 @@
+"""The kinds of data: one table, and methods, encoders and views that keep their contracts on series too."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sslzoo
+from sslzoo import catalog, encoders, methods
+from sslzoo.catalog import kinds, options
+from sslzoo.catalog.kinds import KINDS, kind_of
+from sslzoo.data import Splits
+from sslzoo.data.series import parts
+from sslzoo.testing import ENCODER_CHECKS, VIEWS_CHECKS, miniatures
+from sslzoo.testing.method_checks import check_gradients, check_learning, check_replicas, check_saving
+
+PACKAGE = Path(sslzoo.__file__).parent
+ON_SERIES = [name for name in catalog.methods() if "series" in methods.find(name).kinds]
+FEW = ("simclr", "moco", "byol", "swav", "vicreg", "dino")
+SMALL = {
+    "fcn_1d": {"width": 0.1},
+    "resnet_1d": {"width": 0.1},
+    "inception_time": {"width": 0.1, "depth": 3},
+    "dilated_conv": {"width": 0.2, "depth": 3, "features": 16},
+    "patch_series": {"dim": 16, "depth": 1},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_a_kind_has_all_functions(kind):
+    known = set(re.findall(r"^    (\w+)\(", kinds.__doc__, re.M))
+    assert known == {"input_size", "input_shape", "evaluation", "baselines", "schema", "draw", "views", "samples"}
+    assert all(callable(getattr(kind.functions, name)) for name in known)
+    assert catalog.presets(kind.name) and catalog.encoders(kind.name) and kind.preset in catalog.presets(kind.name)
+
+
+def test_nothing_outside_of_the_table_asks_for_a_kind_by_name():
+    pattern = re.compile(r"""kind(\.name)? (==|!=|in) \(?["']|["'](series|image)["'] (==|in) """)
+    allowed = {"index.py", "contract.py", "card.py", "miniatures.py"}  # the formats of version 0.1, generated data
+    found = [path.name for path in PACKAGE.rglob("*.py") if pattern.search(path.read_text("utf-8"))]
+    assert set(found) <= allowed
+
+
+@pytest.mark.parametrize(
+    "data, given, kind",
+    [
+        ("digits", None, "image"),
+        ("ucr:GunPoint", None, "series"),
+        ("uea:BasicMotions", None, "series"),
+        ("some/x_TRAIN.ts", None, "series"),
+        (Path("x.npz"), None, "series"),
+        ("x.npz", "image", "image"),
+        ("x.npy", None, "image"),
+        ("x.npy", "series", "series"),
+        (np.zeros((4, 9, 2)), None, "image"),
+        (np.zeros((4, 9, 2)), "series", "series"),
+        (parts(np.ones((4, 9)))["train"], None, "series"),
+        (Splits(parts(np.ones((4, 9)))["train"]), None, "series"),
+    ],
+)
+def test_the_kind_is_known_without_reading_the_data(data, given, kind):
+    assert kind_of(data, given) == kind
+
+
+def test_a_wrong_kind_is_refused_in_one_line():
+    with pytest.raises(ValueError, match="no kind 'serie': did you mean series"):
+        kind_of("x", "serie")
+    with pytest.raises(ValueError, match="kind='image': the data are of the kind 'series'"):
+        kind_of(parts(np.ones((4, 9)))["train"], "image")
+
+
+def test_methods_say_the_kinds_they_work_on():
+    assert all(set(methods.find(name).kinds) <= set(KINDS) for name in catalog.methods())
+    assert len(ON_SERIES) >= 35 and "mae" not in ON_SERIES
+    with pytest.raises(ValueError, match="^mae works on images only, the data are series: choose another method$"):
+        sslzoo.pretrain("mae", "ucr:GunPoint")
+
+
+def test_an_encoder_of_another_kind_is_refused_with_those_that_fit():
+    with pytest.raises(ValueError, match=r"encoder='resnet18' takes images, the data are series of shape \(9, 1\)"):
+        encoders.make("resnet18", (9, 1))
+    with pytest.raises(ValueError, match="encoder='fcn_1d' takes series, the data are images"):
+        encoders.make("fcn_1d", (8, 8, 3))
+
+
+def test_a_method_whose_preset_a_kind_has_not_takes_that_of_the_kind():
+    assert options.views_of("moco") == "moco_v2" and options.views_of("moco", "series") == "simclr"
+    assert options.views_of("byol", "series") == "byol" and options.views_of("swav", "series") == "multi_crop"
+
+
+@pytest.mark.parametrize("name", ON_SERIES)
+def test_a_method_takes_steps_on_series(name):
+    model = miniatures.build(name, encoder=miniatures.convolutional)
+    assert np.isfinite(miniatures.losses_of(model, 2)).all()
+
+
+@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize("check", [check_replicas, check_learning, check_gradients, check_saving])
+def test_contract_of_methods_on_series(check, name, mirrored):
+    check(name, encoder=miniatures.convolutional)
+
+
+@pytest.mark.parametrize("check", ENCODER_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", catalog.encoders("series"))
+def test_contract_of_encoders(check, name):
+    check(name, (48, 2), **SMALL[name])
+
+
+@pytest.mark.parametrize("check", VIEWS_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", catalog.presets("series"))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_contract_of_views(check, name, channels):
+    check(name, channels, 24, "series")
