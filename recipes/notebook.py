@@ -119,7 +119,7 @@ class Probe:
 
     def __init__(self, trained_on: str, data: str, max_images: int | None, epochs: int, learning_rate: float):
         from sslzoo.data import restrict
-        from sslzoo.training.checks import choose_size
+        from sslzoo.views.of_images import choose_size
 
         self.splits = restrict(sslzoo.data.load(data), None, max_images)
         images = sslzoo.data.load(trained_on).train

@@ -115,7 +115,6 @@ class DINOv2(SSLModel):
     def _mask(self, rows, grid: tuple, training):
         """Masked patches of the two large crops of each image, bool (rows, 2, height, width)."""
         ratios, patches = (self.mask_min_ratio, self.mask_max_ratio), grid[0] * grid[1]
-        crops = self.uniform((rows * count(), 2, 2), 0, everywhere=True, training=training)
-        wanted = masking.stratified_counts(ops.reshape(crops, (-1, 2)), patches, self.mask_share, ratios)
-        wanted = own(ops.reshape(wanted, (-1, 2)), rows)
+        crops = ops.reshape(self.uniform((rows * count(), 2, 2), 0, everywhere=True, training=training), (-1, 2))
+        wanted = own(ops.reshape(masking.stratified_counts(crops, patches, self.mask_share, ratios), (-1, 2)), rows)
         return masking.crop_blocks(self.uniform((rows, 2, masking.TRIES, 4), 1, training=training), grid, wanted, 4)

@@ -80,8 +80,7 @@ class MSN(SSLModel):
         self.ema_rate = ema_rate
         tokens, reading = encoder.get_layer("tokens").output, reader(encoder)
         self.tokens, self.trunk = keras.Model(encoder.input, tokens), keras.Model(tokens, reading.output)
-        width = reading.output_shape[-1]
-        self.projector = gelu_mlp(width, hidden_dim, projection_dim, norm=True, name="projector")
+        self.projector = gelu_mlp(reading.output_shape[-1], hidden_dim, projection_dim, norm=True, name="projector")
         self.scores = Prototypes(projection_dim, prototypes, weight_norm=True, name="prototypes")
         self.target = Target(encoder, self.projector)
         target = reader(self.target.copies[0])
