@@ -17,7 +17,7 @@ from sslzoo.data import labels as numbers
 from sslzoo.data.arrays import from_array, splits_of
 from sslzoo.data.builders import from_tfds, is_prepared, tfds_names
 from sslzoo.data.dataset import DataError, Dataset, Splits
-from sslzoo.data.folder import parts_of_folder
+from sslzoo.data.folder import checked_scan, parts_of_folder
 from sslzoo.data.joined import join
 from sslzoo.data.packed import from_packed, is_packed
 from sslzoo.data.ranges import small_range, stretched
@@ -36,6 +36,7 @@ def load(
     labels: str | Path = "auto",
     splits: Any = "auto",
     value_range: tuple[float, float] | None = None,
+    scan: str = "headers",
 ) -> Splits:
     """Loads data to train on and, where there are labels, to test on.
 
@@ -57,13 +58,16 @@ def load(
             none for one; or the folders of each split, {"train": ["a", "b"], "test": "c"} or "train=a+b,test=c".
         value_range: (low, high), the pixel values that become black and white, for data that use a part of their
             range, such as (0, 4095) for 12 bits in 16. By default that of the type.
+        scan: of folders of images. "headers" reads the headers of the files; a file that cannot be decoded later, when
+            it is used, is named then and replaced by its neighbour. "full" decodes all files at the start.
 
     Raises:
         DataError: a line that says what is wrong and what to do.
     """
     if isinstance(data, Splits) and labels == splits == "auto" and value_range is None:
         return data  # as it is
-    parts = load_parts(data, max_size=max_size, labels=labels, splits=splits, value_range=value_range)
+    how = dict(max_size=max_size, labels=labels, splits=splits, value_range=value_range, scan=scan)
+    parts = load_parts(data, **how)
     return Splits(parts["train"], judge_of(parts))
 
 
@@ -74,11 +78,12 @@ def load_parts(
     labels: str | Path = "auto",
     splits: Any = "auto",
     value_range: tuple[float, float] | None = None,
+    scan: str = "headers",
 ) -> dict[str, Dataset]:
     """All images of data, those included that `load` leaves out.
 
     Args:
-        data, max_size, labels, splits, value_range: as of `load`.
+        data, max_size, labels, splits, value_range, scan: as of `load`.
 
     Returns:
         "train", and where there are such images "test", "validation", "unlabelled" and "other" (in none of these)
@@ -90,7 +95,8 @@ def load_parts(
     if max_size is not None and max_size < 1:
         raise DataError(f"max_size is {max_size}: give a number of pixels, or leave it out")
     given = isinstance(data, Dataset | Splits)
-    parts = _resolve(data, dict(max_size=max_size), dict(labels=labels, splits=splits), value_range)
+    reading = dict(labels=labels, splits=splits, scan=checked_scan(scan))
+    parts = _resolve(data, dict(max_size=max_size), reading, value_range)
     if labels == "none":
         parts = {name: dataclasses.replace(part, labels=None, class_names=None) for name, part in parts.items()}
     if not given:

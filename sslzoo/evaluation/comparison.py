@@ -161,6 +161,7 @@ def compare(
     labels: str = "auto",
     splits: str = "auto",
     value_range: str | None = None,
+    scan: str | None = None,
 ) -> Comparison:
     """Judges exported encoders on the same images, each next to its untrained baseline, with intervals.
 
@@ -175,6 +176,8 @@ def compare(
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
+        scan: "headers" or "full", as for `data.load`; by default as in the training of the first
+            encoder.
 
     Returns:
         A table of accuracies with raw pixels as the last line, and one of shared neighbours; prints as Markdown.
@@ -186,7 +189,8 @@ def compare(
     if isinstance(encoders, str | Path) or len(encoders) < 2:
         raise ValueError("encoders=...: name two encoders or more to compare")
     names, facts = _names(encoders), [read_facts(path) for path in encoders]
-    loaded = judging.read(data, facts[0], labels=labels, splits=splits, value_range=value_range)
+    reading = dict(labels=labels, splits=splits, value_range=value_range, scan=scan)
+    loaded = judging.read(data, facts[0], **reading)
     data = judging.judged(loaded, facts[0], classes, max_images)
     if min(map(len, data)) < 10:
         raise ValueError("fewer than 10 images are too few to compare encoders on: take more")

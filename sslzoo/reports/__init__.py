@@ -76,6 +76,7 @@ def report(
     labels: str = "auto",
     splits: str = "auto",
     value_range: str | None = None,
+    scan: str | None = None,
 ) -> Report:
     """Writes report.html, report.md, report.json and pictures/ about an encoder.
 
@@ -95,6 +96,7 @@ def report(
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
+        scan: "headers" or "full", as for `data.load`; by default as in the training.
 
     Returns:
         An object that prints where the report is, and is a path to its folder.
@@ -106,7 +108,7 @@ def report(
     name = encoder.name if isinstance(encoder, keras.Model) else Path(encoder).name
     out = Path(out or f"reports/{name}")
     folder.refuse_foreign(out)
-    reading = dict(labels=labels, splits=splits, value_range=value_range)
+    reading = dict(labels=labels, splits=splits, value_range=value_range, scan=scan)
     subject = judging.prepare(encoder, data, untrained, image_size, classes, max_images, unlabelled=True, **reading)
     if isinstance(encoder, keras.Model):
         return about(subject, name, out, tensorboard=tensorboard)
