@@ -32,6 +32,7 @@ SIDES = {
 }
 SHAPE = 375, 500
 FILES, DIFFERENT = 2000, 400
+SCANS = ("headers", "full")
 
 
 def generated(folder: Path, count: int) -> Path:
@@ -94,27 +95,34 @@ def measure(side: str, case: str, seconds: float, folder: Path, work: Path) -> N
     print(json.dumps(peers.measured(batches, batch_size, seconds)), flush=True)
 
 
-def opened(folder: Path) -> None:
-    """Prints the seconds to open a folder, and how many images it has, as JSON."""
+def opened(folder: str, how: str) -> None:
+    """Prints the seconds to open a folder, those of the imports, and how many images it has, as JSON."""
+    before = time.perf_counter()
     from sslzoo.data import load
 
     start = time.perf_counter()
-    dataset = load(folder, max_size=128).train
+    dataset = load(Path(folder), max_size=128, scan=how).train
     dataset.fingerprint()
-    print(json.dumps(dict(seconds=time.perf_counter() - start, images=len(dataset))), flush=True)
+    seconds = time.perf_counter() - start
+    print(json.dumps(dict(seconds=seconds, imports=start - before, images=len(dataset))), flush=True)
 
 
-def openings(folder: Path, work: Path, count: int) -> str:
-    """Returns a line on the first and the second opening of a folder of `count` links to the files of `folder`."""
-    files = sorted(folder.glob("*/*"))
+def openings(work: Path, count: int) -> str:
+    """Returns a line on the first and the second opening of a folder of `count` JPEG files of 64 pixels."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
     for i in range(count):
-        link = work / "many" / str(i % 10) / f"{i:06}.jpg"
-        link.parent.mkdir(parents=True, exist_ok=True)
-        os.link(files[i % len(files)], link)
-    first, second = (peers.run(sys.executable, __file__, "--open", work / "many") for _ in range(2))
+        path = work / "many" / str(i % 10) / f"{i:06}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        coarse = Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8))
+        coarse.resize((64, 64), Image.Resampling.BICUBIC).save(path, quality=90)
+    runs = {how: [peers.run(sys.executable, __file__, "--open", work / "many", how) for _ in "12"] for how in SCANS}
+    times = [f"{how}: {one['seconds']:.1f} s and {two['seconds']:.1f} s" for how, (one, two) in runs.items()]
+    imports = max(run["imports"] for pair in runs.values() for run in pair)
     return (
-        f"Opening a folder of {count} files, in a new process each, without the import of TensorFlow: "
-        f"{first['seconds']:.1f} s the first time, {second['seconds']:.1f} s the second time."
+        f"First and second opening of a folder of {count} JPEG files of 64 px, in a new process each, with the scan of "
+        f"{'; of '.join(times)}. The import of TensorFlow, {imports:.1f} s, comes on top."
     )
 
 
@@ -137,13 +145,18 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=20_000, help="files of the folder that is opened twice")
     parser.add_argument("--peer-env", default=peers.DEFAULT_ENV, help="of the peer, created if missing")
     parser.add_argument("--measure", nargs=2, metavar=("SIDE", "CASE"), help="one side of one case, in this process")
-    parser.add_argument("--open", type=Path, help="open this folder, in this process")
+    parser.add_argument("--open", nargs=2, metavar=("FOLDER", "SCAN"), help="open this folder, in this process")
+    parser.add_argument("--only-openings", action="store_true", help="print the times of the openings only")
     parser.add_argument("--work", type=Path, help="of a measurement")
     given = parser.parse_args()
     if given.measure:
         return measure(*given.measure, given.seconds, given.folder, given.work)
     if given.open:
-        return opened(given.open)
+        return opened(*given.open)
+    if given.only_openings:
+        with tempfile.TemporaryDirectory() as work:
+            os.environ["SSLZOO_CACHE"] = str(Path(work) / "index")
+            return print(openings(Path(work), given.many))
     python = peers.environment(given.peer_env)
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
@@ -152,7 +165,7 @@ def main() -> None:
         peers.run(sys.executable, "-c", PACK, folder, work / "packed")
         print("\n".join(peers.HEAD))
         lines = [line for case in CASES for line in compare(case, given.repeats, given.seconds, python, folder, work)]
-        told = openings(folder, work, given.many)
+        told = openings(work, given.many)
     command = f"`python benchmarks/input.py --repeats {given.repeats} --seconds {given.seconds:g}`"
     peer = peers.run(python, peers.__file__, "torch", "torchvision", "lightly", "pillow")["versions"]
     where = f"{command}: {peers.machine()}; {peers.versions('tensorflow', 'opencv-python-headless')}; lightly's {peer}."

@@ -1,4 +1,4 @@
-"""The second opening of a folder decodes only what is new or has changed, and gives the same data."""
+"""The second opening of a folder reads only what is new or has changed, and gives the same data."""
 
 import os
 from pathlib import Path
@@ -13,19 +13,19 @@ from sslzoo.data import folder, load, scan
 
 @pytest.fixture
 def opened(tmp_path, monkeypatch) -> tuple[Path, list[str]]:
-    """A folder of 20 images and an unreadable file, whose scans are kept; and the files that are decoded."""
+    """A folder of 20 images and an unreadable file, whose scans are kept; and the files whose headers are read."""
     monkeypatch.setenv("SSLZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(scan, "INDEXED", 1)
-    decoded, decode = [], scan._try
+    looked, look = [], scan.by_header
 
     def counting(root, side, file):
-        decoded.append(file)
-        return decode(root, side, file)
+        looked.append(file)
+        return look(root, side, file)
 
-    monkeypatch.setattr(scan, "_try", counting)
+    monkeypatch.setattr(scan, "by_header", counting)
     root = mixed_folder(tmp_path / "mixed")
     (root / "a" / "bad.png").write_bytes(b"no image")
-    return root, decoded
+    return root, looked
 
 
 def same(one, other) -> bool:
@@ -35,14 +35,14 @@ def same(one, other) -> bool:
 
 
 @pytest.mark.parametrize("share", [0.25, 0])
-def test_the_second_opening_decodes_nothing_and_gives_the_same(opened, share, monkeypatch):
+def test_the_second_opening_reads_nothing_and_gives_the_same(opened, share, monkeypatch):
     monkeypatch.setattr(folder, "MEMORY_SHARE", share)
-    root, decoded = opened
+    root, looked = opened
     first = load(root, max_size=24)
-    assert len(decoded) == 21
-    decoded.clear()
+    assert len(looked) == 21
+    looked.clear()
     second = load(root, max_size=24)
-    assert not decoded
+    assert not looked
     assert second.train.in_memory == first.train.in_memory == bool(share)
     assert any("bad.png" in note for note in second.train.notes)
     assert all(same(*parts) for parts in zip(first, second, strict=True))
@@ -52,34 +52,34 @@ def test_the_second_opening_decodes_nothing_and_gives_the_same(opened, share, mo
 
 
 def test_new_changed_and_removed_files_are_found(opened):
-    root, decoded = opened
+    root, looked = opened
     before = load(root, max_size=24, splits="none", labels="none").train
     Image.new("RGB", (5, 6), "red").save(root / "a" / "new.png")
     Image.new("RGB", (7, 8), "blue").save(root / "b" / "1.png")
     os.utime(root / "b" / "3.png", ns=(0, 10**9))
     (root / "a" / "0.png").unlink()
-    decoded.clear()
+    looked.clear()
     after = load(root, max_size=24, splits="none", labels="none").train
-    assert sorted(decoded) == ["a/new.png", "b/1.png", "b/3.png"]
+    assert sorted(looked) == ["a/new.png", "b/1.png", "b/3.png"]
     assert len(after) == len(before) and "a/0.png" not in after.files
-    decoded.clear()
-    assert same(load(root, max_size=24, splits="none", labels="none").train, after) and not decoded
+    looked.clear()
+    assert same(load(root, max_size=24, splits="none", labels="none").train, after) and not looked
 
 
 def test_another_side_is_another_scan(opened):
-    root, decoded = opened
+    root, looked = opened
     load(root, max_size=24)
-    decoded.clear()
-    assert load(root, max_size=12).train.shape[0] == 12 and len(decoded) == 21
+    looked.clear()
+    assert load(root, max_size=12).train.shape[0] == 12 and len(looked) == 21
 
 
 def test_a_damaged_or_unwritable_index_only_costs_time(opened, monkeypatch, tmp_path):
-    root, decoded = opened
+    root, looked = opened
     first = load(root, max_size=24).train
     (index,) = (tmp_path / "cache" / "folders").iterdir()
     index.write_bytes(index.read_bytes()[:100])
-    decoded.clear()
-    assert same(load(root, max_size=24).train, first) and len(decoded) == 21
+    looked.clear()
+    assert same(load(root, max_size=24).train, first) and len(looked) == 21
     monkeypatch.setenv("SSLZOO_CACHE", "/proc/nowhere")
     assert same(load(root, max_size=24).train, first)
 

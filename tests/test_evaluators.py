@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_samples, silhouette_score
+from sklearn.neighbors import KNeighborsClassifier
 
 from sslzoo.evaluators import linear
 from sslzoo.evaluators.bootstrap import paired_difference
 from sslzoo.evaluators.clustering import cluster_answers, clustering, scores
 from sslzoo.evaluators.judge import judge
-from sslzoo.evaluators.knn import CHUNK, knn, vote
+from sslzoo.evaluators.knn import CHUNK, knn, top, vote
 from sslzoo.evaluators.linear import label_subset, linear_answers, linear_probe, linear_probes, standardize
 from sslzoo.evaluators.remember import remembered
 from sslzoo.evaluators.report import Row, code, escaped, markdown, note, table
@@ -64,6 +65,26 @@ def test_a_high_temperature_counts_heads():
     labels, query = np.array(["near", "far", "far", "away"]), np.array([[1, 0]], "float32")
     assert vote(bank, labels, query, k=3, temperature=1e6) == ["far"]
     assert vote(bank, labels, query, k=3, temperature=0.01) == ["near"]
+
+
+@pytest.mark.parametrize("count", [1000, 64 * 20, 64 * 21, 64 * 50])
+@pytest.mark.parametrize("k", [1, 5, 20])
+def test_a_search_in_blocks_finds_the_largest_similarities(count, k):
+    similarity = np.random.default_rng(count).normal(size=(7, count)).astype("float32")
+    similarity[:, -3:] = 9  # of equal ones, those that fit in
+    found = top(similarity, k)
+    assert all(len(set(row)) == k for row in found.tolist())
+    values = np.take_along_axis(similarity, found, axis=1)
+    np.testing.assert_array_equal(np.sort(values, 1), np.sort(similarity, 1)[:, -k:])
+
+
+def test_a_vote_in_blocks_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    bank, queries = (rng.normal(size=(count, 16)).astype("float32") for count in (3001, 400))
+    labels = rng.integers(0, 7, len(bank))
+    weights = lambda distance: np.exp((1 - distance) / 0.07)  # noqa: E731
+    expected = KNeighborsClassifier(20, weights=weights, algorithm="brute", metric="cosine").fit(bank, labels)
+    np.testing.assert_array_equal(vote(bank, labels, queries), expected.predict(queries))
 
 
 def test_equal_votes_go_to_the_first_class():

@@ -106,7 +106,7 @@ def test_names_are_names():
         refuse_path(name)
 
 
-def test_a_process_ends_while_an_iterator_is_unfinished():
+def test_a_process_ends_while_iterators_are_unfinished():
     code = """
 import numpy as np, time
 from sslzoo.data.made import of_images
@@ -114,8 +114,9 @@ def read(index):
     time.sleep(0.02)
     return np.zeros((len(index), 8, 8, 1), "uint8"), np.full((len(index), 2), 8, "int32")
 data = of_images("slow", read, 500, (8, 8, 1), np.dtype("uint8"), in_memory=False)
-iterator = iter(data.batches(32, seed=0).prefetch(2))
-next(iterator)
+iterators = [iter(data.batches(32, seed=seed).prefetch(2)) for seed in range(6)]
+for iterator in iterators:
+    next(iterator)
 print("end")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)

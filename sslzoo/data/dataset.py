@@ -183,7 +183,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with the shape, the labels, the file names or any image.
 
-        Images are compared by their digests, which are those of their files' content, or else by their pixels, which
+        Images are compared by their digests, which are those of the ends of their files, or else by their pixels, which
         reads all of them. Of data that TFDS reads by index, whose names have versions, 64 images are compared.
         """
         digest = hashlib.sha256(self.sampled_fingerprint().encode())

@@ -9,7 +9,9 @@ from PIL import BmpImagePlugin, GifImagePlugin, Image, WebPImagePlugin
 
 from sslzoo.data import exif, png
 from sslzoo.data.images import resized, shrunk_shape
+from sslzoo.data.peek import Peek
 
+CUT_JPEG = "Invalid JPEG data: it ends too early"
 RATIOS = (8, 4, 2, 1)  # by which a JPEG decoder can shrink an image
 
 
@@ -44,8 +46,6 @@ def decode(data: bytes, side: int | None = None) -> Decoded:
     Raises:
         ValueError: a few words on why it is unreadable.
     """
-    if not data:
-        raise ValueError("empty file")
     image, orientation, full = _pixels(data, side)
     clear = image.shape[-1] in (2, 4) and bool(image[..., -1].min() < np.iinfo(image.dtype).max)
     image = image if image.shape[-1] in (1, 3) else _over_white(image)
@@ -62,24 +62,35 @@ def jpeg_ratio(size: tuple[int, int], side: int | None) -> int:
 def _pixels(data: bytes, side: int | None) -> tuple[np.ndarray, int, tuple[int, int]]:
     """Pixels with any alpha, the EXIF orientation, and height and width of the image in the file."""
     if data.startswith(b"\xff\xd8"):
-        return _checked(_jpeg, data, side)
+        return checked(_jpeg, data, side)
     image, orientation = _others(data)
     return image, orientation, image.shape[:2]
 
 
 def _others(data: bytes) -> tuple[np.ndarray, int]:
     if data.startswith(png.SIGNATURE):
-        return _checked(png.decode, data)
-    if data.startswith(b"BM"):
-        return _checked(_pillow, data, BmpImagePlugin.BmpImageFile)
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return _checked(_pillow, data, GifImagePlugin.GifImageFile)
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return _checked(_pillow, data, WebPImagePlugin.WebPImageFile)
+        return checked(png.decode, data)
+    return checked(_pillow, data, plugin_of(data))
+
+
+def plugin_of(data: bytes | Peek) -> type[Image.Image]:
+    """The plugin of Pillow that reads a file which is neither JPEG nor PNG.
+
+    Raises:
+        ValueError: there is none, or the file is empty.
+    """
+    if not len(data):
+        raise ValueError("empty file")
+    if data[:2] == b"BM":
+        return BmpImagePlugin.BmpImageFile
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        return GifImagePlugin.GifImageFile
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return WebPImagePlugin.WebPImageFile
     raise ValueError("its content is not JPEG, PNG, BMP, GIF or WebP")
 
 
-def _checked(decoder, *arguments) -> tuple:
+def checked(decoder, *arguments) -> tuple:
     """What a decoder returns; whatever it raises becomes a ValueError of a few words."""
     try:
         return decoder(*arguments)
@@ -88,10 +99,10 @@ def _checked(decoder, *arguments) -> tuple:
 
 
 def _jpeg(data: bytes, side: int | None) -> tuple[np.ndarray, int, tuple[int, int]]:
-    orientation, scan, size = exif.jpeg_header(data)
+    orientation, scan, size, _ = exif.jpeg_header(data)
     # The decoder would report a cut file on standard error, where no name is.
-    if scan < 0 or data.rfind(b"\xff\xd9", scan) < 0:
-        raise ValueError("Invalid JPEG data: it ends too early")
+    if not exif.is_whole_jpeg(data, scan):
+        raise ValueError(CUT_JPEG)
     with tf.device("CPU"):
         image = tf.io.decode_jpeg(data, ratio=jpeg_ratio(size, side)).numpy()
     return image, orientation, size if max(size) else image.shape[:2]
@@ -100,11 +111,21 @@ def _jpeg(data: bytes, side: int | None) -> tuple[np.ndarray, int, tuple[int, in
 def _pillow(data: bytes, plugin: type[Image.Image]) -> tuple[np.ndarray, int]:
     # The class itself and not Image.open, which warns of large images and looks through formats that are not read here.
     with plugin(io.BytesIO(data)) as file:
-        png.check_size(file.width, file.height)
-        clear = file.mode in ("RGBA", "LA", "PA") or "transparency" in file.info
-        gray = file.mode in ("1", "L") and plugin is BmpImagePlugin.BmpImageFile
+        clear, gray, orientation = pillow_header(file)
         pixels = np.asarray(file.convert("RGBA" if clear else "L" if gray else "RGB"))
-        return pixels.reshape(*pixels.shape[:2], -1), exif.orientation(file.info.get("exif") or b"")
+        return pixels.reshape(*pixels.shape[:2], -1), orientation
+
+
+def pillow_header(file: Image.Image) -> tuple[bool, bool, int]:
+    """Whether an open file has transparency and whether it is gray, and its EXIF orientation.
+
+    Raises:
+        ValueError: it is too large to be an image.
+    """
+    png.check_size(file.width, file.height)
+    clear = file.mode in ("RGBA", "LA", "PA") or "transparency" in file.info
+    gray = file.mode in ("1", "L") and isinstance(file, BmpImagePlugin.BmpImageFile)
+    return clear, gray, exif.orientation(file.info.get("exif") or b"")
 
 
 def _over_white(image: np.ndarray) -> np.ndarray:

@@ -5,10 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sslzoo.data.peek import END, Peek
+
 PREFIX = b"Exif\x00\x00"
 ORIENTATION = 0x0112  # tag of TIFF and EXIF
 SHORT = 3  # TIFF's type of 16-bit numbers
 SIDEWAYS = (5, 6, 7, 8)  # orientations that exchange height and width
+JPEG_END = b"\xff\xd9"
 FRAMES = {0xC0, 0xC1, 0xC2}  # markers of the frames of JPEG that decoders read: baseline, extended, progressive
 
 TURNS = {
@@ -51,26 +54,35 @@ class JpegHeader(NamedTuple):
         orientation: EXIF orientation, 1 to 8.
         scan: position of the first scan, -1 if there is none.
         size: height and width in pixels, as stored; zeros if there is no frame.
+        components: number of components, 1 for gray; 0 if there is no frame.
     """
 
     orientation: int
     scan: int
     size: tuple[int, int]
+    components: int
 
 
-def jpeg_header(data: bytes) -> JpegHeader:
+def jpeg_header(data: bytes | Peek) -> JpegHeader:
     """The header of a JPEG file."""
-    found, scan, size = 1, -1, (0, 0)
+    found, scan, size, components = 1, -1, (0, 0), 0
     for marker, start, stop in _segments(data):
-        if marker == 0xE1 and data.startswith(PREFIX, start):
+        if marker == 0xE1 and data[start : start + len(PREFIX)] == PREFIX:
             found = orientation(data[start:stop])
         if marker in FRAMES:
-            size = tuple(int.from_bytes(data[at : at + 2], "big") for at in (start + 1, start + 3))
+            height, width, last = (data[at : at + 2] for at in (start + 1, start + 3, start + 5))
+            size, components = (int.from_bytes(height, "big"), int.from_bytes(width, "big")), int.from_bytes(last[:1])
         scan = start if marker == 0xDA else scan
-    return JpegHeader(found, scan, size)
+    return JpegHeader(found, scan, size, components)
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+def is_whole_jpeg(data: bytes | Peek, scan: int) -> bool:
+    """Whether there is an end after the scan at this position, -1 for none: cut files have none."""
+    near = max(scan, len(data) - END)
+    return scan >= 0 and any(JPEG_END in data[start:] for start in (near, scan))
+
+
+def _segments(data: bytes | Peek) -> Iterator[tuple[int, int, int]]:
     """Marker, start and stop of each segment of a JPEG file's header, the first scan included."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:

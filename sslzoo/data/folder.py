@@ -1,4 +1,4 @@
-"""Folders of images of any size: every file is tried once, so that training meets no unreadable one."""
+"""Folders of images of any size, with the classes and splits that their folders are."""
 
 import collections
 import dataclasses
@@ -13,12 +13,13 @@ import numpy as np
 from sslzoo.data import labels as numbers
 from sslzoo.data.cache import filled
 from sslzoo.data.dataset import DataError, Dataset, Splits
-from sslzoo.data.decode import decode
 from sslzoo.data.graph import Files, reader
-from sslzoo.data.images import convert, on_canvas
+from sslzoo.data.images import on_canvas
+from sslzoo.data.known import Index
 from sslzoo.data.layout import OTHER, Layout, layout
 from sslzoo.data.made import in_memory, of_images
-from sslzoo.data.scan import Scan, content, files_under, scan_files, why
+from sslzoo.data.pictures import Pictures
+from sslzoo.data.scan import Scan, files_under, scan_files
 from sslzoo.data.selection import judge_of, noted
 from sslzoo.utils.machine import machine_memory
 
@@ -37,7 +38,12 @@ def from_folder(folder: str | Path, **options) -> Splits:
 
 
 def parts_of_folder(
-    folder: str | Path, *, max_size: int | None = None, labels: str | Path = "auto", splits: Any = "auto"
+    folder: str | Path,
+    *,
+    max_size: int | None = None,
+    labels: str | Path = "auto",
+    splits: Any = "auto",
+    scan: str = "headers",
 ) -> dict[str, Dataset]:
     """Reads a folder of JPEG, PNG, BMP, GIF and WebP files, flat or nested, in the order of their names.
 
@@ -46,6 +52,9 @@ def parts_of_folder(
     Images in no class folder are left out if they are less than a fifth; else there are no labels. What was understood,
     and what was left out, is in the notes. Unreadable files are left out and named.
 
+    By default headers are read. A file that cannot be decoded later, when it is used, is named then and replaced by its
+    neighbour in each epoch of this and of later runs, as of `pictures.Pictures`.
+
     Args:
         folder: the folder.
         max_size: side of the canvas in pixels, into which larger images are shrunk; 256 by default. If all images
@@ -53,6 +62,7 @@ def parts_of_folder(
         labels: "auto"; "folders", where it is an error if no folders are classes; "none"; or the path of a CSV file,
             as of `labels.from_csv`.
         splits: "auto", "none", or the folders of each split, as of `layout.layout`.
+        scan: "headers", or "full" to decode all files now.
 
     Returns:
         "train", and where there are such images "test", "validation", "unlabelled" and "other" -> datasets.
@@ -63,11 +73,12 @@ def parts_of_folder(
     root = os.path.abspath(os.path.expanduser(folder))
     files = _listed(root)
     candidates = [file for file in files if file.lower().endswith(SUFFIXES)]
-    scan = scan_files(root, candidates, max_size or SIDE, MEMORY_SHARE * machine_memory())
-    if not scan.files:
-        raise DataError(_nothing_found(root, files, scan.bad))
-    found = [f"found {len(scan.files)} images, skipped {len(scan.bad)} of {len(candidates)}", *scan.notes()]
-    parts, lines = arrange(_dataset(root, scan), labels, splits)
+    side = max_size or SIDE
+    seen = scan_files(root, candidates, side, MEMORY_SHARE * machine_memory(), checked_scan(scan))
+    if not seen.files:
+        raise DataError(_nothing_found(root, files, seen.bad))
+    found = [f"found {len(seen.files)} images, skipped {len(seen.bad)} of {len(candidates)}", *seen.notes()]
+    parts, lines = arrange(_dataset(root, seen, Index(root, side, scan)), labels, splits)
     if len(files) > len(candidates):
         lines.append(f"ignored {len(files) - len(candidates)} other files ({_other_suffixes(files)})")
     return noted(parts, [*found, *lines])
@@ -174,52 +185,29 @@ def _understood(parts: dict[str, Dataset], where: Layout) -> list[str]:
     return lines
 
 
-def _dataset(root: str, scan: Scan) -> Dataset:
+def checked_scan(scan: str) -> str:
+    """The kind of a scan; a DataError for anything else."""
+    if scan not in ("headers", "full"):
+        raise DataError(f"scan is {scan!r}: give 'headers', or 'full' to decode all files at the start")
+    return scan
+
+
+def _dataset(root: str, scan: Scan, index: Index) -> Dataset:
     name, files, dtype = os.path.basename(root), tuple(scan.files), scan.dtype
     shape = (scan.longest, scan.longest, scan.channels)
-    stamps = [one.stamp for one in scan.facts]
-    version = hashlib.sha256(repr(stamps).encode()).hexdigest()[:16]
-    fields = dict(files=files, version=version, content=lambda i: _again(root, files[i], stamps[i]))
-    fields["digests"] = scan.column("digest")[:, 0]
+    version = hashlib.sha256(repr([one.stamp for one in scan.facts]).encode()).hexdigest()[:16]
+    pictures = Pictures(root, scan, shape, dtype, index)
+    fields = dict(files=files, version=version, content=pictures.content, digests=scan.column("mark")[:, 0])
     if scan.images is not None:
         return in_memory(name, *on_canvas(scan.images, len(files), shape, dtype), **fields)
-
-    def pixels(i: int) -> np.ndarray:
-        return _decoded_again(root, files[i], stamps[i], scan.side, shape, dtype)
-
-    def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return on_canvas(map(pixels, index), len(index), shape, dtype)
-
-    dataset = of_images(name, read, len(files), shape, dtype, in_memory=False, **fields)
+    dataset = of_images(name, pictures, len(files), shape, dtype, in_memory=False, **fields)
     if scan.fits:
         return filled(dataset)
     if dtype != np.uint8:
         return dataset
     paths = [os.path.join(root, file) for file in files]
     known = Files(paths, *(scan.column(fact)[:, 0] for fact in ("kind", "mark")), scan.column("height", "width"))
-    return dataclasses.replace(dataset, graph=reader(known, dataset))
-
-
-def _decoded_again(root: str, file: str, stamp: tuple[int, int], side: int, shape: tuple, dtype) -> np.ndarray:
-    data = _again(root, file, stamp)
-    try:
-        return convert(decode(data, side).image, shape[-1], dtype)
-    except ValueError as error:
-        raise _changed(root, file, why(error)) from error
-
-
-def _again(root: str, file: str, stamp: tuple[int, int]) -> bytes:
-    try:
-        data, now = content(root, file)
-    except OSError as error:
-        raise _changed(root, file, why(error)) from error
-    if now != stamp:
-        raise _changed(root, file, f"it was replaced, {stamp[0]} bytes by {now[0]}")
-    return data
-
-
-def _changed(root: str, file: str, reason: str) -> DataError:
-    return DataError(f"{file!r} in {root} could be read at the start and cannot be now: {reason}")
+    return dataclasses.replace(dataset, graph=reader(known, dataset, decoded=index.how == "full"))
 
 
 def _no_folder(path: str) -> str:

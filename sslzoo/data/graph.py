@@ -13,6 +13,7 @@ import tensorflow as tf
 from sslzoo.data import exif, png
 from sslzoo.data.dataset import Dataset
 from sslzoo.data.decode import RATIOS, jpeg_ratio
+from sslzoo.data.peek import END, Peek
 
 DECODERS: tuple[Callable[[tf.Tensor], tf.Tensor], ...] = (
     tf.io.decode_png,
@@ -35,7 +36,7 @@ class Files(NamedTuple):
     Attributes:
         paths: absolute paths.
         kinds: (n,), from `kind_of`.
-        marks: (n,) int64, from `mark_of`.
+        marks: (n,) int64, of the `ends`, from `marks_of`.
         sizes: (n, 2), height and width after shrinking.
     """
 
@@ -45,62 +46,75 @@ class Files(NamedTuple):
     sizes: np.ndarray
 
 
-def mark_of(data: bytes) -> int:
-    """A number that changes with the content of a file, and that a graph can compute."""
+def marks_of(ends: list[bytes]) -> list[int]:
+    """Numbers that change with the `ends` of files, and that a graph can compute."""
     with tf.device("CPU"):
-        return int(tf.strings.to_hash_bucket_fast(data, BUCKETS))
+        return tf.strings.to_hash_bucket_fast(ends, BUCKETS).numpy().tolist()
 
 
-def kind_of(path: str, data: bytes, side: int) -> int:
+def _mark_of(data: tf.Tensor) -> tf.Tensor:
+    """The mark of a file's content ()."""
+    length = tf.strings.length(data)
+    last = tf.strings.substr(data, tf.maximum(length - END, 0), END)
+    joined = tf.strings.join([tf.strings.substr(data, 0, END), last, tf.strings.as_string(length)])
+    return tf.strings.to_hash_bucket_fast(joined, BUCKETS)
+
+
+def kind_of(path: str, data: bytes | Peek, side: int) -> int:
     """The place of the decoder that gives what `decode` gives, or PYTHON.
 
     Args:
         path: of the file.
-        data: its content, which `decode` reads without errors.
+        data: its content, whose header is not damaged.
         side: longest side in pixels.
     """
     if any(sign in path for sign in PATTERN):
         return PYTHON
-    if data.startswith(b"\xff\xd8"):
+    if data[:2] == b"\xff\xd8":
         header = exif.jpeg_header(data)
         upright = header.orientation == 1 and max(header.size) > 0
         return JPEG + RATIOS.index(jpeg_ratio(header.size, side)) if upright else PYTHON
-    if data.startswith(png.SIGNATURE):
+    if data[: len(png.SIGNATURE)] == png.SIGNATURE:
         return PNG if png.is_plain(data, IGNORED) else PYTHON
-    if data.startswith(b"BM"):
+    if data[:2] == b"BM":
         return BMP if _is_plain_bmp(data) else PYTHON
-    if data.startswith(b"GIF8"):
-        return GIF if _is_plain_gif(data) else PYTHON
+    if data[:4] == b"GIF8":
+        return GIF if _is_plain_gif(data[:]) else PYTHON
     return WEBP if _is_plain_webp(data) else PYTHON
 
 
-def _numbers(data: bytes, *places: tuple[int, int]) -> list[int]:
+def _numbers(data: bytes | Peek, *places: tuple[int, int]) -> list[int]:
     return [int.from_bytes(data[start:stop], "little") for start, stop in places]
 
 
-def _is_plain_bmp(data: bytes) -> bool:
+def _is_plain_bmp(data: bytes | Peek) -> bool:
     """24 bits without compression, and the header that all versions share."""
     return _numbers(data, (14, 18), (26, 28), (28, 30), (30, 34)) == [40, 1, 24, 0]
 
 
 def _is_plain_gif(data: bytes) -> bool:
-    """An image as large as the screen follows the header and the palette, without transparency or animation."""
+    """An image as large as the screen follows the header and the palette, without transparency or animation.
+
+    A file without the end of GIF may be cut, which TensorFlow's decoder does not always refuse.
+    """
     start = 13 + (3 * 2 ** (data[10] % 8 + 1) if data[10] & 0x80 else 0)
     place = _numbers(data, *((at, at + 2) for at in range(start + 1, start + 9, 2)))
-    return data[start] == 0x2C and place == [0, 0, *_numbers(data, (6, 8), (8, 10))] and b"\x21\xf9" not in data
+    plain = data[start : start + 1] == b"\x2c" and data[-1:] == b";"
+    return plain and place == [0, 0, *_numbers(data, (6, 8), (8, 10))] and b"\x21\xf9" not in data
 
 
-def _is_plain_webp(data: bytes) -> bool:
+def _is_plain_webp(data: bytes | Peek) -> bool:
     """One image without alpha."""
     return data[12:16] == b"VP8 " or data[12:16] == b"VP8L" and not data[24] & 0x10
 
 
-def reader(files: Files, dataset: Dataset) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+def reader(files: Files, dataset: Dataset, decoded: bool = True) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
     """Returns the function from an index () int64 to the columns "image" and "size" of that file, uint8.
 
     Args:
         files: the files.
         dataset: the same files, read by Python.
+        decoded: whether all files have been decoded before. If not, Python reads those that a decoder refuses.
     """
     used, places = np.unique(files.kinds, return_inverse=True)
     decoders = [DECODERS[kind] for kind in used if kind != PYTHON]
@@ -119,13 +133,30 @@ def reader(files: Files, dataset: Dataset) -> Callable[[tf.Tensor], dict[str, tf
         path, place, mark, size = (tf.gather(column, index) for column in (paths, places, marks, sizes))
         there = (place < len(decoders)) & (tf.size(tf.raw_ops.MatchingFiles(pattern=path)) > 0)
         data = tf.cond(there, lambda: tf.io.read_file(path), lambda: "")
-        same = tf.strings.to_hash_bucket_fast(data, BUCKETS) == mark
         ways = [lambda decoder=decoder: [_on_canvas(decoder(data), size, shape), size] for decoder in decoders]
-        columns = tf.switch_case(tf.where(there & same, place, len(decoders)), [*ways, lambda: python(index)])
+        if not decoded:
+            ways = [lambda way=way: _attempted(way, lambda: python(index), dataset) for way in ways]
+        same = there & (_mark_of(data) == mark)
+        columns = tf.switch_case(tf.where(same, place, len(decoders)), [*ways, lambda: python(index)])
         found = zip(dataset.spec.items(), columns, strict=True)
         return {name: tf.ensure_shape(column, spec.shape) for (name, spec), column in found}
 
     return read
+
+
+def _attempted(way: Callable, other: Callable, dataset: Dataset) -> list[tf.Tensor]:
+    """The columns that `way` returns, or those of `other` if an operation of it raises an error."""
+
+    def found(function: Callable) -> tf.data.Dataset:
+        def columns(_: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            return tuple(
+                tf.ensure_shape(x, spec.shape) for x, spec in zip(function(), dataset.spec.values(), strict=True)
+            )
+
+        return tf.data.Dataset.from_tensors(0).map(columns)
+
+    first, second = found(way), found(other)
+    return list(first.ignore_errors().concatenate(second).take(1).get_single_element())
 
 
 def _on_canvas(image: tf.Tensor, size: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:

@@ -19,7 +19,7 @@ from sslzoo.data import labels as numbers
 from sslzoo.data.arrays import from_array, splits_of
 from sslzoo.data.builders import from_tfds, is_prepared, tfds_names
 from sslzoo.data.dataset import DataError, Dataset, Splits
-from sslzoo.data.folder import parts_of_folder
+from sslzoo.data.folder import checked_scan, parts_of_folder
 from sslzoo.data.joined import join
 from sslzoo.data.packed import from_packed, is_packed
 from sslzoo.data.ranges import small_range, stretched
@@ -39,6 +39,7 @@ def load(
     splits: Any = "auto",
     value_range: tuple[float, float] | None = None,
     kind: str | None = None,
+    scan: str = "headers",
 ) -> Splits:
     """Loads data to train on and, where there are labels, to test on.
 
@@ -62,13 +63,16 @@ def load(
             range, such as (0, 4095) for 12 bits in 16. By default that of the type.
         kind: "image" or "series". By default "series" for "ucr:NAME", "uea:NAME" and files that end in .ts or .npz,
             and "image" for everything else; of series, see `sslzoo.data.series.parts`.
+        scan: of folders of images. "headers" reads the headers of the files; a file that cannot be decoded later, when
+            it is used, is named then and replaced by its neighbour. "full" decodes all files at the start.
 
     Raises:
         DataError: a line that says what is wrong and what to do.
     """
     if isinstance(data, Splits) and labels == splits == "auto" and value_range is None:
         return data  # as it is
-    parts = load_parts(data, max_size=max_size, labels=labels, splits=splits, value_range=value_range, kind=kind)
+    how = dict(max_size=max_size, labels=labels, splits=splits, value_range=value_range, scan=scan, kind=kind)
+    parts = load_parts(data, **how)
     return Splits(parts["train"], judge_of(parts))
 
 
@@ -80,11 +84,12 @@ def load_parts(
     splits: Any = "auto",
     value_range: tuple[float, float] | None = None,
     kind: str | None = None,
+    scan: str = "headers",
 ) -> dict[str, Dataset]:
     """All images of data, those included that `load` leaves out.
 
     Args:
-        data, max_size, labels, splits, value_range, kind: as of `load`.
+        data, max_size, labels, splits, value_range, kind, scan: as of `load`.
 
     Returns:
         "train", and where there are such images "test", "validation", "unlabelled" and "other" (in none of these)
@@ -96,9 +101,10 @@ def load_parts(
     if max_size is not None and max_size < 1:
         raise DataError(f"max_size is {max_size}: give a number of pixels, or leave it out")
     given = isinstance(data, Dataset | Splits)
+    reading = dict(labels=labels, splits=splits, scan=checked_scan(scan))
     found = KINDS[kind_of(data, kind)]
     if found.pixels or given:
-        parts = _resolve(data, dict(max_size=max_size), dict(labels=labels, splits=splits), value_range)
+        parts = _resolve(data, dict(max_size=max_size), reading, value_range)
     else:
         _refuse_pixels(found.noun, labels, max_size=max_size, value_range=value_range, splits=splits)
         parts = importlib.import_module(found.reader).parts(data)

@@ -37,10 +37,11 @@ def pack(
 ) -> Path:
     """Writes data as TFRecord files of about 256 MB and packed.json, their index; `load(out)` reads them.
 
-    Files of a folder are copied byte for byte; other images become PNG, or raw pixels if they do not have
-    1 or 3 channels of 8 or 16 bits. Each record is a tf.train.Example with the names of TensorFlow's ImageNet scripts:
-    `image/encoded`, `image/format` (jpeg, png, bmp, gif, webp or raw), and where they are known `image/filename`,
-    `image/class/label` (from 0), `image/class/text`; raw pixels have `image/height`, `image/width`, `image/channels`.
+    Files of a folder are copied byte for byte if they can be decoded; other images become PNG, or raw pixels if they do
+    not have 1 or 3 channels of 8 or 16 bits. Each record is a tf.train.Example with the names of TensorFlow's ImageNet
+    scripts: `image/encoded`, `image/format` (jpeg, png, bmp, gif, webp or raw), and where they are known
+    `image/filename`, `image/class/label` (from 0), `image/class/text`; raw pixels have `image/height`, `image/width`,
+    `image/channels`.
 
     Args:
         data: as for `load`.
@@ -57,7 +58,7 @@ def pack(
     """
     out = Path(out).expanduser()
     _check_free(out, overwrite)
-    loaded = load(data, max_size=max_size, labels=labels, splits=splits, value_range=value_range)
+    loaded = load(data, max_size=max_size, labels=labels, splits=splits, value_range=value_range, scan="full")
     parts = {name: part for name, part in loaded._asdict().items() if part is not None}
     log.info("\n".join(loaded.train.notes))
     try:

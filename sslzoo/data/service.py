@@ -85,6 +85,7 @@ def serve_data(
     labels: str = "auto",
     splits: str = "auto",
     value_range: str | None = None,
+    scan: str = "headers",
     max_size: int | None = None,
     cache: str | None = None,
 ) -> None:
@@ -100,6 +101,7 @@ def serve_data(
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
+        scan: "headers", or "full" to decode all files at the start; as for `data.load`, and the same as there.
         max_size: longest side in pixels, the setting max_size of the run if it has one; larger images are shrunk.
         cache: as for `pretrain`.
 
@@ -110,7 +112,8 @@ def serve_data(
         socket.getaddrinfo(host or " ", port)
     except OSError as error:
         raise ValueError(f"host={host!r} is no known name or address of this machine") from error
-    train = load(data, max_size=max_size, labels=labels, splits=splits, value_range=value_range).train
+    reading = dict(max_size=max_size, labels=labels, splits=splits, value_range=value_range, scan=scan)
+    train = load(data, **reading).train
     train_set = restrict(Splits(train), classes, max_images).train
     server = Server(cached(train_set, cache) if cache else train_set, port, host)
     log.info(f"serving {describe(train_set)}; address of the data service: {server.address}")

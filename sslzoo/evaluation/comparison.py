@@ -163,6 +163,7 @@ def compare(
     labels: str = "auto",
     splits: str = "auto",
     value_range: str | None = None,
+    scan: str | None = None,
 ) -> Comparison:
     """Judges exported encoders on the same images, each next to its untrained baseline, with intervals.
 
@@ -177,6 +178,8 @@ def compare(
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
+        scan: "headers" or "full", as for `data.load`; by default as in the training of the first
+            encoder.
 
     Returns:
         A table of accuracies with the baselines of the kind of data, such as raw pixels, as the last lines, and one of
@@ -191,7 +194,7 @@ def compare(
     names, facts = _names(encoders), [read_facts(path) for path in encoders]
     if len(kinds := {exported_kind(told) for told in facts}) > 1:
         raise ValueError(f"the encoders take several kinds of data, {' and '.join(sorted(kinds))}: compare one kind")
-    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kinds.pop())
+    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kinds.pop(), scan=scan)
     loaded = judging.read(data, facts[0], **reading)
     data = judging.judged(loaded, facts[0], classes, max_images)
     if min(map(len, data)) < 10:

@@ -11,7 +11,7 @@ import numpy as np
 from sslzoo.catalog.checked import checked
 from sslzoo.data import Dataset, load_parts
 from sslzoo.evaluation import tables
-from sslzoo.evaluation.judging import announce, canvas
+from sslzoo.evaluation.judging import announce, canvas, scanned
 from sslzoo.exports.inputs import accepted, exported_extent, exported_kind
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.utils.files import replacing
@@ -30,6 +30,7 @@ def embed(
     labels: str = "auto",
     splits: str = "auto",
     value_range: str | None = None,
+    scan: str | None = None,
 ) -> Path:
     """Writes features of all images of a dataset to a file, batch by batch: never are all of them in memory.
 
@@ -47,6 +48,7 @@ def embed(
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
+        scan: "headers" or "full", as for `data.load`; by default as in the training.
 
     Raises:
         ValueError: another suffix, no pyarrow where it is needed, images that the encoder does not take, or something
@@ -59,8 +61,9 @@ def embed(
         tables.pyarrow()
     tables.refuse_foreign(path)
     facts, model = read_facts(encoder), load_encoder(encoder)
-    size, reading = exported_extent(facts), dict(labels=labels, splits=splits, value_range=value_range)
-    parts = load_parts(data, max_size=canvas(facts), kind=exported_kind(facts), **reading)
+    size, kind = exported_extent(facts), exported_kind(facts)
+    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind, scan=scanned(facts, scan))
+    parts = load_parts(data, max_size=canvas(facts), **reading)
     announce(parts["train"])
     parts = {name: accepted(part, model.input_shape[-1]) for name, part in parts.items()}
     table = _Table(model, parts, size, batch_size)

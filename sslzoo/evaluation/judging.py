@@ -58,6 +58,7 @@ def evaluate(
     splits: str = "auto",
     value_range: str | None = None,
     kind: str | None = None,
+    scan: str | None = None,
     **options,
 ) -> Scores:
     """Scores of an encoder, next to those of raw pixels and of the untrained encoder.
@@ -82,6 +83,7 @@ def evaluate(
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
         kind: kind of the data, "image" or "series"; by default that of the encoder.
+        scan: "headers" or "full", as for `data.load`; by default as in the training.
         options: of the evaluators, such as `k=200` for "knn".
 
     Returns:
@@ -93,7 +95,7 @@ def evaluate(
     own = {"fractions": fractions, "seeds": seeds} if "linear" in evaluators else {}
     options = {"evaluators": evaluators} | own | options
     check(**options)
-    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind)
+    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind, scan=scan)
     subject = prepare(encoder, data, untrained, image_size, classes, max_images, **reading)
     return _scores(subject.columns, subject.data, subject.size, **options)
 
@@ -113,7 +115,7 @@ def prepare(
     Args:
         encoder, data, untrained, image_size, classes, max_images: as of `evaluate`.
         unlabelled: accept data without labels and without a test part.
-        **reading: `labels`, `splits`, `value_range` and `kind` of `data.load`.
+        **reading: `labels`, `splits`, `value_range`, `kind` and `scan` of `data.load`.
 
     Raises:
         ValueError: no labels, no size, or data that the encoder does not accept.
@@ -260,21 +262,29 @@ def announce(dataset: Dataset) -> None:
     log.info("\n".join([*dataset.notes, describe(dataset)]))
 
 
-def read(data, facts: dict, unlabelled: bool = False, **reading) -> Splits:
+def read(data, facts: dict, unlabelled: bool = False, scan: str | None = None, **reading) -> Splits:
     """The data, shrunk as in the training of an exported encoder, so that they are recognized and scores agree.
 
     Args:
         data: as for `pretrain`.
         facts: of the export; {} for none.
         unlabelled: accept data without labels and without a test part.
+        scan: as of `data.load`; None for that of the training.
         **reading: `labels`, `splits`, `value_range` and `kind` of `data.load`.
     """
-    return (load if unlabelled else labelled)(data, max_size=canvas(facts), **reading)
+    return (load if unlabelled else labelled)(data, max_size=canvas(facts), scan=scanned(facts, scan), **reading)
 
 
 def canvas(facts: dict) -> int | None:
     """Longest side in pixels to which the training of an export shrunk its images; None if it is not recorded."""
     return facts.get("knobs", {}).get("max_size")
+
+
+def scanned(facts: dict, scan: str | None) -> str:
+    """How to scan a folder: `scan`, or as the training of an export did if it is None."""
+    if scan is not None:
+        return scan
+    return facts.get("knobs", {}).get("scan", "headers")
 
 
 def labelled(data, **reading) -> Splits:

@@ -116,7 +116,7 @@ def cluster_answers(features, labels=None, clusters: int | None = None, seed: in
         line = f"k-means needs at least 2 clusters and more images: {clusters} clusters, {len(features)} images"
         raise ValueError(line)
     with threadpool_limits(1):  # two threads on busy cores wait for each other: 35 s compared with 6 s
-        found = _k_means(features, clusters, seed)
+        found = k_means(features, clusters, seed)
     return _answers(features, found, None if labels is None else labels[rows], seed)._replace(rows=rows)
 
 
@@ -134,8 +134,8 @@ def scores(features, found, labels=None, seed: int = 0) -> dict[str, float | Non
     return _scores(features, _answers(features, found, labels, seed), labels)
 
 
-def _k_means(features, clusters, seed):
-    """Clusters (images,); the starts in few dimensions, the end in all of them."""
+def k_means(features: np.ndarray, clusters: int, seed: int = 0) -> np.ndarray:
+    """The cluster of each image (images,): the best of 10 starts in few dimensions, continued in all of them."""
     few = max(AXES, 2 * clusters)
     if features.shape[1] < 2 * few:
         return KMeans(clusters, n_init=STARTS, random_state=seed).fit_predict(features)

@@ -77,6 +77,7 @@ def report(
     splits: str = "auto",
     value_range: str | None = None,
     kind: str | None = None,
+    scan: str | None = None,
 ) -> Report:
     """Writes report.html, report.md, report.json and pictures/ about an encoder.
 
@@ -97,6 +98,7 @@ def report(
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
         kind: kind of the data, "image" or "series"; by default that of the encoder.
+        scan: "headers" or "full", as for `data.load`; by default as in the training.
 
     Returns:
         An object that prints where the report is, and is a path to its folder.
@@ -108,7 +110,7 @@ def report(
     name = encoder.name if isinstance(encoder, keras.Model) else Path(encoder).name
     out = Path(out or f"reports/{name}")
     folder.refuse_foreign(out)
-    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind)
+    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind, scan=scan)
     subject = judging.prepare(encoder, data, untrained, image_size, classes, max_images, unlabelled=True, **reading)
     if isinstance(encoder, keras.Model):
         return about(subject, name, out, tensorboard=tensorboard)

@@ -44,6 +44,8 @@ class Experiment:
             otherwise the folders of each split, "train=a+b,test=c".
         value_range: pixel values of black and white, such as "0,4095", for images that use a part of the range of their
             type; the whole range if None.
+        scan: "headers" reads the headers of the files of a folder at the start; a file that cannot be decoded later is
+            then named and replaced by its neighbour. "full" decodes all files at the start and omits those.
         image_size: side of the square input of the encoder, in pixels; chosen from the data if None. For series the
             number of steps that they are stretched to, by default those of the longest.
         max_size: longest side of the images that views are cut from, in pixels; larger images are shrunk. None keeps
@@ -86,6 +88,7 @@ class Experiment:
     labels: str | Path = "auto"
     splits: str | dict = "auto"
     value_range: str | Any | None = None
+    scan: str = "headers"
     image_size: int | None = None
     max_size: int | None = None
     classes: int | None = None
@@ -187,13 +190,14 @@ class RunOptions:
         return {"strategy", "epochs"} if self.extend else {"strategy"}
 
 
-READING = {
+READING = {  # arguments of `data.load`
     "labels": "auto",
     "splits": "auto",
     "value_range": None,
     "max_size": None,
     "kind": None,
-}  # arguments of `data.load`
+    "scan": "headers",
+}
 # Name -> minimum and maximum.
 RANGES = {
     "epochs": (1, 1_000_000),
