@@ -61,6 +61,11 @@ class View:
             if before.stage > after.stage:
                 raise ValueError(f"View: put {after.name} before {before.name} (geometry; colour, blur; solarize)")
 
+    @property
+    def before_crop(self) -> bool:
+        """Whether contrast is relative to the mean of the whole image."""
+        return any(getattr(operation, "before_crop", False) for operation in self.operations)
+
     def __call__(self, images: tf.Tensor, sizes: tf.Tensor, seed: Sequence[int] = (0, 0)) -> tf.Tensor:
         """Draws parameters from `seed` and applies the view; a deterministic view needs no seed."""
         images = tf.convert_to_tensor(images)
@@ -96,6 +101,7 @@ class View:
         for operation in self.operations:
             largest = operation.largest(*largest)
         pixels, mean = resample(images, box, self.size, sigma, largest)
+        mean = _mean_of(images, sizes) if self.before_crop else mean
         if colour is not None:
             pixels = recolour(pixels, mean, colour)
         return self.finish(tf.clip_by_value(pixels / scale, 0.0, 1.0), draws)
@@ -211,10 +217,20 @@ def _opencv_looker(view: View, compiled: Callable) -> Callable:
     def look(images: tf.Tensor, sizes: tf.Tensor, rows: tf.Tensor, draws: Sequence[Draws]) -> tuple:
         scale = unit(images.dtype)
         linear = compose(sizes, rows, draws, images.shape[-1])
-        pixels = opencv.pixels(images, view.size, *linear, scale)
+        pixels = opencv.pixels(images, view.size, *linear, scale, sizes if view.before_crop else None)
         return finish(pixels, rows, draws) if nonlinear else pixels, relative(linear.box, sizes)
 
     return look
+
+
+def _mean_of(images: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+    """Returns the mean pixel (n, c) of the valid part of each image."""
+    down, across = (
+        tf.cast(tf.range(side) < tf.cast(sizes[:, axis, None], tf.int32), tf.float32)
+        for axis, side in enumerate(images.shape[1:3])
+    )
+    total = tf.einsum("nhwc,nh,nw->nc", tf.cast(images, tf.float32), down, across)
+    return total / tf.cast(tf.reduce_prod(sizes, axis=1), tf.float32)[:, None]
 
 
 def of_rows(draws: Sequence[Draws], rows: tf.Tensor) -> Sequence[Draws]:
