@@ -11,6 +11,7 @@ import tensorflow as tf
 from sslzoo.views import opencv
 from sslzoo.views.colour import identity, recolour
 from sslzoo.views.engines import check_engine, chosen_engine
+from sslzoo.views.geometry import Blur
 from sslzoo.views.operation import Box, Colour, Draws, Operation, check_count, fold, whole
 from sslzoo.views.resample import resample
 
@@ -62,6 +63,12 @@ class View:
                 raise ValueError(f"View: put {after.name} before {before.name} (geometry; colour, blur; solarize)")
 
     @property
+    def reach(self) -> int:
+        """Pixels that the kernel of the blur reaches to each side."""
+        blurs = [operation for operation in self.operations if isinstance(operation, Blur)]
+        return max((blur.reach(self.size) for blur in blurs), default=0)
+
+    @property
     def before_crop(self) -> bool:
         """Whether contrast is relative to the mean of the whole image."""
         return any(getattr(operation, "before_crop", False) for operation in self.operations)
@@ -100,7 +107,7 @@ class View:
         box, sigma, colour = self.compose(sizes, draws, images.shape[-1])
         for operation in self.operations:
             largest = operation.largest(*largest)
-        pixels, mean = resample(images, box, self.size, sigma, largest)
+        pixels, mean = resample(images, box, self.size, sigma, largest, self.reach)
         mean = _mean_of(images, sizes) if self.before_crop else mean
         if colour is not None:
             pixels = recolour(pixels, mean, colour)
@@ -217,7 +224,8 @@ def _opencv_looker(view: View, compiled: Callable) -> Callable:
     def look(images: tf.Tensor, sizes: tf.Tensor, rows: tf.Tensor, draws: Sequence[Draws]) -> tuple:
         scale = unit(images.dtype)
         linear = compose(sizes, rows, draws, images.shape[-1])
-        pixels = opencv.pixels(images, view.size, *linear, scale, sizes if view.before_crop else None)
+        whole = sizes if view.before_crop else None
+        pixels = opencv.pixels(images, view.size, *linear, scale, whole, view.reach)
         return finish(pixels, rows, draws) if nonlinear else pixels, relative(linear.box, sizes)
 
     return look

@@ -46,7 +46,7 @@ def byol(size: int, channels: int = 3, **knobs) -> list[View]:
         **knobs: strength, min_scale and flip.
     """
     chain = coloured("byol", channels, MILDER, **knobs)
-    return [View([*chain, *tail], size) for tail in asymmetric(size)]
+    return [View([*chain, *tail], size) for tail in asymmetric(size, uncut=False)]
 
 
 @checked()

@@ -1,4 +1,4 @@
-"""Jitter before the crop, as in W-MSE: the mean of contrast is that of the whole image, in both engines."""
+"""Faithfulness of views: jitter before the crop, as in W-MSE, and the uncut blur of PIL, in both engines."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from sslzoo.views import Views, presets
 from sslzoo.views.colour import LUMA, Jitter
-from sslzoo.views.geometry import Crop
+from sslzoo.views.geometry import Blur, Centre, Crop
 from sslzoo.views.image import View
 
 RANDOM = np.random.default_rng(0)
@@ -45,3 +45,26 @@ def test_both_engines_are_equal(dtype):
         np.testing.assert_allclose(one, other, atol=1e-4)
     crop = Views(presets.w_mse(48, before_crop=False), 8, xla=False, engine="opencv")(batch)["views"][0]
     assert np.abs(crop - made[1][0]).max() > 0.01
+
+
+@pytest.mark.parametrize("uncut, width", [(True, 2.0), (False, 1.85)])
+def test_an_uncut_kernel_has_its_standard_deviation_at_96_px(uncut, width):
+    pytest.importorskip("cv2")
+    image = np.zeros((1, 96, 96, 1), "float32")
+    image[0, 48, 48] = 1
+    view = View([Centre(), Blur((2.0, 2.0), p=1.0, uncut=uncut)], 96)
+    batch = {"image": image, "size": [[96, 96]], "row": [0], "step": [0]}
+    for engine in ("xla", "opencv"):
+        blurred = Views([view], 1, xla=False, engine=engine)(batch)["views"][0].numpy()[0, ..., 0]
+        across = blurred.sum(0)
+        found = np.sqrt(across @ (np.arange(96) - 48.0) ** 2 / across.sum())
+        assert found == pytest.approx(width, abs=0.01)
+    expected = np.exp(-0.5 * ((np.arange(96) - 48) / 2) ** 2) / np.sqrt(8 * np.pi)
+    assert (np.abs(across - expected).max() < 1e-3) == uncut
+
+
+def test_methods_made_in_pytorch_have_the_uncut_kernel_and_those_of_google_the_cut_one():
+    for name, uncut in (("moco_v2", True), ("dino", True), ("vicreg_l", True), ("simclr", False), ("byol", False)):
+        blurs = [one for one in getattr(presets, name)(96)[0].operations if isinstance(one, Blur)]
+        assert [one.uncut for one in blurs] == [uncut], name
+    assert presets.simclr(224)[0].reach == 11 and presets.moco_v2(224)[0].reach == 8
