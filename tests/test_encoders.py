@@ -5,6 +5,10 @@ import numpy as np
 import pytest
 
 from sslzoo import catalog, encoders
+from sslzoo.encoders.convnext import ResponseNorm
+from sslzoo.layers import maps
+from sslzoo.layers.drop_path import DropPath
+from sslzoo.layers.tokens import LayerScale
 from sslzoo.testing import ENCODER_CHECKS
 
 # Trainable weights without a classifier: the numbers of torchvision's models, and of the papers.
@@ -14,6 +18,8 @@ GOLDEN = {
     ("resnet50", 224): (23_508_032, 2048),
     ("resnet101", 224): (42_500_160, 2048),
     ("resnet18", 32): (11_168_832, 512),
+    ("convnext_atto", 224): (3_695_520 - 321_000, 320),  # timm's figure less that of its classifier
+    ("convnext_tiny", 224): (28_589_128 - 769_000, 768),
     ("conv6", 32): (360_992, 8192),
     ("vit_tiny", 224): (5_486_592, 192),
     ("vit_small", 224): (21_590_016, 384),
@@ -39,7 +45,7 @@ def test_every_encoder_has_a_golden_count():
 @pytest.mark.parametrize("name", catalog.encoders())
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_any_channel_count_gives_float32_features(name, channels):
-    if name in ("resnet50", "resnet101", "resnet34", "vit_small", "vit_base") and channels != 3:
+    if name in ("resnet50", "resnet101", "resnet34", "vit_small", "vit_base", "convnext_tiny") and channels != 3:
         pytest.skip("the same code as resnet18 and vit_tiny")
     encoder = encoders.make(name, (16, 16, channels))
     features = encoder(np.random.default_rng(0).random((2, 16, 16, channels), "float32"))
@@ -53,7 +59,7 @@ def test_conv6_normalizes_after_each_convolution_if_asked():
     assert [kinds[place + 1] for place, kind in enumerate(kinds) if kind == "Conv2D"] == ["BatchNormalization"] * 5
 
 
-@pytest.mark.parametrize("name", ["conv6", "resnet18", "resnet50"])
+@pytest.mark.parametrize("name", ["conv6", "convnext_atto", "resnet18", "resnet50"])
 def test_width_multiplies_features(name):
     whole, half = (encoders.make(name, (32, 32, 3), width=width).output_shape[-1] for width in (1.0, 0.5))
     assert half * 2 == whole
@@ -76,6 +82,37 @@ def test_the_stem_follows_from_the_image_size(size, side):
     encoder = encoders.make("resnet18", (size, size, 3), width=0.125)
     last = keras.Model(encoder.input, encoder.get_layer("stage4_block2").output)
     assert last(np.zeros((1, size, size, 3), "float32")).shape[1:3] == (side, side)
+
+
+def test_convnext_v2_has_the_papers_parameters_and_the_published_response_norm():
+    """A norm instead of a layer scale: 3.7 M parameters with the classifier; the norm in loops."""
+    assert trainable(encoders.make("convnext_atto", (224, 224, 3), grn=True)) == 3_708_400 - 321_000
+    norm, x = ResponseNorm(), np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype("float32")
+    np.testing.assert_array_equal(norm(x), x)
+    gamma, beta = np.arange(5.0), np.arange(5.0) - 2
+    norm.set_weights([gamma, beta])
+    expected = np.zeros_like(x)
+    for image, one in enumerate(x):
+        norms = np.array([np.linalg.norm(one[..., k]) for k in range(5)])
+        for k in range(5):
+            expected[image, ..., k] = gamma[k] * one[..., k] * norms[k] / (norms.mean() + 1e-6) + beta[k] + one[..., k]
+    np.testing.assert_allclose(norm(x), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("size, patch, side", [(32, 2, 2), (224, 4, 7), (28, 2, 2), (8, 2, 1)])
+def test_the_stem_of_convnext_follows_from_the_image_size(size, patch, side):
+    encoder = encoders.make("convnext_atto", (size, size, 3), width=0.2)
+    assert encoder.get_layer("stem_conv").kernel_size == (patch, patch)
+    feature_map = maps.with_map(encoder)(np.zeros((1, size, size, 3), "float32"))[0]
+    assert feature_map.shape[1:3] == (side, side)
+
+
+def test_convnexts_blocks_start_near_the_identity_and_drop_paths_more_the_deeper():
+    encoder = encoders.make("convnext_atto", (32, 32, 3), width=0.2, drop_path=0.11)
+    scales = [layer for layer in encoder.layers if isinstance(layer, LayerScale)]
+    assert len(scales) == 12 and all(np.allclose(layer.factor, 1e-6) for layer in scales)
+    rates = [layer.rate for layer in encoder.layers if isinstance(layer, DropPath)]
+    np.testing.assert_allclose(rates, 0.01 * np.arange(1, 12))
 
 
 def test_blocks_start_as_the_identity():
@@ -113,10 +150,10 @@ def test_too_small_images_and_unknown_stems_are_refused_in_one_line():
 
 
 @pytest.mark.parametrize("check", ENCODER_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", ["conv6", "mlp", "resnet18", "resnet50", "vit_tiny"])
+@pytest.mark.parametrize("name", ["conv6", "convnext_atto", "mlp", "resnet18", "resnet50", "vit_tiny"])
 def test_contract(check, name):
     """The other sizes run the same code."""
-    small = {"mlp": {"units": 16}, "vit_tiny": {"width": 0.5, "depth": 2}}
+    small = {"mlp": {"units": 16}, "convnext_atto": {"width": 0.2, "grn": True}, "vit_tiny": {"width": 0.5, "depth": 2}}
     check(name, (16, 16, 3), **small.get(name, {"width": 0.125}))
 
 

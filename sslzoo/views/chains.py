@@ -92,14 +92,14 @@ def crops(
     return [View([crop, *after, *tail], size) for tail in tails] + (local * local_crops)[:local_crops]
 
 
-def blurred(size: int, p: float) -> list[Operation]:
+def blurred(size: int, p: float, uncut: bool = True) -> list[Operation]:
     """Returns a blur with probability p, or no operation for views of up to 64 px, as the papers do on CIFAR."""
-    return [Blur(p=p)] * (size > 64)
+    return [Blur(p=p, uncut=uncut)] * (size > 64)
 
 
-def asymmetric(size: int) -> tuple[list[Operation], list[Operation]]:
-    """Returns the last operations of BYOL's two views."""
-    return blurred(size, 1.0), [*blurred(size, 0.1), Solarize(p=0.2)]
+def asymmetric(size: int, uncut: bool = True) -> tuple[list[Operation], list[Operation]]:
+    """Returns the last operations of BYOL's two views; `uncut` as of `Blur`, for methods that were made in PyTorch."""
+    return blurred(size, 1.0, uncut), [*blurred(size, 0.1, uncut), Solarize(p=0.2)]
 
 
 def _local_size(size: int) -> int:

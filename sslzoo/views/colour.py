@@ -60,6 +60,8 @@ class Jitter(Operation):
         saturation: strength of saturation, 0 or more.
         hue: strength of hue in full turns, in [0, 0.5].
         p: probability of the jitter.
+        before_crop: contrast is relative to the mean gray of the whole image instead of the crop, as if the jitter came
+            first. The other parts treat each pixel by itself, so that their order makes no difference.
 
     Raises:
         ValueError: if a value is outside its range, or all strengths are 0.
@@ -71,6 +73,7 @@ class Jitter(Operation):
     saturation: float = 0.8
     hue: float = 0.2
     p: float = 0.8
+    before_crop: bool = False
 
     def __post_init__(self) -> None:
         for part in PARTS:

@@ -12,6 +12,7 @@ from sslzoo.views import opencv
 from sslzoo.views.colour import identity, recolour
 from sslzoo.views.drawn import Drawn, looker, of_rows
 from sslzoo.views.engines import chosen_engine
+from sslzoo.views.geometry import Blur
 from sslzoo.views.operation import Box, Colour, Draws, Operation, check_count, fold, whole
 from sslzoo.views.resample import resample
 
@@ -60,6 +61,17 @@ class View(Drawn):
             if before.stage > after.stage:
                 raise ValueError(f"View: put {after.name} before {before.name} (geometry; colour, blur; solarize)")
 
+    @property
+    def reach(self) -> int:
+        """Pixels that the kernel of the blur reaches to each side."""
+        blurs = [operation for operation in self.operations if isinstance(operation, Blur)]
+        return max((blur.reach(self.size) for blur in blurs), default=0)
+
+    @property
+    def before_crop(self) -> bool:
+        """Whether contrast is relative to the mean of the whole image."""
+        return any(getattr(operation, "before_crop", False) for operation in self.operations)
+
     def __call__(self, images: tf.Tensor, sizes: tf.Tensor, seed: Sequence[int] = (0, 0)) -> tf.Tensor:
         """Draws parameters from `seed` and applies the view; a deterministic view needs no seed."""
         images = tf.convert_to_tensor(images)
@@ -94,7 +106,8 @@ class View(Drawn):
         box, sigma, colour = self.compose(sizes, draws, images.shape[-1])
         for operation in self.operations:
             largest = operation.largest(*largest)
-        pixels, mean = resample(images, box, self.size, sigma, largest)
+        pixels, mean = resample(images, box, self.size, sigma, largest, self.reach)
+        mean = _mean_of(images, sizes) if self.before_crop else mean
         if colour is not None:
             pixels = recolour(pixels, mean, colour)
         return self.finish(tf.clip_by_value(pixels / scale, 0.0, 1.0), draws)
@@ -135,10 +148,21 @@ def _opencv_looker(view: View, xla: bool) -> Callable:
     def look(images: tf.Tensor, sizes: tf.Tensor, rows: tf.Tensor, draws: Sequence[Draws]) -> tuple:
         scale = unit(images.dtype)
         linear = compose(sizes, rows, draws, images.shape[-1])
-        pixels = opencv.pixels(images, view.size, *linear, scale)
+        whole = sizes if view.before_crop else None
+        pixels = opencv.pixels(images, view.size, *linear, scale, whole, view.reach)
         return finish(pixels, rows, draws) if nonlinear else pixels, relative(linear.box, sizes)
 
     return look
+
+
+def _mean_of(images: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+    """Returns the mean pixel (n, c) of the valid part of each image."""
+    down, across = (
+        tf.cast(tf.range(side) < tf.cast(sizes[:, axis, None], tf.int32), tf.float32)
+        for axis, side in enumerate(images.shape[1:3])
+    )
+    total = tf.einsum("nhwc,nh,nw->nc", tf.cast(images, tf.float32), down, across)
+    return total / tf.cast(tf.reduce_prod(sizes, axis=1), tf.float32)[:, None]
 
 
 def relative(box: Box, sizes: tf.Tensor) -> tf.Tensor:

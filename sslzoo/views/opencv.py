@@ -38,7 +38,14 @@ def module() -> ModuleType:
 
 
 def pixels(
-    images: tf.Tensor, size: int, box: Box, sigma: tf.Tensor | None, colour: Colour | None, unit: float = 1.0
+    images: tf.Tensor,
+    size: int,
+    box: Box,
+    sigma: tf.Tensor | None,
+    colour: Colour | None,
+    unit: float = 1.0,
+    sizes: tf.Tensor | None = None,
+    reach: int | None = None,
 ) -> tf.Tensor:
     """Crops, mirrors, resizes, blurs and recolours images.
 
@@ -49,6 +56,8 @@ def pixels(
         sigma: (n,) standard deviation of the blur in pixels of the view; None means no blur.
         colour: the colour map of each image; None means no change.
         unit: value of the images that becomes 1.
+        sizes: (n, 2), height and width of the valid part, whose mean the colour map takes; None for that of the box.
+        reach: pixels of the blur's kernel to each side; None for size // 20.
 
     Returns:
         float32 (n, size, size, channels), clipped to [0, 1].
@@ -56,12 +65,18 @@ def pixels(
     place = tf.cast(tf.stack([tf.cast(column, tf.float32) for column in box], axis=1), tf.int32)
     sigma = tf.zeros_like(box.top) if sigma is None else sigma
     colour = identity(tf.shape(images)[0], images.shape[-1]) if colour is None else colour
-    columns = [images, place, sigma, colour.pixel, colour.mean]
-    made = tf.numpy_function(functools.partial(_batch, size, unit), columns, tf.float32, stateful=False)
+    sizes = tf.zeros((tf.shape(images)[0], 2), tf.int32) if sizes is None else tf.cast(sizes, tf.int32)
+    columns = [images, place, sigma, colour.pixel, colour.mean, sizes]
+    made = tf.numpy_function(
+        functools.partial(_batch, size, unit, size // 20 if reach is None else reach),
+        columns,
+        tf.float32,
+        stateful=False,
+    )
     return tf.ensure_shape(made, (images.shape[0], size, size, images.shape[-1]))
 
 
-def _batch(size: int, unit: float, images, places, sigmas, pixel, mean) -> np.ndarray:
+def _batch(size: int, unit: float, reach: int, images, places, sigmas, pixel, mean, sizes) -> np.ndarray:
     """Computes the views of a batch from arrays; see `pixels`."""
     views = _empty((len(images), size, size, images.shape[-1]))
     matrices = np.concatenate([pixel / np.float32(unit), np.zeros_like(pixel[..., :1])], axis=2)
@@ -69,9 +84,10 @@ def _batch(size: int, unit: float, images, places, sigmas, pixel, mean) -> np.nd
     for row, (place, sigma) in enumerate(zip(places.tolist(), sigmas.tolist(), strict=True)):
         view = resized(_cut(images[row], *place), size)
         if with_mean[row]:
-            matrices[row, :, -1] = mean[row] @ _mean(view) / unit
+            height, width = sizes[row]
+            matrices[row, :, -1] = mean[row] @ _mean(images[row, :height, :width] if height else view) / unit
         if sigma > SHARP:
-            view = blurred(view, sigma)
+            view = blurred(view, sigma, reach)
         module().transform(view, matrices[row], dst=views[row])
     return np.clip(views, 0, 1, out=views)
 
@@ -93,10 +109,12 @@ def resized(image: np.ndarray, size: int) -> np.ndarray:
     return module().resize(image, (size, size), interpolation=module().INTER_LINEAR).reshape(size, size, -1)
 
 
-def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Blurs a view (size, size, channels), float32; the kernel is renormalized at the borders."""
-    size = len(image)
-    reach = min(size // 20, math.ceil(TAPS * sigma))
+def blurred(image: np.ndarray, sigma: float, most: int) -> np.ndarray:
+    """Blurs a view (size, size, channels), float32, reading at most `most` pixels to each side.
+
+    The kernel is renormalized at the borders.
+    """
+    reach = min(most, math.ceil(TAPS * sigma))
     if not reach:
         return image
     kernel = module().getGaussianKernel(2 * reach + 1, sigma, module().CV_32F)

@@ -5,6 +5,7 @@ is not 3, saturation, hue and grayscale are omitted. Other knobs are keyword arg
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import tensorflow as tf
 
@@ -45,7 +46,7 @@ def byol(size: int, channels: int = 3, **knobs) -> list[View]:
         **knobs: strength, min_scale and flip.
     """
     chain = coloured("byol", channels, MILDER, **knobs)
-    return [View([*chain, *tail], size) for tail in asymmetric(size)]
+    return [View([*chain, *tail], size) for tail in asymmetric(size, uncut=False)]
 
 
 @checked()
@@ -169,18 +170,24 @@ def fast_siam(size: int, channels: int = 3, number: int = 4, **knobs) -> list[Vi
 
 
 @checked()
-def w_mse(size: int, channels: int = 3, number: int = 2, min_scale: float = 0.2, **knobs) -> list[View]:
+def w_mse(
+    size: int, channels: int = 3, number: int = 2, min_scale: float = 0.2, before_crop: bool = True, **knobs
+) -> list[View]:
     """W-MSE (arXiv:2007.06346, section 4): SimCLR's chain, weaker, rarely gray, without blur; two or four views.
+
+    The authors jitter the whole image and crop it afterwards, with bicubic interpolation; here it is bilinear.
 
     Args:
         size: int, side of the views in pixels.
         channels: int, number of channels of the images.
         number: int, number of views of an image, 2 or more.
         min_scale: float in (0, 1], smallest share of the area that a crop keeps.
+        before_crop: bool, contrast relative to the mean of the whole image, as in the authors' code.
         **knobs: strength and flip.
     """
     check_number("w_mse", "number", number, 2)
     chain = coloured("w_mse", channels, (*MILD[:-1], 0.1), min_scale=min_scale, **knobs)
+    chain = [replace(one, before_crop=before_crop) if isinstance(one, Jitter) else one for one in chain]
     return [View(chain, size)] * number
 
 

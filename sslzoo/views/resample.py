@@ -47,13 +47,18 @@ class Taps(NamedTuple):
 
 
 def resample(
-    images: tf.Tensor, box: Box, size: int, sigma: tf.Tensor | None = None, largest: tuple[int, int] | None = None
+    images: tf.Tensor,
+    box: Box,
+    size: int,
+    sigma: tf.Tensor | None = None,
+    largest: tuple[int, int] | None = None,
+    reach: int | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Crops `box` from each image, mirrors, resizes and blurs it.
 
     The interpolation is bilinear. Where the box is larger than the view, the triangle is widened by the same factor,
-    which antialiases as PIL and torchvision do. No pixel outside the box is read. The kernel of the blur reaches
-    size // 20 pixels to each side (a tenth of the view in all, as in SimCLR) and is renormalized at the borders.
+    which antialiases as PIL and torchvision do. No pixel outside the box is read. The kernel of the blur is
+    renormalized at the borders.
 
     Args:
         images: (n, height, width, channels), any number type.
@@ -61,6 +66,7 @@ def resample(
         size: side of the view in pixels.
         sigma: (n,) standard deviation of the blur in pixels of the view; near zero the image stays sharp.
         largest: maximum height and width of the boxes, if known; pixels far from small boxes are then not read.
+        reach: pixels of the blur's kernel to each side; None for size // 20, a tenth of the view in all, as in SimCLR.
 
     Returns:
         float32 pixels (n, size, size, channels) and their mean before the blur (n, channels), in units of the images.
@@ -68,8 +74,8 @@ def resample(
     if largest and tuple(largest) != tuple(images.shape[1:3]):
         images, box = _window(images, box, *largest)
     height, width, channels = images.shape[1:]
-    rows = axis_taps(box.top, box.height, tf.zeros_like(box.mirrored), size, height, sigma)
-    columns = axis_taps(box.left, box.width, box.mirrored, size, width, sigma)
+    rows = axis_taps(box.top, box.height, tf.zeros_like(box.mirrored), size, height, sigma, reach)
+    columns = axis_taps(box.left, box.width, box.mirrored, size, width, sigma, reach)
     # The products are fastest with the resized axis first and all other axes last.
     strips, across = _product(rows, tf.reshape(images, (-1, height, width * channels)))
     strips = tf.transpose(tf.reshape(strips, (-1, size, width, channels)), (0, 2, 1, 3))
@@ -96,9 +102,11 @@ def _product(taps: Taps, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return pixels[:, : taps.size], tf.einsum("ntk,ntkx->nx", taps.mean, windows)
 
 
-def axis_taps(start, extent, mirrored, size: int, length: int, sigma: tf.Tensor | None = None) -> Taps:
+def axis_taps(
+    start, extent, mirrored, size: int, length: int, sigma: tf.Tensor | None = None, reach: int | None = None
+) -> Taps:
     """Returns the taps of one axis, from [start, start + extent) of `length` pixels to `size` pixels; (n,) tensors."""
-    grid = _grid(size, length, 0 if sigma is None else size // 20)
+    grid = _grid(size, length, 0 if sigma is None else size // 20 if reach is None else reach)
     start, extent = (tf.cast(x, tf.int32)[:, None, None] for x in (start, extent))
     position = tf.where(mirrored[:, None, None], size - 1 - grid.outputs, grid.outputs)
     # A centre is (position + 1/2) extent / size - 1/2. Its integer part is computed in integers: float rounding far
