@@ -96,6 +96,8 @@ def load_parts(
     if max_size is not None and max_size < 1:
         raise DataError(f"max_size is {max_size}: give a number of pixels, or leave it out")
     given = isinstance(data, Dataset | Splits)
+    if isinstance(data, str) and data in catalog.plugins("datasets"):
+        data = catalog.found("datasets", data)()
     found = KINDS[kind_of(data, kind)]
     if found.pixels or given:
         parts = _resolve(data, dict(max_size=max_size), dict(labels=labels, splits=splits), value_range)
