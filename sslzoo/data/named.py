@@ -99,7 +99,7 @@ def load_parts(
     if isinstance(data, str) and data in catalog.plugins("datasets"):
         data = catalog.found("datasets", data)()
     found = KINDS[kind_of(data, kind)]
-    if found.pixels or given:
+    if found.pixels or isinstance(data, Dataset | Splits):
         parts = _resolve(data, dict(max_size=max_size), dict(labels=labels, splits=splits), value_range)
     else:
         _refuse_pixels(found.noun, labels, max_size=max_size, value_range=value_range, splits=splits)
