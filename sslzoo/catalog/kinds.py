@@ -128,7 +128,7 @@ def kind_of(data: Any, kind: str | None = None) -> str:
     own = getattr(getattr(data, "train", data), "kind", None)
     known = own if isinstance(own, str) else None
     if kind is None:
-        return known or _of_text(data) or DEFAULT
+        return find(known or _of_text(data) or DEFAULT).name
     if known not in (None, find(kind).name):
         raise ValueError(f"kind={kind!r}: the data are of the kind {known!r}; leave out kind")
     return kind
