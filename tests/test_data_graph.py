@@ -8,7 +8,7 @@ import pytest
 from pictures import HEIGHT, WIDTH, others, pngs, saved, smooth, turned
 from PIL import Image
 
-from sslzoo.data import folder, graph, load
+from sslzoo.data import folder, graph, load, pack, packed
 from sslzoo.data.decode import decode, jpeg_ratio
 from sslzoo.training.checks import canvas_side
 from sslzoo.training.experiment import Experiment
@@ -42,6 +42,26 @@ def test_a_graph_reads_what_python_reads(root, side, monkeypatch):
     for ours, theirs in zip(rows(dataset), rows(by_python), strict=True):
         for name, column in theirs.items():
             np.testing.assert_array_equal(ours[name], column, err_msg=name)
+
+
+@pytest.mark.parametrize("side", [8, 256])
+def test_a_graph_decodes_packed_files_as_python_does(root, side, monkeypatch, tmp_path):
+    monkeypatch.setattr(packed, "MEMORY_SHARE", 0)
+    pack(root, tmp_path / "packed", labels="none", splits="none")
+    dataset = load(tmp_path / "packed", max_size=side).train
+    by_python = dataclasses.replace(dataset, graph=None)
+    assert dataset.graph and len(dataset) == len(FILES) + 2
+    for ours, theirs in zip(rows(dataset), rows(by_python), strict=True):
+        for name, column in theirs.items():
+            np.testing.assert_array_equal(ours[name], column, err_msg=name)
+
+
+def test_raw_pixels_are_read_by_python(monkeypatch, tmp_path):
+    monkeypatch.setattr(packed, "MEMORY_SHARE", 0)
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 6, 5, 2), np.uint8)
+    pack(pixels, tmp_path / "packed")
+    dataset = load(tmp_path / "packed").train
+    np.testing.assert_array_equal(next(dataset.batches(9).as_numpy_iterator())["image"], pixels)
 
 
 def test_orders_shares_and_parts_are_those_of_python(root, monkeypatch):

@@ -116,7 +116,7 @@ def _listed(root: str) -> list[str]:
     if not os.path.isdir(root):
         raise DataError(_no_folder(root))
     try:
-        return [os.path.relpath(path, root) for path in files_under(root)]
+        return [path[len(os.path.join(root, "")) :] for path in files_under(root)]
     except OSError as error:
         raise DataError(
             f"{error.filename} cannot be listed ({error.strerror}): change its rights or move it"

@@ -126,22 +126,52 @@ def reader(files: Files, dataset: Dataset, decoded: bool = True) -> Callable[[tf
         )
     shape = dataset.shape
 
-    def python(index: tf.Tensor) -> list[tf.Tensor]:
-        return [column[0] for column in tf.numpy_function(dataset.ordered, [index[None]], dataset.types)]
-
     def read(index: tf.Tensor) -> dict[str, tf.Tensor]:
         path, place, mark, size = (tf.gather(column, index) for column in (paths, places, marks, sizes))
         there = (place < len(decoders)) & (tf.size(tf.raw_ops.MatchingFiles(pattern=path)) > 0)
         data = tf.cond(there, lambda: tf.io.read_file(path), lambda: "")
         ways = [lambda decoder=decoder: [_on_canvas(decoder(data), size, shape), size] for decoder in decoders]
         if not decoded:
-            ways = [lambda way=way: _attempted(way, lambda: python(index), dataset) for way in ways]
+            ways = [lambda way=way: _attempted(way, lambda: _by_python(dataset, index), dataset) for way in ways]
         same = there & (_mark_of(data) == mark)
-        columns = tf.switch_case(tf.where(same, place, len(decoders)), [*ways, lambda: python(index)])
-        found = zip(dataset.spec.items(), columns, strict=True)
-        return {name: tf.ensure_shape(column, spec.shape) for (name, spec), column in found}
+        columns = tf.switch_case(tf.where(same, place, len(decoders)), [*ways, lambda: _by_python(dataset, index)])
+        return _named(dataset, columns)
 
     return read
+
+
+def record_reader(
+    record: Callable[[np.ndarray], tuple], dataset: Dataset
+) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """As `reader`, for images whose bytes Python reads: no operation of TensorFlow reads a part of a file.
+
+    Args:
+        record: index () -> bytes of the file, its kind () int32, and height and width after shrinking (2,) int32.
+        dataset: the same images, read by Python.
+    """
+
+    def read(index: tf.Tensor) -> dict[str, tf.Tensor]:
+        data, kind, size = tf.numpy_function(record, [index], [tf.string, tf.int32, tf.int32])
+        data, kind, size = tf.ensure_shape(data, ()), tf.ensure_shape(kind, ()), tf.ensure_shape(size, (2,))
+
+        def way(decoder: Callable) -> list[tf.Tensor]:
+            # Without the static shape: a branch that is never taken may have colours for a gray canvas.
+            image = tf.raw_ops.PlaceholderWithDefault(input=decoder(data), shape=[None] * 3)
+            return [_on_canvas(image, size, dataset.shape), size]
+
+        ways = [lambda decoder=decoder: way(decoder) for decoder in DECODERS]
+        return _named(dataset, tf.switch_case(kind, [*ways, lambda: _by_python(dataset, index)]))
+
+    return read
+
+
+def _by_python(dataset: Dataset, index: tf.Tensor) -> list[tf.Tensor]:
+    return [column[0] for column in tf.numpy_function(dataset.ordered, [index[None]], dataset.types)]
+
+
+def _named(dataset: Dataset, columns: list[tf.Tensor]) -> dict[str, tf.Tensor]:
+    found = zip(dataset.spec.items(), columns, strict=True)
+    return {name: tf.ensure_shape(column, spec.shape) for (name, spec), column in found}
 
 
 def _attempted(way: Callable, other: Callable, dataset: Dataset) -> list[tf.Tensor]:

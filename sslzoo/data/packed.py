@@ -12,6 +12,8 @@ from google.protobuf.message import DecodeError
 from sslzoo.data.cache import held
 from sslzoo.data.dataset import DataError, Dataset, Splits
 from sslzoo.data.decode import decode
+from sslzoo.data.graph import PYTHON, kind_of, record_reader
+from sslzoo.data.headers import header_of
 from sslzoo.data.images import on_canvas, shrink, shrunk_shape
 from sslzoo.data.index import INDEX, IndexFault, digests_of, read_index
 from sslzoo.data.made import of_images
@@ -66,7 +68,27 @@ def _opened(folder: Path, split: dict, max_size: int | None) -> Dataset:
         notes=(f"packed data: {split['count']} images in {len(split['shards'])} files of {folder}",),
     )
     pixels_of_all = split["count"] * int(np.prod(shape)) * dtype.itemsize
-    return held(dataset) if pixels_of_all < MEMORY_SHARE * machine_memory() else dataset
+    if pixels_of_all < MEMORY_SHARE * machine_memory():
+        return held(dataset)
+    if dtype != np.uint8:
+        return dataset
+
+    def record(i: np.ndarray) -> tuple[bytes, np.ndarray, np.ndarray]:
+        return records.named(lambda i: _encoded(records.feature(i), shape, side), i)
+
+    return dataclasses.replace(dataset, graph=record_reader(record, dataset))
+
+
+def _encoded(feature: dict, shape: tuple[int, int, int], side: int) -> tuple[bytes, np.ndarray, np.ndarray]:
+    """The bytes of an image, the kind of its file, and its height and width after shrinking."""
+    data = feature["image/encoded"].bytes_list.value[0]
+    raw = feature["image/format"].bytes_list.value[0] == b"raw"
+    header = None if raw else header_of(data)
+    if header is None:
+        return data, np.int32(PYTHON), np.zeros(2, np.int32)
+    height, width, channels = shrunk_shape((header.height, header.width, header.channels), side)
+    fits = height <= shape[0] and width <= shape[1] and channels in (1, shape[2])
+    return data, np.int32(kind_of("", data, side) if fits else PYTHON), np.array([height, width], np.int32)
 
 
 def _columns(split: dict) -> dict:
