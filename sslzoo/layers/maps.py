@@ -75,7 +75,7 @@ def place_map(encoder: keras.Model) -> keras.Model:
 def _functional(encoder: keras.Model) -> keras.Model:
     """The model itself, or the functional model of a sequential one, which has no `input` and `output`."""
     if isinstance(encoder, keras.Sequential):
-        return keras.Model(encoder.inputs, encoder.outputs, name=encoder.name)
+        return keras.Model(encoder.inputs[0], encoder.outputs[0], name=encoder.name)
     return encoder
 
 
