@@ -7,7 +7,7 @@ import pytest
 from sslzoo import encoders
 from sslzoo.evaluation.places import TokenPictures
 from sslzoo.evaluators.projection import pca_colours
-from sslzoo.layers.maps import attention_map
+from sslzoo.layers.maps import attention_map, place_map
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.uniform(size=(3, 16, 8, 1)).astype("float32")
@@ -73,3 +73,13 @@ def test_pictures_have_the_size_of_the_images_and_only_transformers_have_them():
     assert found["attention"].max((1, 2)).min() > 0.5  # scaled for each image
     with pytest.raises(ValueError, match="no attention: take a vision transformer"):
         TokenPictures(encoders.make("conv6", (16, 16, 1), width=0.125))
+
+
+def test_a_sequential_encoder_has_its_last_map_and_no_attention():
+    layers = keras.layers.Conv2D(4, 3, strides=2), keras.layers.GlobalAveragePooling2D()
+    encoder = keras.Sequential([keras.Input((16, 8, 1)), *layers])
+    np.testing.assert_allclose(keras.ops.mean(place_map(encoder)(IMAGES), axis=(1, 2)), encoder(IMAGES), atol=1e-6)
+    with pytest.raises(ValueError, match="no attention"):
+        TokenPictures(encoder)
+    with pytest.raises(ValueError, match="no feature map"):
+        place_map(keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]))

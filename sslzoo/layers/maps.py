@@ -61,6 +61,7 @@ def place_map(encoder: keras.Model) -> keras.Model:
     Raises:
         ValueError: if the encoder has neither.
     """
+    encoder = _functional(encoder)
     if {"patches", "tokens", "norm"} <= {layer.name for layer in encoder.layers}:
         tokens, patches = encoder.get_layer("norm").output, encoder.get_layer("patches").output
         grid = Grid(encoder.get_layer("tokens").extra, name="grid")([tokens, patches])
@@ -69,6 +70,13 @@ def place_map(encoder: keras.Model) -> keras.Model:
     if isinstance(operation, keras.Model):  # a model within the model, behind layers that change the images
         return keras.Model(encoder.input, place_map(operation)(sources[0]), name=f"{encoder.name}_places")
     return keras.Model(encoder.input, with_map(encoder).outputs[0], name=f"{encoder.name}_places")
+
+
+def _functional(encoder: keras.Model) -> keras.Model:
+    """The model itself, or the functional model of a sequential one, which has no `input` and `output`."""
+    if isinstance(encoder, keras.Sequential):
+        return keras.Model(encoder.inputs[0], encoder.outputs[0], name=encoder.name)
+    return encoder
 
 
 def attention_map(encoder: keras.Model) -> keras.Model:
@@ -85,6 +93,7 @@ def attention_map(encoder: keras.Model) -> keras.Model:
     Raises:
         ValueError: if the encoder is no such model.
     """
+    encoder = _functional(encoder)
     found = [layer for layer in encoder.layers if isinstance(layer, Attention)]
     names = {layer.name: layer for layer in encoder.layers}
     if found and {"patches", "tokens", "features"} <= names.keys():
