@@ -20,10 +20,10 @@ class Experiment:
     Attributes:
         method: name of a method, such as "simclr"; in Python also a subclass of `SSLModel`, or a function
             `(encoder, **knobs) -> SSLModel`.
-        data: name of a dataset ("digits", "fashion_mnist", any TFDS image dataset) or a folder of images; in Python
-            also a list of folders, an array (n, height, width, channels), a pair (images, labels), a
-            `tf.data.Dataset` of images or of dicts, or a `Dataset`. Time series: "ucr:NAME", "uea:NAME", a .ts or .npz
-            file, or with kind="series" an .npy file or an array (n, steps, channels).
+        data: name of a dataset ("digits", "fashion_mnist", any TFDS image dataset), a folder of images, or of time
+            series "ucr:NAME", "uea:NAME", a .ts or .npz file; in Python also a list of folders, an array (n, height,
+            width, channels) or, with kind="series", (n, steps, channels), a pair (images, labels), a
+            `tf.data.Dataset` of images or of dicts, or a `Dataset`.
         kind: kind of the data, "image" or "series"; None chooses it by the name of the data, which is "series" for
             "ucr:", "uea:", .ts and .npz, else "image".
         encoder: name of an encoder, such as "resnet18", or "keras.applications:NAME"; in Python also a built Keras
