@@ -97,7 +97,9 @@ def test_a_method_takes_steps_on_series(name):
 @pytest.mark.parametrize("name", FEW)
 @pytest.mark.parametrize("check", [check_replicas, check_learning, check_gradients, check_saving])
 def test_contract_of_methods_on_series(check, name, mirrored):
-    check(name, encoder=miniatures.convolutional)
+    # At a temperature of 0.1 the first steps are so large that they amplify rounding errors.
+    mild = dict(temperature=0.3) if name == "simclr" and check is check_replicas else {}
+    check(name, encoder=miniatures.convolutional, **mild)
 
 
 @pytest.mark.parametrize("check", ENCODER_CHECKS, ids=lambda check: check.__name__)
