@@ -7,6 +7,7 @@ import importlib
 import os
 import re
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo import catalog
-from sslzoo.catalog.kinds import KINDS, kind_of
+from sslzoo.catalog.kinds import KINDS, Kind, kind_of
 from sslzoo.data import labels as numbers
 from sslzoo.data.arrays import from_array, splits_of
 from sslzoo.data.builders import from_tfds, is_prepared, tfds_names
@@ -39,6 +40,7 @@ def load(
     splits: Any = "auto",
     value_range: tuple[float, float] | None = None,
     kind: str | None = None,
+    categories: str | Sequence[str] | None = None,
 ) -> Splits:
     """Loads data to train on and, where there are labels, to test on.
 
@@ -60,15 +62,19 @@ def load(
             none for one; or the folders of each split, {"train": ["a", "b"], "test": "c"} or "train=a+b,test=c".
         value_range: (low, high), the pixel values that become black and white, for data that use a part of their
             range, such as (0, 4095) for 12 bits in 16. By default that of the type.
-        kind: "image" or "series". By default "series" for "ucr:NAME", "uea:NAME" and files that end in .ts or .npz,
-            and "image" for everything else; of series, see `sslzoo.data.series.parts`.
+        kind: "image", "series" or "rows". By default "series" for "ucr:NAME", "uea:NAME" and files that end in .ts or
+            .npz, "rows" for "table:NAME", "sklearn:NAME", files that end in .csv or .parquet, DataFrames, dicts of
+            columns and structured arrays, and "image" for everything else; of series, see `sslzoo.data.series.parts`,
+            of rows `sslzoo.data.rows.parts`, where `labels` is the column of the classes.
+        categories: of rows, columns of numbers that are categories, "a,b" or a list.
 
     Raises:
         DataError: a line that says what is wrong and what to do.
     """
-    if isinstance(data, Splits) and labels == splits == "auto" and value_range is None:
+    if isinstance(data, Splits) and labels == splits == "auto" and value_range is None and not categories:
         return data  # as it is
-    parts = load_parts(data, max_size=max_size, labels=labels, splits=splits, value_range=value_range, kind=kind)
+    reading = dict(max_size=max_size, labels=labels, splits=splits, value_range=value_range)
+    parts = load_parts(data, **reading, kind=kind, categories=categories)
     return Splits(parts["train"], judge_of(parts))
 
 
@@ -80,11 +86,12 @@ def load_parts(
     splits: Any = "auto",
     value_range: tuple[float, float] | None = None,
     kind: str | None = None,
+    categories: str | Sequence[str] | None = None,
 ) -> dict[str, Dataset]:
     """All images of data, those included that `load` leaves out.
 
     Args:
-        data, max_size, labels, splits, value_range, kind: as of `load`.
+        data, max_size, labels, splits, value_range, kind, categories: as of `load`.
 
     Returns:
         "train", and where there are such images "test", "validation", "unlabelled" and "other" (in none of these)
@@ -97,11 +104,15 @@ def load_parts(
         raise DataError(f"max_size is {max_size}: give a number of pixels, or leave it out")
     given = isinstance(data, Dataset | Splits)
     found = KINDS[kind_of(data, kind)]
+    if categories and (given or "categories" not in found.options):
+        raise DataError("categories=...: for tables that are read here, the data are another kind or a Dataset")
     if found.pixels or given:
         parts = _resolve(data, dict(max_size=max_size), dict(labels=labels, splits=splits), value_range)
     else:
-        _refuse_pixels(found.noun, labels, max_size=max_size, value_range=value_range, splits=splits)
-        parts = importlib.import_module(found.reader).parts(data)
+        _refuse_pixels(found, labels, max_size=max_size, value_range=value_range, splits=splits)
+        options = dict(labels=labels, categories=categories)
+        own = {name: options[name] for name in found.options}
+        parts = importlib.import_module(found.reader).parts(data, **own)
     if labels == "none":
         parts = {name: dataclasses.replace(part, labels=None, class_names=None) for name, part in parts.items()}
     if not given:
@@ -109,13 +120,15 @@ def load_parts(
     return _with_judge(parts)
 
 
-def _refuse_pixels(noun: str, labels: str | Path, **options) -> None:
+def _refuse_pixels(kind: Kind, labels: str | Path, **options) -> None:
     """Raises DataError for options of images that are given for data of another kind."""
     defaults = dict(max_size=None, value_range=None, splits="auto")
     given = [name for name, value in options.items() if value != defaults[name]]
-    given += ["labels"] * (labels not in ("auto", "none"))
+    given += ["labels"] * (labels not in ("auto", "none") and "labels" not in kind.options)
     if given:
-        raise DataError(f"{', '.join(f'{name}=...' for name in given)}: for images, the data are {noun}; leave it out")
+        raise DataError(
+            f"{', '.join(f'{name}=...' for name in given)}: for images, the data are {kind.noun}; leave it out"
+        )
 
 
 def _with_judge(parts: dict[str, Dataset]) -> dict[str, Dataset]:

@@ -12,7 +12,7 @@ from sslzoo.catalog.kinds import KINDS
 from sslzoo.data import Dataset, Splits, describe, load, restrict
 from sslzoo.evaluation import baseline
 from sslzoo.evaluators import Score, WrongOption
-from sslzoo.evaluators.judge import EVALUATORS, TRAINED, Evaluator, check, judge
+from sslzoo.evaluators.judge import EVALUATORS, TRAINED, Evaluator, check, judge, options_of, title
 from sslzoo.evaluators.remember import remembered
 from sslzoo.evaluators.report import note
 from sslzoo.evaluators.scores import Scores
@@ -239,14 +239,18 @@ def raw_scores(
 ) -> dict[str, list[list[Score]]]:
     """Scores of the baselines of the kind of data; cached on disk, since they are the same for all encoders."""
     labels, found = (data.train.labels, data.test.labels), {}
-    for name, one in KINDS[data.train.kind].functions.baselines(size).items():
+    named = all(isinstance(evaluator, str) for evaluator in evaluators)
+    for name, one in KINDS[data.train.kind].functions.baselines(size, data.train).items():
         parts = tuple(without_encoder(part, one) for part in data)
+        some = evaluators if one.instead is None else [one.instead[e] for e in evaluators if e in one.instead]
+        if not some:
+            continue
 
-        def make(name=name, parts=parts) -> list[Score]:
-            return judge({name: [parts]}, *labels, evaluators=evaluators, **options)[1][name][0]
+        def make(name=name, parts=parts, some=some) -> list[Score]:
+            own = {option: value for option, value in options.items() if option in options_of(some)}
+            return judge({name: [parts]}, *labels, evaluators=some, **own)[1][name][0]
 
-        named = all(isinstance(evaluator, str) for evaluator in evaluators)
-        kept = (*parts, *labels, tuple(evaluators), options)
+        kept = (*parts, *labels, tuple(map(title, some)), options)
         found[name] = [remembered(kept, make) if named else make()]
     return found
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from sslzoo.catalog.kinds import DEFAULT, KINDS
 from sslzoo.data import Dataset, Splits, from_array
+from sslzoo.data.row_types import recoded
+from sslzoo.layers.columns import columns_in
 from sslzoo.utils.log import log
 
 
@@ -92,9 +94,30 @@ def accepted(data: Dataset, channels: int) -> Dataset:
 
 
 def accepted_splits(splits: Splits, encoder: keras.Model) -> Splits:
-    """`accepted` of both parts, for an encoder."""
+    """`accepted` of both parts, for an encoder; rows get the columns of an encoder that knows its own."""
+    columns = columns_in(encoder) if splits.train.columns else None
+    if columns is not None:
+        return Splits(*(part and with_columns(part, columns.columns) for part in splits))
     channels = input_shape(encoder, splits.train.kind)[-1]
     return Splits(*(part and accepted(part, channels) for part in splits))
+
+
+def with_columns(data: Dataset, columns: Sequence[dict]) -> Dataset:
+    """The rows with the columns and the codes of an encoder, matched by name.
+
+    Raises:
+        ValueError: the data has not all of the columns.
+    """
+    own = tuple({key: column[key] for key in ("name", "kind", "categories") if key in column} for column in columns)
+    if own == data.columns:
+        return data
+
+    def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows, sizes = data.examples(index)
+        return recoded(rows, data.columns, own), sizes
+
+    read(np.arange(1))  # raises for a missing column
+    return data.with_images(read, (len(own),), columns=own, digests=None)
 
 
 def pixels(array, shape: Sequence[int], value_range: tuple[float, float] | None = None) -> np.ndarray:

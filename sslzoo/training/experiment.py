@@ -23,9 +23,10 @@ class Experiment:
         data: name of a dataset ("digits", "fashion_mnist", any TFDS image dataset) or a folder of images; in Python
             also a list of folders, an array (n, height, width, channels), a pair (images, labels), a
             `tf.data.Dataset` of images or of dicts, or a `Dataset`. Time series: "ucr:NAME", "uea:NAME", a .ts or .npz
-            file, or with kind="series" an .npy file or an array (n, steps, channels).
-        kind: kind of the data, "image" or "series"; None chooses it by the name of the data, which is "series" for
-            "ucr:", "uea:", .ts and .npz, else "image".
+            file, or with kind="series" an .npy file or an array (n, steps, channels). Tables: "table:NAME",
+            "sklearn:NAME", a .csv or .parquet file, a DataFrame, a dict of columns, or with kind="rows" an array.
+        kind: kind of the data, "image", "series" or "rows"; None chooses it by the name of the data, which is "series"
+            for "ucr:", "uea:", .ts and .npz, "rows" for tables with names of their columns, else "image".
         encoder: name of an encoder, such as "resnet18", or "keras.applications:NAME"; in Python also a built Keras
             model, or a function `(input_shape, **knobs) -> keras.Model`.
         epochs: passes over the data; "auto" gives 10,000 steps, and at most 500 epochs.
@@ -39,7 +40,9 @@ class Experiment:
         clip_norm: maximum norm of the gradient of each weight, over all devices; no clipping if None.
         warmup: share of the steps, in [0, 1], in which the learning rate rises; it then falls along a cosine.
         labels: "auto" takes sub-folders of images as classes, "folders" requires them, "none" omits all labels;
-            otherwise a CSV file with rows FILE,CLASS.
+            otherwise a CSV file with rows FILE,CLASS. Of tables the column of the classes; "auto" takes that of a known
+            table, or a column called label, class or target.
+        categories: of tables, columns of numbers that are categories, "a,b"; strings are categories anyway.
         splits: "auto" takes folders named train, test, val, unlabeled and the like as splits, "none" does not;
             otherwise the folders of each split, "train=a+b,test=c".
         value_range: pixel values of black and white, such as "0,4095", for images that use a part of the range of their
@@ -84,6 +87,7 @@ class Experiment:
     clip_norm: float | None = None
     warmup: float = 0.1
     labels: str | Path = "auto"
+    categories: str | Any | None = None
     splits: str | dict = "auto"
     value_range: str | Any | None = None
     image_size: int | None = None
@@ -193,6 +197,7 @@ READING = {
     "value_range": None,
     "max_size": None,
     "kind": None,
+    "categories": None,
 }  # arguments of `data.load`
 # Name -> minimum and maximum.
 RANGES = {
@@ -234,7 +239,10 @@ def divide(options: dict[str, Any]) -> tuple[Experiment, RunOptions]:
 
     The defaults of the kind of the data replace those of images.
     """
-    options = KINDS[kind_of(options.get("data"), options.get("kind"))].defaults | options
+    defaults = KINDS[kind_of(options.get("data"), options.get("kind"))].defaults
+    if options.get("encoder") == Experiment.encoder and "encoder" in defaults:  # an encoder of images cannot be meant
+        options.pop("encoder")
+    options = defaults | options
     run = {name: options[name] for name in _names(RunOptions) & options.keys()}
     fields = {name: options[name] for name in (_names(Experiment) - {"knobs"}) & options.keys()}
     knobs = {name: value for name, value in options.items() if name not in run and name not in fields}
