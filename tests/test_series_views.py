@@ -54,7 +54,8 @@ def test_without_strength_nothing_changes(operation):
 def test_rows_are_drawn_independently_and_by_their_place(operation):
     same = np.repeat(X[:1], N, axis=0)
     made = seen(operation, same)
-    assert len(np.unique(made.reshape(N, -1).round(3), axis=0)) > (1 if operation.name == "reverse" else N // 8)
+    few = {"reverse": 2, "channeldrop": 7}  # outcomes that there are
+    assert len(np.unique(made.reshape(N, -1).round(3), axis=0)) >= few.get(operation.name, N // 2)
     view = SeriesView([operation], T, C)
     batch = dict(series=X, size=SIZES, row=np.arange(N, dtype="int32"), step=np.full(N, 7, "int64"))
     whole = Views([view], N, xla=False)({name: tf.constant(column) for name, column in batch.items()})
@@ -62,11 +63,10 @@ def test_rows_are_drawn_independently_and_by_their_place(operation):
     assert difference(whole["views"][0][N // 2 :], half["views"][0]) == 0
 
 
-@pytest.mark.parametrize("operation", STRONG, ids=lambda one: one.name)
-def test_xla_gives_the_same_views(operation):
+def test_xla_gives_the_same_views():
     batch = dict(series=X, size=SIZES, row=np.arange(N, dtype="int32"), step=np.full(N, 7, "int64"))
     batch = {name: tf.constant(column) for name, column in batch.items()}
-    one, two = (Views([SeriesView([operation], T, C)], N, xla=xla)(batch)["views"][0] for xla in (True, False))
+    one, two = (Views([SeriesView(STRONG, T, C)], N, xla=xla)(batch)["views"][0] for xla in (True, False))
     np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-2)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from sslzoo.data import Dataset, load
 
 
-def check_dataset(data: Any, batch_size: int = 4) -> None:
+def check_dataset(data: Any, batch_size: int = 4, kind: str | None = None) -> None:
     """Checks what training, resuming and several devices rely on.
 
     Reading the same examples twice gives the same columns, as `spec` names them. An epoch holds no example twice.
@@ -17,15 +17,21 @@ def check_dataset(data: Any, batch_size: int = 4) -> None:
     Args:
         data: anything that `sslzoo.pretrain` takes as `data`; its training part is checked.
         batch_size: examples of a batch, at most half of the data.
+        kind: kind of the data, as of `data.load`.
 
     Raises:
         AssertionError: the text says what is wrong.
     """
-    dataset = data if isinstance(data, Dataset) else load(data).train
+    dataset = data if isinstance(data, Dataset) else load(data, kind=kind).train
     _check_columns(dataset, np.arange(min(len(dataset), 8)))
     _check_batches(dataset, batch_size)
     _check_shares(dataset, batch_size)
     _check_part(dataset)
+
+
+def _same(one: Any, other: Any) -> bool:
+    one, other = np.asarray(one), np.asarray(other)
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")  # a missing value is NaN
 
 
 def _check_columns(dataset: Dataset, index: np.ndarray) -> None:
@@ -35,7 +41,7 @@ def _check_columns(dataset: Dataset, index: np.ndarray) -> None:
         shape, dtype = (len(index), *spec.shape), spec.dtype.as_numpy_dtype
         assert first[name].shape == shape, f"column {name!r} has shape {first[name].shape}, the spec says {shape}"
         assert first[name].dtype == dtype, f"column {name!r} is {first[name].dtype}, the spec says {np.dtype(dtype)}"
-        assert np.array_equal(first[name], again[name]), f"column {name!r} differs when it is read again"
+        assert _same(first[name], again[name]), f"column {name!r} differs when it is read again"
     if dataset.labels is not None:
         assert len(dataset.labels) == len(dataset), f"{len(dataset.labels)} labels of {len(dataset)} examples"
 
@@ -48,7 +54,7 @@ def _check_batches(dataset: Dataset, size: int) -> None:
     index = np.concatenate([batch["index"] for batch in whole[:steps]])
     assert len(set(index.tolist())) == len(index), "an epoch holds an example twice"
     for name, column in late[0].items():
-        assert np.array_equal(column, whole[-1][name]), f"column {name!r} depends on where the reading started"
+        assert _same(column, whole[-1][name]), f"column {name!r} depends on where the reading started"
 
 
 def _check_shares(dataset: Dataset, size: int) -> None:
@@ -57,7 +63,7 @@ def _check_shares(dataset: Dataset, size: int) -> None:
     parts = [next(iter(dataset.batches(size, seed=1, stop=1, share=(worker, 2)))) for worker in (0, 1)]
     for name, column in whole.items():
         joined = np.concatenate([part[name] for part in parts])
-        assert np.array_equal(joined, column), f"column {name!r} of two workers is not that of one"
+        assert _same(joined, column), f"column {name!r} of two workers is not that of one"
 
 
 def _check_part(dataset: Dataset) -> None:
@@ -65,7 +71,7 @@ def _check_part(dataset: Dataset) -> None:
     part = dataset.take(chosen)
     assert len(part) == 2, f"a part of 2 examples has {len(part)}"
     for name in dataset.spec:
-        same = np.array_equal(part.read(np.arange(2))[name], dataset.read(chosen)[name])
+        same = _same(part.read(np.arange(2))[name], dataset.read(chosen)[name])
         assert same, f"column {name!r} of a part is that of other examples"
     if dataset.labels is not None:
         assert np.array_equal(part.labels, dataset.labels[chosen]), "labels of a part are those of other examples"

@@ -77,7 +77,7 @@ class SeriesView(Drawn):
 
     def __call__(self, series: tf.Tensor, sizes: tf.Tensor, seed: Sequence[int] = (0, 0)) -> tf.Tensor:
         """Draws parameters from `seed` and applies the view; a view without operations needs no seed."""
-        series = tf.convert_to_tensor(series)
+        series, sizes = tf.convert_to_tensor(series), tf.convert_to_tensor(sizes)
         return self.apply(series, sizes, self.sample(tf.constant(seed, tf.int32), tf.shape(series)[0]))
 
     def sample(self, seed: tf.Tensor, count: int | tf.Tensor) -> list[Draws]:

@@ -186,7 +186,7 @@ class FrequencyMix(SeriesOperation):
 
     def __post_init__(self) -> None:
         if not isinstance(self.bank, Bank):
-            raise ValueError(f"FrequencyMix: bank must be a Bank of series, got {self.bank!r}")
+            raise ValueError(f"FrequencyMix: bank must be a Bank of series, got {type(self.bank).__name__}")
         check_number("FrequencyMix", "share", self.share, 0, 1)
 
     def draw(self, seed, count, length, channels):
