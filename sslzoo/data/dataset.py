@@ -30,9 +30,9 @@ class Dataset:
     uint8, uint16 or float32 within [0, 1]; smaller ones lie in its top-left corner, and the rest of the canvas is zero.
     Their column "size" is the height and width of each image. Series are the column "series", on a canvas (steps,
     channels) of float32 with any values; NaN is a missing value. Shorter ones lie at its start, the rest is zero, and
-    their column "size" is the number of steps of each. Rows are the column "rows", float32 (columns,): numbers, and codes
-    of categories; NaN is a missing value. They have no axis to pad: "size" is empty. Further columns belong to the same
-    examples.
+    their column "size" is the number of steps of each. Rows are the column "rows", (columns,) float32: numbers, and
+    codes of categories; NaN is a missing value. They have no axis to pad: "size" is empty. Further columns belong to
+    the same examples.
 
     Attributes:
         name: name that the user gave.

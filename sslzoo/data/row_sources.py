@@ -166,9 +166,12 @@ def _of_parquet(path: Path) -> Table:
     found = {}
     for name in table.column_names:
         column = table[name]
+        cells = column.to_pylist()
+        if "dictionary" in str(column.type):  # categories, of numbers too
+            cells = [cell if cell is None else str(cell) for cell in cells]
         plain = any(word in str(column.type) for word in ("int", "float", "double", "date", "timestamp", "duration"))
         plain = plain and "dictionary" not in str(column.type)
-        found[name] = column.to_numpy() if plain else np.array([*column.to_pylist(), None], object)[:-1]
+        found[name] = column.to_numpy() if plain else np.array([*cells, None], object)[:-1]
     return table_of({name: values for name, values in found.items() if name not in index})
 
 

@@ -159,25 +159,32 @@ def _useless(values: np.ndarray) -> str:
     if not distinct:
         return "it has no value"
     if distinct == 1 and len(known) == len(values):
-        return f"it has the same value in all rows, {known[0]!r}"
+        return f"it is {spelled(known[:1])[0]} in all rows"
     if values.dtype.kind == "O" and distinct > max(MOST, len(known) / 2):
-        return f"{distinct} different texts in {len(known)} rows are no categories"
+        line = f"{distinct} different texts in {len(known)} rows are no categories"
+        odd = _among_numbers(collections.Counter(known.tolist()))
+        more = f"; most are numbers, empty cells instead of texts such as {odd!r} make it one of numbers"
+        return line + more * bool(odd)
     return ""
 
 
 def _categories(values: np.ndarray, name: str, notes: list[str]) -> list[str]:
     """The categories of a column in order; adds what was left out of them to `notes`."""
     counts = collections.Counter(text for text in values if text is not None)
-    texts = [text for text in counts if _number(text) is None]
-    among = sum(counts[text] for text in counts) - sum(counts[text] for text in texts)
-    if texts and among > sum(counts.values()) / 2:
-        line = f"column {name!r} has texts among its numbers, such as {texts[0]!r}, and is read as categories"
+    if odd := _among_numbers(counts):
+        line = f"column {name!r} has texts among its numbers, such as {odd!r}, and is read as categories"
         notes.append(f"{line}; empty cells instead of them make it a column of numbers")
     if len(counts) > MOST:
         line = f"column {name!r} has {len(counts)} categories: the {MOST} most frequent are kept"
         notes.append(f"{line}, others are missing values")
     ranked = sorted(counts, key=lambda text: (-counts[text], text))
     return list(numbers.in_order(ranked[:MOST]))
+
+
+def _among_numbers(counts: collections.Counter) -> str:
+    """A text of a column most of whose texts are numbers, or ""."""
+    texts = [text for text in counts if _number(text) is None]
+    return texts[0] if texts and sum(counts[text] for text in texts) < sum(counts.values()) / 2 else ""
 
 
 def _texts(array: np.ndarray, name: str) -> np.ndarray:

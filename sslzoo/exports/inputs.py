@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from sslzoo.catalog.kinds import DEFAULT, KINDS
+from sslzoo.catalog.kinds import DEFAULT, KINDS, is_table
 from sslzoo.data import Dataset, Splits, from_array
-from sslzoo.data.row_types import recoded
-from sslzoo.layers.columns import columns_in
+from sslzoo.data.row_sources import table_of
+from sslzoo.data.row_types import coded, recoded
+from sslzoo.layers.columns import Columns, columns_in
 from sslzoo.utils.log import log
 
 
@@ -118,6 +119,35 @@ def with_columns(data: Dataset, columns: Sequence[dict]) -> Dataset:
 
     read(np.arange(1))  # raises for a missing column
     return data.with_images(read, (len(own),), columns=own, digests=None)
+
+
+def raw_rows(table, layer: Columns | None) -> np.ndarray:
+    """A table as an encoder takes it: float32 (n, columns), numbers and the encoder's codes of categories.
+
+    Args:
+        table: DataFrame, dict of columns or structured array, whose columns are matched by name; an array (n, columns)
+            in the order of the encoder's columns, of numbers and codes, or of values with texts.
+        layer: the encoder's first layer, which knows its columns; None takes any array of numbers.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    if layer is None:
+        return np.asarray(table, "float32")
+    columns = layer.columns
+    if is_table(table):
+        return coded(table_of(table), columns)
+    array, names = np.asarray(table), [column["name"] for column in columns]
+    numbered = table_of(array)
+    if array.shape[1] != len(names):
+        if all(
+            name in numbered for name in names
+        ):  # the encoder was trained on an array, of which columns were left out
+            return coded(numbered, columns)
+        raise ValueError(f"X has {array.shape[1]} columns, the encoder takes {len(names)}: {', '.join(names[:8])}, ...")
+    if array.dtype.kind in "biuf":
+        return array.astype("float32")
+    return coded(dict(zip(names, numbered.values(), strict=True)), columns)
 
 
 def pixels(array, shape: Sequence[int], value_range: tuple[float, float] | None = None) -> np.ndarray:

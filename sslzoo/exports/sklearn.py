@@ -1,4 +1,4 @@
-"""An exported encoder as a scikit-learn transformer of images to features, for pipelines and grid searches."""
+"""An exported encoder as a scikit-learn transformer of examples to features, for pipelines and grid searches."""
 
 import functools
 from pathlib import Path
@@ -8,17 +8,22 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sslzoo.exports.inputs import pixels
+from sslzoo.catalog.kinds import DEFAULT, KINDS
+from sslzoo.exports.inputs import exported_kind, pixels, raw_rows
 from sslzoo.exports.savedmodel import load_encoder, read_facts
+from sslzoo.layers.columns import columns_in
 
 
 class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Features of images by a frozen exported encoder; `fit` only checks the images.
+    """Features of images, series or rows of tables by a frozen exported encoder; `fit` only checks the examples.
+
+    An encoder of rows takes a DataFrame: columns are found by name, and texts become the codes of its training.
 
     Args:
         encoder_path: folder of the export. The estimator holds the path alone, so that copies of it are small.
-        batch_size: images encoded at a time.
-        value_range: values of black and white, such as (0, 16); by default those of the type, and (0, 1) for floats.
+        batch_size: examples encoded at a time.
+        value_range: of images, values of black and white, such as (0, 16); by default those of the type, and (0, 1) for
+            floats.
     """
 
     def __init__(
@@ -32,17 +37,18 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         self.value_range = value_range
 
     def fit(self, X, y=None) -> "EncoderTransformer":
-        """Checks that the encoder accepts the images.
+        """Checks that the encoder accepts the examples.
 
         Args:
             X: (n, height, width, channels), or rows (n, height * width * channels); uint8, uint16 or float in [0, 1].
-                Gray images are repeated to the channels of an encoder of colour images.
+                Gray images are repeated to the channels of an encoder of colour images. Series (n, steps, channels).
+                Rows: a DataFrame, or an array (n, columns).
             y: not used.
 
         Raises:
             ValueError: no encoder, images of another size or of other channels, NaN, or values outside [0, 1].
         """
-        X = validate_data(self, X, allow_nd=True)
+        X = self._validated(X, reset=True)
         encoder, shape = self._load()
         self._images(X, shape)
         self._n_features_out = encoder.output_shape[-1]
@@ -50,20 +56,30 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return self
 
     def transform(self, X) -> np.ndarray:
-        """Features (n, dim), float32, of images as those of `fit`."""
+        """Features (n, dim), float32, of examples as those of `fit`."""
         check_is_fitted(self)
-        X = validate_data(self, X, allow_nd=True, reset=False)
-        images = self._images(X, self.image_shape_)
+        X = self._validated(X, reset=False)
+        inputs = self._images(X, self.image_shape_)
         encoder, _ = self._load()
-        batches = (images[start : start + self.batch_size] for start in range(0, len(images), self.batch_size))
+        batches = (inputs[start : start + self.batch_size] for start in range(0, len(inputs), self.batch_size))
         return np.concatenate([keras.ops.convert_to_numpy(encoder(batch, training=False)) for batch in batches])
 
-    def _images(self, X: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """X as images that the encoder takes, float32 (n, *shape)."""
-        return pixels(X, shape, self.value_range)
+    def _validated(self, X, reset: bool):
+        """X after the checks of scikit-learn; a table is not converted to one array."""
+        kind = KINDS[DEFAULT if self.encoder_path is None else exported_kind(read_facts(self.encoder_path))]
+        if len(kind.axes) == 1:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return X
+        return validate_data(self, X, reset=reset, allow_nd=True, ensure_all_finite=kind.pixels or "allow-nan")
+
+    def _images(self, X, shape: tuple[int, ...]) -> np.ndarray:
+        """X as inputs that the encoder takes, float32 (n, *shape)."""
+        if len(shape) == 1:
+            return raw_rows(X, columns_in(self._load()[0]))
+        return pixels(X, shape, self.value_range) if len(shape) == 3 else X.astype("float32")
 
     def _load(self) -> tuple[keras.Model, tuple[int, ...]]:
-        """The encoder and the shape of one image."""
+        """The encoder and the shape of one input."""
         if self.encoder_path is None:
             raise ValueError("encoder_path is not given: pass the folder of an exported encoder")
         return _cached(str(Path(self.encoder_path).absolute()))
@@ -77,4 +93,4 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
 @functools.lru_cache(4)
 def _cached(path: str) -> tuple[keras.Model, tuple[int, ...]]:
-    return load_encoder(path), tuple(read_facts(path)["encoder"]["image_shape"])
+    return load_encoder(path), tuple(read_facts(path)["encoder"]["input"]["shape"][1:])
