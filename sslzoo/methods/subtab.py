@@ -68,11 +68,11 @@ class SubTab(SSLModel):
         row, *corrupted = batch["views"]
         codes = [self.coder(view)[:, place] for place, view in enumerate(corrupted)]
         z = [unit(self.projector(code)) for code in codes]
-        target = self.columns(row)
+        target = ops.cast(self.columns(row), "float32")
         errors = [ops.sum((self.decoder(code) - target) ** 2, axis=-1) for code in codes]
-        return dict(z_a=z[0], z_b=z[1], z=ops.stack(z, axis=1), errors=ops.stack(errors, axis=1))
+        return dict(z=ops.stack(z, axis=1), errors=ops.stack(errors, axis=1))
 
-    def objective(self, z, errors, **embeddings):
+    def objective(self, z, errors):
         z, errors = gather(z), ops.mean(gather(errors))
         pairs = list(itertools.combinations(range(z.shape[1]), 2))
         contrast = sum(nt_xent(z[:, a], z[:, b], temperature=self.temperature) for a, b in pairs) / len(pairs)
