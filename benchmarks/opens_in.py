@@ -18,6 +18,7 @@ from sslzoo import encoders
 from sslzoo.exports import formats
 from sslzoo.exports.savedmodel import export
 from sslzoo.utils import provenance
+from sslzoo.views.of_images import photographs
 
 FAMILIES = {
     "conv6": ((32, 32, 3), dict(width=0.25)),
@@ -34,7 +35,7 @@ def measure(name: str, folder: Path) -> dict[str, float | str]:
     encoder, random = encoders.make(name, shape, **knobs), np.random.default_rng(0)
     for weight in encoder.variables:
         weight.assign(weight + random.uniform(-0.05, 0.05, weight.shape))
-    images = formats.photographs(shape)
+    images = photographs(shape)
     export(encoder, folder / encoder.name, images, {"name": name})
     largest = float(np.abs(encoder(images, training=False)).max())
     return {"largest feature": largest} | formats.export(folder / encoder.name, tuple(formats.FORMATS))

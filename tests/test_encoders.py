@@ -123,8 +123,8 @@ def test_encoders_are_attributes_whatever_was_imported_before():
     import sslzoo.encoders.conv6
     import sslzoo.encoders.mlp  # noqa: F401
 
-    assert set(catalog.encoders()) | {"make"} == set(dir(encoders))
-    for name in catalog.encoders():
+    assert set(catalog.every_encoder()) | {"make"} == set(dir(encoders))
+    for name in catalog.every_encoder():
         assert callable(getattr(encoders, name)) and getattr(encoders, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'resnet19'"):
         encoders.resnet19  # noqa: B018

@@ -15,6 +15,7 @@ from sslzoo.__main__ import main
 from sslzoo.encoders.resnet import resnet
 from sslzoo.exports import formats
 from sslzoo.exports.savedmodel import export, read_facts
+from sslzoo.views.of_images import photographs
 
 # One encoder of each family, small: the others are the same code.
 FAMILIES = {
@@ -33,7 +34,7 @@ def exported(request, tmp_path_factory):
     for weight in encoder.variables:  # statistics and zeroed gammas that a format could lose unseen
         weight.assign(weight + random.uniform(-0.05, 0.05, weight.shape))
     path = tmp_path_factory.mktemp("exports") / encoder.name
-    images = formats.photographs([size or 16 for size in encoder.input_shape[1:]])
+    images = photographs([size or 16 for size in encoder.input_shape[1:]])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sslzoo.exports.savedmodel.ROUTES", {})  # they are opened below
         export(encoder, path, images, {"name": request.param})
@@ -67,7 +68,7 @@ def test_every_encoder_opens_in_every_format(exported, name):
 
 def test_a_keras_file_is_an_encoder_to_load(small):
     formats.export(small, ("keras",))
-    images = formats.photographs((8, 8, 1))
+    images = photographs((8, 8, 1))
     np.testing.assert_array_equal(load_encoder(small / "encoder.keras")(images), load_encoder(small)(images))
 
 
@@ -89,7 +90,7 @@ def test_a_wrong_weight_is_measured(small, tmp_path):
     encoder.get_layer("dense2").kernel.assign_add(encoder.get_layer("dense2").kernel)
     encoder.get_layer("norm2").beta.assign_add(np.ones(16))
     route = formats.FORMATS["keras"].routes["encoder.keras: keras on tensorflow"]
-    assert formats.difference(route, spoilt / "encoder.keras", encoder, formats.photographs((8, 8, 1))) > 0.1
+    assert formats.difference(route, spoilt / "encoder.keras", encoder, photographs((8, 8, 1))) > 0.1
 
 
 def test_out_is_a_whole_new_export_and_an_existing_folder_is_kept(small, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from sslzoo import catalog, commands
 from sslzoo.catalog import knobs
+from sslzoo.catalog.kinds import KINDS
 from sslzoo.catalog.knobs import Knob, convert
 from sslzoo.catalog.parser import Parser
 
@@ -141,7 +142,9 @@ def test_a_knob_means_one_thing_throughout_the_zoo():
     """Knobs of pretraining, methods, encoders and views share one command line."""
     everything = [catalog.experiment_knobs() | catalog.run_knobs()]
     everything += [knobs.read(path, catalog.class_name(path)) for path in catalog.methods().values()]
-    everything += [knobs.read(path, name) for name, path in (catalog.encoders() | catalog.presets()).items()]
+    for kind in KINDS:
+        parts = [*catalog.encoders(kind).items(), *catalog.presets(kind).items()]
+        everything += [knobs.read(path, name) for name, path in parts]
     types = {}
     for part in everything:
         for name, knob in part.items():
@@ -155,8 +158,8 @@ def test_a_knob_means_one_thing_throughout_the_zoo():
 def test_every_knob_has_help():
     everything = {"pretrain": catalog.experiment_knobs() | catalog.run_knobs()}
     everything |= {name: catalog.method_knobs(name) for name in catalog.methods()}
-    everything |= {name: catalog.encoder_knobs(name) for name in catalog.encoders()}
-    everything |= {name: catalog.preset_knobs(name) for name in catalog.presets()}
+    everything |= {name: catalog.encoder_knobs(name) for name in catalog.every_encoder()}
+    everything |= {(kind, name): catalog.preset_knobs(name, kind) for kind in KINDS for name in catalog.presets(kind)}
     assert [(part, name) for part, found in everything.items() for name, knob in found.items() if not knob.help] == []
 
 

@@ -310,7 +310,7 @@ def test_cached_pixels_give_the_same_batches_and_decode_once(tmp_path, lazy, rea
     list(again.batches(3, seed=0, stop=20))
     again.take([3, 1]).arrays()
     assert len(seen) == len(train)
-    assert isinstance(again.read.images.images, np.memmap)
+    assert isinstance(again.read.main.images, np.memmap)
     assert not isinstance(again.images(np.array([0]))[0], np.memmap)
 
 

@@ -11,8 +11,9 @@ from sslzoo.catalog.knobs import Knob
 
 EVERY = {
     **{("method", name): catalog.method_knobs(name) for name in catalog.methods()},
-    **{("encoder", name): catalog.encoder_knobs(name) for name in catalog.encoders()},
+    **{("encoder", name): catalog.encoder_knobs(name) for name in catalog.every_encoder()},
     **{("views", name): catalog.preset_knobs(name) for name in catalog.presets()},
+    **{("series views", name): catalog.preset_knobs(name, "series") for name in catalog.presets("series")},
 }
 NUMBERS = [
     pytest.param(part, name, knob, id=f"{name}-{knob.name}")
@@ -23,8 +24,9 @@ NUMBERS = [
 
 
 def resolve(where, name, **knobs):
-    chosen = {"method": "simclr", "encoder": "mlp", "preset": "simclr", {"views": "preset"}.get(where, where): name}
-    return resolved.resolve(knobs, **chosen)
+    part, kind = where.split()[-1], "series" if where.startswith("series") else None
+    chosen = {"method": "simclr", "encoder": "mlp", "preset": "simclr", {"views": "preset"}.get(part, part): name}
+    return resolved.resolve(knobs, **chosen, kind=kind)
 
 
 @pytest.mark.parametrize("part, name, knob", NUMBERS)

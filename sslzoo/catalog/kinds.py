@@ -6,6 +6,7 @@ table and has no cases. The functions of such a module:
     input_size(dataset, wanted)        extent of the inputs: the wanted one, or one chosen from the data
     input_shape(size, channels)        shape of an input of the encoder
     evaluation(size)                   function (examples, sizes) -> inputs, without anything random
+    samples(shape)                     eight inputs by which formats of an export are compared, and what they are of
     baselines(size, dataset)           title -> Baseline, what needs no encoder; only the titles count without a dataset
     schema(dataset)                    what an encoder must know besides the shape, fitted on the training part, or None
     draw(chain, batch, path, channels) contact sheet of views; returns a table of their operations, or ""
@@ -165,7 +166,7 @@ def kind_of(data: Any, kind: str | None = None) -> str:
     own = getattr(getattr(data, "train", data), "kind", None)
     known = own if isinstance(own, str) else None
     if kind is None:
-        return known or _of_text(data) or _of_object(data) or DEFAULT
+        return find(known or _of_text(data) or _of_object(data) or DEFAULT).name
     if known not in (None, find(kind).name):
         raise ValueError(f"kind={kind!r}: the data are of the kind {known!r}; leave out kind")
     return kind

@@ -82,7 +82,7 @@ class Dataset:
     @property
     def noun(self) -> str:
         """What messages call the examples: "images", "series"."""
-        return KINDS[self.kind].noun
+        return KINDS[self.kind].noun if self.kind in KINDS else "examples"
 
     def examples(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The main column (k, *shape) and its "size" (k, axes) int32 at indices (k,)."""

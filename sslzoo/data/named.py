@@ -103,10 +103,12 @@ def load_parts(
     if max_size is not None and max_size < 1:
         raise DataError(f"max_size is {max_size}: give a number of pixels, or leave it out")
     given = isinstance(data, Dataset | Splits)
+    if isinstance(data, str) and data in catalog.plugins("datasets"):
+        data = catalog.found("datasets", data)()
     found = KINDS[kind_of(data, kind)]
     if categories and (given or "categories" not in found.options):
         raise DataError("categories=...: for tables that are read here, the data are another kind or a Dataset")
-    if found.pixels or given:
+    if found.pixels or isinstance(data, Dataset | Splits):
         parts = _resolve(data, dict(max_size=max_size), dict(labels=labels, splits=splits), value_range)
     else:
         _refuse_pixels(found, labels, max_size=max_size, value_range=value_range, splits=splits)

@@ -72,7 +72,7 @@ def fitted(table: Table, categories: Collection[str] = ()) -> tuple[list[dict], 
         DataError: no column is left, or one of `categories` does not exist.
     """
     if unknown := [name for name in categories if name not in table]:
-        raise DataError(f"categories={','.join(unknown)!r}: there are the columns {_some(list(table))}")
+        raise DataError(f"categories={','.join(unknown)!r}: there are the columns {some(list(table))}")
     columns, notes = [], []
     for name, values in table.items():
         values = spelled(values) if name in categories else values
@@ -99,7 +99,7 @@ def coded(table: Table, columns: Sequence[dict]) -> np.ndarray:
         DataError: a column is missing, or a number is too large.
     """
     if missing := [column["name"] for column in columns if column["name"] not in table]:
-        raise DataError(f"the table has no column {_some(missing)}: its columns are {_some(list(table))}")
+        raise DataError(f"the table has no column {some(missing)}: its columns are {some(list(table))}")
     found = [_codes(table[column["name"]], column) for column in columns]
     if large := [column["name"] for column, x in zip(columns, found, strict=True) if np.isinf(x).any()]:
         raise DataError(f"column {large[0]!r} has numbers too large for float32: scale them")
@@ -212,6 +212,7 @@ def _is_missing(value: Any) -> bool:
     return isinstance(value, float) and value != value
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first of some names, for messages."""
     shown = ", ".join(repr(name) for name in names[:8])
     return f"{shown}, ..." if len(names) > 8 else shown

@@ -9,17 +9,17 @@ from sslzoo.layers.standardize import entrance
 
 @checked()
 def fcn_1d(
-    input_shape: tuple[int, int], width: float = 1.0, normalize: str = "data", schema: dict | None = None
+    input_shape: tuple[int, int], width: float = 1.0, standardize: str = "data", schema: dict | None = None
 ) -> keras.Model:
     """Three convolutions of 128, 256, 128 channels and lengths 8, 5, 3, each with BatchNorm and ReLU; mean over time.
 
     Args:
         input_shape: (steps, channels); the encoder takes series of any length.
         width: float, multiplies the channels.
-        normalize: "data", by mean and deviation of the training data, or "each", by those of each series.
+        standardize: "data", by mean and deviation of the training data, or "each", by those of each series.
         schema: mean and deviation of the training data.
     """
-    series, x = entrance(input_shape, normalize, schema)
+    series, x = entrance(input_shape, standardize, schema)
     for number, (channels, length) in enumerate(((128, 8), (256, 5), (128, 3)), start=1):
         x = activated(convolved(x, _wide(channels, width), length, f"conv{number}"), f"conv{number}")
     return keras.Model(series, layers.GlobalAveragePooling1D(name="features", dtype="float32")(x), name="fcn_1d")
@@ -27,17 +27,17 @@ def fcn_1d(
 
 @checked()
 def resnet_1d(
-    input_shape: tuple[int, int], width: float = 1.0, normalize: str = "data", schema: dict | None = None
+    input_shape: tuple[int, int], width: float = 1.0, standardize: str = "data", schema: dict | None = None
 ) -> keras.Model:
     """Three residual blocks of 64, 128, 128 channels, each of convolutions of lengths 8, 5, 3; mean over time.
 
     Args:
         input_shape: (steps, channels); the encoder takes series of any length.
         width: float, multiplies the channels.
-        normalize: "data", by mean and deviation of the training data, or "each", by those of each series.
+        standardize: "data", by mean and deviation of the training data, or "each", by those of each series.
         schema: mean and deviation of the training data.
     """
-    series, x = entrance(input_shape, normalize, schema)
+    series, x = entrance(input_shape, standardize, schema)
     for number, channels in enumerate((64, 128, 128), start=1):
         x = _block(x, _wide(channels, width), f"block{number}")
     return keras.Model(series, layers.GlobalAveragePooling1D(name="features", dtype="float32")(x), name="resnet_1d")

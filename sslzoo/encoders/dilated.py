@@ -17,7 +17,7 @@ def dilated_conv(
     features: int = 320,
     pool: str = "max",
     dropout: float = 0.1,
-    normalize: str = "data",
+    standardize: str = "data",
     schema: dict | None = None,
 ) -> keras.Model:
     """A dense layer for each step, then residual blocks of two convolutions of length 3 with dilations 1, 2, 4, ...
@@ -32,7 +32,7 @@ def dilated_conv(
         features: int, width of the representation.
         pool: "max" over time, as TS2Vec's `encode` of a full series, or "mean".
         dropout: float in [0, 1), share of the representation that is dropped in training.
-        normalize: "data", by mean and deviation of the training data, or "each", by those of each series.
+        standardize: "data", by mean and deviation of the training data, or "each", by those of each series.
         schema: mean and deviation of the training data.
 
     Raises:
@@ -43,7 +43,7 @@ def dilated_conv(
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be at least 0 and below 1, got {dropout!r}")
     channels = max(1, round(64 * width))
-    series, x = entrance(input_shape, normalize, schema)
+    series, x = entrance(input_shape, standardize, schema)
     x = layers.Dense(channels, name="embedded")(x)
     for number in range(depth + 1):
         x = _block(x, channels if number < depth else features, 2**number, f"block{number + 1}", number == depth)

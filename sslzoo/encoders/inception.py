@@ -14,7 +14,7 @@ def inception_time(
     width: float = 1.0,
     depth: int = 6,
     kernel_size: int = 40,
-    normalize: str = "data",
+    standardize: str = "data",
     schema: dict | None = None,
 ) -> keras.Model:
     """Modules of three long convolutions side by side and a pooled branch, a shortcut every third; mean over time.
@@ -24,10 +24,10 @@ def inception_time(
         width: float, multiplies the 32 channels of each branch; features are four times that.
         depth: int, number of modules.
         kernel_size: int, steps of the longest convolution; the others have a half and a quarter of them.
-        normalize: "data", by mean and deviation of the training data, or "each", by those of each series.
+        standardize: "data", by mean and deviation of the training data, or "each", by those of each series.
         schema: mean and deviation of the training data.
     """
-    series, x = entrance(input_shape, normalize, schema)
+    series, x = entrance(input_shape, standardize, schema)
     channels, shortcut = max(1, round(32 * width)), x
     for number in range(1, depth + 1):
         x = _module(x, channels, kernel_size, f"module{number}")

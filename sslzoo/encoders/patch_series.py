@@ -16,7 +16,7 @@ def patch_series(
     dim: int = 64,
     depth: int = 3,
     heads: int = 4,
-    normalize: str = "data",
+    standardize: str = "data",
     schema: dict | None = None,
 ) -> keras.Model:
     """One token for each patch of consecutive steps of all channels, pre-norm blocks, mean of the patches.
@@ -27,14 +27,14 @@ def patch_series(
         dim: int, width of a token.
         depth: int, number of blocks.
         heads: int, heads of the attention.
-        normalize: "data", by mean and deviation of the training data, or "each", by those of each series.
+        standardize: "data", by mean and deviation of the training data, or "each", by those of each series.
         schema: mean and deviation of the training data.
 
     Raises:
         ValueError: if the heads do not divide the width, or the width is no multiple of 4.
     """
     check_width(dim, heads)
-    series, x = entrance(input_shape, normalize, schema)
+    series, x = entrance(input_shape, standardize, schema)
     steps = input_shape[0]
     patch = patch_size or (4 if steps <= 64 else 8 if steps <= 256 else 16)
     x = layers.Conv1D(dim, patch, strides=patch, padding="same", name="patches")(x)

@@ -46,12 +46,13 @@ Collected from the cards, which have all scores; `sslzoo.load_encoder(path)` ope
 
 def _more(folder: str | Path) -> str:
     """Sentences on the columns of other kinds of data than images, if there are encoders of such data."""
-    kinds = {exported_kind(read_facts(file.parent)) for file in Path(folder).glob(f"*/{FACTS}")} - {DEFAULT}
-    return "".join(f" Of {KINDS[kind].noun}: {' / '.join(_columns(kind))}." for kind in sorted(kinds))
+    kinds = {exported_kind(read_facts(file.parent)) for file in Path(folder).glob(f"*/{FACTS}")}
+    others = sorted((kinds & KINDS.keys()) - {DEFAULT})
+    return "".join(f" Of {KINDS[kind].noun}: {' / '.join(_columns(kind))}." for kind in others)
 
 
 def _columns(kind: str) -> tuple[str, ...]:
-    return (*COLUMNS, *KINDS[kind].functions.baselines(1))
+    return (*COLUMNS, *(KINDS[kind].functions.baselines(1) if kind in KINDS else ()))
 
 
 def _row(folder: Path) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from sslzoo.catalog.kinds import KINDS
+from sslzoo.catalog.kinds import DEFAULT, KINDS
 from sslzoo.layers.columns import columns_in
 
 ARCHITECTURE = "encoder.json"
@@ -36,7 +36,7 @@ def input_spec(encoder: keras.Model, kind: str = "image") -> tf.TensorSpec:
             "keras.Model(inputs, encoder(inputs)) with inputs = keras.Input(shape)"
         )
     shape = (None, *inputs[0].shape[1:])
-    return tf.TensorSpec(shape, inputs[0].dtype, name=KINDS[kind].noun if kind in KINDS else inputs[0].name)
+    return tf.TensorSpec(shape, inputs[0].dtype, name=KINDS[kind].noun if kind == DEFAULT else inputs[0].name)
 
 
 def contract(encoder: keras.Model, shape: tuple[int, ...], kind: str = "image") -> dict[str, Any]:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,13 +15,14 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from sslzoo.catalog.kinds import KINDS
 from sslzoo.catalog.knobs import nearest
 from sslzoo.data import load
 from sslzoo.exports import onnx_file
 from sslzoo.exports import savedmodel as saved
 from sslzoo.exports.card import write_card
 from sslzoo.exports.contract import input_spec
-from sslzoo.exports.inputs import accepted
+from sslzoo.exports.inputs import accepted, exported_kind
 from sslzoo.exports.savedmodel import from_architecture, load_encoder, read_facts
 from sslzoo.utils.files import replacing
 from sslzoo.views.inputs import images as images_of
@@ -73,7 +74,8 @@ def export(
         format: any of savedmodel, keras, onnx, litert, safetensors, parted by commas; the first is there already, and
             only opened again.
         out: a new folder, for a whole export with these formats; the encoder's own folder if None.
-        data: compare on its first images, as for `pretrain`; on parts of scikit-learn's two photographs if None.
+        data: compare on its first examples, as for `pretrain`; if None on parts of scikit-learn's two photographs, or
+            on random walks for an encoder of series.
 
     Returns:
         Route -> largest absolute difference to the encoder, or why there is none; the card has it too.
@@ -86,10 +88,11 @@ def export(
     for name in format:
         _check(name)
     facts, folder, model = read_facts(encoder), Path(out or encoder), load_encoder(encoder)
-    images, source = _images(tuple(facts["encoder"]["image_shape"]), data)
+    kind = exported_kind(facts)
+    images, source = _inputs(tuple(facts["encoder"]["input"]["shape"][1:]), kind, data)
     if out:
-        facts = saved.export(model, _unused(folder), images, facts)
-    own, found = input_spec(model, facts["encoder"].get("kind", "image")), {}
+        facts = saved.export(model, _unused(folder), images, facts, kind=kind)
+    own, found = input_spec(model, kind), {}
     spec = tf.TensorSpec((None, *images.shape[1:]), own.dtype, name=own.name)
     for name in sorted(format, key=list(FORMATS).index):
         path = folder / FORMATS[name].file
@@ -97,7 +100,7 @@ def export(
             with replacing(path) as beside:
                 FORMATS[name].write(model, beside, spec)
         found |= {route: difference(run, path, model, images) for route, run in FORMATS[name].routes.items()}
-    compared = f"{len(images)} images of {source}, in batches of {', '.join(map(str, BATCHES))}"
+    compared = f"{len(images)} {KINDS[kind].noun} of {source}, in batches of {', '.join(map(str, BATCHES))}"
     write_card(folder, facts | {"loads": facts["loads"] | found, "compared on": compared})
     return found
 
@@ -138,22 +141,12 @@ def _missing(name: str) -> list[str]:
     return [module for module in FORMATS[name].needs if importlib.util.find_spec(module) is None]
 
 
-def _images(shape: tuple[int, ...], data: str | None) -> tuple[np.ndarray, str]:
-    """Eight images for an encoder, and what they are of."""
+def _inputs(shape: tuple[int, ...], kind: str, data: str | None) -> tuple[np.ndarray, str]:
+    """Eight inputs for an encoder, and what they are of."""
     if data is None:
-        return photographs(shape), "two photographs"
-    dataset = accepted(load(data).train, shape[-1])
+        return KINDS[kind].functions.samples(shape)
+    dataset = accepted(load(data, kind=kind).train, shape[-1])
     return next(images_of(dataset, shape[0], max(BATCHES))), dataset.name
-
-
-def photographs(shape: Sequence[int]) -> np.ndarray:
-    """Quarters of scikit-learn's two photographs, (8, *shape), float32 in [0, 1]."""
-    from sklearn.datasets import load_sample_images
-
-    photos = np.stack(load_sample_images().images)[:, :420, :640]
-    quarters = photos.reshape(2, 2, 210, 2, 320, 3).swapaxes(2, 3).reshape(8, 210, 320, 3)
-    resized = tf.image.resize(quarters, shape[:2], antialias=True).numpy() / 255
-    return np.clip(resized[..., np.arange(shape[2]) % 3], 0, 1).astype("float32")
 
 
 def _write_litert(encoder: keras.Model, path: Path, spec: tf.TensorSpec) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from sslzoo.catalog.kinds import DEFAULT, KINDS, is_table
 from sslzoo.data import Dataset, Splits, from_array
 from sslzoo.data.row_sources import table_of
-from sslzoo.data.row_types import coded, recoded
+from sslzoo.data.row_types import coded, recoded, some
 from sslzoo.layers.columns import Columns, columns_in
 from sslzoo.utils.log import log
 
@@ -140,14 +140,35 @@ def raw_rows(table, layer: Columns | None) -> np.ndarray:
     array, names = np.asarray(table), [column["name"] for column in columns]
     numbered = table_of(array)
     if array.shape[1] != len(names):
-        if all(
-            name in numbered for name in names
-        ):  # the encoder was trained on an array, of which columns were left out
+        if all(name in numbered for name in names):  # of an array in training, columns were left out
             return coded(numbered, columns)
-        raise ValueError(f"X has {array.shape[1]} columns, the encoder takes {len(names)}: {', '.join(names[:8])}, ...")
+        raise ValueError(f"X has {array.shape[1]} columns, the encoder takes {len(names)}: {some(names)}")
     if array.dtype.kind in "biuf":
         return array.astype("float32")
     return coded(dict(zip(names, numbered.values(), strict=True)), columns)
+
+
+def values(array, shape: Sequence[int], kind: str) -> np.ndarray:
+    """An array as an encoder of another kind than images takes it, float32.
+
+    Args:
+        array: (n, *shape), of any extent; without the last axis where it is 1; or one row for each example.
+        shape: of an input, such as (steps, channels).
+        kind: of the data.
+
+    Raises:
+        ValueError: another shape, other channels, or infinite values.
+    """
+    array, shape = np.asarray(array, np.float32), tuple(shape)
+    if array.shape[1:] == (math.prod(shape),):
+        array = array.reshape(-1, *shape)
+    array = array[..., None] if array.ndim == len(shape) and shape[-1] == 1 else array
+    if array.ndim != len(shape) + 1 or array.shape[-1] != shape[-1]:
+        noun = KINDS[kind].noun
+        raise ValueError(f"X has shape {array.shape}: the encoder takes {noun} {shape}, or rows of {math.prod(shape)}")
+    if np.isinf(array).any():
+        raise ValueError("X holds infinity: give NaN for a missing value")
+    return array
 
 
 def pixels(array, shape: Sequence[int], value_range: tuple[float, float] | None = None) -> np.ndarray:

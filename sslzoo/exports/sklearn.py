@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sslzoo.catalog.kinds import DEFAULT, KINDS
-from sslzoo.exports.inputs import exported_kind, pixels, raw_rows
+from sslzoo.catalog.kinds import DEFAULT, KINDS, Kind
+from sslzoo.exports.inputs import exported_kind, pixels, raw_rows, values
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.layers.columns import columns_in
 
@@ -41,8 +41,9 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
         Args:
             X: (n, height, width, channels), or rows (n, height * width * channels); uint8, uint16 or float in [0, 1].
-                Gray images are repeated to the channels of an encoder of colour images. Series (n, steps, channels).
-                Rows: a DataFrame, or an array (n, columns).
+                Gray images are repeated to the channels of an encoder of colour images. Of series (n, steps, channels),
+                or (n, steps) for one channel. Of rows a DataFrame, or an array (n, columns). Of both, NaN is a missing
+                value.
             y: not used.
 
         Raises:
@@ -65,18 +66,23 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return np.concatenate([keras.ops.convert_to_numpy(encoder(batch, training=False)) for batch in batches])
 
     def _validated(self, X, reset: bool):
-        """X after the checks of scikit-learn; a table is not converted to one array."""
-        kind = KINDS[DEFAULT if self.encoder_path is None else exported_kind(read_facts(self.encoder_path))]
-        if len(kind.axes) == 1:
+        """X after the checks of scikit-learn: pixels are finite, other values may be missing; a table stays a table."""
+        if len(self._kind.axes) == 1:
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X
-        return validate_data(self, X, reset=reset, allow_nd=True, ensure_all_finite=kind.pixels or "allow-nan")
+        finite = True if self._kind.pixels else "allow-nan"
+        return validate_data(self, X, reset=reset, allow_nd=True, ensure_all_finite=finite)
 
     def _images(self, X, shape: tuple[int, ...]) -> np.ndarray:
-        """X as inputs that the encoder takes, float32 (n, *shape)."""
+        """X as the encoder takes it, float32: of images (n, *shape)."""
         if len(shape) == 1:
             return raw_rows(X, columns_in(self._load()[0]))
-        return pixels(X, shape, self.value_range) if len(shape) == 3 else X.astype("float32")
+        return pixels(X, shape, self.value_range) if self._kind.pixels else values(X, shape, self._kind.name)
+
+    @property
+    def _kind(self) -> Kind:
+        """The kind of data that the encoder takes."""
+        return KINDS[DEFAULT if self.encoder_path is None else exported_kind(read_facts(self.encoder_path))]
 
     def _load(self) -> tuple[keras.Model, tuple[int, ...]]:
         """The encoder and the shape of one input."""

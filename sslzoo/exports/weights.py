@@ -13,10 +13,10 @@ import numpy as np
 
 from sslzoo import encoders
 from sslzoo.catalog.checked import checked
-from sslzoo.exports.formats import photographs
 from sslzoo.exports.savedmodel import export
 from sslzoo.utils import provenance
 from sslzoo.utils.log import log
+from sslzoo.views.of_images import photographs
 
 # One name that every ResNet, and every ViT, of these layouts has; it marks the beginning of the encoder in a file.
 ANCHORS = ("layer1.0.conv1.weight", "cls_token", "class_token")

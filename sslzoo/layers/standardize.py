@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-NORMALIZE = ("data", "each")
+STANDARDIZE = ("data", "each")
 
 
 @keras.saving.register_keras_serializable("sslzoo")
@@ -47,12 +47,12 @@ class Standardize(layers.Layer):
         return {key: value for key, value in super().get_config().items() if key != "autocast"} | own
 
 
-def entrance(input_shape: tuple[int, int], normalize: str = "data", schema: dict | None = None, least: int = 2):
+def entrance(input_shape: tuple[int, int], standardize: str = "data", schema: dict | None = None, least: int = 2):
     """The input of an encoder of series of any length, and the normalized series.
 
     Args:
         input_shape: (steps, channels).
-        normalize: "data" normalizes each channel by mean and deviation of the training data, "each" those of each
+        standardize: "data" normalizes each channel by mean and deviation of the training data, "each" those of each
             series by their own, where amplitude is noise.
         schema: "mean" and "deviation" of each channel of the training data; 0 and 1 if None.
         least: smallest number of steps.
@@ -65,12 +65,12 @@ def entrance(input_shape: tuple[int, int], normalize: str = "data", schema: dict
         raise ValueError(f"input_shape must be (steps, channels), each 1 or more, got {input_shape!r}")
     if shape[0] < least:
         raise ValueError(f"input_shape={shape}: this encoder takes series of {least} steps or more")
-    if normalize not in NORMALIZE:
-        raise ValueError(f"no normalize {normalize!r}: choose one of {', '.join(NORMALIZE)}")
+    if standardize not in STANDARDIZE:
+        raise ValueError(f"no standardize {standardize!r}: choose one of {', '.join(STANDARDIZE)}")
     channels = shape[1]
     schema = schema or {"mean": [0.0] * channels, "deviation": [1.0] * channels}
     if len(schema["mean"]) != channels:
         raise ValueError(f"the schema has {len(schema['mean'])} channels, input_shape={shape}")
     series = keras.Input((None, channels), name="series")
-    first = Standardize(schema["mean"], schema["deviation"], normalize == "each", name="normalize")
+    first = Standardize(schema["mean"], schema["deviation"], standardize == "each", name="normalize")
     return series, first(series)

@@ -70,6 +70,8 @@ class Plan:
         self.knobs = resolved.resolve(resolved.known(experiment.knobs), *parts)
         self.max_size = canvas_side(experiment)
         loaded = load(experiment.data, **experiment.reading | {"max_size": self.max_size})
+        if (found := loaded.train.kind) != self.kind.name:
+            raise ValueError(f"{loaded.train.name} is of the kind {found!r}: give kind={found!r}")
         self.splits = restrict(loaded, experiment.classes, experiment.max_images)
         judging.announce(self.splits.train)
         if isinstance(experiment.encoder, keras.Model):

@@ -1,9 +1,11 @@
 """The functions of the kind "image"; see `sslzoo.catalog.kinds`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from sslzoo.data import Dataset
 from sslzoo.views import presets, sheet
@@ -38,6 +40,21 @@ def choose_size(dataset: Dataset) -> int:
 def input_shape(size: int, channels: int) -> tuple[int, int, int]:
     """(height, width, channels) of the square input."""
     return size, size, channels
+
+
+def samples(shape: Sequence[int]) -> tuple[np.ndarray, str]:
+    """Eight images of a shape, and what they are of."""
+    return photographs(shape), "two photographs"
+
+
+def photographs(shape: Sequence[int]) -> np.ndarray:
+    """Quarters of scikit-learn's two photographs, (8, *shape), float32 in [0, 1]."""
+    from sklearn.datasets import load_sample_images
+
+    photos = np.stack(load_sample_images().images)[:, :420, :640]
+    quarters = photos.reshape(2, 2, 210, 2, 320, 3).swapaxes(2, 3).reshape(8, 210, 320, 3)
+    resized = tf.image.resize(quarters, shape[:2], antialias=True).numpy() / 255
+    return np.clip(resized[..., np.arange(shape[2]) % 3], 0, 1).astype("float32")
 
 
 def baselines(size: int, dataset: Dataset | None = None) -> dict[str, Baseline]:

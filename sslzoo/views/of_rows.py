@@ -45,6 +45,13 @@ def evaluation(size: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     return lambda rows, sizes: tf.cast(rows, tf.float32)
 
 
+def samples(shape: Sequence[int]) -> tuple[np.ndarray, str]:
+    """Eight rows of a shape, and what they are of: small whole numbers, of which some are missing."""
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 5, (8, *shape)).astype("float32")
+    return np.where(rng.uniform(size=rows.shape) < 0.1, np.float32("nan"), rows), "small numbers, some missing"
+
+
 def baselines(size: int, dataset: Dataset | None = None) -> dict[str, Baseline]:
     """Standardized and one-hot columns, and gradient boosting on raw columns; only their names without a dataset."""
 

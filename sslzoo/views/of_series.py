@@ -1,6 +1,7 @@
 """The functions of the kind "series"; see `sslzoo.catalog.kinds`."""
 
 import string
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ def input_size(dataset: Dataset, wanted: int | None = None) -> int:
 def input_shape(size: int, channels: int) -> tuple[int, int]:
     """(steps, channels)."""
     return size, channels
+
+
+def samples(shape: Sequence[int]) -> tuple[np.ndarray, str]:
+    """Eight series of a shape, and what they are of."""
+    return np.random.default_rng(0).normal(size=(8, *shape)).cumsum(1).astype("float32"), "random walks"
 
 
 def baselines(size: int, dataset: Dataset | None = None) -> dict[str, Baseline]:
