@@ -42,7 +42,7 @@ def test_vime_is_its_two_terms():
 
 
 def test_subtab_is_the_mean_over_pairs_of_subsets():
-    model = miniatures.build("subtab", temperature=0.2, contrast_weight=2.0, distance_weight=3.0)
+    model = miniatures.build("subtab", value_weight=4.0, temperature=0.2, contrast_weight=2.0, distance_weight=3.0)
     batch = miniatures.batch(model)
     row, *noisy = batch["views"]
     assert len(noisy) == 4
@@ -53,7 +53,7 @@ def test_subtab_is_the_mean_over_pairs_of_subsets():
     total, pairs, count = 0.0, [(a, b) for a in range(4) for b in range(a + 1, 4)], len(target)
     for a, b in pairs:
         both = [numbers(model.decoder(codes[k])) for k in (a, b)]
-        total += sum(((x - target) ** 2).sum() for x in both) / (2 * count)
+        total += 4 * sum(((x - target) ** 2).sum() for x in both) / (2 * count)
         stacked = np.concatenate([z[a], z[b]])
         logits = stacked @ stacked.T / 0.2 - 1e9 * np.eye(2 * count)
         other = (np.arange(2 * count) + count) % (2 * count)

@@ -24,6 +24,7 @@ class SubTab(SSLModel):
         projection_dim: int, width of the embedding, which only training uses.
         hidden_dim: int, width of the hidden layers of projector and decoder.
         temperature: float, divides the cosine similarities.
+        value_weight: float, weight of the error of the values.
         contrast_weight: float, weight of NT-Xent; 0 omits it.
         distance_weight: float, weight of the squared distance; 0 omits it.
 
@@ -44,6 +45,7 @@ class SubTab(SSLModel):
         projection_dim: int = 128,
         hidden_dim: int = 256,
         temperature: float = 0.1,
+        value_weight: float = 1.0,
         contrast_weight: float = 1.0,
         distance_weight: float = 1.0,
         **kwargs,
@@ -52,6 +54,7 @@ class SubTab(SSLModel):
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.temperature = temperature
+        self.value_weight = value_weight
         self.contrast_weight = contrast_weight
         self.distance_weight = distance_weight
         self.columns = columns_of(encoder, "subtab")
@@ -77,7 +80,7 @@ class SubTab(SSLModel):
         pairs = list(itertools.combinations(range(z.shape[1]), 2))
         contrast = sum(nt_xent(z[:, a], z[:, b], temperature=self.temperature) for a, b in pairs) / len(pairs)
         distance = sum(ops.mean(ops.sum((z[:, a] - z[:, b]) ** 2, axis=-1)) for a, b in pairs) / len(pairs)
-        return errors + self.contrast_weight * contrast + self.distance_weight * distance
+        return self.value_weight * errors + self.contrast_weight * contrast + self.distance_weight * distance
 
 
 def _network(input_dim: int, hidden_dim: int, output_dim: int, name: str) -> keras.Sequential:

@@ -77,6 +77,8 @@ OWN = {
     "vibcreg": {"invariance": 1.0, "variance": 1.0, "covariance": 8.0},
     # A term that is constant at the optimum exceeds what thirty steps can gain.
     "emp_ssl": {"invariance": 1.0, "distortion": 1.0},
+    # A sum over the values: large steps of SGD diverge.
+    "subtab": {"value_weight": 0.05},
     "generalized_contrastive": {"temperature": 0.3},
 }
 # Methods that need a vision transformer.
