@@ -162,17 +162,22 @@ def _of_parquet(path: Path) -> Table:
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
     _check_names(table.column_names, str(path))
-    index = [name for name in table.column_names if name.startswith("__index_level_")]
-    found = {}
-    for name in table.column_names:
-        column = table[name]
+    told = (table.schema.pandas_metadata or {}).get("columns", ())
+    categories = {column["name"] for column in told if column["pandas_type"] == "categorical"}
+    kept = [name for name in table.column_names if not name.startswith("__index_level_")]  # the index of pandas
+    return table_of({name: _of_arrow(table[name], name in categories) for name in kept})
+
+
+def _of_arrow(column: Any, category: bool) -> np.ndarray:
+    """The values of a column of Arrow; categories, of numbers too, are texts."""
+    kind = str(column.type)
+    if category or "dictionary" in kind:
+        cells = [cell if cell is None else str(cell) for cell in column.to_pylist()]
+    elif any(word in kind for word in ("int", "float", "double", "date", "timestamp", "duration")):
+        return column.to_numpy()
+    else:
         cells = column.to_pylist()
-        if "dictionary" in str(column.type):  # categories, of numbers too
-            cells = [cell if cell is None else str(cell) for cell in cells]
-        plain = any(word in str(column.type) for word in ("int", "float", "double", "date", "timestamp", "duration"))
-        plain = plain and "dictionary" not in str(column.type)
-        found[name] = column.to_numpy() if plain else np.array([*cells, None], object)[:-1]
-    return table_of({name: values for name, values in found.items() if name not in index})
+    return np.array([*cells, None], object)[:-1]  # an object array whatever the cells are
 
 
 READERS: dict[str, Callable[[Path], Table]] = {".csv": _of_csv, ".parquet": _of_parquet}

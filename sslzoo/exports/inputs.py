@@ -80,7 +80,8 @@ def accepted(data: Dataset, channels: int) -> Dataset:
     if found == channels:
         return data
     if not KINDS[data.kind].repeats:
-        raise ValueError(f"the encoder takes {data.noun} of {channels} channels, {data.name} has {found}")
+        axis = KINDS[data.kind].axes[-1]
+        raise ValueError(f"the encoder takes {data.noun} of {channels} {axis}, {data.name} has {found}")
     if (found, channels) != (1, 3):
         way = "data=images.mean(-1, keepdims=True) makes gray images" if channels == 1 else "convert the images"
         raise ValueError(f"the encoder takes images of {channels} channels, {data.name} has {found}: {way}")
@@ -94,13 +95,20 @@ def accepted(data: Dataset, channels: int) -> Dataset:
     return data.with_images(repeated, (*data.shape[:2], 3), notes=(*data.notes, note))
 
 
+def accepted_by(data: Dataset, encoder: keras.Model) -> Dataset:
+    """`accepted` for an encoder; rows get the columns of an encoder that knows its own.
+
+    Raises:
+        ValueError: the encoder takes other channels or columns, or another kind of data.
+    """
+    channels = input_shape(encoder, data.kind)[-1]
+    columns = columns_in(encoder) if data.columns else None
+    return accepted(data, channels) if columns is None else with_columns(data, columns.columns)
+
+
 def accepted_splits(splits: Splits, encoder: keras.Model) -> Splits:
-    """`accepted` of both parts, for an encoder; rows get the columns of an encoder that knows its own."""
-    columns = columns_in(encoder) if splits.train.columns else None
-    if columns is not None:
-        return Splits(*(part and with_columns(part, columns.columns) for part in splits))
-    channels = input_shape(encoder, splits.train.kind)[-1]
-    return Splits(*(part and accepted(part, channels) for part in splits))
+    """`accepted_by` of both parts."""
+    return Splits(*(part and accepted_by(part, encoder) for part in splits))
 
 
 def with_columns(data: Dataset, columns: Sequence[dict]) -> Dataset:

@@ -20,11 +20,11 @@ class Experiment:
     Attributes:
         method: name of a method, such as "simclr"; in Python also a subclass of `SSLModel`, or a function
             `(encoder, **knobs) -> SSLModel`.
-        data: name of a dataset ("digits", "fashion_mnist", any TFDS image dataset) or a folder of images; in Python
-            also a list of folders, an array (n, height, width, channels), a pair (images, labels), a
-            `tf.data.Dataset` of images or of dicts, or a `Dataset`. Time series: "ucr:NAME", "uea:NAME", a .ts or .npz
-            file, or with kind="series" an .npy file or an array (n, steps, channels). Tables: "table:NAME",
-            "sklearn:NAME", a .csv or .parquet file, a DataFrame, a dict of columns, or with kind="rows" an array.
+        data: name of a dataset ("digits", "fashion_mnist", any TFDS image dataset), a folder of images, of time
+            series "ucr:NAME", "uea:NAME", a .ts or .npz file, of tables "table:NAME", "sklearn:NAME", a .csv or
+            .parquet file; in Python also a list of folders, an array (n, height, width, channels), with kind="series"
+            (n, steps, channels), with kind="rows" (n, columns), a DataFrame, a dict of columns, a pair (images,
+            labels), a `tf.data.Dataset` of images or of dicts, or a `Dataset`.
         kind: kind of the data, "image", "series" or "rows"; None chooses it by the name of the data, which is "series"
             for "ucr:", "uea:", .ts and .npz, "rows" for tables with names of their columns, else "image".
         encoder: name of an encoder, such as "resnet18", or "keras.applications:NAME"; in Python also a built Keras
