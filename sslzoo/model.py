@@ -63,6 +63,8 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
     def __init__(self, encoder: keras.Model, **kwargs):
         super().__init__(**kwargs)
         self.encoder = encoders.check(encoder)
+        # Raw numbers of series and rows may exceed half precision; their encoders normalize them in float32.
+        self.autocast = len(self.encoder.input_shape) == 4
         self.augment: Callable[[dict], dict] | None = None
         self.micro_batch: int | None = None
         self.seed = 0

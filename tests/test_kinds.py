@@ -14,10 +14,18 @@ from sslzoo.data import Splits
 from sslzoo.data.series import parts
 from sslzoo.testing import ENCODER_CHECKS, VIEWS_CHECKS, miniatures
 from sslzoo.testing.method_checks import check_gradients, check_learning, check_replicas, check_saving
+from sslzoo.views.rows import Bank
 
 PACKAGE = Path(sslzoo.__file__).parent
+ON_ROWS = [name for name in catalog.methods() if "rows" in methods.find(name).kinds]
 ON_SERIES = [name for name in catalog.methods() if "series" in methods.find(name).kinds]
 FEW = ("simclr", "moco", "byol", "swav", "vicreg", "dino")
+SMALL_OF_ROWS = {
+    "mlp_rows": {"units": 16},
+    "resnet_rows": {"dim": 16, "depth": 2},
+    "ft_transformer": {"dim": 16, "depth": 2, "heads": 2},
+    "subset_rows": {"units": 16},
+}
 SMALL = {
     "fcn_1d": {"width": 0.1},
     "resnet_1d": {"width": 0.1},
@@ -30,7 +38,8 @@ SMALL = {
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_a_kind_has_all_functions(kind):
     known = set(re.findall(r"^    (\w+)\(", kinds.__doc__, re.M))
-    assert known == {"input_size", "input_shape", "evaluation", "baselines", "schema", "draw", "views", "samples"}
+    functions = {"input_size", "input_shape", "evaluation", "samples", "baselines", "schema", "draw", "views", "bank"}
+    assert known == functions
     assert all(callable(getattr(kind.functions, name)) for name in known)
     assert catalog.presets(kind.name) and catalog.encoders(kind.name) and kind.preset in catalog.presets(kind.name)
 
@@ -56,6 +65,14 @@ def test_nothing_outside_of_the_table_asks_for_a_kind_by_name():
         (np.zeros((4, 9, 2)), "series", "series"),
         (parts(np.ones((4, 9)))["train"], None, "series"),
         (Splits(parts(np.ones((4, 9)))["train"]), None, "series"),
+        ("table:credit_data", None, "rows"),
+        ("sklearn:wine", None, "rows"),
+        (Path("x.CSV"), None, "rows"),
+        ("x.parquet", None, "rows"),
+        ({"a": [1, 2]}, None, "rows"),
+        (({"a": [1, 2]}, [0, 1]), None, "rows"),
+        (np.zeros(3, [("a", "f4"), ("b", "i4")]), None, "rows"),
+        (np.zeros((4, 9)), "rows", "rows"),
     ],
 )
 def test_the_kind_is_known_without_reading_the_data(data, given, kind):
@@ -113,3 +130,29 @@ def test_contract_of_encoders(check, name):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_contract_of_views(check, name, channels):
     check(name, channels, 24, "series")
+
+
+@pytest.mark.parametrize("name", ON_ROWS)
+def test_a_method_takes_steps_on_rows(name):
+    encoder = miniatures.subsets if name == "subtab" else miniatures.tabular
+    model = miniatures.build(name, encoder=encoder)
+    assert np.isfinite(miniatures.losses_of(model, 2)).all()
+
+
+@pytest.mark.parametrize("name", ("simclr", "byol", "vicreg"))
+@pytest.mark.parametrize("check", [check_replicas, check_learning, check_gradients, check_saving])
+def test_contract_of_methods_on_rows(check, name, mirrored):
+    check(name, encoder=miniatures.tabular)
+
+
+@pytest.mark.parametrize("check", ENCODER_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", catalog.encoders("rows"))
+def test_contract_of_encoders_of_rows(check, name):
+    check(name, (6,), **SMALL_OF_ROWS[name])
+
+
+@pytest.mark.parametrize("check", VIEWS_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", catalog.presets("rows"))
+def test_contract_of_views_of_rows(check, name):
+    bank = Bank(np.random.default_rng(1).normal(size=(20, 6)))
+    check(name, 6, 6, "rows", bank=bank)

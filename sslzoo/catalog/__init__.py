@@ -16,6 +16,7 @@ RECIPES = next((path for path in (ROOT / "recipes", ROOT.parent / "recipes") if 
 GUIDE = ROOT / "catalog" / "guide.json"  # what a step costs, by benchmarks/guide.py
 # Arguments that pretraining sets.
 GIVEN = {"encoder", "input_shape", "size", "channels", "dataset_size", "num_classes", "length", "schema"}
+GIVEN |= {"columns", "bank"}
 # Fields of an experiment or of run options that the command line does not have.
 PYTHON_ONLY = {"knobs", "callbacks"}
 APPLICATIONS = "keras.applications:"  # prefix of the names of Keras architectures
@@ -30,7 +31,7 @@ def encoders(kind: str = DEFAULT) -> dict[str, Path]:
     """Returns name -> file of every encoder of a kind of data.
 
     An encoder is a public function of encoders/ whose only required argument is `input_shape`. The annotation of this
-    argument says how many axes an input has, and so the kind: tuple[int, int] is a series.
+    argument says how many axes an input has, and so the kind: tuple[int, int] is a series, tuple[int] a row.
     """
     found = _functions(ROOT / "encoders", "input_shape")
     return {name: path for name, path in found.items() if _kind(path, name) == kind}
@@ -39,11 +40,11 @@ def encoders(kind: str = DEFAULT) -> dict[str, Path]:
 def presets(kind: str = DEFAULT) -> dict[str, Path]:
     """Returns name -> file of every preset of a kind of data.
 
-    A preset is a public function of views/*presets.py with the argument `channels`, and with the extent of a view, such
-    as `size` of images or `length` of series, as its only required argument.
+    A preset is a public function of views/*presets.py with the argument `channels`, of rows `bank`, and with the extent
+    of a view, such as `size` of images or `length` of series, as its only required argument.
     """
     found = _functions(ROOT / "views", KINDS[kind].extent, KINDS[kind].folder)
-    return {name: path for name, path in found.items() if "channels" in knobs.read(path, name)}
+    return {name: path for name, path in found.items() if KINDS[kind].second in knobs.read(path, name)}
 
 
 def _kind(path: Path, encoder: str) -> str:

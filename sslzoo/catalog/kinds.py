@@ -7,14 +7,16 @@ table and has no cases. The functions of such a module:
     input_shape(size, channels)        shape of an input of the encoder
     evaluation(size)                   function (examples, sizes) -> inputs, without anything random
     samples(shape)                     eight inputs by which formats of an export are compared, and what they are of
-    baselines(size)                    title -> Baseline, the features that need no encoder
+    baselines(size, dataset)           title -> Baseline, what needs no encoder; only the titles count without a dataset
     schema(dataset)                    what an encoder must know besides the shape, fitted on the training part, or None
     draw(chain, batch, path, channels) contact sheet of views; returns a table of their operations, or ""
-    views(size, channels)              mild views, by which reports measure how an encoder changes
+    views(size, channels, dataset)     mild views, by which reports measure how an encoder changes
+    bank(dataset)                      what presets take from the training part for their views, or None
 """
 
 import dataclasses
 import importlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,16 +32,19 @@ class Kind:
         name: of the kind, and of the main column of its datasets.
         noun: plural, in messages.
         axes: names of the axes of an example; the last one is not padded.
-        extent: argument of the presets that is the extent of a view, next to `channels`.
+        extent: argument of the presets that is the extent of a view.
+        second: their other argument that pretraining sets, `channels` or `bank`.
         unit: of the extent.
         values: what the numbers of an input are, for cards.
         module: of the functions above.
         folder: pattern of the files of its presets, in views/.
+        options: options of `data.load` that the reader takes.
         reader: module with `parts(data)`, which reads sources other than folders, TFDS and streams; "" for none.
         pixels: the numbers are pixels, which shrinking, `value_range` and other options of images apply to.
         preset: preset of methods whose own preset the kind does not have.
         repeats: an encoder of several channels takes examples of one channel, which is repeated.
         prefixes, suffixes: of the names of sources, and of files, that are of this kind.
+        recognizes: whether an object in memory is of this kind.
         defaults: defaults of an experiment that differ from those of images.
     """
 
@@ -51,12 +56,15 @@ class Kind:
     values: str
     module: str
     folder: str
+    second: str = "channels"
     preset: str = "simclr"
     reader: str = ""
+    options: tuple[str, ...] = ()
     pixels: bool = False
     repeats: bool = False
     prefixes: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
+    recognizes: Callable[[Any], bool] = lambda data: False
     defaults: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -68,6 +76,12 @@ class Kind:
     def shape(self) -> str:
         """The axes of an example as text, such as "(height, width, channels)"."""
         return f"({', '.join(self.axes)})"
+
+
+def is_table(data: Any) -> bool:
+    """Whether an object is a table with named columns: a DataFrame, a dict, or a structured array."""
+    frame = hasattr(data, "columns") and hasattr(data, "dtypes")
+    return frame or isinstance(data, Mapping) or bool(getattr(getattr(data, "dtype", None), "names", None))
 
 
 KINDS = {
@@ -99,6 +113,30 @@ KINDS = {
             batch_size=AUTO, optimizer="adam", learning_rate=1e-3, learning_rate_rule="none", weight_decay=0.0
         ),
     ),
+    "rows": Kind(
+        name="rows",
+        noun="rows",
+        axes=("columns",),
+        extent="columns",
+        second="bank",
+        unit="columns",
+        values="raw numbers and codes of categories, standardized inside; NaN is a missing value",
+        module="sslzoo.views.of_rows",
+        folder="rows_presets.py",
+        reader="sslzoo.data.rows",
+        options=("labels", "categories"),
+        prefixes=("table:", "sklearn:"),
+        suffixes=(".csv", ".parquet"),
+        recognizes=is_table,
+        defaults=dict(
+            encoder="mlp_rows",
+            batch_size=AUTO,
+            optimizer="adam",
+            learning_rate=1e-3,
+            learning_rate_rule="none",
+            weight_decay=0.0,
+        ),
+    ),
 }
 DEFAULT = "image"
 
@@ -120,7 +158,7 @@ def kind_of(data: Any, kind: str | None = None) -> str:
     Args:
         data: as for `data.load`.
         kind: name of the kind that the user chose; None takes that of a Dataset, or that of the name's prefix or of the
-            file's suffix, or "image".
+            file's suffix, or of the type of an object, or "image".
 
     Raises:
         ValueError: there is no such kind, or a Dataset is of another.
@@ -128,7 +166,7 @@ def kind_of(data: Any, kind: str | None = None) -> str:
     own = getattr(getattr(data, "train", data), "kind", None)
     known = own if isinstance(own, str) else None
     if kind is None:
-        return find(known or _of_text(data) or DEFAULT).name
+        return find(known or _of_text(data) or _of_object(data) or DEFAULT).name
     if known not in (None, find(kind).name):
         raise ValueError(f"kind={kind!r}: the data are of the kind {known!r}; leave out kind")
     return kind
@@ -142,3 +180,10 @@ def _of_text(data: Any) -> str | None:
         (one.name for one in KINDS.values() if text.startswith(one.prefixes) or text.lower().endswith(one.suffixes)),
         None,
     )
+
+
+def _of_object(data: Any) -> str | None:
+    """The kind of an object in memory, or of the first of a pair (data, labels)."""
+    while isinstance(data, tuple) and data:
+        data = data[0]
+    return next((one.name for one in KINDS.values() if one.recognizes(data)), None)

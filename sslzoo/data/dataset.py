@@ -30,7 +30,9 @@ class Dataset:
     uint8, uint16 or float32 within [0, 1]; smaller ones lie in its top-left corner, and the rest of the canvas is zero.
     Their column "size" is the height and width of each image. Series are the column "series", on a canvas (steps,
     channels) of float32 with any values; NaN is a missing value. Shorter ones lie at its start, the rest is zero, and
-    their column "size" is the number of steps of each. Further columns belong to the same examples.
+    their column "size" is the number of steps of each. Rows are the column "rows", (columns,) float32: numbers, and
+    codes of categories; NaN is a missing value. They have no axis to pad: "size" is empty. Further columns belong to
+    the same examples.
 
     Attributes:
         name: name that the user gave.
@@ -44,7 +46,9 @@ class Dataset:
         in_memory: reading is cheap, and is done a batch at a time instead of an image at a time in parallel.
         content: index -> the bytes of the image's file; None if the images are in no files.
         version: changes with the content of any file, where that is known; "" where it is not.
-        kind: kind of the examples, "image" or "series", and name of the main column.
+        kind: kind of the examples, "image", "series" or "rows", and name of the main column.
+        columns: of rows, a dict for each column: "name", "kind" ("number" or "category"), and its "categories" in the
+            order of their codes; fitted on the training part.
         graph: index () int64 -> {column: tensor of one example}, what `read` returns in TensorFlow operations; or None.
         digests: (count,) uint64, which change with the content of each image; None where they are to be computed.
     """
@@ -62,6 +66,7 @@ class Dataset:
     version: str = ""
     digests: np.ndarray | None = None
     kind: str = "image"
+    columns: tuple[dict, ...] | None = None
     graph: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None
 
     @property

@@ -7,6 +7,7 @@ import importlib
 import os
 import re
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo import catalog
-from sslzoo.catalog.kinds import KINDS, kind_of
+from sslzoo.catalog.kinds import KINDS, Kind, kind_of
 from sslzoo.data import labels as numbers
 from sslzoo.data.arrays import from_array, splits_of
 from sslzoo.data.builders import from_tfds, is_prepared, tfds_names
@@ -40,6 +41,7 @@ def load(
     value_range: tuple[float, float] | None = None,
     kind: str | None = None,
     scan: str = "headers",
+    categories: str | Sequence[str] | None = None,
 ) -> Splits:
     """Loads data to train on and, where there are labels, to test on.
 
@@ -61,18 +63,21 @@ def load(
             none for one; or the folders of each split, {"train": ["a", "b"], "test": "c"} or "train=a+b,test=c".
         value_range: (low, high), the pixel values that become black and white, for data that use a part of their
             range, such as (0, 4095) for 12 bits in 16. By default that of the type.
-        kind: "image" or "series". By default "series" for "ucr:NAME", "uea:NAME" and files that end in .ts or .npz,
-            and "image" for everything else; of series, see `sslzoo.data.series.parts`.
+        kind: "image", "series" or "rows". By default "series" for "ucr:NAME", "uea:NAME" and files that end in .ts or
+            .npz, "rows" for "table:NAME", "sklearn:NAME", files that end in .csv or .parquet, DataFrames, dicts of
+            columns and structured arrays, and "image" for everything else; of series, see `sslzoo.data.series.parts`,
+            of rows `sslzoo.data.rows.parts`, where `labels` is the column of the classes.
         scan: of folders of images. "headers" reads the headers of the files; a file that cannot be decoded later, when
             it is used, is named then and replaced by its neighbour. "full" decodes all files at the start.
+        categories: of rows, columns of numbers that are categories, "a,b" or a list.
 
     Raises:
         DataError: a line that says what is wrong and what to do.
     """
-    if isinstance(data, Splits) and labels == splits == "auto" and value_range is None:
+    if isinstance(data, Splits) and labels == splits == "auto" and value_range is None and not categories:
         return data  # as it is
-    how = dict(max_size=max_size, labels=labels, splits=splits, value_range=value_range, scan=scan, kind=kind)
-    parts = load_parts(data, **how)
+    reading = dict(max_size=max_size, labels=labels, splits=splits, value_range=value_range, scan=scan)
+    parts = load_parts(data, **reading, kind=kind, categories=categories)
     return Splits(parts["train"], judge_of(parts))
 
 
@@ -85,11 +90,12 @@ def load_parts(
     value_range: tuple[float, float] | None = None,
     kind: str | None = None,
     scan: str = "headers",
+    categories: str | Sequence[str] | None = None,
 ) -> dict[str, Dataset]:
     """All images of data, those included that `load` leaves out.
 
     Args:
-        data, max_size, labels, splits, value_range, kind, scan: as of `load`.
+        data, max_size, labels, splits, value_range, kind, scan, categories: as of `load`.
 
     Returns:
         "train", and where there are such images "test", "validation", "unlabelled" and "other" (in none of these)
@@ -105,11 +111,15 @@ def load_parts(
         data = catalog.found("datasets", data)()
     reading = dict(labels=labels, splits=splits, scan=checked_scan(scan))
     found = KINDS[kind_of(data, kind)]
+    if categories and (given or "categories" not in found.options):
+        raise DataError("categories=...: for tables that are read here, the data are another kind or a Dataset")
     if found.pixels or isinstance(data, Dataset | Splits):
         parts = _resolve(data, dict(max_size=max_size), reading, value_range)
     else:
-        _refuse_pixels(found.noun, labels, max_size=max_size, value_range=value_range, splits=splits)
-        parts = importlib.import_module(found.reader).parts(data)
+        _refuse_pixels(found, labels, max_size=max_size, value_range=value_range, splits=splits)
+        options = dict(labels=labels, categories=categories)
+        own = {name: options[name] for name in found.options}
+        parts = importlib.import_module(found.reader).parts(data, **own)
     if labels == "none":
         parts = {name: dataclasses.replace(part, labels=None, class_names=None) for name, part in parts.items()}
     if not given:
@@ -117,13 +127,15 @@ def load_parts(
     return _with_judge(parts)
 
 
-def _refuse_pixels(noun: str, labels: str | Path, **options) -> None:
+def _refuse_pixels(kind: Kind, labels: str | Path, **options) -> None:
     """Raises DataError for options of images that are given for data of another kind."""
     defaults = dict(max_size=None, value_range=None, splits="auto")
     given = [name for name, value in options.items() if value != defaults[name]]
-    given += ["labels"] * (labels not in ("auto", "none"))
+    given += ["labels"] * (labels not in ("auto", "none") and "labels" not in kind.options)
     if given:
-        raise DataError(f"{', '.join(f'{name}=...' for name in given)}: for images, the data are {noun}; leave it out")
+        raise DataError(
+            f"{', '.join(f'{name}=...' for name in given)}: for images, the data are {kind.noun}; leave it out"
+        )
 
 
 def _with_judge(parts: dict[str, Dataset]) -> dict[str, Dataset]:

@@ -27,12 +27,21 @@ def hold_out(dataset: Dataset) -> Splits:
     """
     if dataset.labels is None or len(dataset) < 2:
         return Splits(dataset)
-    test, how = _fifth(dataset.labels)
-    if not len(test):
+    split = divided(dataset.labels, dataset.noun)
+    if split is None:
         return Splits(dataset)
-    note = f"no test split: {len(test)} of the {len(dataset)} {dataset.noun} are held out for it{how}"
+    train, test, note = split
     dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
-    return Splits(dataset.take(np.setdiff1d(np.arange(len(dataset)), test)), dataset.take(test))
+    return Splits(dataset.take(train), dataset.take(test))
+
+
+def divided(labels: np.ndarray, noun: str) -> tuple[np.ndarray, np.ndarray, str] | None:
+    """The rows to train on, those to hold out as in `hold_out`, and a line on that; None if none can be held out."""
+    test, how = _fifth(labels)
+    if not len(test):
+        return None
+    note = f"no test split: {len(test)} of the {len(labels)} {noun} are held out for it{how}"
+    return np.setdiff1d(np.arange(len(labels)), test), test, note
 
 
 def _fifth(labels: np.ndarray) -> tuple[np.ndarray, str]:

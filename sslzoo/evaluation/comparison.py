@@ -202,8 +202,8 @@ def compare(
     notes: dict[str, None] = {}
     parts = bar(list(zip(names, encoders, facts, strict=True)), "compare", unit="encoder")
     found = {name: _judged(path, told, data, image_size, notes) for name, path, told in parts}
-    baselines = KINDS[data.train.kind].functions.baselines(min(one.size for one in found.values()))
-    found |= {name: _raw(data, one, notes) for name, one in baselines.items()}
+    baselines = KINDS[data.train.kind].functions.baselines(min(one.size for one in found.values()), data.train)
+    found |= {name: _raw(data, one, notes) for name, one in baselines.items() if not one.instead}
     head = f"{data.train.name}: {note(data.train.labels, data.test.labels)}."
     return Comparison(found, head, tuple(notes))
 

@@ -12,7 +12,7 @@ from sslzoo.catalog.checked import checked
 from sslzoo.data import Dataset, load_parts
 from sslzoo.evaluation import tables
 from sslzoo.evaluation.judging import announce, canvas, scanned
-from sslzoo.exports.inputs import accepted, exported_extent, exported_kind
+from sslzoo.exports.inputs import accepted_by, exported_extent, exported_kind
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.utils.files import replacing
 from sslzoo.utils.log import log
@@ -65,7 +65,7 @@ def embed(
     reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind, scan=scanned(facts, scan))
     parts = load_parts(data, max_size=canvas(facts), **reading)
     announce(parts["train"])
-    parts = {name: accepted(part, model.input_shape[-1]) for name, part in parts.items()}
+    parts = {name: accepted_by(part, model) for name, part in parts.items()}
     table = _Table(model, parts, size, batch_size)
     with replacing(path) as beside:
         FORMATS[path.suffix](beside, table)

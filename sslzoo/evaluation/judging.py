@@ -11,7 +11,7 @@ from sslzoo.catalog.kinds import KINDS
 from sslzoo.data import Dataset, Splits, describe, load, restrict
 from sslzoo.evaluation import baseline, places
 from sslzoo.evaluators import Score, WrongOption
-from sslzoo.evaluators.judge import EVALUATORS, TRAINED, Evaluator, Features, check, judge
+from sslzoo.evaluators.judge import EVALUATORS, TRAINED, Evaluator, Features, check, judge, options_of, title
 from sslzoo.evaluators.remember import remembered
 from sslzoo.evaluators.report import note
 from sslzoo.evaluators.scores import Scores
@@ -244,15 +244,19 @@ def raw_scores(
 ) -> dict[str, list[list[Score]]]:
     """Scores of the baselines of the kind of data; cached on disk, since they are the same for all encoders."""
     labels, kind, found = (data.train.labels, data.test.labels), KINDS[data.train.kind], {}
-    for name, one in kind.functions.baselines(size).items():
+    named = all(isinstance(evaluator, str) for evaluator in evaluators)
+    for name, one in kind.functions.baselines(size, data.train).items():
         parts = tuple(without_encoder(part, one) for part in data)
         tokens = (places.of_pixels(parts, one.size),) if kind.pixels else ()
+        some = evaluators if one.instead is None else [one.instead[e] for e in evaluators if e in one.instead]
+        if not some:
+            continue
 
-        def make(name=name, parts=(*parts, *tokens)) -> list[Score]:
-            return judge({name: [parts]}, *labels, evaluators=evaluators, **options)[1][name][0]
+        def make(name=name, parts=(*parts, *tokens), some=some) -> list[Score]:
+            own = {option: value for option, value in options.items() if option in options_of(some)}
+            return judge({name: [parts]}, *labels, evaluators=some, **own)[1][name][0]
 
-        named = all(isinstance(evaluator, str) for evaluator in evaluators)
-        kept = (*parts, *labels, tuple(evaluators), options)
+        kept = (*parts, *labels, tuple(map(title, some)), options)
         found[name] = [remembered(kept, make) if named else make()]
     return found
 

@@ -114,9 +114,14 @@ def check(evaluators: Sequence[Evaluator] = EVALUATORS, **options) -> None:
     """
     if isinstance(evaluators, str) or not evaluators:
         raise WrongOption(f"evaluators={evaluators!r}: give a list, such as ['knn']")
-    known = {name for evaluator in evaluators for name in _options(find(evaluator))}
+    known = options_of(evaluators)
     if unknown := options.keys() - known:
         raise WrongOption(f"no option {', '.join(sorted(unknown))}: these evaluators have {', '.join(sorted(known))}")
+
+
+def options_of(evaluators: Sequence[Evaluator]) -> set[str]:
+    """Names of the options that some evaluators have."""
+    return {name for evaluator in evaluators for name in _options(find(evaluator))}
 
 
 def rows_of(scores: Judged) -> list[Row]:

@@ -1,6 +1,6 @@
 """Linear probe: accuracy of a logistic regression on frozen features, for several shares of the labels."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -26,6 +26,18 @@ def evaluate(study: Study, *, fractions: Sequence[float] = FRACTIONS, seeds: int
 
     With few images, several shares may be the same labels, at least one of each class; they give one score.
     """
+    yield from shares(study, linear_answers, fractions, seeds)
+
+
+def shares(study: Study, answers: Callable, fractions: Sequence[float], seeds: int) -> Iterator[Score]:
+    """Accuracy of a classifier for each share of the labels, under the keys of the linear probe.
+
+    Args:
+        study: with labels.
+        answers: as `linear_answers`.
+        fractions: shares of the labels.
+        seeds: draws of the labels at shares below 1.
+    """
     if seeds < 1:
         raise WrongOption(f"seeds={seeds}: at least one draw of the labels is needed")
     if not len(fractions):
@@ -34,13 +46,13 @@ def evaluate(study: Study, *, fractions: Sequence[float] = FRACTIONS, seeds: int
     for fraction in fractions:
         count = len(label_subset(labels, fraction))
         if count != before:
-            yield _score(study, 1.0 if count == len(labels) else fraction, count, seeds)
+            yield _score(study, answers, 1.0 if count == len(labels) else fraction, count, seeds)
         before = count
 
 
-def _score(study: Study, fraction: float, count: int, seeds: int) -> Score:
+def _score(study: Study, answers: Callable, fraction: float, count: int, seeds: int) -> Score:
     labels, test_labels = study.labels
-    right = linear_answers(study.train, labels, study.test, test_labels, fraction, seeds)
+    right = answers(study.train, labels, study.test, test_labels, fraction, seeds)
     mean, std = _spread(right)
     used = f"all {count} labels" if fraction == 1 else f"{count} labels ({100 * count / len(labels):.2g} %)"
     return Score(f"linear_{fraction:g}", mean, f"linear probe, {used}", std, True, answers=right.astype("float32"))
@@ -106,7 +118,7 @@ def linear_answers(train_x, train_y, test_x, test_y, fraction: float = 1.0, seed
     Returns:
         bool (draws, test images).
     """
-    return _answers(_prepared(train_x, train_y, test_x, test_y), fraction, _draws(fraction, seeds))
+    return _answers(_prepared(train_x, train_y, test_x, test_y), fraction, draws_of(fraction, seeds))
 
 
 @checked("N dim", "", "M dim", "")
@@ -119,7 +131,7 @@ def linear_probes(
         {fraction: (mean, standard deviation over the draws)}; the deviation is None for a single draw.
     """
     data = _prepared(train_x, train_y, test_x, test_y)
-    return {fraction: _spread(_answers(data, fraction, _draws(fraction, seeds))) for fraction in fractions}
+    return {fraction: _spread(_answers(data, fraction, draws_of(fraction, seeds))) for fraction in fractions}
 
 
 def label_subset(labels: np.ndarray, fraction: float, seed: int = 0) -> np.ndarray:
@@ -232,7 +244,8 @@ def _answers(data, fraction, seeds: Iterable[int]):
     return np.stack([fit(train_x[rows], train_y[rows], seed).predict(test_x) == test_y for rows, seed in subsets])
 
 
-def _draws(fraction, seeds):
+def draws_of(fraction: float, seeds: int) -> range:
+    """The seeds of the draws of a share of the labels; one draw where all labels are used."""
     return range(seeds if fraction < 1 else 1)
 
 

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from sslzoo.catalog.kinds import DEFAULT, KINDS
+from sslzoo.layers.columns import columns_in
 
 ARCHITECTURE = "encoder.json"
 FACTS = "recipe.json"
@@ -54,6 +55,7 @@ def contract(encoder: keras.Model, shape: tuple[int, ...], kind: str = "image") 
         "kind": kind,
         "input": {"name": spec.name, "shape": [None, *shape], "dtype": spec.dtype.name},
     }
+    told |= {"schema": {"columns": columns.columns}} if (columns := columns_in(encoder)) else {}
     return told | ({"image_shape": list(shape)} if kind == "image" else {})
 
 

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from sslzoo.catalog.kinds import DEFAULT, KINDS
+from sslzoo.catalog.kinds import DEFAULT, KINDS, is_table
 from sslzoo.data import Dataset, Splits, from_array
+from sslzoo.data.row_sources import table_of
+from sslzoo.data.row_types import coded, recoded, some
+from sslzoo.layers.columns import Columns, columns_in
 from sslzoo.utils.log import log
 
 
@@ -77,7 +80,8 @@ def accepted(data: Dataset, channels: int) -> Dataset:
     if found == channels:
         return data
     if not KINDS[data.kind].repeats:
-        raise ValueError(f"the encoder takes {data.noun} of {channels} channels, {data.name} has {found}")
+        axis = KINDS[data.kind].axes[-1]
+        raise ValueError(f"the encoder takes {data.noun} of {channels} {axis}, {data.name} has {found}")
     if (found, channels) != (1, 3):
         way = "data=images.mean(-1, keepdims=True) makes gray images" if channels == 1 else "convert the images"
         raise ValueError(f"the encoder takes images of {channels} channels, {data.name} has {found}: {way}")
@@ -91,10 +95,65 @@ def accepted(data: Dataset, channels: int) -> Dataset:
     return data.with_images(repeated, (*data.shape[:2], 3), notes=(*data.notes, note))
 
 
+def accepted_by(data: Dataset, encoder: keras.Model) -> Dataset:
+    """`accepted` for an encoder; rows get the columns of an encoder that knows its own.
+
+    Raises:
+        ValueError: the encoder takes other channels or columns, or another kind of data.
+    """
+    channels = input_shape(encoder, data.kind)[-1]
+    columns = columns_in(encoder) if data.columns else None
+    return accepted(data, channels) if columns is None else with_columns(data, columns.columns)
+
+
 def accepted_splits(splits: Splits, encoder: keras.Model) -> Splits:
-    """`accepted` of both parts, for an encoder."""
-    channels = input_shape(encoder, splits.train.kind)[-1]
-    return Splits(*(part and accepted(part, channels) for part in splits))
+    """`accepted_by` of both parts."""
+    return Splits(*(part and accepted_by(part, encoder) for part in splits))
+
+
+def with_columns(data: Dataset, columns: Sequence[dict]) -> Dataset:
+    """The rows with the columns and the codes of an encoder, matched by name.
+
+    Raises:
+        ValueError: the data has not all of the columns.
+    """
+    own = tuple({key: column[key] for key in ("name", "kind", "categories") if key in column} for column in columns)
+    if own == data.columns:
+        return data
+
+    def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows, sizes = data.examples(index)
+        return recoded(rows, data.columns, own), sizes
+
+    read(np.arange(1))  # raises for a missing column
+    return data.with_images(read, (len(own),), columns=own, digests=None)
+
+
+def raw_rows(table, layer: Columns | None) -> np.ndarray:
+    """A table as an encoder takes it: float32 (n, columns), numbers and the encoder's codes of categories.
+
+    Args:
+        table: DataFrame, dict of columns or structured array, whose columns are matched by name; an array (n, columns)
+            in the order of the encoder's columns, of numbers and codes, or of values with texts.
+        layer: the encoder's first layer, which knows its columns; None takes any array of numbers.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    if layer is None:
+        return np.asarray(table, "float32")
+    columns = layer.columns
+    if is_table(table):
+        return coded(table_of(table), columns)
+    array, names = np.asarray(table), [column["name"] for column in columns]
+    numbered = table_of(array)
+    if array.shape[1] != len(names):
+        if all(name in numbered for name in names):  # of an array in training, columns were left out
+            return coded(numbered, columns)
+        raise ValueError(f"X has {array.shape[1]} columns, the encoder takes {len(names)}: {some(names)}")
+    if array.dtype.kind in "biuf":
+        return array.astype("float32")
+    return coded(dict(zip(names, numbered.values(), strict=True)), columns)
 
 
 def values(array, shape: Sequence[int], kind: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""An exported encoder as a scikit-learn transformer of images or series to features, for pipelines and searches."""
+"""An exported encoder as a scikit-learn transformer of examples to features, for pipelines and grid searches."""
 
 import functools
 from pathlib import Path
@@ -9,17 +9,21 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sslzoo.catalog.kinds import DEFAULT, KINDS, Kind
-from sslzoo.exports.inputs import exported_kind, pixels, values
+from sslzoo.exports.inputs import exported_kind, pixels, raw_rows, values
 from sslzoo.exports.savedmodel import load_encoder, read_facts
+from sslzoo.layers.columns import columns_in
 
 
 class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Features of images or series by a frozen exported encoder; `fit` only checks the inputs.
+    """Features of images, series or rows of tables by a frozen exported encoder; `fit` only checks the examples.
+
+    An encoder of rows takes a DataFrame: columns are found by name, and texts become the codes of its training.
 
     Args:
         encoder_path: folder of the export. The estimator holds the path alone, so that copies of it are small.
-        batch_size: images encoded at a time.
-        value_range: values of black and white, such as (0, 16); by default those of the type, and (0, 1) for floats.
+        batch_size: examples encoded at a time.
+        value_range: of images, values of black and white, such as (0, 16); by default those of the type, and (0, 1) for
+            floats.
     """
 
     def __init__(
@@ -33,18 +37,19 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         self.value_range = value_range
 
     def fit(self, X, y=None) -> "EncoderTransformer":
-        """Checks that the encoder accepts the images.
+        """Checks that the encoder accepts the examples.
 
         Args:
             X: (n, height, width, channels), or rows (n, height * width * channels); uint8, uint16 or float in [0, 1].
                 Gray images are repeated to the channels of an encoder of colour images. Of series (n, steps, channels),
-                or (n, steps) for one channel; NaN is a missing value.
+                or (n, steps) for one channel. Of rows a DataFrame, or an array (n, columns). Of both, NaN is a missing
+                value.
             y: not used.
 
         Raises:
             ValueError: no encoder, images of another size or of other channels, NaN, or values outside [0, 1].
         """
-        X = validate_data(self, X, allow_nd=True, ensure_all_finite=self._finite)
+        X = self._validated(X, reset=True)
         encoder, shape = self._load()
         self._images(X, shape)
         self._n_features_out = encoder.output_shape[-1]
@@ -52,27 +57,32 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return self
 
     def transform(self, X) -> np.ndarray:
-        """Features (n, dim), float32, of images as those of `fit`."""
+        """Features (n, dim), float32, of examples as those of `fit`."""
         check_is_fitted(self)
-        X = validate_data(self, X, allow_nd=True, reset=False, ensure_all_finite=self._finite)
-        images = self._images(X, self.image_shape_)
+        X = self._validated(X, reset=False)
+        inputs = self._images(X, self.image_shape_)
         encoder, _ = self._load()
-        batches = (images[start : start + self.batch_size] for start in range(0, len(images), self.batch_size))
+        batches = (inputs[start : start + self.batch_size] for start in range(0, len(inputs), self.batch_size))
         return np.concatenate([keras.ops.convert_to_numpy(encoder(batch, training=False)) for batch in batches])
 
-    def _images(self, X: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    def _validated(self, X, reset: bool):
+        """X after the checks of scikit-learn: pixels are finite, other values may be missing; a table stays a table."""
+        if len(self._kind.axes) == 1:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return X
+        finite = True if self._kind.pixels else "allow-nan"
+        return validate_data(self, X, reset=reset, allow_nd=True, ensure_all_finite=finite)
+
+    def _images(self, X, shape: tuple[int, ...]) -> np.ndarray:
         """X as the encoder takes it, float32: of images (n, *shape)."""
+        if len(shape) == 1:
+            return raw_rows(X, columns_in(self._load()[0]))
         return pixels(X, shape, self.value_range) if self._kind.pixels else values(X, shape, self._kind.name)
 
     @property
     def _kind(self) -> Kind:
         """The kind of data that the encoder takes."""
         return KINDS[DEFAULT if self.encoder_path is None else exported_kind(read_facts(self.encoder_path))]
-
-    @property
-    def _finite(self) -> bool | str:
-        """What `validate_data` accepts: pixels are finite, other values may be missing."""
-        return True if self._kind.pixels else "allow-nan"
 
     def _load(self) -> tuple[keras.Model, tuple[int, ...]]:
         """The encoder and the shape of one input."""

@@ -56,7 +56,7 @@ from sslzoo.losses.masked import (
     standardized,
 )
 from sslzoo.losses.metric import contrastive_pair, mined_triplet, triplet
-from sslzoo.losses.reconstruction import cosine, l1, mse
+from sslzoo.losses.reconstruction import cosine, l1, mse, swap_entropy
 from sslzoo.losses.redundancy import (
     barlow_twins,
     feature_agreement,
@@ -134,6 +134,7 @@ __all__ = [
     "spherical_kmeans",
     "standardized",
     "sup_con",
+    "swap_entropy",
     "swapped_prediction",
     "tico",
     "tico_covariance",

@@ -51,5 +51,24 @@ def cosine(predictions, targets):
     return ops.sum(difference**2, axis=-1) / 2
 
 
+@checked("N columns", "N columns", "N columns")
+def swap_entropy(predictions, originals, corrupted):
+    """Cross-entropy of the cells that a corruption changed (VIME, NeurIPS 2020, equation 4).
+
+    A cell that was swapped for an equal one is not changed; missing values are equal.
+
+    Args:
+        predictions: (N, columns), logits; above 0 where a cell is taken for changed.
+        originals, corrupted: (N, columns), raw columns before and after the corruption, NaN for missing values.
+
+    Returns:
+        float32 (N,), the mean over the columns; log 2 where the predictions are 0.
+    """
+    logits, one, other = (ops.cast(x, "float32") for x in (predictions, originals, corrupted))
+    same = ops.logical_or(ops.equal(one, other), ops.logical_and(ops.isnan(one), ops.isnan(other)))
+    changed = 1.0 - ops.cast(same, "float32")
+    return _row_means(ops.maximum(logits, 0.0) - logits * changed + ops.log1p(ops.exp(-ops.abs(logits))))
+
+
 def _row_means(errors):
     return ops.mean(errors, axis=tuple(range(1, len(errors.shape))))

@@ -73,7 +73,7 @@ def _distances(views):
 def _views(study):
     """Name -> features (images, views, dim) of views of some test images, the same views for all."""
     images, _ = study.few(study.test, LIDAR_IMAGES)
-    view = study.kind.functions.views(study.size, study.channels)[0]
+    view = study.kind.functions.views(study.size, study.channels, study.train)[0]
     sizes = np.tile(np.int32(images.shape[1:-1]), (len(images), 1))
     seen = [view(images, sizes, (draw, 7)).numpy() for draw in range(VIEWS)]
     return {name: np.stack([encode(x) for x in seen], axis=1) for name, encode in study.functions.items()}

@@ -161,7 +161,7 @@ class Study:
     @property
     def raw(self) -> str:
         """Name of the first baseline, which are the raw inputs, such as "raw pixels"."""
-        return next(iter(self.kind.functions.baselines(self.size)))
+        return next(iter(self.kind.functions.baselines(self.size, self.train)))
 
     def chapter(self, title: str, text: str) -> Chapter:
         """An empty chapter."""
@@ -181,7 +181,7 @@ class Study:
 
             return features
 
-        known = {name: without(found) for name, found in functions.baselines(self.size).items()}
+        known = {name: without(found) for name, found in functions.baselines(self.size, self.train).items()}
         return {name: _in_parts(model) for name, model in self.encoders.items()} | known
 
     @cached_property

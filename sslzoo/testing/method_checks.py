@@ -45,7 +45,7 @@ def check_config(method, **knobs) -> None:
     require(not wrong, f"{cls.__name__}: get_config and the constructor differ in {wrong}: a loaded model would differ")
     require_documented(cls, known | {"encoder"})
     views = cls.views
-    known_views = not isinstance(views, str) or views in catalog.presets()
+    known_views = not isinstance(views, str) or any(views in catalog.presets(kind) for kind in cls.kinds)
     require(known_views, f"{cls.__name__}.views is {views!r}, which is no preset: name one of sslzoo.views.presets")
     baseline = model.baseline(COUNT)
     require(baseline is None or np.isfinite(baseline), f"{cls.__name__}.baseline is {baseline}: return a float or None")

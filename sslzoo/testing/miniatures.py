@@ -1,4 +1,4 @@
-"""Small instances of methods on generated images and series, which `sslzoo doctor` and the checks train in seconds."""
+"""Small instances of methods on generated examples, which `sslzoo doctor` and the checks train in seconds."""
 
 import inspect
 
@@ -9,13 +9,20 @@ import tensorflow as tf
 from sslzoo import catalog, methods
 from sslzoo.catalog import knobs, options
 from sslzoo.catalog.kinds import KINDS
+from sslzoo.data.made import in_memory
 from sslzoo.encoders.conv_1d import fcn_1d
 from sslzoo.encoders.resnet import resnet
+from sslzoo.encoders.rows import mlp_rows, subset_rows
 from sslzoo.encoders.vit import vit
 from sslzoo.views import chosen, presets
+from sslzoo.views.of_rows import schema
+from sslzoo.views.rows import Bank
 
 SIZE, COUNT = 16, 32  # side of the images, images in the only batch
 STEPS_OF_SERIES, CHANNELS = 48, 2  # shape of the series
+COLUMNS = tuple({"name": f"x{number}", "kind": "number"} for number in range(4)) + tuple(
+    {"name": name, "kind": "category", "categories": ["a", "b", "c"]} for name in ("y", "z")
+)
 SMALL = {
     "hidden_dim": 32,
     "map_dim": 16,
@@ -70,6 +77,8 @@ OWN = {
     "vibcreg": {"invariance": 1.0, "variance": 1.0, "covariance": 8.0},
     # A term that is constant at the optimum exceeds what thirty steps can gain.
     "emp_ssl": {"invariance": 1.0, "distortion": 1.0},
+    # A sum over the values: large steps of SGD diverge.
+    "subtab": {"value_weight": 0.05},
     "generalized_contrastive": {"temperature": 0.3},
 }
 # Methods that need a vision transformer.
@@ -91,12 +100,19 @@ def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = N
     own = OWN.get(method, {}) if isinstance(method, str) else {}
     small = {key: value for key, value in (SMALL | own).items() if key in arguments(method)}
     small = {key: value() if callable(value) else value for key, value in small.items()}
-    encoder = (encoder or (transformer if method in TOKENS else residual))()
+    encoder = (encoder or _encoder_of(method))()
     if "input_shape" in small and len(encoder.input_shape) != 4:
         small["input_shape"] = encoder.input_shape[1:]
     model = methods.find(method)(encoder, **small | given)
     model.compile(optimizer or keras.optimizers.SGD(0.05, momentum=0.9))
     return model
+
+
+def _encoder_of(method):
+    """The function that builds the small encoder of a method."""
+    if not isinstance(method, str) or "image" in methods.find(method).kinds:
+        return transformer if isinstance(method, str) and method in TOKENS else residual
+    return subsets if method == "subtab" else tabular
 
 
 def arguments(method) -> dict:
@@ -147,7 +163,14 @@ def _views_of_series(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
     return tuple(series(len(chain), seed))
 
 
-MADE = {"image": _views_of_images, "series": _views_of_series}
+def _views_of_rows(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
+    values = rows(seed)
+    preset = options.views_of(type(model), "rows")
+    chain = chosen.make(preset, values.shape[1], 0, "rows", Bank(values, COLUMNS))
+    return tuple(view(values, np.zeros((COUNT, 0)), (seed, k)).numpy() for k, view in enumerate(chain))
+
+
+MADE = {"image": _views_of_images, "series": _views_of_series, "rows": _views_of_rows}
 
 
 def images(count: int, seed: int = 0) -> list[np.ndarray]:
@@ -167,6 +190,33 @@ def series(count: int, seed: int = 0) -> list[np.ndarray]:
     speed, phase, trend = (rng.uniform(low, high, (COUNT, 1, CHANNELS)) for low, high in ((1, 6), (0, 6), (-1, 1)))
     clean = np.sin(speed * time + phase) + trend * time / 3
     return [(clean + rng.normal(scale=0.05, size=clean.shape)).astype("float32") for _ in range(count)]
+
+
+def rows(seed: int = 0) -> np.ndarray:
+    """Rows of four numbers and two categories of three, which depend on two hidden numbers; some values are missing."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.normal(size=(COUNT, 2))
+    numeric = (
+        hidden @ np.random.default_rng(0).normal(size=(2, 4)) * [1, 10, 100, 1] + rng.normal(size=(COUNT, 4)) * 0.1
+    )
+    values = np.concatenate([numeric, np.digitize(hidden, (-0.5, 0.5))], axis=1)
+    values[rng.uniform(size=values.shape) < 0.03] = np.nan
+    return values.astype("float32")
+
+
+def _schema() -> dict:
+    """What encoders must know of the rows."""
+    return schema(in_memory("rows", rows(), kind="rows", columns=COLUMNS))
+
+
+def tabular() -> keras.Model:
+    """A small encoder of rows."""
+    return mlp_rows((len(COLUMNS),), units=32, depth=2, schema=_schema())
+
+
+def subsets() -> keras.Model:
+    """A small encoder of subsets of columns."""
+    return subset_rows((len(COLUMNS),), units=32, schema=_schema())
 
 
 def convolutional() -> keras.Model:

@@ -12,7 +12,7 @@ from sslzoo.testing.require import difference, require
 from sslzoo.views import Drawn, Views, chosen
 
 COUNT = 8  # examples of the batch
-CANVAS = {"image": (40, 48), "series": (40,)}  # extent of the examples
+CANVAS = {"image": (40, 48), "series": (40,), "rows": ()}  # extent of the examples
 
 
 def check_views(views, channels: int = 3, size: int = 32, kind: str = DEFAULT, **knobs) -> None:

@@ -20,12 +20,13 @@ class Experiment:
     Attributes:
         method: name of a method, such as "simclr"; in Python also a subclass of `SSLModel`, or a function
             `(encoder, **knobs) -> SSLModel`.
-        data: name of a dataset ("digits", "fashion_mnist", any TFDS image dataset), a folder of images, or of time
-            series "ucr:NAME", "uea:NAME", a .ts or .npz file; in Python also a list of folders, an array (n, height,
-            width, channels) or, with kind="series", (n, steps, channels), a pair (images, labels), a
-            `tf.data.Dataset` of images or of dicts, or a `Dataset`.
-        kind: kind of the data, "image" or "series"; None chooses it by the name of the data, which is "series" for
-            "ucr:", "uea:", .ts and .npz, else "image".
+        data: name of a dataset ("digits", "fashion_mnist", any TFDS image dataset), a folder of images, of time
+            series "ucr:NAME", "uea:NAME", a .ts or .npz file, of tables "table:NAME", "sklearn:NAME", a .csv or
+            .parquet file; in Python also a list of folders, an array (n, height, width, channels), with kind="series"
+            (n, steps, channels), with kind="rows" (n, columns), a DataFrame, a dict of columns, a pair (images,
+            labels), a `tf.data.Dataset` of images or of dicts, or a `Dataset`.
+        kind: kind of the data, "image", "series" or "rows"; None chooses it by the name of the data, which is "series"
+            for "ucr:", "uea:", .ts and .npz, "rows" for tables with names of their columns, else "image".
         encoder: name of an encoder, such as "resnet18", or "keras.applications:NAME"; in Python also a built Keras
             model, or a function `(input_shape, **knobs) -> keras.Model`.
         epochs: passes over the data; "auto" gives 10,000 steps, and at most 500 epochs.
@@ -39,7 +40,9 @@ class Experiment:
         clip_norm: maximum norm of the gradient of each weight, over all devices; no clipping if None.
         warmup: share of the steps, in [0, 1], in which the learning rate rises; it then falls along a cosine.
         labels: "auto" takes sub-folders of images as classes, "folders" requires them, "none" omits all labels;
-            otherwise a CSV file with rows FILE,CLASS.
+            otherwise a CSV file with rows FILE,CLASS. Of tables the column of the classes; "auto" takes that of a known
+            table, or a column called label, class or target.
+        categories: of tables, columns of numbers that are categories, "a,b"; strings are categories anyway.
         splits: "auto" takes folders named train, test, val, unlabeled and the like as splits, "none" does not;
             otherwise the folders of each split, "train=a+b,test=c".
         value_range: pixel values of black and white, such as "0,4095", for images that use a part of the range of their
@@ -86,6 +89,7 @@ class Experiment:
     clip_norm: float | None = None
     warmup: float = 0.1
     labels: str | Path = "auto"
+    categories: str | Any | None = None
     splits: str | dict = "auto"
     value_range: str | Any | None = None
     scan: str = "headers"
@@ -197,6 +201,7 @@ READING = {  # arguments of `data.load`
     "max_size": None,
     "kind": None,
     "scan": "headers",
+    "categories": None,
 }
 # Name -> minimum and maximum.
 RANGES = {
@@ -238,7 +243,10 @@ def divide(options: dict[str, Any]) -> tuple[Experiment, RunOptions]:
 
     The defaults of the kind of the data replace those of images.
     """
-    options = KINDS[kind_of(options.get("data"), options.get("kind"))].defaults | options
+    defaults = KINDS[kind_of(options.get("data"), options.get("kind"))].defaults
+    if options.get("encoder") == Experiment.encoder and "encoder" in defaults:  # an encoder of images cannot be meant
+        options.pop("encoder")
+    options = defaults | options
     run = {name: options[name] for name in _names(RunOptions) & options.keys()}
     fields = {name: options[name] for name in (_names(Experiment) - {"knobs"}) & options.keys()}
     knobs = {name: value for name, value in options.items() if name not in run and name not in fields}

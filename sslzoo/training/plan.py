@@ -90,7 +90,8 @@ class Plan:
         self.size = extent_of(experiment.encoder, self.train_set, experiment.image_size, self.kind)
         self.input_shape = self.kind.functions.input_shape(self.size, self.train_set.shape[-1])
         self.schema = schema_of(experiment.encoder, self.train_set, self.kind)
-        self.chain = chosen.make(preset, self.size, self.input_shape[-1], self.kind.name, **self.knobs["views"])
+        bank = self.kind.functions.bank(self.train_set)
+        self.chain = chosen.make(preset, self.size, self.input_shape[-1], self.kind.name, bank, **self.knobs["views"])
         self.augment = chosen.of_batch(self.chain, experiment.batch_size, experiment.seed, engine_of(experiment, run))
         self.steps = len(self.train_set) // experiment.batch_size
         self.fingerprint = self.train_set.fingerprint()

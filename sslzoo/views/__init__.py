@@ -8,6 +8,7 @@ from sslzoo.views.image import View
 from sslzoo.views.jigsaw import Jigsaw
 from sslzoo.views.operation import Operation
 from sslzoo.views.rotate import Rotate
+from sslzoo.views.rows import RowOperation, RowView
 from sslzoo.views.series import SeriesOperation, SeriesView
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "Jitter",
     "Operation",
     "Rotate",
+    "RowOperation",
+    "RowView",
     "SeriesOperation",
     "SeriesView",
     "Solarize",

@@ -1,6 +1,6 @@
-"""A baseline: features that need no encoder."""
+"""A baseline: features that need no encoder, or another classifier on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +12,13 @@ class Baseline(NamedTuple):
     Attributes:
         size: extent of the inputs that it takes.
         features: inputs (n, ...) of that extent -> features (n, dim).
+        instead: name of an evaluator -> function that takes its place; other evaluators are then left out. None for the
+            evaluators themselves.
     """
 
     size: int
     features: Callable[[np.ndarray], np.ndarray]
+    instead: Mapping[str, Callable] | None = None
 
 
 def flattened(inputs: np.ndarray) -> np.ndarray:

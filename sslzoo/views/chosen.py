@@ -12,16 +12,18 @@ from sslzoo.views.drawn import Drawn, Views
 Chain = Sequence[Drawn] | Callable[[Mapping], dict]
 
 
-def make(preset: Any, size: int, channels: int, kind: str = DEFAULT, **knobs) -> Chain:
+def make(preset: Any, size: int, channels: int, kind: str = DEFAULT, bank: Any = None, **knobs) -> Chain:
     """Makes the views of a preset.
 
     Args:
         preset: name of a preset; a function `(size, channels, **knobs) -> list of View`, of series `(length, channels,
-            **knobs) -> list of SeriesView`; such a list; or a function from batch to batch that adds `views`, a tuple
-            of float32 tensors, of images (n, height, width, channels).
-        size: extent of the views: of images the side in pixels, of series the number of steps.
+            **knobs) -> list of SeriesView`, of rows `(columns, bank, **knobs) -> list of RowView`; such a list; or a
+            function from batch to batch that adds `views`, a tuple of float32 tensors, of images (n, height, width,
+            channels).
+        size: extent of the views: of images the side in pixels, of series the number of steps, of rows that of columns.
         channels: number of channels of the examples.
         kind: of the data.
+        bank: of the training data, as of the function `bank` of the kind.
         knobs: arguments of the preset.
 
     Returns:
@@ -31,16 +33,17 @@ def make(preset: Any, size: int, channels: int, kind: str = DEFAULT, **knobs) ->
         ValueError: if `preset` is none of these.
     """
     preset = catalog.found("presets", preset)
+    second = {KINDS[kind].second: bank if KINDS[kind].second == "bank" else channels}
     if isinstance(preset, str):
         module = f"sslzoo.views.{catalog.presets(kind)[preset].stem}"
-        return getattr(importlib.import_module(module), preset)(size, channels=channels, **knobs)
+        return getattr(importlib.import_module(module), preset)(size, **second, **knobs)
     if isinstance(preset, Sequence):
         return _checked(list(preset), kind)
     if not callable(preset):
         raise ValueError(f"{preset!r} gives no views: use a preset's name, a list of View or a function of a batch")
     names = inspect.signature(preset).parameters
-    made = {KINDS[kind].extent, "channels"} <= names.keys()
-    return _checked(preset(size, channels=channels, **knobs), kind) if made else preset
+    made = {KINDS[kind].extent, *second} <= names.keys()
+    return _checked(preset(size, **second, **knobs), kind) if made else preset
 
 
 def of_batch(chain: Chain, batch_size: int, seed: int, engine: str = "auto") -> Callable[[Mapping], dict]:

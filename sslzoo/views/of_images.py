@@ -57,13 +57,17 @@ def photographs(shape: Sequence[int]) -> np.ndarray:
     return np.clip(resized[..., np.arange(shape[2]) % 3], 0, 1).astype("float32")
 
 
-def baselines(size: int) -> dict[str, Baseline]:
+def baselines(size: int, dataset: Dataset | None = None) -> dict[str, Baseline]:
     """Raw pixels, at most at RAW_SIZE."""
     return {RAW: Baseline(min(size, RAW_SIZE), flattened)}
 
 
 def schema(dataset: Dataset) -> None:
     """None: encoders of images need their shape alone."""
+
+
+def bank(dataset: Dataset) -> None:
+    """None: views of images take nothing from other images."""
 
 
 def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:
@@ -75,6 +79,6 @@ def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:
     return sheet.table(sheet.statistics(chain, channels))
 
 
-def views(size: int, channels: int) -> list:
+def views(size: int, channels: int, dataset: Dataset) -> list:
     """Mild views of any image, by which reports measure how an encoder changes."""
     return presets.simclr(size, channels, strength=0.5, min_scale=0.3, flip=False)

@@ -35,7 +35,7 @@ def samples(shape: Sequence[int]) -> tuple[np.ndarray, str]:
     return np.random.default_rng(0).normal(size=(8, *shape)).cumsum(1).astype("float32"), "random walks"
 
 
-def baselines(size: int) -> dict[str, Baseline]:
+def baselines(size: int, dataset: Dataset | None = None) -> dict[str, Baseline]:
     """The flattened series, five statistics of each channel, and random convolution kernels."""
     return {
         "raw series": Baseline(size, flattened),
@@ -54,6 +54,10 @@ def schema(dataset: Dataset) -> dict[str, list[float]]:
     mean = np.where(known, values, 0).sum(0) / count
     deviation = np.sqrt((np.where(known, values - mean, 0) ** 2).sum(0) / count)
     return {"mean": mean.tolist(), "deviation": np.where(deviation > 0, deviation, 1).tolist()}
+
+
+def bank(dataset: Dataset) -> None:
+    """None: the presets take nothing from other series."""
 
 
 def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:
@@ -99,6 +103,6 @@ def _lines(columns: dict[str, list[np.ndarray]], path: Path) -> None:
     figure.savefig(path, format="png", dpi=100)
 
 
-def views(size: int, channels: int) -> list:
+def views(size: int, channels: int, dataset: Dataset) -> list:
     """Mild views of any series, by which reports measure how an encoder changes."""
     return series_presets.simclr(size, channels, strength=0.5, min_scale=0.8)
