@@ -10,7 +10,7 @@ from PIL import Image
 import sslzoo
 from sslzoo.data.packing import pack
 from sslzoo.data.service import serve_data
-from sslzoo.evaluation import judging
+from sslzoo.evaluation import sources
 from sslzoo.exports.savedmodel import read_facts
 from sslzoo.views import inputs
 
@@ -77,7 +77,7 @@ def test_evaluate_compare_and_embed_shrink_a_folder_as_its_training_did(tmp_path
     card = next(row.mean for row in result.scores if row.features == "trained" and row.key == "silhouette")
     scores = sslzoo.evaluate(str(result.exported), data, evaluators=("clustering",))
     assert card == next(row.mean for row in scores if row.features == "trained" and row.key == "silhouette")
-    compared = judging.read(data, read_facts(result.exported)).train
+    compared = sources.read(data, read_facts(result.exported)).train
     assert compared.shape[:2] == (32, 32) and compared.fingerprint() in read_facts(result.exported)["knobs"]["data"]
     copy = shutil.copytree(result.exported, tmp_path / "exports/copy")
     both = sslzoo.compare([str(result.exported), str(copy)], data)

@@ -11,7 +11,7 @@ import numpy as np
 from sslzoo.catalog.checked import checked
 from sslzoo.catalog.kinds import KINDS
 from sslzoo.data import Splits
-from sslzoo.evaluation import baseline, judging
+from sslzoo.evaluation import baseline, judging, sources
 from sslzoo.evaluators import Score
 from sslzoo.evaluators.bootstrap import Difference
 from sslzoo.evaluators.judge import difference, judge
@@ -195,7 +195,7 @@ def compare(
     if len(kinds := {exported_kind(told) for told in facts}) > 1:
         raise ValueError(f"the encoders take several kinds of data, {' and '.join(sorted(kinds))}: compare one kind")
     reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kinds.pop(), scan=scan)
-    loaded = judging.read(data, facts[0], **reading)
+    loaded = sources.read(data, facts[0], **reading)
     data = judging.judged(loaded, facts[0], classes, max_images)
     if min(map(len, data)) < 10:
         raise ValueError(f"fewer than 10 {data.train.noun} are too few to compare encoders on: take more")

@@ -11,7 +11,7 @@ import numpy as np
 from sslzoo.catalog.checked import checked
 from sslzoo.data import Dataset, load_parts
 from sslzoo.evaluation import tables
-from sslzoo.evaluation.judging import announce, canvas, scanned
+from sslzoo.evaluation.sources import announce, canvas, scanned
 from sslzoo.exports.inputs import accepted_by, exported_extent, exported_kind
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.utils.files import replacing

@@ -8,8 +8,8 @@ import keras
 
 from sslzoo.catalog.checked import checked
 from sslzoo.catalog.kinds import KINDS
-from sslzoo.data import Dataset, Splits, describe, load, restrict
-from sslzoo.evaluation import baseline, places
+from sslzoo.data import Dataset, Splits, restrict
+from sslzoo.evaluation import baseline, places, sources
 from sslzoo.evaluators import Score, WrongOption
 from sslzoo.evaluators.judge import EVALUATORS, TRAINED, Evaluator, Features, check, judge, options_of, title
 from sslzoo.evaluators.remember import remembered
@@ -17,7 +17,6 @@ from sslzoo.evaluators.report import note
 from sslzoo.evaluators.scores import Scores
 from sslzoo.exports.inputs import accepted_splits, exported_extent, exported_kind, input_extent
 from sslzoo.exports.savedmodel import load_encoder, read_facts
-from sslzoo.utils.log import log
 from sslzoo.views.inputs import encode, images, without_encoder
 
 UNTRAINED = "untrained"
@@ -123,10 +122,10 @@ def prepare(
     facts = {} if isinstance(encoder, keras.Model) else read_facts(encoder)
     model = encoder if isinstance(encoder, keras.Model) else load_encoder(encoder)
     reading["kind"] = reading.get("kind") or model_kind(model, facts, data)
-    splits = judged(read(data, facts, unlabelled, **reading), facts, classes, max_images)
+    splits = judged(sources.read(data, facts, unlabelled, **reading), facts, classes, max_images)
     size = input_extent(model, image_size, exported_extent(facts), splits.train.kind)
     if not isinstance(data, Splits):  # splits were announced when they were loaded
-        announce(splits.train)
+        sources.announce(splits.train)
     splits = accepted_splits(splits, model)
     start = untrained if untrained or not facts else baseline.restore(encoder)
     columns = {TRAINED: [model]} | untrained_column(model, start, splits.train, size)
@@ -259,49 +258,3 @@ def raw_scores(
         kept = (*parts, *labels, tuple(map(title, some)), options)
         found[name] = [remembered(kept, make) if named else make()]
     return found
-
-
-def announce(dataset: Dataset) -> None:
-    """Logs the notes of a dataset and one line that describes it."""
-    log.info("\n".join([*dataset.notes, describe(dataset)]))
-
-
-def read(data, facts: dict, unlabelled: bool = False, scan: str | None = None, **reading) -> Splits:
-    """The data, shrunk as in the training of an exported encoder, so that they are recognized and scores agree.
-
-    Args:
-        data: as for `pretrain`.
-        facts: of the export; {} for none.
-        unlabelled: accept data without labels and without a test part.
-        scan: as of `data.load`; None for that of the training.
-        **reading: `labels`, `splits`, `value_range` and `kind` of `data.load`.
-    """
-    return (load if unlabelled else labelled)(data, max_size=canvas(facts), scan=scanned(facts, scan), **reading)
-
-
-def canvas(facts: dict) -> int | None:
-    """Longest side in pixels to which the training of an export shrunk its images; None if it is not recorded."""
-    return facts.get("knobs", {}).get("max_size")
-
-
-def scanned(facts: dict, scan: str | None) -> str:
-    """How to scan a folder: `scan`, or as the training of an export did if it is None."""
-    if scan is not None:
-        return scan
-    return facts.get("knobs", {}).get("scan", "headers")
-
-
-def labelled(data, **reading) -> Splits:
-    """The data to fit a probe to and to test it on; the arguments are those of `data.load`.
-
-    Raises:
-        ValueError: there is no test part, or one of the parts has no labels.
-    """
-    splits = load(data, **reading)
-    if splits.test is None or any(part.labels is None for part in splits):
-        name, which = splits.train.name, "test part" if splits.test and splits.train.labels is not None else "data"
-        raise ValueError(
-            f"{name}: the {which} has no labels, which an evaluation needs (for images, one folder for each class); "
-            "sslzoo.report(encoder, data) needs none"
-        )
-    return splits

@@ -17,6 +17,7 @@ from sslzoo.catalog.kinds import KINDS, kind_of
 from sslzoo.data import Splits, cached, load, restrict
 from sslzoo.data.service import served
 from sslzoo.evaluation import judging
+from sslzoo.evaluation.sources import announce
 from sslzoo.exports.inputs import accepted_splits
 from sslzoo.layers.norms import Calibration
 from sslzoo.model import SSLModel
@@ -73,7 +74,7 @@ class Plan:
         if (found := loaded.train.kind) != self.kind.name:
             raise ValueError(f"{loaded.train.name} is of the kind {found!r}: give kind={found!r}")
         self.splits = restrict(loaded, experiment.classes, experiment.max_images)
-        judging.announce(self.splits.train)
+        announce(self.splits.train)
         if isinstance(experiment.encoder, keras.Model):
             self.splits = accepted_splits(self.splits, experiment.encoder)
         if run.cache:
