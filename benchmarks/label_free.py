@@ -67,7 +67,7 @@ def points(rows: list[dict]) -> list[dict]:
 
 
 def correlation(found: list[dict], figure: str, accuracy: str, group: str | None) -> float:
-    """Returns Spearman's correlation of a figure and an accuracy: the mean over the groups of at least 4 points."""
+    """Returns Spearman's correlation of a figure and an accuracy: the mean over the groups of at least 3 points."""
     from scipy import stats
 
     names = dict.fromkeys(point[group] for point in found) if group else [None]
@@ -75,7 +75,7 @@ def correlation(found: list[dict], figure: str, accuracy: str, group: str | None
     for name in names:
         some = [point for point in found if group is None or point[group] == name]
         pairs = [(point[figure], point[accuracy]) for point in some if point.get(figure) is not None]
-        if len(pairs) >= 4 and all(len(set(column)) > 1 for column in zip(*pairs, strict=True)):
+        if len(pairs) >= 3 and all(len(set(column)) > 1 for column in zip(*pairs, strict=True)):
             each.append(stats.spearmanr(*zip(*pairs, strict=True)).statistic)
     return float(np.mean(each)) if each else float("nan")
 

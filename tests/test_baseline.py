@@ -33,7 +33,7 @@ def train(place, encoder, **knobs):
 def test_at_learning_rate_zero_no_method_has_a_measurable_gain(name):
     model = build(name, optimizer=keras.optimizers.SGD(0.0))
     data = batch(model)
-    watch = Watch(model, data, COUNT, Labelled(images(1, seed=1)[0], data["label"]))
+    watch = Watch(model, data, images(2), COUNT, Labelled(images(1, seed=1)[0], data["label"]))
     model.run_eagerly = True
     model.fit(batches(model, 3), verbose=0)
     assert model.steps_done == 3

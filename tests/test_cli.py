@@ -89,7 +89,7 @@ def test_the_run_folder_holds_settings_metrics_events_views_and_checkpoints(trai
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     for figure in (
         "loss", "knn", "spread", "rank", "alignment", "uniformity", "contrast_accuracy", "contrast_entropy",
-        "nt_xent_excess", "images_per_second", "data_wait",
+        "features_found", "nt_xent_excess", "images_per_second", "data_wait",
     ):  # fmt: skip
         assert all(np.isfinite(line[figure]) for line in lines[1:]), figure
     assert [line["epoch"] for line in lines] == [0, 1, 2]

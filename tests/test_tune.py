@@ -258,7 +258,7 @@ def test_a_space_of_another_form_is_refused_with_the_form(choice):
 def test_a_search_without_labels_ends_at_the_first_trial(place, tmp_path):
     recipe = RECIPE.replace('"knn": knn, ', "")  # the last epoch lacks it
     (tmp_path / "fake.py").write_text(recipe)
-    with pytest.raises(ValueError, match="requires labels.*objective='rank'"):
+    with pytest.raises(ValueError, match="requires labels.*objective='features_found'"):
         tune("fake.py", 5, mode="good")
     assert len(calls()) == 1
 

@@ -8,6 +8,7 @@ from sslzoo.evaluators.judge import judge
 from sslzoo.evaluators.overlap import neighbour_overlap
 from sslzoo.reports import charts
 from sslzoo.reports.study import Chapter, Picture, Study
+from sslzoo.views.inputs import mild_views
 
 TITLE, LABELS = "Without labels", False
 IMAGES = spectrum.IMAGES
@@ -73,9 +74,7 @@ def _distances(views):
 def _views(study):
     """Name -> features (images, views, dim) of views of some test images, the same views for all."""
     images, _ = study.few(study.test, LIDAR_IMAGES)
-    view = study.kind.functions.views(study.size, study.channels, study.train)[0]
-    sizes = np.tile(np.int32(images.shape[1:-1]), (len(images), 1))
-    seen = [view(images, sizes, (draw, 7)).numpy() for draw in range(VIEWS)]
+    seen = mild_views(images, study.train, study.size, VIEWS)
     return {name: np.stack([encode(x) for x in seen], axis=1) for name, encode in study.functions.items()}
 
 

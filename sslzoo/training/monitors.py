@@ -113,13 +113,15 @@ class Watch(keras.callbacks.Callback):
     """Measures a model before the first step and after each epoch, with BatchNorm statistics of its current weights.
 
     The figures are those of `health` over fixed views; `knn`, the leave-one-out accuracy of k-NN on features of
-    labelled images; and `loss_excess`, the loss minus its value for random embeddings, if the method defines it. The
-    figures are added to the logs of each epoch. The figures before training are recorded as epoch 0, together with the
-    loss of the first batch, which is computed before the weights change.
+    labelled images; `features_found`, how often features find the other mild view of an example among all; and
+    `loss_excess`, the loss minus its value for random embeddings, if the method defines it. The figures are added to
+    the logs of each epoch. The figures before training are recorded as epoch 0, together with the loss of the first
+    batch, which is computed before the weights change.
 
     Args:
         model: a method; its `embedded_views` are compared. The contrastive figures use its `temperature`, or 0.5.
         batch: fixed `views` of some images, each (n, height, width, channels), and the other columns of a batch.
+        pair: two mild views of some examples, inputs of the encoder, as of `inputs.mild_pairs`.
         batch_size: int, number of examples of a training step.
         labelled: data of the online k-NN, or None.
         recorders: recorders of the figures before training, by `record(epoch, step, figures)`.
@@ -129,6 +131,7 @@ class Watch(keras.callbacks.Callback):
         self,
         model: keras.Model,
         batch: dict,
+        pair: Sequence[np.ndarray],
         batch_size: int,
         labelled: Labelled | None = None,
         recorders: Sequence[Recorder] = (),
@@ -136,6 +139,7 @@ class Watch(keras.callbacks.Callback):
         super().__init__()
         self.watched, self.batch_size, self.labelled, self.recorders = model, batch_size, labelled, recorders
         self.views, self.images = _parts(batch, ROWS), _parts(labelled.images, ROWS) if labelled else []
+        self.pair = [_parts(view, ROWS) for view in pair]
         self.like_training = _parts(batch, min(batch_size, len(batch["index"])), drop_remainder=True)
         self.temperature = getattr(model, "temperature", 0.5)
         self.calibration = Calibration(model)
@@ -149,11 +153,13 @@ class Watch(keras.callbacks.Callback):
         """Measures the figures of the current weights."""
         with self.calibration.calibrated(self.like_training):
             z_a, z_b = _outputs(self.outputs, self.views)
-            right = self._right()
+            right, seen = self._right(), [_outputs(self.features, view)[0] for view in self.pair]
         figures = health(z_a, z_b, self.temperature)
+        matched = _hits(_cosines(*seen))
+        figures["features_found"] = float(np.mean(matched))
         if right is not None:
             figures["knn"] = float(np.mean(right))
-        return Snapshot(figures, _hits(_cosines(z_a, z_b)), right, z_a.shape[1])
+        return Snapshot(figures, _hits(_cosines(z_a, z_b)), matched, right, z_a.shape[1])
 
     def _right(self) -> np.ndarray | None:
         if self.labelled is None:

@@ -235,7 +235,8 @@ class Plan:
         """Returns the monitor with fixed views of the first images and, if there are labels, an online k-NN."""
         values = int(np.prod(self.input_shape[:-1]))
         count = min(len(self.train_set), max(128, 1024 * 32**2 // values), 1024)
-        return Watch(model, self.views_of_few(count), self.experiment.batch_size, self._labelled(), recorders)
+        data = self.views_of_few(count), inputs.mild_pairs(self.train_set, self.size, count // 2)
+        return Watch(model, *data, self.experiment.batch_size, self._labelled(), recorders)
 
     def views_of_few(self, count: int) -> dict:
         """Returns a batch of the first `count` training images with fixed views, other than those of the training."""

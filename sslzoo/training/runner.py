@@ -99,6 +99,7 @@ def _keep_answers(watch: Watch, folder: Path) -> None:
     """Writes the per-image answers that the verdict compares to answers.npz."""
     start, end = watch.start, watch.end
     answers = {"found_at_start": start.found, "found": end.found}
+    answers |= {"features_found_at_start": start.matched, "features_found": end.matched}
     if end.right is not None:
         answers |= {"knn_at_start": start.right, "knn": end.right}
     with replacing(folder / "answers.npz") as temporary, open(temporary, "wb") as file:

@@ -18,12 +18,14 @@ class Snapshot:
     Attributes:
         figures: figures by name: those of `health`, and `knn` if there are labels.
         found: for each watched image, whether its other view is the nearest embedding.
+        matched: for each watched image, whether the features of its other mild view are the nearest.
         right: for each image of the online k-NN, whether its class is predicted; None without labels.
         dim: dimension of the embeddings.
     """
 
     figures: dict[str, float]
     found: np.ndarray
+    matched: np.ndarray
     right: np.ndarray | None
     dim: int
 
@@ -31,9 +33,10 @@ class Snapshot:
 def verdict(start: Snapshot, end: Snapshot, labels_trained_on: bool = False) -> str:
     """Describes the effect of a training, with the figures of its decision.
 
-    With labels, the gain in online k-NN decides; otherwise the gain in retrieving the other view of an image. A gain is
-    reported if the 95 % interval of a paired bootstrap over the images excludes zero. Collapse is measured relative to
-    the start, since the embeddings of some untrained networks have a low spread too.
+    With labels, the gain in online k-NN decides; otherwise the gain in how often features find the other mild view of
+    an image, the figure that follows accuracy best (benchmarks/label_free.md). A gain is reported if the 95 % interval
+    of a paired bootstrap over the images excludes zero. Collapse is measured relative to the start, since the
+    embeddings of some untrained networks have a low spread too.
 
     Args:
         start: the measurements before the first step.
@@ -56,8 +59,8 @@ def verdict(start: Snapshot, end: Snapshot, labels_trained_on: bool = False) -> 
         return f"collapsing: all embeddings point one way ({spread}); {found}; lower the learning rate"
     if figures["rank"] < min(max(2.0, 0.03 * min(len(end.found), end.dim)), 0.7 * before["rank"]):
         return f"collapsing: {rank}; {found}; lower the learning rate or weaken the views"
-    deciding = knn or found
-    summary = "; ".join(str(part) for part in (knn, found, rank) if part)
+    deciding = knn or _change(start.matched, end.matched, f"mild view found by features among {len(end.matched)} in")
+    summary = "; ".join(str(part) for part in (deciding, found, rank))
     if deciding.gain.low > 0:
         return f"learning: {summary}"
     if deciding.gain.high < 0:

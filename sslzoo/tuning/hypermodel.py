@@ -23,6 +23,7 @@ from sslzoo.views import inputs
 OBJECTIVES = {
     "knn": "leave-one-out k-NN accuracy on training images",
     "linear": "linear probe accuracy on held-out training images",
+    "features_found": "how often features find the other mild view of a training image",
     "rank": "RankMe (1 to the dimension of the embedding)",
 }
 HELD_OUT = 5000  # maximum number of training images for the linear objective; a fifth of them is held out
@@ -39,7 +40,7 @@ class HyperModel(keras_tuner.HyperModel):
     Args:
         train: a recipe, or any function of knobs that calls `sslzoo.pretrain` and returns its result.
         space: knob -> [choices], (low, high) or (low, high, "log"); see `sslzoo.tuning.space`.
-        objective: "knn", "linear" or "rank", measured at the end of a trial.
+        objective: "knn", "linear", "features_found" or "rank", measured at the end of a trial.
         name: name of the run folders, which are NAME-trial-000 and so on.
         runs: folder of the run folders and of their logs.
         fixed: knobs that are equal in all trials.
@@ -158,4 +159,6 @@ def _linear(result) -> float:
 
 
 def _refuse(objective: str) -> None:
-    raise FatalValueError(f"objective {objective} requires labels; the data has none: objective='rank' needs none")
+    raise FatalValueError(
+        f"objective {objective} requires labels, which the data lacks: objective='features_found' does not"
+    )

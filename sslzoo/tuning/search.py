@@ -66,8 +66,9 @@ def tune(
             recipe without a space, are searched over the learning rate and the most common of their knobs.
         trials: maximum number of trials.
         objective: "knn" is the leave-one-out accuracy of k-NN on training images, "linear" the accuracy of a linear
-            probe on held-out training images; "rank" is RankMe and requires no labels. Test images are used for the
-            best encoder only.
+            probe on held-out training images. Two require no labels: "features_found", how often features find the
+            other mild view of an image, which follows accuracy best (benchmarks/label_free.md), and "rank", RankMe.
+            Test images are used for the best encoder only.
         tuner: "random", "bayesian", or "hyperband", which runs many trials for few epochs and the best for more.
         seed: seed of the draws and of every trial.
         name: name of the search and the export; RECIPE_search if None.

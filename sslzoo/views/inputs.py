@@ -36,6 +36,28 @@ def feature_batches(encoder: keras.Model, dataset: Dataset, size: int, batch_siz
         yield encoder.predict_on_batch(batch).astype("float32")
 
 
+def mild_views(examples: np.ndarray, dataset: Dataset, size: int, count: int) -> list[np.ndarray]:
+    """Returns `count` mild views of inputs (n, ...), the same each time, by which figures without labels compare.
+
+    They are those of the kind of data, whatever an encoder was trained with: of images SimCLR's, halved in strength.
+
+    Args:
+        examples: inputs of an encoder.
+        dataset: the data that they are from.
+        size: extent of the inputs.
+        count: number of views of each example.
+    """
+    view = KINDS[dataset.kind].functions.views(size, examples.shape[-1], dataset)[0]
+    sizes = np.tile(np.int32(examples.shape[1:-1]), (len(examples), 1))
+    return [view(examples, sizes, (draw, 7)).numpy() for draw in range(count)]
+
+
+def mild_pairs(dataset: Dataset, size: int, most: int) -> list[np.ndarray]:
+    """Returns two mild views of the first examples, at most `most`."""
+    few = dataset.take(np.arange(min(len(dataset), most)))
+    return mild_views(next(iter(images(few, size, most))), dataset, size, 2)
+
+
 def pixels(dataset: Dataset, size: int) -> np.ndarray:
     """Returns the raw inputs (n, dim) of all examples in order, as a baseline: of images pixels in [0, 1]."""
     return without_encoder(dataset, Baseline(size, flattened))
