@@ -18,6 +18,7 @@ import sslzoo
 from sslzoo import catalog
 from sslzoo.__main__ import main
 from sslzoo.catalog import knobs, options, resolved
+from sslzoo.catalog.kinds import kind_of
 from sslzoo.commands.train import found
 from sslzoo.exports.savedmodel import load_encoder, read_projector
 from sslzoo.training.experiment import divide
@@ -217,8 +218,9 @@ def test_help_shows_the_defaults_that_act(name, capsys):
     said = re.sub(r"\s+", " ", capsys.readouterr().out)
     recipe, _ = found(name)
     experiment, run = divide(recipe.settings)
-    preset = experiment.preset or options.views_of(experiment.method)
-    parts = resolved.resolve(experiment.knobs, experiment.method, experiment.encoder, preset)
+    data = experiment.data, experiment.kind
+    preset = experiment.preset or options.views_of(experiment.method, kind_of(*data))
+    parts = resolved.resolve(experiment.knobs, experiment.method, experiment.encoder, preset, *data)
     acts = experiment.settings | dataclasses.asdict(run) | {"preset": preset}
     for part in ("views", "encoder", "method"):
         acts |= parts[part]

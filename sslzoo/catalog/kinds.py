@@ -45,6 +45,7 @@ class Kind:
         repeats: an encoder of several channels takes examples of one channel, which is repeated.
         prefixes, suffixes: of the names of sources, and of files, that are of this kind.
         recognizes: whether an object in memory is of this kind.
+        sample: name of data of this kind, on which methods for no other kind are trained by default.
         defaults: defaults of an experiment that differ from those of images.
     """
 
@@ -64,6 +65,7 @@ class Kind:
     repeats: bool = False
     prefixes: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
+    sample: str = ""
     recognizes: Callable[[Any], bool] = lambda data: False
     defaults: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -128,6 +130,7 @@ KINDS = {
         prefixes=("table:", "sklearn:"),
         suffixes=(".csv", ".parquet"),
         recognizes=is_table,
+        sample="sklearn:breast_cancer",
         defaults=dict(
             encoder="mlp_rows",
             batch_size=AUTO,

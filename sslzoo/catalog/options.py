@@ -25,7 +25,7 @@ def signatures(
     Raises:
         ValueError: if a name does not exist; the message suggests the closest names.
     """
-    kind = kind_of(data, kind)
+    kind = kind_for(method, data, kind)
     method, encoder = catalog.found("methods", method), catalog.found("encoders", encoder)
     if isinstance(method, str) and method not in catalog.methods():
         raise ValueError(nearest("method", method, {*catalog.methods(), *catalog.plugins("methods")}))
@@ -44,6 +44,17 @@ def signatures(
         "encoder": catalog.encoder_knobs(encoder) if isinstance(encoder, str) else _inspected(encoder),
         "views": catalog.preset_knobs(preset, kind) if isinstance(preset, str) else _inspected(preset),
     }
+
+
+def kind_for(method: Any, data: Any = None, kind: str | None = None) -> str:
+    """Returns the kind of the data; without data one that the method is for."""
+    method = catalog.found("methods", method)
+    if isinstance(method, str):
+        kinds = catalog.method_attribute(method, "kinds", ())
+    else:
+        kinds = getattr(method, "kinds", ())
+    alone = data is None and kind is None and kinds and DEFAULT not in kinds
+    return kinds[0] if alone else kind_of(data, kind)
 
 
 def views_of(method: Any, kind: str = DEFAULT) -> Any:
@@ -85,7 +96,7 @@ def groups(settings: dict[str, Any]) -> dict[str, dict[str, Knob]]:
             "encoder".
     """
     method, encoder, preset, data, kind = (settings.get(part) for part in PARTS)
-    parts, kind = signatures(method, encoder, preset, data, kind), kind_of(data, kind)
+    parts, kind = signatures(method, encoder, preset, data, kind), kind_for(method, data, kind)
     experiment = {name: knob for name, knob in catalog.experiment_knobs().items() if name != "method"}
     settings = KINDS[kind].defaults | settings
     if preset is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sslzoo.catalog import options
+from sslzoo.catalog.kinds import KINDS
 from sslzoo.catalog.knobs import parsed
 
 
@@ -52,6 +53,12 @@ class Recipe:
     def main(self) -> None:
         """Runs the recipe as a script, with a command line."""
         import_module("sslzoo.commands").script(self)
+
+
+def of_method(method: Any) -> Recipe:
+    """Returns a method as a recipe: on digits, or on data of the kind that the method is for."""
+    kind = KINDS[options.kind_for(method)]
+    return Recipe(method, kind.sample, kind.defaults["encoder"]) if kind.sample else Recipe(method)
 
 
 def read(path: Path) -> Recipe | None:

@@ -57,9 +57,9 @@ def chosen(words: list[str], command: str, doc: str, first: dict[str, Knob] | No
 def found(name: str) -> tuple[Recipe | None, str]:
     """Returns the recipe of a name, None for a file whose recipe is a function, and its description."""
     if name in catalog.plugins("methods"):
-        return Recipe(name), (inspect.getdoc(catalog.found("methods", name)) or "").split("\n")[0]
+        return recipes.of_method(name), (inspect.getdoc(catalog.found("methods", name)) or "").split("\n")[0]
     if name in catalog.methods() and name not in catalog.recipes():
-        return Recipe(name), method_about(name)
+        return recipes.of_method(name), method_about(name)
     recipe, about = recipes.read(_path(name)), knobs.document(_path(name))
     method = recipe.settings["method"] if recipe else None
     return recipe, f"{about}\n\n{method_about(method)}" if method in catalog.methods() else about

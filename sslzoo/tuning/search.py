@@ -131,7 +131,7 @@ def _subject(recipe: Any) -> Subject:
         return _of_recipe(found, path.stem) if found else _of_function(path)
     if isinstance(recipe, str) and recipe not in catalog.methods():
         raise ValueError(nearest("recipe or method", recipe, {*catalog.recipes(), *catalog.methods()}))
-    return _of_recipe(Recipe(recipe), recipe if isinstance(recipe, str) else recipe.__name__)
+    return _of_recipe(recipes.of_method(recipe), recipe if isinstance(recipe, str) else recipe.__name__)
 
 
 def _of_recipe(recipe: Recipe, name: str) -> Subject:
