@@ -175,7 +175,7 @@ class Frame:
         ((Path("a"), Path("b")), r"a tuple of 2 paths: give one folder"),
         ([np.zeros((4, 4)), np.zeros((5, 4))], "a list of arrays of several shapes"),
         (None, "data is a NoneType: give"),
-        ({"images": 3}, "data is a dict: give"),
+        ({"images": 3}, "column 'images' has shape"),
         (np.array(["a", "b"]), "data is a ndarray: give"),
         (7, r"images have shape \(\)"),
         (iter([1]), "data is a list_iterator: give"),
