@@ -37,14 +37,12 @@ def figures(encoder, plan) -> dict[str, float]:
     from sslzoo.evaluators import spectrum
     from sslzoo.losses import distribution
     from sslzoo.training.monitors import health
-    from sslzoo.views import inputs, presets
+    from sslzoo.views import inputs
 
     test = plan.test_set.take(slice(0, spectrum.IMAGES))
     features = inputs.encode(encoder, test, plan.size)
     few = np.concatenate(list(inputs.images(test.take(slice(0, IMAGES)), plan.size)))
-    view = presets.simclr(plan.size, few.shape[-1], strength=0.5, min_scale=0.3, flip=False)[0]
-    sizes = np.tile(np.int32([plan.size] * 2), (len(few), 1))
-    seen = [encoder.predict_on_batch(view(few, sizes, (draw, 7)).numpy()) for draw in range(VIEWS)]
+    seen = [encoder.predict_on_batch(x) for x in inputs.mild_views(few, test, plan.size, VIEWS)]
     slope = spectrum.power_law(spectrum.eigenvalues(features))
     lines = np.random.default_rng(0).normal(size=(features.shape[1], 256)).astype("float32")
     centred = features - features.mean(0)
