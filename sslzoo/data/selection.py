@@ -32,7 +32,7 @@ def hold_out(dataset: Dataset) -> Splits:
         return Splits(dataset)
     note = f"no test split: {len(test)} of the {len(dataset)} {dataset.noun} are held out for it{how}"
     dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
-    return Splits(dataset.take(np.setdiff1d(np.arange(len(dataset)), test)), dataset.take(test))
+    return Splits(dataset.part(np.setdiff1d(np.arange(len(dataset)), test)), dataset.part(test))
 
 
 def _fifth(labels: np.ndarray) -> tuple[np.ndarray, str]:
