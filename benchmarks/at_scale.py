@@ -4,9 +4,9 @@
 
 The features are drawn at random: classes of decaying variance, 512 dimensions, float32. Both sides of the linear probe
 minimize the same loss at the same C. k-means of both has 2 starts of k-means++; those of sslzoo see 64 principal axes
-before the better one is continued in all dimensions. The floor of k-NN is the product of queries and bank alone, which
-either side has to compute: 3 times is out of reach where scikit-learn takes less than 3 floors. MB is the growth of the
-process's peak memory after the features are there.
+before the better one is continued in all dimensions, on one thread. The floor of k-NN is the product of queries and
+bank alone, which either side has to compute: 3 times is out of reach where scikit-learn takes less than 3 floors. MB is
+the growth of the process's peak memory after the features are there.
 """
 
 import argparse

@@ -178,3 +178,39 @@ def test_no_damage_ends_a_reading(tmp_path, monkeypatch):
     by_python = np.concatenate([dataset.images(np.array([i]))[0] for i in range(len(dataset))])
     in_graph = next(dataset.batches(len(dataset)).as_numpy_iterator())["image"]
     np.testing.assert_array_equal(in_graph, by_python)
+
+
+@pytest.mark.parametrize("share", [0.25, 0])
+def test_a_file_is_never_replaced_by_one_of_another_part(share, tmp_path, monkeypatch):
+    """In each class every second file cannot be decoded, so that both parts have neighbours in the other one."""
+    monkeypatch.setenv("SSLZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(folder, "MEMORY_SHARE", share)
+    for i in range(40):
+        path = tmp_path / "data" / "ab"[i // 20] / f"{i:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(spoiled(noise(i)) if i % 2 else noise(i))
+    parts = load(tmp_path / "data")
+    assert bool(parts.train.graph) == (share == 0) and len(parts.test) == 8
+    seen = []
+    for part in parts:
+        (batch,) = part.batches(len(part)).as_numpy_iterator()
+        seen.append({image[:60, :70].tobytes() for image in batch["image"]})
+        good = {decode((tmp_path / "data" / file).read_bytes()).image.tobytes() for file in part.files if _good(file)}
+        assert any(not _good(file) for file in part.files) and seen[-1] <= good
+    assert not seen[0] & seen[1]
+
+
+def _good(file: str) -> bool:
+    return int(Path(file).stem) % 2 == 0
+
+
+def test_a_part_whose_files_cannot_be_decoded_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSLZOO_CACHE", str(tmp_path / "cache"))
+    for i in range(6):
+        path = tmp_path / "data" / ("test" if i < 2 else "train") / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(spoiled(noise(i)) if i < 2 else noise(i))
+    parts = load(tmp_path / "data")
+    parts.train.arrays()
+    with pytest.raises(DataError, match="none of the 2 images of the same part in .* can be decoded"):
+        parts.test.arrays()

@@ -1,5 +1,6 @@
 """Evaluators against plain loops and known numbers; what must not leak, what must not crash, what is refused."""
 
+import itertools
 import json
 import pickle
 import sys
@@ -10,7 +11,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_samples, silhouette_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from sslzoo.evaluators import linear
+from sslzoo.evaluators import clustering as clustering_
+from sslzoo.evaluators import linear, lloyd
 from sslzoo.evaluators.bootstrap import paired_difference
 from sslzoo.evaluators.clustering import cluster_answers, clustering, scores
 from sslzoo.evaluators.judge import judge
@@ -264,6 +266,47 @@ def test_starts_on_principal_axes_end_at_an_optimum_of_all_features():
     np.testing.assert_array_equal(distances.argmin(1), found)
     best = KMeans(5, n_init=10, random_state=0).fit(unit).inertia_
     assert distances.min(1).sum() == pytest.approx(best, rel=1e-3)
+
+
+def lloyd_in_loops(x, means):
+    """Every image compared with every mean, until nothing changes."""
+    found = None
+    for iterations in itertools.count(1):
+        new = ((x[:, None].astype("float64") - means) ** 2).sum(2).argmin(1)
+        if found is not None and (new == found).all():
+            return found, means, iterations
+        found = new
+        means = np.stack([x[found == k].mean(0, dtype="float64") for k in range(len(means))])
+
+
+@pytest.mark.parametrize("offset", [0, 30])
+@pytest.mark.parametrize("rows", [7, 4096])
+def test_lloyd_skips_comparisons_that_change_nothing(offset, rows, monkeypatch):
+    monkeypatch.setattr("sslzoo.evaluators.lloyd.ROWS", rows)
+    compared, nearest = [], lloyd._nearest
+    monkeypatch.setattr(lloyd, "_nearest", lambda x, *others: compared.append(len(x)) or nearest(x, *others))
+    x = NOISY_X + np.float32(offset)
+    found, means, iterations = lloyd_in_loops(x, x[:6])
+    ours = lloyd.lloyd(x, x[:6], tolerance=0)
+    np.testing.assert_array_equal(ours.clusters, found)
+    np.testing.assert_allclose(ours.means, means, rtol=1e-5, atol=1e-5)
+    assert ours.inertia == pytest.approx(((x - means[found]) ** 2).sum(), rel=1e-4)
+    assert len(x) < sum(compared) < 0.7 * iterations * len(x)
+
+
+def test_k_means_is_as_good_as_that_of_scikit_learn():
+    x = np.random.default_rng(0).normal(size=(2000, 20)).astype("float32") * np.logspace(0, -1, 20, dtype="float32")
+    found = clustering_.k_means(x, 12)
+    means = np.stack([x[found == k].mean(0) for k in range(12)])
+    best = KMeans(12, n_init=10, random_state=0).fit(x).inertia_
+    assert ((x - means[found]) ** 2).sum() < 1.003 * best
+    np.testing.assert_array_equal(found, clustering_.k_means(x, 12))
+
+
+def test_lloyd_keeps_the_mean_of_a_cluster_without_images():
+    means = np.float32([[0] * 6, [3, 0, 0, 0, 0, 0], [99] * 6])
+    found = lloyd.lloyd(TRAIN_X, means, tolerance=0)
+    assert set(found.clusters) == {0, 1} and (found.means[2] == 99).all()
 
 
 @pytest.mark.parametrize("offset", [0, 100])

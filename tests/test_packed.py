@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import resource
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,29 @@ def test_a_record_that_has_changed_is_refused_when_it_is_read(tmp_path, lazy):
     shard.write_bytes(data)
     with pytest.raises(DataError, match=r"train-00000\.tfrecord: image 0 cannot be read \(its bytes have changed\)"):
         train.arrays()
+
+
+def test_a_record_that_cannot_be_decoded_is_named_in_a_graph(tmp_path, lazy):
+    """Its checksum is right: it was written like this."""
+    out = pack(from_array(np.random.default_rng(0).integers(0, 256, (9, 30, 30), np.uint8)), tmp_path / "out")
+    shard, index = out / "train-00000.tfrecord", json.loads((out / packed.INDEX).read_text())
+    told = index["splits"]["train"]["shards"][0]
+    data = bytearray(shard.read_bytes())
+    start = sum(told["lengths"][:2]) + 2 * packed.AROUND + packed.BEFORE
+    length = told["lengths"][2]
+    at = data.index(b"IDAT", start)
+    assert at + 60 < start + length
+    data[at + 10 : at + 50] = bytes(40)
+    shard.write_bytes(data)
+    told["sums"][2] = zlib.crc32(data[start : start + length])
+    (out / packed.INDEX).write_text(json.dumps(index))
+    train = packed.from_packed(out).train  # `load` looks at some images
+    assert train.graph
+    for read in (train.arrays, lambda: list(train.batches(3))):
+        with pytest.raises((DataError, tf.errors.OpError)) as caught:
+            read()
+        lines = [line for line in str(caught.value).splitlines() if "image 2 cannot be read (" in line]
+        assert lines and all("train-00000.tfrecord: " in line for line in lines)
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"format": 1, "splits": {"train": {}}}', '{"format": 2}'])

@@ -54,7 +54,8 @@ def held(dataset: Dataset) -> Dataset:
 
 def filled(dataset: Dataset) -> Dataset:
     """The same dataset with its pixels in memory, each of which is read when it is first asked for."""
-    return dataset.with_images(_Filled(dataset), in_memory=True)
+    pixels = _Filled(dataset)
+    return dataset.with_images(pixels, in_memory=True, confine=dataset.confine and pixels.confine)
 
 
 class _Filled:
@@ -71,6 +72,11 @@ class _Filled:
         if len(missing):
             list(self.pool.map(self._fill, np.array_split(missing, min(len(missing), 4 * os.cpu_count()))))
         return self.images[index], self.sizes[index]
+
+    def confine(self, rows: np.ndarray) -> None:
+        """As of `Dataset`; what was read before is read again."""
+        self.dataset.confine(rows)
+        self.there[rows] = False
 
     def _fill(self, rows: np.ndarray) -> None:
         self.images[rows], self.sizes[rows] = self.dataset.images(rows)

@@ -51,6 +51,7 @@ class Dataset:
             order of their codes; fitted on the training part.
         graph: index () int64 -> {column: tensor of one example}, what `read` returns in TensorFlow operations; or None.
         digests: (count,) uint64, which change with the content of each image; None where they are to be computed.
+        confine: indices (k,) -> None: from now on, what cannot be decoded of them is replaced by one of them; or None.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Dataset:
     kind: str = "image"
     columns: tuple[dict, ...] | None = None
     graph: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None
+    confine: Callable[[np.ndarray], None] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -169,7 +171,14 @@ class Dataset:
             content=self.content and (lambda index: self.content(chosen[index])),
             graph=self.graph and taken(self.graph, chosen),
             digests=None if self.digests is None else self.digests[chosen],
+            confine=self.confine and (lambda index: self.confine(chosen[index])),
         )
+
+    def part(self, indices: Sequence[int] | slice | np.ndarray) -> "Dataset":
+        """As `take`; no image of the part is ever replaced by one of another part, such as the test part."""
+        if self.confine:
+            self.confine(np.arange(self.count)[indices])
+        return self.take(indices)
 
     def sample(self, count: int, seed: int = 0) -> "Dataset":
         """At most `count` of the images, drawn by `seed`, in their order."""

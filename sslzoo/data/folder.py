@@ -53,7 +53,7 @@ def parts_of_folder(
     and what was left out, is in the notes. Unreadable files are left out and named.
 
     By default headers are read. A file that cannot be decoded later, when it is used, is named then and replaced by its
-    neighbour in each epoch of this and of later runs, as of `pictures.Pictures`.
+    neighbour in the same part, in each epoch of this and of later runs, as of `pictures.Pictures`.
 
     Args:
         folder: the folder.
@@ -104,7 +104,7 @@ def arrange(
     keep = where.explicit or labels not in ("auto", "folders", "none")
     # Most wanted first: training, testing, the rest.
     names = [name for name in ("train", "test", "validation", "unlabelled", OTHER) if np.any(roles == name)]
-    parts = {name: _complete(dataset.take(roles == name), keep) for name in names}
+    parts = {name: _complete(dataset.part(roles == name), keep) for name in names}
     if "train" not in parts:
         raise DataError(f"{dataset.name} has no images for training: give splits='none', or name the folders by splits")
     if labels == "folders" and parts["train"].labels is None:
@@ -198,6 +198,7 @@ def _dataset(root: str, scan: Scan, index: Index) -> Dataset:
     version = hashlib.sha256(repr([one.stamp for one in scan.facts]).encode()).hexdigest()[:16]
     pictures = Pictures(root, scan, shape, dtype, index)
     fields = dict(files=files, version=version, content=pictures.content, digests=scan.column("mark")[:, 0])
+    fields["confine"] = pictures.confine
     if scan.images is not None:
         return in_memory(name, *on_canvas(scan.images, len(files), shape, dtype), **fields)
     dataset = of_images(name, pictures, len(files), shape, dtype, in_memory=False, **fields)

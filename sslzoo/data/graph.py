@@ -145,6 +145,8 @@ def record_reader(
 ) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
     """As `reader`, for images whose bytes Python reads: no operation of TensorFlow reads a part of a file.
 
+    What a decoder refuses is read by Python, whose error names the file and the image.
+
     Args:
         record: index () -> bytes of the file, its kind () int32, and height and width after shrinking (2,) int32.
         dataset: the same images, read by Python.
@@ -159,7 +161,10 @@ def record_reader(
             image = tf.raw_ops.PlaceholderWithDefault(input=decoder(data), shape=[None] * 3)
             return [_on_canvas(image, size, dataset.shape), size]
 
-        ways = [lambda decoder=decoder: way(decoder) for decoder in DECODERS]
+        def attempted(decoder: Callable) -> list[tf.Tensor]:
+            return _attempted(lambda: way(decoder), lambda: _by_python(dataset, index), dataset)
+
+        ways = [lambda decoder=decoder: attempted(decoder) for decoder in DECODERS]
         return _named(dataset, tf.switch_case(kind, [*ways, lambda: _by_python(dataset, index)]))
 
     return read

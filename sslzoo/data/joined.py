@@ -38,6 +38,11 @@ def join(parts: Sequence[Dataset]) -> Dataset:
                 images[rows, :height, :width] = found
         return images, sizes
 
+    def confine(index: np.ndarray) -> None:
+        for part, start in zip(parts, starts, strict=False):
+            if part.confine:
+                part.confine(index[(index >= start) & (index < start + len(part))] - start)
+
     labels, class_names = _labels(parts)
     files = [os.path.join(part.name, file) for part in parts if part.files for file in part.files]
     return of_images(
@@ -50,6 +55,7 @@ def join(parts: Sequence[Dataset]) -> Dataset:
         class_names=class_names,
         files=tuple(files) if len(files) == starts[-1] else None,
         notes=tuple(note for part in parts for note in part.notes),
+        confine=confine,
         in_memory=all(part.in_memory for part in parts),
         version="".join(part.version for part in parts),
     )

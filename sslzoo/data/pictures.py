@@ -25,8 +25,9 @@ class Pictures:
     """Reads images (k, *shape) and their sizes (k, 2) at indices (k,) of the files of a scan.
 
     After a scan of headers, a file that cannot be decoded is replaced by the nearest one that can: one of the same
-    folder if there is any, and one that follows rather than one before. This depends on the content of the files alone,
-    so that all workers and resumed runs read the same. The file is named once, and added to the index.
+    folder if there is any, and one that follows rather than one before. It is of the same part, so that no image of the
+    test part is trained on. This depends on the content of the files and the parts alone, so that all workers and
+    resumed runs read the same. The file is named, and added to the index.
 
     Args:
         root: the folder.
@@ -44,9 +45,15 @@ class Pictures:
         numbers = {file: i for i, file in enumerate(self.files)} if scan.undecodable else {}
         self.undecodable = {numbers[file]: reason for file, reason in scan.undecodable.items()}
         self.told, self.instead = frozenset(self.undecodable), {}
+        self.parts = np.zeros(len(self.files), int)
 
     def __call__(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return on_canvas(map(self._pixels, np.asarray(index).tolist()), len(index), self.shape, self.dtype)
+
+    def confine(self, index: np.ndarray) -> None:
+        """Makes files (k,) a part, out of which none of them is replaced."""
+        self.parts[index] = self.parts.max() + 1
+        self.instead = {i: j for i, j in self.instead.items() if self.parts[i] == self.parts[j]}
 
     def content(self, i: int) -> bytes:
         """The bytes of a file."""
@@ -66,11 +73,14 @@ class Pictures:
             if image is not None:
                 self._named(i, j)
                 return image
-        raise DataError(f"none of the {len(self.files)} images in {self.root} can be decoded")
+        count = np.sum(self.parts == self.parts[i])
+        which = "" if count == len(self.files) else "of the same part "
+        raise DataError(f"none of the {count} images {which}in {self.root} can be decoded")
 
     def _neighbours(self, i: int) -> Iterable[int]:
-        """The other files, nearest first: those of the same folder, then the rest."""
-        folder, others = os.path.dirname(self.files[i]), [*range(i + 1, len(self.files)), *range(i - 1, -1, -1)]
+        """The other files of the same part, nearest first: those of the same folder, then the rest."""
+        same, folder = np.flatnonzero(self.parts == self.parts[i]), os.path.dirname(self.files[i])
+        others = [*same[same > i].tolist(), *same[same < i][::-1].tolist()]
         return sorted(others, key=lambda j: os.path.dirname(self.files[j]) != folder)
 
     def _tried(self, i: int) -> np.ndarray | None:

@@ -32,7 +32,7 @@ def hold_out(dataset: Dataset) -> Splits:
         return Splits(dataset)
     train, test, note = split
     dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
-    return Splits(dataset.take(train), dataset.take(test))
+    return Splits(dataset.part(train), dataset.part(test))
 
 
 def divided(labels: np.ndarray, noun: str) -> tuple[np.ndarray, np.ndarray, str] | None:

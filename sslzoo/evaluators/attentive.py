@@ -9,6 +9,7 @@ from keras import layers, ops
 from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import Score, Study, as_labels
 from sslzoo.optimizers.schedules import WarmupCosine
+from sslzoo.utils.bars import progress
 
 WIDTH = 64  # features of a head
 IMAGES = 5000  # training images at most
@@ -65,10 +66,13 @@ def attentive_answers(
         raise ValueError("the tokens hold NaN or infinity; look at the encoder that made them")
     keras.utils.set_random_seed(seed)
     model = _probe(train_x, len(classes))
-    rate = WarmupCosine(learning_rate, max(1, epochs * -(-len(train_x) // batch_size)), 0)
+    steps = max(1, epochs * -(-len(train_x) // batch_size))
+    rate = WarmupCosine(learning_rate, steps, 0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), loss, jit_compile=False)
-    model.fit(train_x, numbers, batch_size, epochs, verbose=0)
+    with progress(None, "attentive probe", steps) as bar:
+        shown = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: bar.update())
+        model.fit(train_x, numbers, batch_size, epochs, verbose=0, callbacks=[shown])
     found = [classes[model.predict_on_batch(np.asarray(some, "float32")).argmax(1)] for some in test_x]
     return np.concatenate(found) == as_labels(test_y, np.concatenate(found))
 

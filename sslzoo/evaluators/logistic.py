@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from sslzoo.evaluators.axes import Axes, principal_axes, some_axes
+from sslzoo.utils.bars import progress
 
 ITERATIONS = 100
 CURVATURE = 0.03  # p (1 - p), averaged over images and classes; 0.01 and 0.1 need as many iterations
@@ -60,7 +61,9 @@ def solve(
     loss = _Loss(x, y, folds, strength, start.shape[2], axes)
     # gtol 0: the gradient's largest component says little, since its unit differs between axes.
     options = {"maxiter": ITERATIONS, "ftol": tolerance, "gtol": 0, "maxcor": 5}
-    found = minimize(loss, loss.point(start), method="L-BFGS-B", jac=True, options=options)
+    with progress(None, "linear probe", ITERATIONS) as bar:
+        shown = {"options": options, "callback": lambda _: bar.update()}
+        found = minimize(loss, loss.point(start), method="L-BFGS-B", jac=True, **shown)
     return loss.weights(found.x).reshape(start.shape)
 
 

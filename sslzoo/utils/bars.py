@@ -18,8 +18,11 @@ def bar(items: Iterable | None = None, what: str = "", total: int | None = None,
     return tqdm(items, what, total, leave=False, unit=unit, disable=not (sys.stderr.isatty() or in_notebook()))
 
 
-def progress(items: Iterable, what: str, count: int) -> Iterable:
-    """The items, with a bar on standard error if they take longer than a second; 10 seconds without a terminal."""
+def progress(items: Iterable | None, what: str, count: int) -> tqdm:
+    """The items, with a bar on standard error if they take longer than a second; 10 seconds without a terminal.
+
+    Without items, the bar is updated by hand.
+    """
     quick = sys.stderr.isatty() or in_notebook()
     return tqdm(items, what, count, leave=False, delay=1 if quick else 10, mininterval=0.2 if quick else 30)
 
