@@ -12,7 +12,7 @@ from sslzoo.views import opencv
 from sslzoo.views.colour import identity, recolour
 from sslzoo.views.drawn import Drawn, looker, of_rows
 from sslzoo.views.engines import chosen_engine
-from sslzoo.views.geometry import Blur
+from sslzoo.views.geometry import Blur, Crop
 from sslzoo.views.operation import Box, Colour, Draws, Operation, check_count, fold, whole
 from sslzoo.views.resample import resample
 
@@ -68,6 +68,11 @@ class View(Drawn):
         return max((blur.reach(self.size) for blur in blurs), default=0)
 
     @property
+    def interpolation(self) -> str:
+        """Interpolation of the crop."""
+        return next((one.interpolation for one in self.operations if isinstance(one, Crop)), "bilinear")
+
+    @property
     def before_crop(self) -> bool:
         """Whether contrast is relative to the mean of the whole image."""
         return any(getattr(operation, "before_crop", False) for operation in self.operations)
@@ -106,7 +111,7 @@ class View(Drawn):
         box, sigma, colour = self.compose(sizes, draws, images.shape[-1])
         for operation in self.operations:
             largest = operation.largest(*largest)
-        pixels, mean = resample(images, box, self.size, sigma, largest, self.reach)
+        pixels, mean = resample(images, box, self.size, sigma, largest, self.reach, self.interpolation)
         mean = _mean_of(images, sizes) if self.before_crop else mean
         if colour is not None:
             pixels = recolour(pixels, mean, colour)
@@ -149,7 +154,7 @@ def _opencv_looker(view: View, xla: bool) -> Callable:
         scale = unit(images.dtype)
         linear = compose(sizes, rows, draws, images.shape[-1])
         whole = sizes if view.before_crop else None
-        pixels = opencv.pixels(images, view.size, *linear, scale, whole, view.reach)
+        pixels = opencv.pixels(images, view.size, *linear, scale, whole, view.reach, view.interpolation)
         return finish(pixels, rows, draws) if nonlinear else pixels, relative(linear.box, sizes)
 
     return look

@@ -15,6 +15,7 @@ from scipy import sparse
 from sslzoo.utils import iterators
 from sslzoo.views.colour import identity
 from sslzoo.views.operation import Box, Colour
+from sslzoo.views.resample import KERNELS
 
 SHARP = 0.2  # standard deviation in pixels below which neighbours have a weight of less than 4e-6
 TAPS = 4  # reach of the blur in standard deviations; the rest of the Gaussian is 6e-5
@@ -46,6 +47,7 @@ def pixels(
     unit: float = 1.0,
     sizes: tf.Tensor | None = None,
     reach: int | None = None,
+    interpolation: str = "bilinear",
 ) -> tf.Tensor:
     """Crops, mirrors, resizes, blurs and recolours images.
 
@@ -58,6 +60,7 @@ def pixels(
         unit: value of the images that becomes 1.
         sizes: (n, 2), height and width of the valid part, whose mean the colour map takes; None for that of the box.
         reach: pixels of the blur's kernel to each side; None for size // 20.
+        interpolation: "bilinear" or "bicubic".
 
     Returns:
         float32 (n, size, size, channels), clipped to [0, 1].
@@ -68,7 +71,7 @@ def pixels(
     sizes = tf.zeros((tf.shape(images)[0], 2), tf.int32) if sizes is None else tf.cast(sizes, tf.int32)
     columns = [images, place, sigma, colour.pixel, colour.mean, sizes]
     made = tf.numpy_function(
-        functools.partial(_batch, size, unit, size // 20 if reach is None else reach),
+        functools.partial(_batch, size, unit, size // 20 if reach is None else reach, interpolation),
         columns,
         tf.float32,
         stateful=False,
@@ -76,13 +79,15 @@ def pixels(
     return tf.ensure_shape(made, (images.shape[0], size, size, images.shape[-1]))
 
 
-def _batch(size: int, unit: float, reach: int, images, places, sigmas, pixel, mean, sizes) -> np.ndarray:
+def _batch(
+    size: int, unit: float, reach: int, interpolation: str, images, places, sigmas, pixel, mean, sizes
+) -> np.ndarray:
     """Computes the views of a batch from arrays; see `pixels`."""
     views = _empty((len(images), size, size, images.shape[-1]))
     matrices = np.concatenate([pixel / np.float32(unit), np.zeros_like(pixel[..., :1])], axis=2)
     with_mean = mean.any((1, 2)).tolist()
     for row, (place, sigma) in enumerate(zip(places.tolist(), sigmas.tolist(), strict=True)):
-        view = resized(_cut(images[row], *place), size)
+        view = resized(_cut(images[row], *place), size, interpolation)
         if with_mean[row]:
             height, width = sizes[row]
             matrices[row, :, -1] = mean[row] @ _mean(images[row, :height, :width] if height else view) / unit
@@ -97,15 +102,19 @@ def _cut(image: np.ndarray, top: int, left: int, height: int, width: int, mirror
     return module().flip(box, 1).reshape(box.shape) if mirrored else box
 
 
-def resized(image: np.ndarray, size: int) -> np.ndarray:
+def resized(image: np.ndarray, size: int, interpolation: str = "bilinear") -> np.ndarray:
     """Resizes a float32 image (height, width, channels) to (size, size, channels), as `resample` does.
 
-    OpenCV interpolates bilinearly. An axis that shrinks is antialiased by a triangle: a product with a sparse matrix.
+    OpenCV interpolates bilinearly where an axis grows. An axis that shrinks is antialiased by a product with a sparse
+    matrix. Bicubic interpolation is two such products, since the cubic of OpenCV is another one, a = -3/4.
     """
+    if interpolation == "bicubic":
+        across = _transposed(_product(_transposed(image), size, interpolation))
+        return _product(across, size, interpolation)
     if image.shape[0] > size:
-        image = _shrunk(image, size)
+        image = _product(image, size, interpolation)
     if image.shape[1] > size:
-        image = _transposed(_shrunk(_transposed(image), size))
+        image = _transposed(_product(_transposed(image), size, interpolation))
     return module().resize(image, (size, size), interpolation=module().INTER_LINEAR).reshape(size, size, -1)
 
 
@@ -131,10 +140,12 @@ def _mean(image: np.ndarray) -> np.ndarray:
     return np.array(module().mean(image)[:channels]) if channels <= MOST_CHANNELS else image.mean((0, 1))
 
 
-def _shrunk(image: np.ndarray, size: int) -> np.ndarray:
-    """Shrinks the first axis of (length, width, channels)."""
+def _product(image: np.ndarray, size: int, interpolation: str) -> np.ndarray:
+    """Resizes the first axis of (length, width, channels)."""
     length, width, channels = image.shape
-    return (_triangles(length, size) @ image.reshape(length, width * channels)).reshape(size, width, channels)
+    return (_weights(length, size, interpolation) @ image.reshape(length, width * channels)).reshape(
+        size, width, channels
+    )
 
 
 def _transposed(image: np.ndarray) -> np.ndarray:
@@ -144,12 +155,14 @@ def _transposed(image: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(4096)
-def _triangles(length: int, size: int) -> sparse.csr_array:
-    """Returns the weights (size, length) of the pixels of an axis that shrinks; rows sum to one."""
-    scale = length / size
-    centre = (np.arange(size) + 0.5) * scale - 0.5
-    near = np.floor(centre - scale).astype(int)[:, None] + np.arange(math.ceil(2 * scale) + 2)
-    weights = np.maximum(0, 1 - np.abs(near - centre[:, None]) / scale) * ((near >= 0) & (near < length))
+def _weights(length: int, size: int, interpolation: str) -> sparse.csr_array:
+    """Returns the weights (size, length) of the pixels of an axis; rows sum to one."""
+    kernel, scale = KERNELS[interpolation], length / size
+    support, centre = max(scale, 1.0), (np.arange(size) + 0.5) * scale - 0.5
+    reach = kernel.radius * support
+    near = np.floor(centre - reach).astype(int)[:, None] + np.arange(math.ceil(2 * reach) + 2)
+    weights = kernel.weight(np.abs(near - centre[:, None]) / support, functools.partial(np.maximum, 0))
+    weights *= (near >= 0) & (near < length)
     weights /= weights.sum(1, keepdims=True)
     rows, taps = np.nonzero(weights)
     values = weights[rows, taps].astype(np.float32)
