@@ -37,7 +37,9 @@ def cropped(
     return [Crop(scale=(min_scale, 1.0), interpolation=interpolation)] + [Flip()] * flip
 
 
-def coloured(preset: str, channels: int, colours: tuple, strength: float = 1.0, **knobs) -> list[Operation]:
+def coloured(
+    preset: str, channels: int, colours: tuple, strength: float = 1.0, hue_space: str = "yiq", **knobs
+) -> list[Operation]:
     """Returns a random crop, a flip, colour jitter with probability 0.8, and grayscale.
 
     Args:
@@ -45,6 +47,7 @@ def coloured(preset: str, channels: int, colours: tuple, strength: float = 1.0, 
         channels: int, number of channels of the images. Saturation, hue and grayscale require 3.
         colours: strengths of brightness, contrast, saturation and hue, and the probability of grayscale.
         strength: float, 0 or more, multiplies the colour jitter; 0 omits it.
+        hue_space: "yiq", which is faster, or "hsv" as in torchvision; see `Jitter`.
         **knobs: the knobs of `cropped`.
 
     Returns:
@@ -53,7 +56,7 @@ def coloured(preset: str, channels: int, colours: tuple, strength: float = 1.0, 
     check_number(preset, "strength", strength, 0)
     *strengths, gray = colours
     strengths = [strength * one * (channels == 3 or place < 2) for place, one in enumerate(strengths)]
-    jitter = [Jitter(*strengths)] if any(strengths) else []
+    jitter = [Jitter(*strengths, hue_space=hue_space)] if any(strengths) else []
     return cropped(preset, **knobs) + jitter + [Grayscale(gray)] * (channels == 3)
 
 

@@ -68,7 +68,7 @@ def ibot(
         min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
         local_crops: int, number of small crops.
         interpolation: "bilinear" or "bicubic", how crops are resized; bicubic in the authors' code.
-        **knobs: strength, flip, local_size and local_min_scale.
+        **knobs: strength, hue_space, flip, local_size and local_min_scale.
     """
     knobs |= dict(min_scale=min_scale, interpolation=interpolation, local_crops=local_crops)
     return crops("ibot", size, channels, MILDER, asymmetric(size), (blurred(size, 0.5),), **knobs)
@@ -91,7 +91,7 @@ def dino_v2(
         min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
         local_crops: int, number of small crops.
         interpolation: "bilinear" or "bicubic", how crops are resized; bicubic in the authors' code.
-        **knobs: strength, flip, local_size and local_min_scale.
+        **knobs: strength, hue_space, flip, local_size and local_min_scale.
     """
     knobs |= dict(min_scale=min_scale, interpolation=interpolation, local_crops=local_crops)
     return crops("dino_v2", size, channels, MILDER, asymmetric(size), (blurred(size, 0.5),), **knobs)

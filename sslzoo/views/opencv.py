@@ -14,7 +14,7 @@ from scipy import sparse
 
 from sslzoo.utils import iterators
 from sslzoo.views.colour import identity
-from sslzoo.views.operation import Box, Colour
+from sslzoo.views.operation import Linear
 from sslzoo.views.resample import KERNELS
 
 SHARP = 0.2  # standard deviation in pixels below which neighbours have a weight of less than 4e-6
@@ -41,9 +41,7 @@ def module() -> ModuleType:
 def pixels(
     images: tf.Tensor,
     size: int,
-    box: Box,
-    sigma: tf.Tensor | None,
-    colour: Colour | None,
+    linear: Linear,
     unit: float = 1.0,
     sizes: tf.Tensor | None = None,
     reach: int | None = None,
@@ -54,9 +52,7 @@ def pixels(
     Args:
         images: (n, height, width, channels), any number type.
         size: side of the views in pixels.
-        box: the boxes, in integer pixels within the images.
-        sigma: (n,) standard deviation of the blur in pixels of the view; None means no blur.
-        colour: the colour map of each image; None means no change.
+        linear: the boxes, in integer pixels within the images, the blur and the colours.
         unit: value of the images that becomes 1.
         sizes: (n, 2), height and width of the valid part, whose mean the colour map takes; None for that of the box.
         reach: pixels of the blur's kernel to each side; None for size // 20.
@@ -65,11 +61,12 @@ def pixels(
     Returns:
         float32 (n, size, size, channels), clipped to [0, 1].
     """
-    place = tf.cast(tf.stack([tf.cast(column, tf.float32) for column in box], axis=1), tf.int32)
-    sigma = tf.zeros_like(box.top) if sigma is None else sigma
-    colour = identity(tf.shape(images)[0], images.shape[-1]) if colour is None else colour
+    place = tf.cast(tf.stack([tf.cast(column, tf.float32) for column in linear.box], axis=1), tf.int32)
+    sigma = tf.zeros_like(linear.box.top) if linear.sigma is None else linear.sigma
+    colour = identity(tf.shape(images)[0], images.shape[-1]) if linear.colour is None else linear.colour
     sizes = tf.zeros((tf.shape(images)[0], 2), tf.int32) if sizes is None else tf.cast(sizes, tf.int32)
-    columns = [images, place, sigma, colour.pixel, colour.mean, sizes]
+    columns = [images, place, sigma, sizes, *colour]
+    columns += [] if linear.turn is None else [*linear.first, linear.turn]
     made = tf.numpy_function(
         functools.partial(_batch, size, unit, size // 20 if reach is None else reach, interpolation),
         columns,
@@ -80,21 +77,54 @@ def pixels(
 
 
 def _batch(
-    size: int, unit: float, reach: int, interpolation: str, images, places, sigmas, pixel, mean, sizes
+    size: int, unit: float, reach: int, interpolation: str, images, places, sigmas, sizes, pixel, mean, *hue
 ) -> np.ndarray:
     """Computes the views of a batch from arrays; see `pixels`."""
     views = _empty((len(images), size, size, images.shape[-1]))
-    matrices = np.concatenate([pixel / np.float32(unit), np.zeros_like(pixel[..., :1])], axis=2)
-    with_mean = mean.any((1, 2)).tolist()
+    first = Maps(*hue[:2], unit) if hue else None
+    last = Maps(pixel, mean, 1.0 if hue else unit)
     for row, (place, sigma) in enumerate(zip(places.tolist(), sigmas.tolist(), strict=True)):
         view = resized(_cut(images[row], *place), size, interpolation)
-        if with_mean[row]:
-            height, width = sizes[row]
-            matrices[row, :, -1] = mean[row] @ _mean(images[row, :height, :width] if height else view) / unit
+        height, width = sizes[row]
+        whole = images[row, :height, :width] if height else view
+        matrix = (first or last).of(row, whole)
         if sigma > SHARP:
             view = blurred(view, sigma, reach)
-        module().transform(view, matrices[row], dst=views[row])
+        if first:
+            view = turned(view, matrix, hue[2][row])
+            matrix = last.of(row, turned(whole, matrix, hue[2][row]) if height else view)
+        module().transform(view, matrix, dst=views[row])
     return np.clip(views, 0, 1, out=views)
+
+
+class Maps:
+    """The colour maps of a batch, as matrices of OpenCV.
+
+    Args:
+        pixel, mean: (n, c, c), see `Colour`.
+        unit: value of the images that becomes 1.
+    """
+
+    def __init__(self, pixel: np.ndarray, mean: np.ndarray, unit: float) -> None:
+        self._matrices = np.concatenate([pixel / np.float32(unit), np.zeros_like(pixel[..., :1])], axis=2)
+        self._mean, self._unit, self._with_mean = mean, unit, mean.any((1, 2)).tolist()
+
+    def of(self, row: int, image: np.ndarray) -> np.ndarray:
+        """Returns the matrix (c, c + 1) of a row; `image` is the one whose mean the map takes."""
+        if self._with_mean[row]:
+            self._matrices[row, :, -1] = self._mean[row] @ _mean(image) / self._unit
+        return self._matrices[row]
+
+
+def turned(image: np.ndarray, matrix: np.ndarray, turn: float) -> np.ndarray:
+    """Applies a colour matrix (3, 4) to RGB, clips to [0, 1], and adds to the hue of HSV, in full turns."""
+    image = np.clip(module().transform(image.astype(np.float32, copy=False), matrix), 0, 1)
+    if turn == 0:
+        return image
+    hsv = module().cvtColor(image, module().COLOR_RGB2HSV)
+    # OpenCV takes a hue of up to two turns, in degrees.
+    hsv = module().add(hsv, (360 * (float(turn) % 1), 0, 0, 0), dst=hsv)
+    return module().cvtColor(hsv, module().COLOR_HSV2RGB)
 
 
 def _cut(image: np.ndarray, top: int, left: int, height: int, width: int, mirrored: int) -> np.ndarray:

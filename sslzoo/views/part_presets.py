@@ -19,7 +19,7 @@ def pirl(size: int, channels: int = 3, puzzle_min_scale: float = 0.6, grid: int 
         channels: int, number of channels of the images.
         puzzle_min_scale: float in (0, 1], smallest share of the area that the puzzle's crop keeps.
         grid: int, parts on a side of the puzzle.
-        **knobs: strength, min_scale, flip and interpolation.
+        **knobs: strength, hue_space, min_scale, flip and interpolation.
     """
     chain = coloured("pirl", channels, STRONG, **knobs)
     check_number("pirl", "puzzle_min_scale", puzzle_min_scale, 1e-6, 1)
