@@ -197,7 +197,7 @@ def w_mse(
         min_scale: float in (0, 1], smallest share of the area that a crop keeps.
         before_crop: bool, contrast relative to the mean of the whole image, as in the authors' code.
         interpolation: "bilinear" or "bicubic", how crops are resized; bicubic in the authors' code.
-        **knobs: strength, hue_space, hue_space and flip.
+        **knobs: strength, hue_space and flip.
     """
     check_number("w_mse", "number", number, 2)
     chain = coloured("w_mse", channels, (*MILD[:-1], 0.1), min_scale=min_scale, interpolation=interpolation, **knobs)
