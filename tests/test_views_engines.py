@@ -21,7 +21,7 @@ CHAIN = [Crop(), Flip(), Jitter(**GENTLE, hue=0.1), Grayscale(), Jitter(0, 0.3, 
 
 def by_opencv(view, images, sizes, draws):
     images = tf.constant(images)
-    made = pixels(images, view.size, *view.compose(sizes, draws, images.shape[-1]), unit(images.dtype))
+    made = pixels(images, view.size, view.compose(sizes, draws, images.shape[-1]), unit(images.dtype))
     return view.finish(made, draws).numpy()
 
 

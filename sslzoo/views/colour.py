@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 
-from sslzoo.views.operation import Colour, Operation, between, check_number, fold, uniform
+from sslzoo.catalog.knobs import nearest
+from sslzoo.views.operation import Colour, Draws, Operation, between, check_number, fold, uniform
 
 LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601
 YIQ = np.array([LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])  # NTSC: gray has neither I nor Q
@@ -38,6 +39,7 @@ def _hue(turn: tf.Tensor, channels: int) -> Colour:
 
 
 PARTS = dict(brightness=_brightness, contrast=_contrast, saturation=_saturation, hue=_hue)
+HUE_SPACES = ("yiq", "hsv")
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ class Jitter(Operation):
     It multiplies the pixel (brightness), its distance from the mean gray of the crop (contrast) or its distance from
     its own gray value (saturation). Hue rotates the colours about the gray axis by U(-hue, hue) of a full turn.
 
-    There are two differences from torchvision: hue rotates in YIQ, which is linear, not in HSV; and values are clipped
-    once after all colour operations, not after each.
+    There are two differences from torchvision: in YIQ hue is linear in the pixels, so that it is composed with the
+    other parts; and values are clipped once after all colour operations, not after each. The hue of HSV is that of
+    torchvision, in its place in the order, of values that are clipped before; a blur comes first.
 
     A part of strength 0 is omitted. Without saturation and hue, images may have any number of channels; gray is then
     the mean of the channels.
@@ -62,6 +65,7 @@ class Jitter(Operation):
         p: probability of the jitter.
         before_crop: contrast is relative to the mean gray of the whole image instead of the crop, as if the jitter came
             first. The other parts treat each pixel by itself, so that their order makes no difference.
+        hue_space: "yiq" or "hsv", the space in which the hue is changed.
 
     Raises:
         ValueError: if a value is outside its range, or all strengths are 0.
@@ -74,8 +78,11 @@ class Jitter(Operation):
     hue: float = 0.2
     p: float = 0.8
     before_crop: bool = False
+    hue_space: str = "yiq"
 
     def __post_init__(self) -> None:
+        if self.hue_space not in HUE_SPACES:
+            raise ValueError(nearest("hue_space", self.hue_space, HUE_SPACES))
         for part in PARTS:
             check_number("Jitter", part, getattr(self, part), 0, 0.5 if part == "hue" else math.inf)
         check_number("Jitter", "p", self.p, 0, 1)
@@ -85,6 +92,11 @@ class Jitter(Operation):
     @property
     def parts(self) -> list[str]:
         return [part for part in PARTS if getattr(self, part) > 0]
+
+    @property
+    def turns(self) -> bool:
+        """Whether the hue is that of HSV, which `split` separates from the other parts."""
+        return self.hue > 0 and self.hue_space == "hsv"
 
     def draw(self, seed, count):
         (on,) = uniform(fold(seed, 0), count, 1)
@@ -99,16 +111,28 @@ class Jitter(Operation):
         return between(unit, -amount, amount) if part == "hue" else between(unit, max(0.0, 1 - amount), 1 + amount)
 
     def mix(self, colour, draws):
-        channels = colour.pixel.shape[-1]
+        mixed = colour
+        for step in self._slots(colour.pixel.shape[-1], draws):
+            mixed = then(mixed, step)
+        return choose(draws["on"], mixed, colour)
+
+    def split(self, colour: Colour, draws: Draws) -> tuple[Colour, tf.Tensor, Colour]:
+        """Returns the given map followed by the parts before hue; the hue (n,) in turns; and the parts after hue."""
+        place = tf.argmax(draws["order"] == self.parts.index("hue"), axis=1, output_type=tf.int32)
+        first, after = colour, identity(tf.shape(place)[0], colour.pixel.shape[-1])
+        for slot, step in enumerate(self._slots(colour.pixel.shape[-1], draws)):
+            first = choose(draws["on"] & (slot < place), then(first, step), first)
+            after = choose(draws["on"] & (slot > place), then(after, step), after)
+        return first, tf.where(draws["on"], draws["hue"], 0.0), after
+
+    def _slots(self, channels: int, draws: Draws) -> list[Colour]:
+        """Returns the maps of the parts in their drawn order."""
         if self.saturation > 0 or self.hue > 0:
             need_rgb("Jitter with saturation or hue", channels)
         steps = [PARTS[part](draws[part][:, None, None], channels) for part in self.parts]
         pixel, mean = (tf.stack(matrices, axis=1) for matrices in zip(*steps, strict=True))
-        mixed = colour
-        for slot in range(len(self.parts)):
-            chosen = draws["order"][:, slot]
-            mixed = then(mixed, Colour(tf.gather(pixel, chosen, batch_dims=1), tf.gather(mean, chosen, batch_dims=1)))
-        return choose(draws["on"], mixed, colour)
+        places = tf.unstack(draws["order"], axis=1)
+        return [Colour(*(tf.gather(matrices, place, batch_dims=1) for matrices in (pixel, mean))) for place in places]
 
     def strengths(self, draws):
         words = dict(hue="hue, turns")

@@ -1,5 +1,7 @@
 """Presets of losses on distributions and of relations between images; also available from `presets`."""
 
+from dataclasses import replace
+
 from sslzoo.catalog.checked import checked
 from sslzoo.views.chains import MILDER, asymmetric, blurred, coloured, crops
 from sslzoo.views.colour import Solarize
@@ -25,7 +27,7 @@ def lejepa(
         min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
         local_crops: int, number of small crops.
         solarize: float in [0, 1], probability of solarization.
-        **knobs: strength, flip, local_size and local_min_scale.
+        **knobs: strength, hue_space, flip, interpolation, local_size and local_min_scale.
     """
     tail = [*blurred(size, 0.5), *[Solarize(p=solarize)] * (solarize != 0)]
     knobs |= dict(min_scale=min_scale, local_crops=local_crops)
@@ -41,7 +43,7 @@ def vis_reg(size: int, channels: int = 3, number: int = 4, min_scale: float = 0.
         channels: int, number of channels of the images.
         number: int, number of large crops, 2 or more.
         min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
-        **knobs: strength, flip, local_crops, local_size and local_min_scale.
+        **knobs: strength, hue_space, flip, interpolation, local_crops, local_size and local_min_scale.
     """
     check_number("vis_reg", "number", number, 2)
     tail = [*blurred(size, 0.5), Solarize(p=0.2)]
@@ -56,7 +58,7 @@ def mmcr(size: int, channels: int = 3, number: int = 2, **knobs) -> list[View]:
         size: int, side of the views in pixels; up to 64 px nothing is blurred.
         channels: int, number of channels of the images.
         number: int, number of views of an image, 2 or more; 40 on CIFAR-10.
-        **knobs: strength, min_scale and flip.
+        **knobs: strength, hue_space, min_scale, flip and interpolation.
     """
     check_number("mmcr", "number", number, 2)
     chain = coloured("mmcr", channels, MILDER, **knobs)
@@ -72,11 +74,11 @@ def emp_ssl(size: int, channels: int = 3, number: int = 20, min_scale: float = 0
         channels: int, number of channels of the images.
         number: int, number of views of an image, 2 or more.
         min_scale: float in (0, 1], share of the area that a crop keeps.
-        **knobs: strength and flip.
+        **knobs: strength, hue_space, flip and interpolation.
     """
     check_number("emp_ssl", "number", number, 2)
-    _, *after = coloured("emp_ssl", channels, (0.4, 0.4, 0.4, 0.2, 0.2), min_scale=min_scale, **knobs)
-    crop = Crop(scale=(min_scale, min_scale), ratio=(1.0, 1.0))
+    crop, *after = coloured("emp_ssl", channels, (0.4, 0.4, 0.4, 0.2, 0.2), min_scale=min_scale, **knobs)
+    crop = replace(crop, scale=(min_scale, min_scale), ratio=(1.0, 1.0))
     return [View([crop, *after, *blurred(size, 0.1), Solarize(p=0.1)], size)] * number
 
 
@@ -87,7 +89,7 @@ def ressl(size: int, channels: int = 3, **knobs) -> list[View]:
     Args:
         size: int, side of the views in pixels; up to 64 px nothing is blurred.
         channels: int, number of channels of the images.
-        **knobs: strength, min_scale and flip.
+        **knobs: strength, hue_space, min_scale, flip and interpolation.
     """
     chain = coloured("ressl", channels, MILDER, **knobs)
     weak = [operation for operation in chain if isinstance(operation, Crop | Flip)]

@@ -6,7 +6,9 @@ from typing import ClassVar
 
 import tensorflow as tf
 
+from sslzoo.catalog.knobs import nearest
 from sslzoo.views.operation import Operation, between, check_number, check_range, uniform, whole
+from sslzoo.views.resample import KERNELS
 
 # A scale and ratio whose box exceeds the image are drawn again, at most this number of times. The areas then have the
 # same distribution as in torchvision.
@@ -20,12 +22,16 @@ class Crop(Operation):
     Args:
         scale: range of the share of the area that is kept, drawn uniformly.
         ratio: range of width / height of the crop, drawn log-uniformly.
+        interpolation: "bilinear" or "bicubic", both antialiased as in PIL.
     """
 
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    interpolation: str = "bilinear"
 
     def __post_init__(self) -> None:
+        if self.interpolation not in KERNELS:
+            raise ValueError(nearest("interpolation", self.interpolation, KERNELS))
         check_range("Crop", "scale", self.scale, 1e-6, 1.0)
         check_range("Crop", "ratio", self.ratio, 1e-6)
 

@@ -4,7 +4,6 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -12,25 +11,12 @@ from sslzoo.views import opencv
 from sslzoo.views.colour import identity, recolour
 from sslzoo.views.drawn import Drawn, looker, of_rows
 from sslzoo.views.engines import chosen_engine
-from sslzoo.views.geometry import Blur
-from sslzoo.views.operation import Box, Colour, Draws, Operation, check_count, fold, whole
+from sslzoo.views.geometry import Blur, Crop
+from sslzoo.views.hsv import turned
+from sslzoo.views.operation import Box, Draws, Linear, Operation, check_count, fold, whole
 from sslzoo.views.resample import resample
 
 LARGEST = {tf.uint8: 255.0, tf.uint16: 65535.0}
-
-
-class Linear(NamedTuple):
-    """The composed geometry, blur and colour of a view, one row per image, which an engine applies to the pixels.
-
-    Attributes:
-        box: the part of each image.
-        sigma: (n,) standard deviation of the blur in pixels of the view; None without blur.
-        colour: the colour map of each image; None without colour operations.
-    """
-
-    box: Box
-    sigma: tf.Tensor | None
-    colour: Colour | None
 
 
 @dataclass(frozen=True)
@@ -38,14 +24,15 @@ class View(Drawn):
     """A chain of operations and the size of its output.
 
     Operations of one kind are composed before they are applied to pixels: geometry and blur into one resampling, colour
-    into one affine map. Values are then clipped to [0, 1], and nonlinear operations follow.
+    into one affine map, or into one before and one after the hue of HSV. Values are then clipped to [0, 1], and
+    nonlinear operations follow.
 
     Args:
         operations: the operations, in the order crop and flip; colour and blur; solarize.
         size: side of the square view in pixels.
 
     Raises:
-        ValueError: if the size is below 1 or the operations are in another order.
+        ValueError: if the size is below 1, the operations are in another order, or two jitters have the hue of HSV.
     """
 
     operations: Sequence[Operation]
@@ -61,11 +48,19 @@ class View(Drawn):
             if before.stage > after.stage:
                 raise ValueError(f"View: put {after.name} before {before.name} (geometry; colour, blur; solarize)")
 
+        if sum(_turns(operation) for operation in self.operations) > 1:
+            raise ValueError("View: more than one Jitter with hue_space='hsv': use 'yiq' in all but one")
+
     @property
     def reach(self) -> int:
         """Pixels that the kernel of the blur reaches to each side."""
         blurs = [operation for operation in self.operations if isinstance(operation, Blur)]
         return max((blur.reach(self.size) for blur in blurs), default=0)
+
+    @property
+    def interpolation(self) -> str:
+        """Interpolation of the crop."""
+        return next((one.interpolation for one in self.operations if isinstance(one, Crop)), "bilinear")
 
     @property
     def before_crop(self) -> bool:
@@ -103,23 +98,30 @@ class View(Drawn):
             ValueError: if the images have another type, or a colour operation requires RGB and gets other channels.
         """
         largest, scale = images.shape[1:3], unit(images.dtype)
-        box, sigma, colour = self.compose(sizes, draws, images.shape[-1])
+        linear = self.compose(sizes, draws, images.shape[-1])
         for operation in self.operations:
             largest = operation.largest(*largest)
-        pixels, mean = resample(images, box, self.size, sigma, largest, self.reach)
+        pixels, mean = resample(images, linear.box, self.size, linear.sigma, largest, self.reach, self.interpolation)
         mean = _mean_of(images, sizes) if self.before_crop else mean
-        if colour is not None:
-            pixels = recolour(pixels, mean, colour)
+        if linear.turn is not None:
+            whole = _turned(tf.cast(images, tf.float32), mean, linear, scale) if self.before_crop else None
+            pixels, scale = _turned(pixels, mean, linear, scale), 1.0
+            mean = tf.reduce_mean(pixels, axis=(1, 2)) if whole is None else _mean_of(whole, sizes)
+        if linear.colour is not None:
+            pixels = recolour(pixels, mean, linear.colour)
         return self.finish(tf.clip_by_value(pixels / scale, 0.0, 1.0), draws)
 
     def compose(self, sizes: tf.Tensor, draws: Sequence[Draws], channels: int) -> Linear:
         """Composes the parameters of all operations that are linear in the pixels, for images of `sizes` (n, 2)."""
         sigma, unchanged = None, identity(tf.shape(sizes)[0], channels)
-        colour = unchanged
+        colour, first, turn = unchanged, None, None
         for operation, drawn in zip(self.operations, draws, strict=True):
             sigma = operation.soften(sigma, drawn)
-            colour = operation.mix(colour, drawn)
-        return Linear(self.place(sizes, draws), sigma, None if colour is unchanged else colour)
+            if _turns(operation):
+                first, turn, colour = operation.split(colour, drawn)
+            else:
+                colour = operation.mix(colour, drawn)
+        return Linear(self.place(sizes, draws), sigma, None if colour is unchanged else colour, first, turn)
 
     def where(self, sizes: tf.Tensor, draws: Sequence[Draws]) -> tf.Tensor:
         """Boxes (n, 5): top, left, height and width in units of the longer side, and 1 for mirrored images."""
@@ -149,10 +151,19 @@ def _opencv_looker(view: View, xla: bool) -> Callable:
         scale = unit(images.dtype)
         linear = compose(sizes, rows, draws, images.shape[-1])
         whole = sizes if view.before_crop else None
-        pixels = opencv.pixels(images, view.size, *linear, scale, whole, view.reach)
+        pixels = opencv.pixels(images, view.size, linear, scale, whole, view.reach, view.interpolation)
         return finish(pixels, rows, draws) if nonlinear else pixels, relative(linear.box, sizes)
 
     return look
+
+
+def _turns(operation: Operation) -> bool:
+    return getattr(operation, "turns", False)
+
+
+def _turned(pixels: tf.Tensor, mean: tf.Tensor, linear: Linear, scale: float) -> tf.Tensor:
+    """Applies the colours before the hue of HSV and this hue; returns pixels in [0, 1]."""
+    return turned(tf.clip_by_value(recolour(pixels, mean, linear.first) / scale, 0.0, 1.0), linear.turn)
 
 
 def _mean_of(images: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:

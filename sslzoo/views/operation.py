@@ -37,6 +37,24 @@ class Colour(NamedTuple):
     mean: tf.Tensor
 
 
+class Linear(NamedTuple):
+    """The composed geometry, blur and colour of a view, one row per image, which an engine applies to the pixels.
+
+    Attributes:
+        box: the part of each image.
+        sigma: (n,) standard deviation of the blur in pixels of the view; None without blur.
+        colour: the colour map of each image; None without colour operations. It follows the hue of HSV, if any.
+        first: the colour map before that hue; None without it.
+        turn: (n,) that hue in full turns; None without it.
+    """
+
+    box: Box
+    sigma: tf.Tensor | None
+    colour: Colour | None
+    first: Colour | None = None
+    turn: tf.Tensor | None = None
+
+
 class Operation:
     """One step of a view.
 

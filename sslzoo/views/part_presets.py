@@ -1,9 +1,10 @@
 """Presets of methods that divide images into parts, and of distillation; also available from `presets`."""
 
+from dataclasses import replace
+
 from sslzoo.catalog.checked import checked
 from sslzoo.views.chains import STRONG, coloured, cropped
 from sslzoo.views.colour import Grayscale
-from sslzoo.views.geometry import Crop
 from sslzoo.views.image import View
 from sslzoo.views.jigsaw import Jigsaw
 from sslzoo.views.operation import check_number
@@ -18,11 +19,11 @@ def pirl(size: int, channels: int = 3, puzzle_min_scale: float = 0.6, grid: int 
         channels: int, number of channels of the images.
         puzzle_min_scale: float in (0, 1], smallest share of the area that the puzzle's crop keeps.
         grid: int, parts on a side of the puzzle.
-        **knobs: strength, min_scale and flip.
+        **knobs: strength, hue_space, min_scale, flip and interpolation.
     """
     chain = coloured("pirl", channels, STRONG, **knobs)
     check_number("pirl", "puzzle_min_scale", puzzle_min_scale, 1e-6, 1)
-    puzzle = [Crop(scale=(puzzle_min_scale, 1.0)), *chain[1:], Jigsaw(grid)]
+    puzzle = [replace(chain[0], scale=(puzzle_min_scale, 1.0)), *chain[1:], Jigsaw(grid)]
     return [View(chain, size), View(puzzle, size + -size % grid)]
 
 
@@ -34,10 +35,10 @@ def cpc(size: int, channels: int = 3, min_scale: float = 0.73, **knobs) -> list[
         size: int, side of the view in pixels.
         channels: int, number of channels of the images.
         min_scale: float in (0, 1], smallest share of the area that a crop keeps; 256 of 300 px per side in the paper.
-        **knobs: flip.
+        **knobs: flip and interpolation.
     """
-    _, *flip = cropped("cpc", min_scale=min_scale, **knobs)
-    crop = Crop(scale=(min_scale, 1.0), ratio=(1.0, 1.0))
+    crop, *flip = cropped("cpc", min_scale=min_scale, **knobs)
+    crop = replace(crop, ratio=(1.0, 1.0))
     return [View([crop, *flip, *[Grayscale(1.0)] * (channels == 3)], size)]
 
 
@@ -53,10 +54,10 @@ def puzzle(size: int, channels: int = 3, min_scale: float = 0.73, gray: float = 
         channels: int, number of channels of the images.
         min_scale: float in (0, 1], smallest share of the area that a crop keeps; 255 of 292 px per side in the paper.
         gray: float in [0, 1], probability of grayscale.
-        **knobs: flip.
+        **knobs: flip and interpolation.
     """
-    _, *flip = cropped("puzzle", min_scale=min_scale, **knobs)
-    crop = Crop(scale=(min_scale, 1.0), ratio=(1.0, 1.0))
+    crop, *flip = cropped("puzzle", min_scale=min_scale, **knobs)
+    crop = replace(crop, ratio=(1.0, 1.0))
     return [View([crop, *flip, *[Grayscale(gray)] * (channels == 3)], size)] * 2
 
 
@@ -67,6 +68,6 @@ def crop_flip(size: int, channels: int = 3, **knobs) -> list[View]:
     Args:
         size: int, side of the views in pixels.
         channels: int, number of channels of the images.
-        **knobs: min_scale and flip.
+        **knobs: min_scale, flip and interpolation.
     """
     return [View(cropped("crop_flip", **knobs), size)] * 2
