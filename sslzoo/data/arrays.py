@@ -94,7 +94,8 @@ def _array(images: Any) -> np.ndarray:
 def _check_shape(array: np.ndarray) -> None:
     shape = array.shape
     if array.ndim not in (3, 4) or 0 in shape:
-        raise DataError(f"images have shape {shape}: give (n, height, width) or (n, height, width, channels)")
+        table = "; for a table (n, columns) give kind='rows'" * (array.ndim == 2)
+        raise DataError(f"images have shape {shape}: give (n, height, width) or (n, height, width, channels){table}")
     if array.ndim == 4 and _channels_first(*shape[1:]):
         raise DataError(
             f"images have shape {shape}, with the channels first: give images.transpose(0, 2, 3, 1), "

@@ -181,7 +181,11 @@ class Study:
 
             return features
 
-        known = {name: without(found) for name, found in functions.baselines(self.size, self.train).items()}
+        known = {
+            name: without(found)
+            for name, found in functions.baselines(self.size, self.train).items()
+            if not found.instead
+        }
         return {name: _in_parts(model) for name, model in self.encoders.items()} | known
 
     @cached_property
