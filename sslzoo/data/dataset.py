@@ -182,9 +182,8 @@ class Dataset:
 
     def sample(self, count: int, seed: int = 0) -> "Dataset":
         """At most `count` of the images, drawn by `seed`, in their order."""
-        if self.count <= count:
-            return self
-        return self.take(np.sort(np.random.default_rng(seed).permutation(self.count)[:count]))
+        few = np.sort(np.random.default_rng(seed).permutation(self.count)[:count])
+        return self if self.count <= count else self.take(few)
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """The main column of all examples (count, *shape) and their sizes; for data that fit into memory."""
