@@ -25,7 +25,7 @@ def signatures(
     Raises:
         ValueError: if a name does not exist; the message suggests the closest names.
     """
-    kind = kind_of(data, kind)
+    kind = _kind(method, data, kind)
     method, encoder = catalog.found("methods", method), catalog.found("encoders", encoder)
     if isinstance(method, str) and method not in catalog.methods():
         raise ValueError(nearest("method", method, {*catalog.methods(), *catalog.plugins("methods")}))
@@ -44,6 +44,15 @@ def signatures(
         "encoder": catalog.encoder_knobs(encoder) if isinstance(encoder, str) else _inspected(encoder),
         "views": catalog.preset_knobs(preset, kind) if isinstance(preset, str) else _inspected(preset),
     }
+
+
+def _kind(method: Any, data: Any, kind: str | None) -> str:
+    """The kind of the data; the first of the method's where that is another, such as before data are chosen."""
+    found = kind_of(data, kind)
+    kinds = (
+        catalog.method_attribute(method, "kinds", ()) if isinstance(method, str) and method in catalog.methods() else ()
+    )
+    return found if not kinds or found in kinds else kinds[0]
 
 
 def views_of(method: Any, kind: str = DEFAULT) -> Any:
@@ -85,7 +94,12 @@ def groups(settings: dict[str, Any]) -> dict[str, dict[str, Knob]]:
             "encoder".
     """
     method, encoder, preset, data, kind = (settings.get(part) for part in PARTS)
-    parts, kind = signatures(method, encoder, preset, data, kind), kind_of(data, kind)
+    kind = _kind(method, data, kind)
+    own = KINDS[kind].defaults.get("encoder")
+    if own and encoder == catalog.experiment_knobs()["encoder"].default:  # an encoder of images cannot be meant
+        encoder = own
+        settings = settings | {"encoder": own}
+    parts = signatures(method, encoder, preset, kind=kind)
     experiment = {name: knob for name, knob in catalog.experiment_knobs().items() if name != "method"}
     settings = KINDS[kind].defaults | settings
     if preset is None:
