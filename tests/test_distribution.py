@@ -307,15 +307,19 @@ def test_lejepa_and_vis_reg_weigh_their_terms():
         assert float(model.objective(**outputs)) == pytest.approx(float(term), rel=1e-4)
 
 
-def made_of(preset):
-    return [operation for view in preset(224)[:2] for operation in view.operations]
+def made_of(views):
+    return [operation for view in views[:2] for operation in view.operations]
 
 
 def test_presets_show_the_papers_views():
     assert [view.size for view in presets.lejepa(224)] == [224] * 2 + [96] * 6
     assert [view.size for view in presets.vis_reg(224, local_crops=2)] == [224] * 4 + [96] * 2
-    alike = [dataclasses.replace(one, uncut=False) if isinstance(one, Blur) else one for one in made_of(presets.mmcr)]
-    assert alike == made_of(presets.byol) and presets.mmcr(224, number=3)[2] == presets.mmcr(224)[0]
+    made = made_of(presets.mmcr(224))
+    cut = [dataclasses.replace(one, uncut=False) if isinstance(one, Blur) else one for one in made]
+    assert (
+        cut == made_of(presets.byol(224, interpolation="bilinear"))
+        and presets.mmcr(224, number=3)[2] == presets.mmcr(224)[0]
+    )
     crops = presets.emp_ssl(32)
     assert len(crops) == 20 and crops[0].operations[0].scale == (0.25, 0.25)
     assert {operation.name for operation in crops[0].operations} == {"crop", "flip", "jitter", "grayscale", "solarize"}

@@ -51,15 +51,15 @@ def cosine(predictions, targets):
     return ops.sum(difference**2, axis=-1) / 2
 
 
-@checked("N columns", "N columns", "N columns")
+@checked("N dim", "N dim", "N dim")
 def swap_entropy(predictions, originals, corrupted):
     """Cross-entropy of the cells that a corruption changed (VIME, NeurIPS 2020, equation 4).
 
     A cell that was swapped for an equal one is not changed; missing values are equal.
 
     Args:
-        predictions: (N, columns), logits; above 0 where a cell is taken for changed.
-        originals, corrupted: (N, columns), raw columns before and after the corruption, NaN for missing values.
+        predictions: (N, dim), logits; above 0 where a cell is taken for changed.
+        originals, corrupted: (N, dim), raw columns before and after the corruption, NaN for missing values.
 
     Returns:
         float32 (N,), the mean over the columns; log 2 where the predictions are 0.
