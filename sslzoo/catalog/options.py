@@ -25,11 +25,7 @@ def signatures(
     Raises:
         ValueError: if a name does not exist; the message suggests the closest names.
     """
-<<<<<<< HEAD
     kind = kind_for(method, data, kind)
-=======
-    kind = _kind(method, data, kind)
->>>>>>> tables
     method, encoder = catalog.found("methods", method), catalog.found("encoders", encoder)
     if isinstance(method, str) and method not in catalog.methods():
         raise ValueError(nearest("method", method, {*catalog.methods(), *catalog.plugins("methods")}))
@@ -50,7 +46,6 @@ def signatures(
     }
 
 
-<<<<<<< HEAD
 def kind_for(method: Any, data: Any = None, kind: str | None = None) -> str:
     """Returns the kind of the data; without data one that the method is for."""
     method = catalog.found("methods", method)
@@ -60,15 +55,6 @@ def kind_for(method: Any, data: Any = None, kind: str | None = None) -> str:
         kinds = getattr(method, "kinds", ())
     alone = data is None and kind is None and kinds and DEFAULT not in kinds
     return kinds[0] if alone else kind_of(data, kind)
-=======
-def _kind(method: Any, data: Any, kind: str | None) -> str:
-    """The kind of the data; the first of the method's where that is another, such as before data are chosen."""
-    found = kind_of(data, kind)
-    kinds = (
-        catalog.method_attribute(method, "kinds", ()) if isinstance(method, str) and method in catalog.methods() else ()
-    )
-    return found if not kinds or found in kinds else kinds[0]
->>>>>>> tables
 
 
 def views_of(method: Any, kind: str = DEFAULT) -> Any:
@@ -110,16 +96,12 @@ def groups(settings: dict[str, Any]) -> dict[str, dict[str, Knob]]:
             "encoder".
     """
     method, encoder, preset, data, kind = (settings.get(part) for part in PARTS)
-<<<<<<< HEAD
-    parts, kind = signatures(method, encoder, preset, data, kind), kind_for(method, data, kind)
-=======
-    kind = _kind(method, data, kind)
+    kind = kind_for(method, data, kind)
     own = KINDS[kind].defaults.get("encoder")
     if own and encoder == catalog.experiment_knobs()["encoder"].default:  # an encoder of images cannot be meant
         encoder = own
         settings = settings | {"encoder": own}
     parts = signatures(method, encoder, preset, kind=kind)
->>>>>>> tables
     experiment = {name: knob for name, knob in catalog.experiment_knobs().items() if name != "method"}
     settings = KINDS[kind].defaults | settings
     if preset is None:
