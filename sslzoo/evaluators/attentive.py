@@ -71,7 +71,7 @@ def attentive_answers(
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), loss, jit_compile=False)
     with progress(None, "attentive probe", steps) as bar:
-        shown = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: bar.update())
+        shown = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
         model.fit(train_x, numbers, batch_size, epochs, verbose=0, callbacks=[shown])
     found = [classes[model.predict_on_batch(np.asarray(some, "float32")).argmax(1)] for some in test_x]
     return np.concatenate(found) == as_labels(test_y, np.concatenate(found))
