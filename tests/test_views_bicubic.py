@@ -63,9 +63,9 @@ def test_both_engines_are_equal(name, size):
         np.testing.assert_allclose(np.where(flipped, 0.5, one), np.where(flipped, 0.5, other), atol=1e-4)
 
 
-def test_presets_have_the_interpolation_of_their_papers():
-    cubic = {"byol", "dino", "ibot", "dino_v2", "vicreg_l", "w_mse", "mae"}
-    for name in (*cubic, "simclr", "moco_v2", "moco_v3", "multi_crop", "i_jepa", "sim_mim"):
+def test_presets_have_the_interpolation_of_their_papers_where_it_is_fast():
+    cubic = {"byol", "w_mse", "mae"}
+    for name in (*cubic, "simclr", "moco_v2", "moco_v3", "multi_crop", "i_jepa", "sim_mim", "dino"):
         views = getattr(presets, name)(96)
         assert {view.interpolation for view in views} == {"bicubic" if name in cubic else "bilinear"}, name
     small = presets.multi_crop(96, interpolation="bicubic")[-1]

@@ -57,20 +57,20 @@ def ibot(
     channels: int = 3,
     min_scale: float = 0.25,
     local_crops: int = 10,
-    interpolation: str = "bicubic",
     **knobs,
 ) -> list[View]:
     """iBOT (arXiv:2111.07832, appendix): DINO's views with larger differences of scale; both large crops are masked.
+
+    The authors' interpolation is bicubic; see `dino` for its cost.
 
     Args:
         size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
         channels: int, number of channels of the images.
         min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
         local_crops: int, number of small crops.
-        interpolation: "bilinear" or "bicubic", how crops are resized; bicubic in the authors' code.
-        **knobs: strength, hue_space, flip, local_size and local_min_scale.
+        **knobs: strength, hue_space, flip, interpolation, local_size and local_min_scale.
     """
-    knobs |= dict(min_scale=min_scale, interpolation=interpolation, local_crops=local_crops)
+    knobs |= dict(min_scale=min_scale, local_crops=local_crops)
     return crops("ibot", size, channels, MILDER, asymmetric(size), (blurred(size, 0.5),), **knobs)
 
 
@@ -80,20 +80,20 @@ def dino_v2(
     channels: int = 3,
     min_scale: float = 0.32,
     local_crops: int = 8,
-    interpolation: str = "bicubic",
     **knobs,
 ) -> list[View]:
     """DINOv2 (arXiv:2304.07193, appendix): DINO's views with larger differences of scale; half of the large are masked.
+
+    The authors' interpolation is bicubic, with which a pixel takes 2.4 times as long as SimCLR's at 96 px.
 
     Args:
         size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
         channels: int, number of channels of the images.
         min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
         local_crops: int, number of small crops.
-        interpolation: "bilinear" or "bicubic", how crops are resized; bicubic in the authors' code.
-        **knobs: strength, hue_space, flip, local_size and local_min_scale.
+        **knobs: strength, hue_space, flip, interpolation, local_size and local_min_scale.
     """
-    knobs |= dict(min_scale=min_scale, interpolation=interpolation, local_crops=local_crops)
+    knobs |= dict(min_scale=min_scale, local_crops=local_crops)
     return crops("dino_v2", size, channels, MILDER, asymmetric(size), (blurred(size, 0.5),), **knobs)
 
 

@@ -61,7 +61,7 @@ def moco_v1(
         channels: int, number of channels of the images.
         strength: float, 0 or more, multiplies the colour jitter; 0 omits it.
         min_scale: float in (0, 1], smallest share of the area that a crop keeps.
-        hue_space: "yiq", which is faster, or "hsv" as in torchvision; see `Jitter`.
+        hue_space: "yiq", or "hsv" as in torchvision, with which SimCLR's views of 96 px take 1.4 times as long.
         **knobs: flip and interpolation.
     """
     check_number("moco_v1", "strength", strength, 0)
@@ -127,20 +127,19 @@ def multi_crop(size: int, channels: int = 3, **knobs) -> list[View]:
 
 
 @checked()
-def dino(
-    size: int, channels: int = 3, min_scale: float = 0.4, local_crops: int = 8, interpolation: str = "bicubic", **knobs
-) -> list[View]:
+def dino(size: int, channels: int = 3, min_scale: float = 0.4, local_crops: int = 8, **knobs) -> list[View]:
     """DINO (arXiv:2104.14294, appendix): BYOL's two views of large crops, then small crops.
+
+    The authors' interpolation is bicubic: a pixel takes 2.7 times as long as SimCLR's at 96 px, with bilinear 2.0.
 
     Args:
         size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
         channels: int, number of channels of the images.
         min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
         local_crops: int, number of small crops.
-        interpolation: "bilinear" or "bicubic", how crops are resized; bicubic in the authors' code.
-        **knobs: strength, hue_space, flip, local_size and local_min_scale.
+        **knobs: strength, hue_space, flip, interpolation, local_size and local_min_scale.
     """
-    knobs |= dict(min_scale=min_scale, interpolation=interpolation, local_crops=local_crops)
+    knobs |= dict(min_scale=min_scale, local_crops=local_crops)
     return crops("dino", size, channels, MILDER, asymmetric(size), (blurred(size, 0.5),), **knobs)
 
 
@@ -212,12 +211,13 @@ def vicreg_l(
     min_scale: float = 0.08,
     local_crops: int = 0,
     local_min_scale: float = 0.08,
-    interpolation: str = "bicubic",
     **knobs,
 ) -> list[View]:
     """VICRegL (arXiv:2210.01571, appendix): BYOL's two views, then small crops blurred and solarized in turn.
 
     The defaults are those of the authors for ResNet-50. For ConvNeXt they use min_scale 0.4 and local_crops 6.
+
+    The authors' interpolation is bicubic, with which a pixel takes 1.7 times as long as SimCLR's at 96 px.
 
     Args:
         size: int, side of the large crops in pixels; up to 64 px nothing is blurred.
@@ -225,12 +225,9 @@ def vicreg_l(
         min_scale: float in (0, 1], smallest share of the area that a large crop keeps, and largest of a small one.
         local_crops: int, number of small crops.
         local_min_scale: float in (0, min_scale], smallest share of the area that a small crop keeps.
-        interpolation: "bilinear" or "bicubic", how crops are resized; bicubic in the authors' code.
-        **knobs: strength, hue_space, flip and local_size.
+        **knobs: strength, hue_space, flip, interpolation and local_size.
     """
-    knobs |= dict(
-        min_scale=min_scale, interpolation=interpolation, local_crops=local_crops, local_min_scale=local_min_scale
-    )
+    knobs |= dict(min_scale=min_scale, local_crops=local_crops, local_min_scale=local_min_scale)
     return crops("vicreg_l", size, channels, MILDER, asymmetric(size), asymmetric(size), **knobs)
 
 
