@@ -80,6 +80,13 @@ def test_a_search_in_blocks_finds_the_largest_similarities(count, k):
     np.testing.assert_array_equal(np.sort(values, 1), np.sort(similarity, 1)[:, -k:])
 
 
+def test_of_equal_similarities_a_search_in_blocks_takes_those_of_a_search_in_all():
+    similarity = np.random.default_rng(0).integers(0, 40, (50, 64 * 30)).astype("float32")
+    similarity[:, -20:] = -np.inf  # padding
+    expected = np.argpartition(similarity[:, :-20], -5, axis=1)[:, -5:]
+    np.testing.assert_array_equal(np.sort(top(similarity, 5, 64 * 30 - 20), 1), np.sort(expected, 1))
+
+
 def test_a_vote_in_blocks_is_that_of_scikit_learn():
     rng = np.random.default_rng(0)
     bank, queries = (rng.normal(size=(count, 16)).astype("float32") for count in (3001, 400))

@@ -91,25 +91,36 @@ def _padded(bank):
     return np.concatenate([bank, np.zeros((-len(bank) % BLOCK, bank.shape[1]), bank.dtype)])
 
 
-def top(similarity: np.ndarray, k: int) -> np.ndarray:
+def top(similarity: np.ndarray, k: int, images: int | None = None) -> np.ndarray:
     """Numbers (queries, k) of the k largest similarities (queries, bank) of each query, in any order.
 
     They are in the k blocks of the largest maxima, so that only these are searched. A block is every n-th column, since
-    maxima over rows of memory are slower than maxima of rows.
+    maxima over rows of memory are slower than maxima of rows. Where more images are as similar as the last of them, the
+    choice is that of `np.argpartition` among all images.
+
+    Args:
+        similarity: (queries, bank).
+        k: number of neighbours.
+        images: columns that are images, all by default; the rest is -inf.
     """
     count = similarity.shape[1] // BLOCK
     if similarity.shape[1] % BLOCK or k >= count:
-        return np.argpartition(similarity, -k, axis=1)[:, -k:]
+        return np.argpartition(similarity[:, :images], -k, axis=1)[:, -k:]
     blocks = similarity.reshape(len(similarity), BLOCK, count)
     largest = np.argpartition(blocks.max(1), -k, axis=1)[:, -k:]
     few = np.take_along_axis(blocks, largest[:, None], axis=2).reshape(len(similarity), -1)
     places = np.argpartition(few, -k, axis=1)[:, -k:]
-    return places // k * count + np.take_along_axis(largest, places % k, axis=1)
+    found = places // k * count + np.take_along_axis(largest, places % k, axis=1)
+    least = np.take_along_axis(few, places, axis=1).min(1, keepdims=True)
+    tied = np.count_nonzero(similarity >= least, axis=1) > k
+    if tied.any():
+        found[tied] = np.argpartition(similarity[tied, :images], -k, axis=1)[:, -k:]
+    return found
 
 
 def _winners(similarity, numbers, classes, k, temperature):
     """Class numbers (queries,) from similarities (queries, bank)."""
-    nearest = top(similarity, k)
+    nearest = top(similarity, k, len(numbers))
     chosen = np.take_along_axis(similarity, nearest, axis=1).astype("float64")
     # Less the highest similarity: one factor for all classes, which keeps a small temperature from overflowing.
     weights = np.exp((chosen - chosen.max(1, keepdims=True)) / temperature)
