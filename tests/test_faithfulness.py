@@ -14,7 +14,8 @@ from sslzoo.testing.miniatures import batch, batches, build
 from sslzoo.training import loop
 from sslzoo.training.checkpoints import Checkpoints
 from sslzoo.views import presets
-from sslzoo.views.geometry import Crop
+from sslzoo.views.colour import Solarize
+from sslzoo.views.geometry import Blur, Crop
 from sslzoo.views.operation import whole
 
 RNG = np.random.default_rng(0)
@@ -135,7 +136,11 @@ def test_defaults_and_presets_are_the_papers():
     assert catalog.method_knobs("moco_v3")["temperature"].default == 1.0
     assert methods.MoCoV3.views == "moco_v3" and methods.SupCon.views == "sup_con"
     first, second = presets.moco_v3(224)
-    assert [first, second] == presets.byol(224, min_scale=0.2) and first.operations[0].scale == (0.2, 1.0)
+    # BYOL's views but for the crop and for what is of PyTorch: the interpolation and the uncut blur.
+    pairs = zip(presets.moco_v3(224), presets.byol(224), strict=True)
+    assert all(one.operations[1:4] == other.operations[1:4] for one, other in pairs)
+    assert first.operations[0] == Crop((0.2, 1.0)) and first.operations[4] == Blur(p=1.0, uncut=True)
+    assert second.operations[4:] == (Blur(p=0.1, uncut=True), Solarize(p=0.2))
     view, same = presets.sup_con(224)
     crop, flip, jitter, gray = view.operations
     assert view == same and crop.scale == (0.2, 1.0) and (flip.p, gray.p) == (0.5, 0.2)
