@@ -2,7 +2,7 @@
 
     python benchmarks/guide.py
 
-builds every method with its defaults and the views of its paper, for images of 32 px: ResNet-18, or ViT-Tiny with
+builds every method for images with its defaults and the views of its paper, for images of 32 px: ResNet-18, or ViT-Tiny with
 patches of 4 px for methods that need a transformer. TensorFlow counts the operations of the graph of a training step,
 so that the figures do not depend on the machine. sslzoo/catalog/guide.json holds them for `sslzoo list --guide`.
 """
@@ -16,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf  # noqa: E402
 
 from sslzoo import catalog, encoders, methods  # noqa: E402
+from sslzoo.catalog import options  # noqa: E402
 from sslzoo.testing import miniatures  # noqa: E402
 from sslzoo.utils.bars import bar  # noqa: E402
 from sslzoo.views import presets  # noqa: E402
@@ -24,7 +25,8 @@ SIDE, BATCH, IMAGES, CLASSES = 32, 128, 10_000, 10  # W-MSE whitens 128 images
 
 
 def main() -> None:
-    found = {name: measure(name) for name in bar(sorted(catalog.methods()), "guide", unit="method")}
+    names = [name for name in sorted(catalog.methods()) if "image" in options.kinds_of(name)]
+    found = {name: measure(name) for name in bar(names, "guide", unit="method")}
     reference = {encoder: measure("simclr", encoder)["operations"] for encoder in ("resnet18", "vit_tiny")}
     lines = {
         name: {

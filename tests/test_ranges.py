@@ -54,4 +54,5 @@ def test_the_settings_of_every_recipe_are_in_range():
         if recipe is not None:
             own = {n: v for n, v in recipe.settings.items() if n not in catalog.experiment_knobs()}
             preset = recipe.settings.get("preset") or catalog.method_attribute(recipe.settings["method"], "views")
-            resolved.resolve(own, recipe.settings["method"], recipe.settings["encoder"], preset)
+            parts = (recipe.settings[part] for part in ("method", "encoder"))
+            resolved.resolve(own, *parts, preset, recipe.settings["data"], recipe.settings.get("kind"))

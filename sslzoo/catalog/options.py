@@ -48,13 +48,17 @@ def signatures(
 
 def kind_for(method: Any, data: Any = None, kind: str | None = None) -> str:
     """Returns the kind of the data; without data one that the method is for."""
+    kinds = kinds_of(method)
+    alone = data is None and kind is None and DEFAULT not in kinds
+    return kinds[0] if alone else kind_of(data, kind)
+
+
+def kinds_of(method: Any) -> tuple[str, ...]:
+    """Returns the kinds of data that a method is for, its class attribute `kinds`; all where it has none."""
     method = catalog.found("methods", method)
     if isinstance(method, str):
-        kinds = catalog.method_attribute(method, "kinds", ())
-    else:
-        kinds = getattr(method, "kinds", ())
-    alone = data is None and kind is None and kinds and DEFAULT not in kinds
-    return kinds[0] if alone else kind_of(data, kind)
+        return catalog.method_attribute(method, "kinds", tuple(KINDS))
+    return getattr(method, "kinds", tuple(KINDS))
 
 
 def views_of(method: Any, kind: str = DEFAULT) -> Any:
