@@ -2,7 +2,7 @@
 
     python benchmarks/guide.py
 
-builds every method for images with its defaults and the views of its paper, for images of 32 px: ResNet-18, or ViT-Tiny with
+builds every method for images with its defaults and the views of its paper, at 32 px: ResNet-18, or ViT-Tiny with
 patches of 4 px for methods that need a transformer. TensorFlow counts the operations of the graph of a training step,
 so that the figures do not depend on the machine. sslzoo/catalog/guide.json holds them for `sslzoo list --guide`.
 """
