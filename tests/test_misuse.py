@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sslzoo import catalog
+from sslzoo.catalog import options
 from sslzoo.data import load
 from sslzoo.training.experiment import Experiment, RunOptions, divide
 from sslzoo.training.plan import Plan
@@ -34,7 +35,7 @@ def cases():
     fields = {**catalog.experiment_knobs(), **catalog.run_knobs()}
     for name, knob in fields.items():
         yield from (("simclr", name, value) for kind in kinds(knob) for value in WRONG[kind] if wrong(knob, value))
-    for method in catalog.methods():
+    for method in (name for name in catalog.methods() if "image" in options.kinds_of(name)):
         knobs = catalog.method_knobs(method) | catalog.preset_knobs(catalog.method_attribute(method, "views"))
         for name, knob in knobs.items():
             values = [value for kind in kinds(knob) if kind in ("int", "float") for value in WRONG[kind]]
