@@ -48,7 +48,16 @@ def test_every_knob_of_a_method_is_recorded_with_the_value_of_the_built_model(na
     assert {knob: value for knob, value in settings.items() if knob.startswith("method.")} == built
 
 
-PASSED_ON = {"vit", "resnet", "cropped", "coloured", "crops", "multi_crop", "moco_v2"}  # get `**knobs` of others
+PASSED_ON = {
+    "convnext",
+    "vit",
+    "resnet",
+    "cropped",
+    "coloured",
+    "crops",
+    "multi_crop",
+    "moco_v2",
+}  # get `**knobs` of others
 SET = {"name"}  # by all who call them
 
 
