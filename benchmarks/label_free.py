@@ -165,7 +165,7 @@ def main() -> None:
     text += "before training, after half of its epochs, and at its end. The sign is turned so that + "
     text += "means: a better figure, a higher accuracy. 'Within' is the mean of the correlations inside each method "
     text += "or encoder. In brackets the 95 % interval of a bootstrap over methods. Figures of features are computed "
-    text += f"from {1000} test images, or from {VIEWS} views of {IMAGES} of them; figures of embeddings and the loss "
+    text += f"from 1000 test images, or from {VIEWS} views of {IMAGES} of them; figures of embeddings and the loss "
     text += "are those of the training's monitors.\n\n![correlations](label_free.png)\n"
     (HERE / "label_free.md").write_text(text, "utf-8")
     draw(results, HERE / "label_free.png", command)

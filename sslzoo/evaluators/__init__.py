@@ -108,6 +108,12 @@ def as_labels(values, features: np.ndarray) -> np.ndarray:
     return labels
 
 
+def check_classes(labels: np.ndarray) -> None:
+    """Raises ValueError if the labels of a training part are all alike."""
+    if len(np.unique(labels)) < 2:
+        raise ValueError("the train labels hold a single class; a probe needs two or more")
+
+
 def unit_length(features: np.ndarray) -> np.ndarray:
     """Each row (images, features) divided by its length; a row of zeros stays zero."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)

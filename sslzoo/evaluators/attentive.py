@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers, ops
 
 from sslzoo.catalog.checked import checked
-from sslzoo.evaluators import Score, Study, as_labels
+from sslzoo.evaluators import Score, Study, as_labels, check_classes
 from sslzoo.optimizers.schedules import WarmupCosine
 from sslzoo.utils.bars import progress
 
@@ -60,8 +60,7 @@ def attentive_answers(
     """
     train_x = np.asarray(train_x, "float32")
     classes, numbers = np.unique(as_labels(train_y, train_x), return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError("the train labels hold a single class; a probe needs two or more")
+    check_classes(classes)
     if not np.isfinite(train_x).all():
         raise ValueError("the tokens hold NaN or infinity; look at the encoder that made them")
     keras.utils.set_random_seed(seed)

@@ -8,7 +8,7 @@ from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from sslzoo.catalog.checked import checked
-from sslzoo.evaluators import Score, Study, WrongOption, as_features, as_labels
+from sslzoo.evaluators import Score, Study, WrongOption, as_features, as_labels, check_classes
 from sslzoo.evaluators.logistic import logits, rotated, solve
 
 STRENGTHS = tuple(10.0**power for power in range(-4, 4))  # scikit-learn's C, from strong to weak regularization
@@ -67,7 +67,7 @@ class Probe:
 
     def __init__(self, study: Study):
         self.train, labels = study.train, study.labels[0]
-        _check_classes(labels)
+        check_classes(labels)
         self.fitted = fit(standardize(study.train, study.test)[0], labels)
         self.classes = self.fitted.classes_
 
@@ -220,13 +220,8 @@ def _estimator(weights, intercepts, classes, strength):
 def _prepared(train_x, train_y, test_x, test_y):
     train_x, test_x = as_features(train_x), as_features(test_x)
     train_y, test_y = as_labels(train_y, train_x), as_labels(test_y, test_x)
-    _check_classes(train_y)
+    check_classes(train_y)
     return *standardize(train_x, test_x), train_y, test_y
-
-
-def _check_classes(labels):
-    if len(np.unique(labels)) < 2:
-        raise ValueError("the train labels hold a single class; a linear probe needs two or more")
 
 
 def standardize(train_x: np.ndarray, test_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from sslzoo.catalog.checked import checked
-from sslzoo.evaluators import Score, Study, as_features, as_labels
+from sslzoo.evaluators import Score, Study, as_features, as_labels, check_classes
 from sslzoo.evaluators.linear import standardize
 
 IMAGES = 5000  # training images at most
@@ -48,9 +48,8 @@ def mlp_answers(train_x, train_y, test_x, test_y, hidden: int = 256, epochs: int
     """Whether the probe of `mlp_probe` is right for each test image: bool (images,)."""
     train_x, test_x = as_features(train_x), as_features(test_x)
     train_y, test_y = as_labels(train_y, train_x), as_labels(test_y, test_x)
+    check_classes(train_y)
     counts = np.unique(train_y, return_counts=True)[1]
-    if len(counts) < 2:
-        raise ValueError("the train labels hold a single class; a probe needs two or more")
     stops = counts.min() >= 10 and len(train_x) >= 10 * len(counts)
     probe = MLPClassifier(
         (hidden,), max_iter=epochs, early_stopping=bool(stops), n_iter_no_change=5, random_state=seed, alpha=1e-3

@@ -205,7 +205,7 @@ def rows(seed: int = 0) -> np.ndarray:
 
 
 def _schema() -> dict:
-    """What encoders must know of the rows."""
+    """The schema of the rows, as encoders take it."""
     return schema(in_memory("rows", rows(), kind="rows", columns=COLUMNS))
 
 

@@ -53,7 +53,7 @@ class Plan:
         kind: of the data, an entry of `catalog.kinds.KINDS`.
         size, input_shape: extent of the inputs, such as the side of images in pixels, and their shape, such as
             (height, width, channels).
-        schema: the argument `schema` of the encoder, what it must know of the training data; {} for none.
+        schema: the argument `schema` of the encoder, fitted on the training data; {} for none.
         chain: the views, as returned by `views.chosen.make`.
         steps: number of steps of an epoch.
 
