@@ -86,6 +86,8 @@ def is_table(data: Any) -> bool:
     return frame or isinstance(data, Mapping) or bool(getattr(getattr(data, "dtype", None), "names", None))
 
 
+# Defaults of small encoders of little data.
+SMALL = dict(batch_size=AUTO, optimizer="adam", learning_rate=1e-3, learning_rate_rule="none", weight_decay=0.0)
 KINDS = {
     "image": Kind(
         name="image",
@@ -111,9 +113,7 @@ KINDS = {
         reader="sslzoo.data.series",
         prefixes=("ucr:", "uea:"),
         suffixes=(".ts", ".npz"),
-        defaults=dict(
-            batch_size=AUTO, optimizer="adam", learning_rate=1e-3, learning_rate_rule="none", weight_decay=0.0
-        ),
+        defaults=SMALL,
     ),
     "rows": Kind(
         name="rows",
@@ -131,14 +131,7 @@ KINDS = {
         suffixes=(".csv", ".parquet"),
         recognizes=is_table,
         sample="sklearn:breast_cancer",
-        defaults=dict(
-            encoder="mlp_rows",
-            batch_size=AUTO,
-            optimizer="adam",
-            learning_rate=1e-3,
-            learning_rate_rule="none",
-            weight_decay=0.0,
-        ),
+        defaults=SMALL | {"encoder": "mlp_rows"},
     ),
 }
 DEFAULT = "image"
