@@ -5,9 +5,8 @@ from keras import layers, ops
 
 from sslzoo.catalog.checked import checked
 from sslzoo.layers.drop_path import growing, with_drop_path
+from sslzoo.layers.stems import choose_stem
 from sslzoo.layers.tokens import LayerScale
-
-STEMS = ("auto", "imagenet", "small")
 
 
 def convnext_atto(input_shape, **knobs) -> keras.Model:
@@ -61,7 +60,7 @@ def convnext(
     Raises:
         ValueError: if `stem` is unknown, or "auto" without an image size.
     """
-    patch = 2 if _choose_stem(input_shape, stem) == "small" else 4
+    patch = 2 if choose_stem(input_shape, stem) == "small" else 4
     images = keras.Input((None, None, input_shape[-1]), name="images")
     x = layers.Rescaling(2.0, offset=-1.0, name="normalize")(images)
     rates = iter(growing(drop_path, sum(depths)))
@@ -76,16 +75,6 @@ def convnext(
             x = _block(x, dim, f"stage{stage}_block{number}", grn, scale, next(rates))
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     return keras.Model(images, _norm(x, "features"), name=f"{name}_patch{patch}")
-
-
-def _choose_stem(input_shape: tuple, stem: str) -> str:
-    if stem not in STEMS:
-        raise ValueError(f"no stem {stem!r}: choose one of {', '.join(STEMS)}")
-    if stem != "auto":
-        return stem
-    if None in input_shape[:2]:
-        raise ValueError('stem "auto" needs the image size: give (height, width, channels), or name the stem')
-    return "small" if max(input_shape[:2]) <= 64 else "imagenet"
 
 
 def _norm(x, name: str):

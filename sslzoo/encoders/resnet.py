@@ -4,8 +4,7 @@ import keras
 from keras import layers
 
 from sslzoo.catalog.checked import checked
-
-STEMS = ("auto", "imagenet", "small")
+from sslzoo.layers.stems import choose_stem
 
 
 def resnet18(input_shape, **knobs) -> keras.Model:
@@ -71,7 +70,7 @@ def resnet(
     Raises:
         ValueError: if `stem` is unknown, or "auto" without an image size.
     """
-    stem = _choose_stem(input_shape, stem)
+    stem = choose_stem(input_shape, stem)
     images = keras.Input((None, None, input_shape[-1]), name="images")
     x = layers.Rescaling(2.0, offset=-1.0, name="normalize")(images)
     x = _stem(x, round(64 * width), stem)
@@ -81,17 +80,6 @@ def resnet(
             build = _bottleneck if bottleneck else _basic
             x = build(x, round(64 * 2**stage * width), stride, f"stage{stage + 1}_block{block + 1}")
     return keras.Model(images, layers.GlobalAveragePooling2D(name="features")(x), name=f"{name}_{stem}_stem")
-
-
-def _choose_stem(input_shape: tuple, stem: str = "auto") -> str:
-    """The stem for "auto": the ImageNet stem reduces a 32 px image to 8 x 8."""
-    if stem not in STEMS:
-        raise ValueError(f"no stem {stem!r}: choose one of {', '.join(STEMS)}")
-    if stem != "auto":
-        return stem
-    if None in input_shape[:2]:
-        raise ValueError('stem "auto" needs the image size: give (height, width, channels), or name the stem')
-    return "small" if max(input_shape[:2]) <= 64 else "imagenet"
 
 
 def _stem(x, channels: int, stem: str):
