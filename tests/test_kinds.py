@@ -14,6 +14,7 @@ from sslzoo.data import Splits
 from sslzoo.data.series import parts
 from sslzoo.testing import ENCODER_CHECKS, VIEWS_CHECKS, miniatures
 from sslzoo.testing.method_checks import check_gradients, check_learning, check_replicas, check_saving
+from sslzoo.training.experiment import Experiment, divide
 from sslzoo.views.rows import Bank
 
 PACKAGE = Path(sslzoo.__file__).parent
@@ -161,3 +162,9 @@ def test_contract_of_encoders_of_rows(check, name):
 def test_contract_of_views_of_rows(check, name):
     bank = Bank(np.random.default_rng(1).normal(size=(20, 6)))
     check(name, 6, 6, "rows", bank=bank)
+
+
+def test_dividing_settings_leaves_them_as_they_are():
+    settings = dict(method="simclr", data={"a": [1.0, 2.0]}, encoder=Experiment.encoder)
+    before = dict(settings)
+    assert divide(settings)[0].encoder == "mlp_rows" and settings == before

@@ -101,13 +101,10 @@ def groups(settings: dict[str, Any]) -> dict[str, dict[str, Knob]]:
     """
     method, encoder, preset, data, kind = (settings.get(part) for part in PARTS)
     kind = kind_for(method, data, kind)
-    own = KINDS[kind].defaults.get("encoder")
-    if own and encoder == catalog.experiment_knobs()["encoder"].default:  # an encoder of images cannot be meant
-        encoder = own
-        settings = settings | {"encoder": own}
+    encoder = KINDS[kind].encoder(encoder, catalog.experiment_knobs()["encoder"].default)
     parts = signatures(method, encoder, preset, kind=kind)
     experiment = {name: knob for name, knob in catalog.experiment_knobs().items() if name != "method"}
-    settings = KINDS[kind].defaults | settings
+    settings = KINDS[kind].defaults | settings | {"encoder": encoder}
     if preset is None:
         experiment["preset"] = dataclasses.replace(experiment["preset"], default=views_of(method, kind))
     shown = {

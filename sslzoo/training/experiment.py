@@ -243,10 +243,9 @@ def divide(options: dict[str, Any]) -> tuple[Experiment, RunOptions]:
 
     The defaults of the kind of the data replace those of images.
     """
-    defaults = KINDS[kind_of(options.get("data"), options.get("kind"))].defaults
-    if options.get("encoder") == Experiment.encoder and "encoder" in defaults:  # an encoder of images cannot be meant
-        options.pop("encoder")
-    options = defaults | options
+    kind = KINDS[kind_of(options.get("data"), options.get("kind"))]
+    encoder = kind.encoder(options.get("encoder", Experiment.encoder), Experiment.encoder)
+    options = kind.defaults | options | {"encoder": encoder}
     run = {name: options[name] for name in _names(RunOptions) & options.keys()}
     fields = {name: options[name] for name in (_names(Experiment) - {"knobs"}) & options.keys()}
     knobs = {name: value for name, value in options.items() if name not in run and name not in fields}
