@@ -34,7 +34,7 @@ def test_every_column_of_the_spec_is_dealt_with_the_rows_of_its_example(lazy):
 def test_columns_follow_a_part_and_stay_when_the_images_change():
     part = with_captions().take([5, 2])
     np.testing.assert_array_equal(part.read(np.arange(2))["caption"], CAPTIONS[[5, 2]])
-    dark = part.with_images(lambda i: (part.images(i)[0] // 2, part.images(i)[1]))
+    dark = part.with_images(lambda i: (part.examples(i)[0] // 2, part.examples(i)[1]))
     found = dark.read(np.arange(2))
     np.testing.assert_array_equal(found["image"], IMAGES[[5, 2]] // 2)
     np.testing.assert_array_equal(found["caption"], CAPTIONS[[5, 2]])

@@ -175,7 +175,7 @@ def test_no_damage_ends_a_reading(tmp_path, monkeypatch):
             name.write_bytes(spoiled(data, rng.uniform(0.02, 0.95), int(rng.integers(1, 400))) if i % 4 else data)
     dataset = load(tmp_path).train
     assert len(dataset) >= 40
-    by_python = np.concatenate([dataset.images(np.array([i]))[0] for i in range(len(dataset))])
+    by_python = np.concatenate([dataset.examples(np.array([i]))[0] for i in range(len(dataset))])
     in_graph = next(dataset.batches(len(dataset)).as_numpy_iterator())["image"]
     np.testing.assert_array_equal(in_graph, by_python)
 

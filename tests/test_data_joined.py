@@ -20,7 +20,7 @@ def folder(path, classes, count=6, side=8, mode="RGB"):
 
 
 def all_of(splits):
-    return np.concatenate([part.images(np.arange(len(part)))[0] for part in splits if part is not None])
+    return np.concatenate([part.examples(np.arange(len(part)))[0] for part in splits if part is not None])
 
 
 def test_a_list_of_folders_is_one_dataset_and_classes_of_one_name_are_one(tmp_path):
@@ -30,10 +30,10 @@ def test_a_list_of_folders_is_one_dataset_and_classes_of_one_name_are_one(tmp_pa
     assert train.class_names == ("cat", "dog", "emu") and train.shape == (12, 12, 3)
     index = np.flatnonzero([file.endswith("b/emu/0.png") for file in train.files])
     if len(index):
-        image, size = train.images(index)
+        image, size = train.examples(index)
         np.testing.assert_array_equal(image[0], np.array(Image.open(tmp_path / "b" / "emu" / "0.png")))
     small = next(i for i, file in enumerate(train.files) if "a/" in file)
-    image, size = train.images(np.array([small]))
+    image, size = train.examples(np.array([small]))
     assert size.tolist() == [[8, 8]] and not image[0, 8:].any() and not image[0, :, 8:].any()
 
 

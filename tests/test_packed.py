@@ -319,7 +319,7 @@ def reads():
 
     def count(dataset: Dataset) -> tuple[Dataset, list]:
         seen = []
-        return dataset.with_images(lambda i: (seen.extend(i), dataset.images(i))[1]), seen
+        return dataset.with_images(lambda i: (seen.extend(i), dataset.examples(i))[1]), seen
 
     return count
 
@@ -335,7 +335,7 @@ def test_cached_pixels_give_the_same_batches_and_decode_once(tmp_path, lazy, rea
     again.take([3, 1]).arrays()
     assert len(seen) == len(train)
     assert isinstance(again.read.main.images, np.memmap)
-    assert not isinstance(again.images(np.array([0]))[0], np.memmap)
+    assert not isinstance(again.examples(np.array([0]))[0], np.memmap)
 
 
 def test_data_in_memory_need_no_cache(tmp_path):

@@ -79,7 +79,7 @@ class _Filled:
         self.there[rows] = False
 
     def _fill(self, rows: np.ndarray) -> None:
-        self.images[rows], self.sizes[rows] = self.dataset.images(rows)
+        self.images[rows], self.sizes[rows] = self.dataset.examples(rows)
         self.there[rows] = True
 
 

@@ -91,10 +91,6 @@ class Dataset:
         found = self.read(index)
         return found[self.kind], found["size"]
 
-    def images(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Images (k, height, width, channels) and their sizes (k, 2) int32, height and width, at indices (k,)."""
-        return self.examples(index)
-
     def with_images(self, read: ReadMain, shape: tuple[int, ...] | None = None, **fields) -> "Dataset":
         """The same dataset with another main column.
 
@@ -182,8 +178,9 @@ class Dataset:
 
     def sample(self, count: int, seed: int = 0) -> "Dataset":
         """At most `count` of the images, drawn by `seed`, in their order."""
-        few = np.sort(np.random.default_rng(seed).permutation(self.count)[:count])
-        return self if self.count <= count else self.take(few)
+        if self.count <= count:
+            return self
+        return self.take(np.sort(np.random.default_rng(seed).permutation(self.count)[:count]))
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """The main column of all examples (count, *shape) and their sizes; for data that fit into memory."""

@@ -33,7 +33,7 @@ def join(parts: Sequence[Dataset]) -> Dataset:
         for part, start in zip(parts, starts, strict=False):
             rows = np.flatnonzero((index >= start) & (index < start + len(part)))
             if len(rows):
-                found, sizes[rows] = part.images(index[rows] - start)
+                found, sizes[rows] = part.examples(index[rows] - start)
                 height, width = part.shape[:2]
                 images[rows, :height, :width] = found
         return images, sizes

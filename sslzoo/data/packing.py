@@ -145,7 +145,7 @@ def _encoded(dataset: Dataset, i: int) -> dict[str, bytes | int]:
     if dataset.content:
         data = dataset.content(i)
         return {"image/encoded": data, "image/format": MAGIC.get(data[:2], "unknown").encode()}
-    images, sizes = dataset.images(np.array([i]))
+    images, sizes = dataset.examples(np.array([i]))
     image = images[0, : sizes[0, 0], : sizes[0, 1]]
     if image.dtype in (np.uint8, np.uint16) and image.shape[-1] in (1, 3):
         return {"image/encoded": tf.io.encode_png(image).numpy(), "image/format": b"png"}

@@ -44,7 +44,7 @@ def stretched(dataset: Dataset, value_range: Any) -> Dataset:
     low, high = value_range
 
     def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        images, sizes = dataset.images(index)
+        images, sizes = dataset.examples(index)
         images = to_range(images, value_range)
         for image, (height, width) in zip(images, sizes, strict=True):
             image[height:], image[:, width:] = 0, 0
@@ -58,7 +58,7 @@ def stretched(dataset: Dataset, value_range: Any) -> Dataset:
 
 def small_range(dataset: Dataset) -> list[str]:
     """A line where the pixels use a small part of their range, as 12 bits in 16 do."""
-    pixels = dataset.images(np.unique(np.linspace(0, len(dataset) - 1, SAMPLED).astype(np.int64)))[0]
+    pixels = dataset.examples(np.unique(np.linspace(0, len(dataset) - 1, SAMPLED).astype(np.int64)))[0]
     full = 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)
     most = float(pixels.max(initial=0))
     if most == 0:

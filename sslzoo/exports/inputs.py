@@ -89,7 +89,7 @@ def accepted(data: Dataset, channels: int) -> Dataset:
     log.info(note)
 
     def repeated(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        images, sizes = data.images(index)
+        images, sizes = data.examples(index)
         return np.repeat(images, 3, axis=-1), sizes
 
     return data.with_images(repeated, (*data.shape[:2], 3), notes=(*data.notes, note))

@@ -33,7 +33,7 @@ def choose_size(dataset: Dataset) -> int:
     if max(height, width) <= SIZES[0]:
         return max(height, width)
     some = np.linspace(0, len(dataset) - 1, 64).astype(int)
-    typical = float(np.median(np.min(dataset.images(some)[1], axis=1)))
+    typical = float(np.median(np.min(dataset.examples(some)[1], axis=1)))
     return max((size for size in SIZES if size <= typical), default=SIZES[0])
 
 
