@@ -80,27 +80,32 @@ def correlation(found: list[dict], figure: str, accuracy: str, group: str | None
 
 def study(found: list[dict], seed: int = 0) -> dict[tuple, tuple[float, float, float]]:
     """Returns for (figure, accuracy, group) the correlation and its 95 % interval by a bootstrap over the methods."""
-    rng = np.random.default_rng(seed)
-    methods = sorted({point["method"] for point in found})
-    of_method = {method: [point for point in found if point["method"] == method] for method in methods}
-    results = {}
-    for figure, sign in signs().items():
-        for accuracy in ACCURACIES:
-            for title, group in GROUPS.items():
-                if figure == LOSS and group != "method":
-                    continue
+    rng, of_method = np.random.default_rng(seed), {}
+    for point in sorted(found, key=lambda point: point["method"]):
+        of_method.setdefault(point["method"], []).append(point)
+    return {
+        (figure, accuracy, title): measured(of_method, figure, accuracy, group, rng)
+        for figure in signs()
+        for accuracy in ACCURACIES
+        for title, group in GROUPS.items()
+        if figure != LOSS or group == "method"
+    }
 
-                def value(some, figure=figure, accuracy=accuracy, group=group, sign=sign):
-                    return sign * correlation(some, figure, accuracy, group)
 
-                if group == "method":  # a mean over methods: its parts are computed once
-                    each = np.array([value(of_method[method]) for method in methods])
-                    drawn = np.nanmean(each[rng.integers(0, len(each), (DRAWS, len(each)))], axis=1)
-                else:
-                    chosen = rng.integers(0, len(methods), (DRAWS // 10, len(methods)))
-                    drawn = [value([p for i in draw for p in of_method[methods[i]]]) for draw in chosen]
-                results[figure, accuracy, title] = (value(found), *np.nanpercentile(drawn, [2.5, 97.5]))
-    return results
+def measured(of_method: dict[str, list], figure: str, accuracy: str, group: str | None, rng) -> tuple:
+    """Returns a correlation, the sign turned so that more is better, and its interval."""
+    names = list(of_method)
+
+    def value(some: list[str]) -> float:
+        return signs()[figure] * correlation([p for name in some for p in of_method[name]], figure, accuracy, group)
+
+    if group == "method":  # a mean over methods: its parts are computed once
+        each = np.array([value([name]) for name in names])
+        drawn = np.nanmean(each[rng.integers(0, len(each), (DRAWS, len(each)))], axis=1)
+    else:
+        chosen = rng.integers(0, len(names), (DRAWS // 10, len(names)))
+        drawn = [value([names[i] for i in draw]) for draw in chosen]
+    return value(names), *np.nanpercentile(drawn, [2.5, 97.5])
 
 
 def signs() -> dict[str, int]:
