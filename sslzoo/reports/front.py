@@ -118,10 +118,7 @@ def facts(study: Study, known: dict, history: Sequence[dict]) -> dict[str, str]:
 
 def _without(study: Study) -> str:
     """The baselines without an encoder, and the extent of their inputs where it is smaller."""
-    known = study.kind.functions.baselines(study.size, study.train)
-    return ", ".join(
-        f"{name} at most at {one.size} {study.kind.unit}" for name, one in known.items() if not one.instead
-    )
+    return ", ".join(f"{name} at most at {one.size} {study.kind.unit}" for name, one in study.baselines.items())
 
 
 def _time(history, batch_size) -> str:

@@ -158,10 +158,16 @@ class Study:
         """The kind of the data."""
         return KINDS[self.train.kind]
 
+    @cached_property
+    def baselines(self) -> dict[str, Baseline]:
+        """Name -> the baselines of the kind of data that are features, the raw inputs first."""
+        known = self.kind.functions.baselines(self.size, self.train)
+        return {name: found for name, found in known.items() if not found.instead}
+
     @property
     def raw(self) -> str:
         """Name of the first baseline, which are the raw inputs, such as "raw pixels"."""
-        return next(iter(self.kind.functions.baselines(self.size, self.train)))
+        return next(iter(self.baselines))
 
     def chapter(self, title: str, text: str) -> Chapter:
         """An empty chapter."""
@@ -170,10 +176,9 @@ class Study:
     @cached_property
     def functions(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
         """Name -> function of inputs, such as images (n, size, size, channels), -> features; raw pixels are small."""
-        functions = self.kind.functions
 
         def without(found: Baseline) -> Callable:
-            smaller = functions.evaluation(found.size)
+            smaller = self.kind.functions.evaluation(found.size)
 
             def features(inputs: np.ndarray) -> np.ndarray:
                 sizes = np.tile(np.int32(inputs.shape[1:-1]), (len(inputs), 1))
@@ -181,11 +186,7 @@ class Study:
 
             return features
 
-        known = {
-            name: without(found)
-            for name, found in functions.baselines(self.size, self.train).items()
-            if not found.instead
-        }
+        known = {name: without(found) for name, found in self.baselines.items()}
         return {name: _in_parts(model) for name, model in self.encoders.items()} | known
 
     @cached_property
@@ -222,7 +223,7 @@ class Study:
         if name in self.encoders:
             return places.of_encoder(self.encoders[name], Splits(self.train, self.test), self.size)
         if self.kind.pixels:
-            return places.of_pixels(self.features[name], self.kind.functions.baselines(self.size)[name].size)
+            return places.of_pixels(self.features[name], self.baselines[name].size)
         return None
 
     def studies_of(self, columns: Mapping[str, str]) -> dict[str, list[evaluators.Study]]:
