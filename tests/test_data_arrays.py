@@ -246,6 +246,6 @@ def test_a_fingerprint_is_that_of_the_data_wherever_they_are(tmp_path, monkeypat
     lazy = load(root).train
     prints = [held, lazy, load(pack(root, tmp_path / "packed")).train, cached(lazy, tmp_path / "cache")]
     assert len({part.fingerprint() for part in prints}) == 1
-    own = of_images("own", lazy.images, 3, lazy.shape, lazy.dtype, in_memory=False)
+    own = of_images("own", lazy.examples, 3, lazy.shape, lazy.dtype, in_memory=False)
     assert own.fingerprint() == cached(own, tmp_path / "other").fingerprint()
     assert own.fingerprint() != dataclasses.replace(own, count=2).fingerprint()
