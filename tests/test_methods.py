@@ -2,27 +2,35 @@
 
 import numpy as np
 import pytest
+from families import spread
 
 from sslzoo import catalog, encoders, methods
 from sslzoo.testing import METHOD_CHECKS
-from sslzoo.testing.method_checks import POLICIES, check_precision
+from sslzoo.testing.method_checks import POLICIES, check_learning, check_precision, check_replicas
 from sslzoo.testing.miniatures import COUNT, SIZE, build, losses_of, views
 
-A_FAMILY_EACH = ("simclr", "moco", "byol", "swav", "dino", "parallel_autoencoder")
 EVERY_METHOD = pytest.mark.parametrize("name", catalog.methods())
-QUICK_CHECKS = [check for check in METHOD_CHECKS if check is not check_precision]
+SLOW_CHECKS = (check_replicas, check_learning)
+QUICK_CHECKS = [check for check in METHOD_CHECKS if check not in (*SLOW_CHECKS, check_precision)]
+IN_HALF_PRECISION = ("simclr", "byol", "mae")
 
 
 @EVERY_METHOD
 @pytest.mark.parametrize("check", QUICK_CHECKS, ids=lambda check: check.__name__)
-def test_contract(check, name, mirrored):
+def test_contract(check, name):
+    check(name)
+
+
+@pytest.mark.parametrize("name", spread(catalog.methods()))
+@pytest.mark.parametrize("check", SLOW_CHECKS, ids=lambda check: check.__name__)
+def test_contract_of_training(check, name, mirrored):
     check(name)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize(
     "name",
-    [name if name in A_FAMILY_EACH else pytest.param(name, marks=pytest.mark.slow) for name in catalog.methods()],
+    [name if name in IN_HALF_PRECISION else pytest.param(name, marks=pytest.mark.slow) for name in catalog.methods()],
 )
 def test_stays_finite_in_mixed_precision_for_a_hundred_steps(name, policy):
     check_precision(name, (policy,))

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from families import spread
 
 from sslzoo import catalog
 from sslzoo.catalog import options
@@ -70,7 +71,7 @@ def test_a_network_without_batchnorm_is_left_alone():
     Calibration(model).calibrate(iter([object()]))
 
 
-@pytest.mark.parametrize("name", [name for name in catalog.methods() if "image" in options.kinds_of(name)])
+@pytest.mark.parametrize("name", spread(name for name in catalog.methods() if "image" in options.kinds_of(name)))
 def test_every_method_is_calibrated_alike_on_one_and_two_replicas(name, mirrored):
     def statistics():
         model = build(name)

@@ -28,8 +28,12 @@ class Knob:
 
 def parsed(path: Path) -> ast.Module:
     """The syntax tree of a source file, parsed once for each version of the file."""
+    return _parsed(path, *_version(path))
+
+
+def _version(path: Path) -> tuple[int, int]:
     status = path.stat()
-    return _parsed(path, status.st_mtime_ns, status.st_size)
+    return status.st_mtime_ns, status.st_size
 
 
 @functools.cache
@@ -49,8 +53,18 @@ def read(path: Path, qualname: str) -> dict[str, Knob]:
         path: the source file.
         qualname: name of the function or class.
     """
-    tree = parsed(path)
-    nodes = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    own, call, doc = _own(path, qualname, *_version(path))
+    place = call and _place(path, parsed(path), call.func.id)
+    further = read(place, call.func.id) if place else {}
+    taken = {*list(further)[: len(call.args)], *(keyword.arg for keyword in call.keywords)} if further else {}
+    passed = {name: replace(knob, help=doc.get(name, knob.help)) for name, knob in further.items() if name not in taken}
+    return own | {name: knob for name, knob in passed.items() if name not in own}
+
+
+@functools.cache
+def _own(path: Path, qualname: str, *version: int) -> tuple[dict[str, Knob], ast.Call | None, dict[str, str]]:
+    """The knobs of an object without those of others, the call that passes `**kwargs` on, and what is documented."""
+    nodes = {n.name: n for n in parsed(path).body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     node = nodes.pop(qualname)
     doc, own_doc = {}, described(ast.get_docstring(node) or "")
     for other in nodes.values():
@@ -59,11 +73,11 @@ def read(path: Path, qualname: str) -> dict[str, Knob]:
     if isinstance(node, ast.ClassDef):
         init = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
         if init is None:
-            return {f.target.id: _knob(f.target.id, f, f.value, doc) for f in node.body if isinstance(f, ast.AnnAssign)}
+            fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
+            return {f.target.id: _knob(f.target.id, f, f.value, doc) for f in fields}, None, own_doc
         node = init
     own = {arg.arg: _knob(arg.arg, arg, default, doc) for arg, default in _arguments(node)}
-    passed = {name: replace(knob, help=own_doc.get(name, knob.help)) for name, knob in _passed_on(path, tree, node)}
-    return own | {name: knob for name, knob in passed.items() if name not in own}
+    return own, _passing(node), own_doc
 
 
 def _arguments(node: ast.FunctionDef) -> list[tuple[ast.arg, ast.expr | None]]:
@@ -74,17 +88,14 @@ def _arguments(node: ast.FunctionDef) -> list[tuple[ast.arg, ast.expr | None]]:
     return [(arg, default) for arg, default in pairs if arg.arg != "self"]
 
 
-def _passed_on(path: Path, tree: ast.Module, node: ast.FunctionDef) -> list[tuple[str, Knob]]:
-    """Returns the knobs that a function passes on by `**kwargs`, without those that the call sets."""
+def _passing(node: ast.FunctionDef) -> ast.Call | None:
+    """Returns the first call that a function passes its `**kwargs` on to."""
     rest = node.args.kwarg and node.args.kwarg.arg
     for call in ast.walk(node):
         passes = isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
         if passes and any(k.arg is None and getattr(k.value, "id", None) == rest for k in call.keywords):
-            place = _place(path, tree, call.func.id)
-            found = read(place, call.func.id) if place else {}
-            taken = {*list(found)[: len(call.args)], *(keyword.arg for keyword in call.keywords)}
-            return [(name, knob) for name, knob in found.items() if name not in taken]
-    return []
+            return call
+    return None
 
 
 def _place(path: Path, tree: ast.Module, name: str) -> Path | None:

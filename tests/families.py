@@ -1,0 +1,23 @@
+"""Which methods a costly test of every method takes in the suite: one of each family. -m folder runs the others."""
+
+from collections.abc import Iterable
+
+import pytest
+
+FAMILIES = (
+    "simclr",
+    "moco",
+    "byol",
+    "swav",
+    "dino",
+    "parallel_autoencoder",
+    "mae",
+    "lejepa",
+    "deep_cluster_v2",
+    "vime",
+)
+
+
+def spread(names: Iterable[str]) -> list:
+    """The names as parameters; those that stand for no family have the marker "folder"."""
+    return [name if name in FAMILIES else pytest.param(name, marks=pytest.mark.folder) for name in names]
