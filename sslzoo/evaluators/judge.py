@@ -14,6 +14,7 @@ from sslzoo.evaluators.bootstrap import Difference, difference_of, paired_differ
 from sslzoo.evaluators.dense import iou_of
 from sslzoo.evaluators.report import Row
 from sslzoo.evaluators.scores import Scores
+from sslzoo.evaluators.two_class import auc_of, balanced_of
 from sslzoo.utils.bars import bar
 
 EVALUATORS = ("linear", "knn", "clustering")  # those of a card
@@ -22,6 +23,8 @@ STATISTICS: dict[str, Callable[[np.ndarray], float]] = {
     "ari": lambda rows: adjusted_rand_score(rows[:, 0], rows[:, 1]),
     "nmi": lambda rows: normalized_mutual_info_score(rows[:, 0], rows[:, 1]),
     "iou": iou_of,
+    "auc": auc_of,
+    "balanced": balanced_of,
 }
 
 Evaluator = str | Callable[..., Iterator[Score]]
