@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from sslzoo.evaluators import Score, Study, WrongOption
+from sslzoo.evaluators.anomaly import one_class
 from sslzoo.evaluators.bootstrap import Difference, difference_of, paired_difference
 from sslzoo.evaluators.dense import iou_of
 from sslzoo.evaluators.report import Row
@@ -25,6 +26,7 @@ STATISTICS: dict[str, Callable[[np.ndarray], float]] = {
     "iou": iou_of,
     "auc": auc_of,
     "balanced": balanced_of,
+    "one_class": one_class,
 }
 
 Evaluator = str | Callable[..., Iterator[Score]]
