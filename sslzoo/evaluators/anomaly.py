@@ -7,7 +7,7 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from sslzoo.catalog.checked import checked
-from sslzoo.evaluators import Score, Study, check_classes
+from sslzoo.evaluators import Score, Study, as_features, check_classes
 from sslzoo.evaluators.report import Row
 from sslzoo.evaluators.scores import Scores
 from sslzoo.evaluators.two_class import auc_of
@@ -52,9 +52,10 @@ def distances(bank, queries, neighbours: int = NEIGHBOURS) -> np.ndarray:
     Returns:
         (queries,).
     """
+    bank, queries = as_features(bank), as_features(queries)
     with threadpool_limits(1):
-        index = NearestNeighbors(n_neighbors=min(neighbours, len(bank)), algorithm="brute").fit(np.asarray(bank))
-        return index.kneighbors(np.asarray(queries))[0].mean(1)
+        index = NearestNeighbors(n_neighbors=min(neighbours, len(bank)), algorithm="brute").fit(bank)
+        return index.kneighbors(queries)[0].mean(1)
 
 
 @checked()
