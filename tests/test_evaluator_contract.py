@@ -82,9 +82,17 @@ def test_the_check_catches(broken, told):
 
 
 def test_an_evaluator_is_a_file_with_evaluate_and_helpers_are_none():
-    assert {*EVALUATORS, "attentive", "few_shot", "mlp", "retrieval", "calibration", "softmax", "spectrum"} == set(
-        names()
-    )
+    assert {
+        *EVALUATORS,
+        "anomaly",
+        "attentive",
+        "few_shot",
+        "mlp",
+        "retrieval",
+        "calibration",
+        "softmax",
+        "spectrum",
+    } == set(names())
     assert find(accuracy) is accuracy
 
 

@@ -10,6 +10,9 @@ from sslzoo import catalog
 from sslzoo.__main__ import main
 from sslzoo.catalog import options
 from sslzoo.catalog.knobs import Knob, convert
+from sslzoo.data import load
+from sslzoo.model import SSLModel
+from sslzoo.training import checks
 from sslzoo.training.experiment import Experiment
 from sslzoo.training.fitted import batch_size, fitted, prototypes, queue_size
 
@@ -78,3 +81,16 @@ def test_the_guide_has_a_line_for_each_method_with_measured_costs(capsys):
         measured["simclr"]["cost"] == 1.0 and "labels" in lines["sup_con"] and "a row per image" in lines["inst_disc"]
     )
     assert measured["moco"]["cost"] < 1 < measured["byol"]["cost"], "MoCo's keys have no gradient, BYOL has four passes"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "why"), [(2, "2 epochs leave it partly random"), (4, "negatives include the example itself")]
+)
+def test_a_queue_larger_than_the_data_is_reported_with_what_it_does(epochs, why, caplog):
+    data = load((np.zeros((20, 8, 8, 1), "uint8"), np.arange(20) % 2), labels="none").train
+    checks.check(Experiment(epochs=epochs, batch_size=4), SSLModel, "moco", data, 1, {"queue_size": 64})
+    line = f"queue_size=64 exceeds the {len(data)} images: {why}; queue_size=16 avoids this"
+    assert line in caplog.messages
+    caplog.clear()
+    checks.check(Experiment(epochs=epochs, batch_size=4), SSLModel, "moco", data, 1, {"queue_size": 16})
+    assert "queue_size" not in caplog.text

@@ -12,19 +12,26 @@ import pytest
 
 from sslzoo import encoders, load_encoder
 from sslzoo.__main__ import main
+from sslzoo.catalog.kinds import KINDS
 from sslzoo.encoders.resnet import resnet
 from sslzoo.exports import formats
 from sslzoo.exports.savedmodel import export, read_facts
 from sslzoo.views.of_images import photographs
 
 # One encoder of each family, small: the others are the same code.
+SCHEMA = {"columns": [{"name": "a", "kind": "number", "mean": 2.0, "deviation": 3.0}]}
+SCHEMA["columns"] += [{"name": "b", "kind": "category", "categories": ["x", "y", "z"]}]
 FAMILIES = {
     "conv6": lambda: encoders.make("conv6", (16, 16, 1), width=0.125),
     "mlp": lambda: encoders.make("mlp", (8, 8, 1), units=32),
     "resnet": lambda: resnet((16, 16, 3), (1, 1), False, 0.125, "imagenet"),
     "vit_tiny": lambda: encoders.make("vit_tiny", (16, 16, 3), depth=1, positions="learned"),
     "keras.applications": lambda: encoders.make("keras.applications:MobileNet", (32, 32, 3)),
+    "fcn_1d": lambda: encoders.make("fcn_1d", (24, 2), width=0.1),
+    "mlp_rows": lambda: encoders.make("mlp_rows", (2,), schema=SCHEMA, units=16),
 }
+KIND = {"fcn_1d": "series", "mlp_rows": "rows"}  # of the families that are not for images
+SHAPE = {"fcn_1d": (24, 2)}  # of an input, where the encoder takes others too
 AVAILABLE = {name for name, form in formats.FORMATS.items() if all(map(importlib.util.find_spec, form.needs))}
 
 
@@ -33,11 +40,12 @@ def exported(request, tmp_path_factory):
     encoder, random = FAMILIES[request.param](), np.random.default_rng(0)
     for weight in encoder.variables:  # statistics and zeroed gammas that a format could lose unseen
         weight.assign(weight + random.uniform(-0.05, 0.05, weight.shape))
-    path = tmp_path_factory.mktemp("exports") / encoder.name
-    images = photographs([size or 16 for size in encoder.input_shape[1:]])
+    path, kind = tmp_path_factory.mktemp("exports") / encoder.name, KIND.get(request.param, "image")
+    shape = SHAPE.get(request.param, [size or 16 for size in encoder.input_shape[1:]])
+    images, _ = KINDS[kind].functions.samples(shape)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sslzoo.exports.savedmodel.ROUTES", {})  # they are opened below
-        export(encoder, path, images, {"name": request.param})
+        export(encoder, path, images, {"name": request.param}, kind=kind)
     return path
 
 
@@ -63,7 +71,9 @@ def test_every_encoder_opens_in_every_format(exported, name):
         else:
             assert difference < 1e-5, route
         assert told["loads"][route] == difference and f"`{route}`" in (exported / "README.md").read_text()
-    assert told["compared on"] == "8 images of two photographs, in batches of 1, 3, 8"
+    kind = KINDS[told["encoder"]["kind"]]
+    source = {"image": "two photographs", "series": "random walks", "rows": "small numbers, some missing"}[kind.name]
+    assert told["compared on"] == f"8 {kind.noun} of {source}, in batches of 1, 3, 8"
 
 
 def test_a_keras_file_is_an_encoder_to_load(small):
@@ -111,8 +121,9 @@ def test_onnx_names_its_input_its_output_and_the_dimension_of_the_batch(exported
     session = onnxruntime.InferenceSession(str(exported / "encoder.onnx"), providers=["CPUExecutionProvider"])
     (images,), (features,) = session.get_inputs(), session.get_outputs()
     encoder = load_encoder(exported)
-    assert images.name == "images" and images.shape[0] == "batch"
-    assert images.shape[1:] == read_facts(exported)["encoder"]["image_shape"]
+    told = read_facts(exported)["encoder"]
+    assert images.name == told["input"]["name"] and images.shape == ["batch", *told["input"]["shape"][1:]]
+    assert images.name in ("images", "series", "rows") and (told["kind"] == "image") == (images.name == "images")
     assert features.name == "features" and features.shape == ["batch", encoder.output_shape[-1]]
 
 
@@ -179,3 +190,16 @@ def test_the_command_prints_each_route(small, capsys):
     main(["export", str(small), "--format", "keras,litert", "--data", "digits"])
     said = capsys.readouterr().out
     assert "encoder.keras: keras on tensorflow" in said and "0.0e+00" in said and "tf.lite.Interpreter" in said
+
+
+def test_rows_are_compared_with_the_columns_and_codes_of_the_training(tmp_path, monkeypatch):
+    encoder, seen = FAMILIES["mlp_rows"](), []
+    export(encoder, tmp_path / "rows", np.zeros((2, 2), "float32"), {"name": "rows"}, kind="rows")
+    (tmp_path / "other.csv").write_text("label,c,b,a\n1,7,z,4\n0,8,new,\n1,9,x,1.5\n")
+    monkeypatch.setattr(formats, "difference", lambda route, path, encoder, inputs: seen.append(inputs) or 0.0)
+    formats.export(tmp_path / "rows", ("keras",), data=str(tmp_path / "other.csv"))
+    found = {tuple(np.nan_to_num(row, nan=-1)) for row in seen[0]}
+    assert found <= {(4, 2), (-1, -1), (1.5, 0)} and len(found) >= 2  # a row may be held out for testing
+    (tmp_path / "less.csv").write_text("c,b\n7,z\n8,x\n")
+    with pytest.raises(ValueError, match="the table has no column 'a'"):
+        formats.export(tmp_path / "rows", ("keras",), data=str(tmp_path / "less.csv"))

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from sslzoo.training import monitors
+from sslzoo.training.loop import EpochLine
 from sslzoo.training.verdict import Snapshot, verdict
 
 RNG = np.random.default_rng(0)
@@ -123,3 +124,14 @@ def test_waiting_for_data_is_measured_and_working_is_not():
     for _ in throughput.watch(ready):
         time.sleep(0.05)
     assert float(throughput.waited) < 0.05
+
+
+def test_progress_counts_what_the_data_are(caplog):
+    caplog.set_level("INFO", "sslzoo")
+    EpochLine(3, "series").record(1, 7, {"loss": 0.5, "images_per_second": 12.3})
+    assert caplog.messages == ["epoch 1/3  loss 0.500  12 series/s"]
+    throughput = monitors.Throughput(4, 1, 2, "rows")
+    throughput.on_epoch_begin(0)
+    throughput.on_train_batch_end(0, {"loss": 0.5})
+    assert " rows/s, data wait " in throughput.bar.postfix
+    throughput.on_epoch_end(0, {})

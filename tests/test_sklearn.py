@@ -1,18 +1,25 @@
 """scikit-learn's own checks on the transformer, and a pipeline of it."""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sslzoo
 from sslzoo import encoders
+from sslzoo.data import load
 from sslzoo.exports.savedmodel import export
 from sslzoo.exports.sklearn import EncoderTransformer
+from sslzoo.views import of_rows
 
 
 class OfAnyWidth(EncoderTransformer):
@@ -128,3 +135,64 @@ def test_a_missing_encoder_and_other_images_are_refused_in_one_line(exported):
         EncoderTransformer().fit(np.zeros((2, 64)))
     with pytest.raises(ValueError, match=r"the encoder takes images \(8, 8, 1\), or rows of 64"):
         EncoderTransformer(exported).fit(np.zeros((2, 10)))
+
+
+RNG = np.random.default_rng(0)
+CLASSES = np.arange(60) % 2
+SERIES = RNG.normal(size=(60, 30, 2)) + np.sin(np.outer(1 + CLASSES, np.linspace(0, 9, 30)))[..., None] * 3
+TABLE = {
+    "age": RNG.integers(20, 70, 60),
+    "city": np.array(["ulm", "bonn", "koeln"], object)[RNG.integers(0, 3, 60)],
+    "income": np.where(CLASSES == 1, 1500, 1000) + RNG.normal(0, 100, 60),
+}
+
+
+@pytest.fixture(scope="module", params=["rows", "series"])
+def case(request, tmp_path_factory):
+    """An export and what it takes: a DataFrame, or series (n, steps, channels)."""
+    keras.utils.set_random_seed(0)
+    path = tmp_path_factory.mktemp("exports") / request.param
+    if request.param == "series":
+        export(encoders.make("fcn_1d", (30, 2), width=0.2), path, SERIES[:2].astype("float32"), {}, kind="series")
+        return path, SERIES
+    train = load(TABLE).train
+    encoder = encoders.make("mlp_rows", train.shape, schema=of_rows.schema(train), units=32)
+    export(encoder, path, train.arrays()[0][:2], {}, kind="rows")
+    frame = pytest.importorskip("pandas").DataFrame(TABLE, index=np.arange(100, 160))
+    frame.loc[105, "income"] = np.nan
+    return path, frame
+
+
+def test_frames_and_series_are_transformed_without_labels_into_named_columns(case):
+    path, x = case
+    features = EncoderTransformer(path).fit_transform(x)
+    named = EncoderTransformer(path).set_output(transform="pandas").fit_transform(x)
+    np.testing.assert_array_equal(named.to_numpy(), features)
+    assert list(named.columns) == [f"encodertransformer{number}" for number in range(features.shape[1])]
+    assert list(named.index) == list(getattr(x, "index", range(60)))
+
+
+def test_copies_of_the_transformer_are_equal_and_small(case):
+    path, x = case
+    fitted = EncoderTransformer(path).fit(x, CLASSES)
+    kept = pickle.dumps(fitted)
+    copies = [pickle.loads(kept), clone(fitted).fit(x), EncoderTransformer(str(path), batch_size=7).fit(x)]
+    for copy in copies:
+        np.testing.assert_allclose(copy.transform(x), fitted.transform(x), rtol=1e-5, atol=1e-6)
+    assert len(kept) < 2000
+
+
+def test_pipelines_of_frames_and_of_series_are_validated_across_folds(case):
+    path, x = case
+    pipeline = make_pipeline(EncoderTransformer(path), StandardScaler(), LogisticRegression(max_iter=1000))
+    found = cross_val_score(pipeline, x, CLASSES, cv=3)
+    assert found.shape == (3,) and found.mean() > 0.8  # chance is 0.5, and nothing was trained
+
+
+def test_a_frame_in_a_column_transformer(case):
+    path, x = case
+    if not hasattr(x, "columns"):
+        pytest.skip("arrays of three axes have no columns")
+    parts = [("encoded", EncoderTransformer(path), list(TABLE)), ("scaled", StandardScaler(), ["age"])]
+    found = ColumnTransformer(parts).fit_transform(x.assign(other=1)[["other", "income", "age", "city"]])
+    np.testing.assert_allclose(found[:, :32], EncoderTransformer(path).fit_transform(x), rtol=1e-5, atol=1e-6)

@@ -27,9 +27,13 @@ RULES = (
     (r"level", SHARE),
     (r"seed", (0, 2**31 - 1, False)),
     (r"port", (0, 65535, False)),
-    (r"permutations|hardest|matches|matches_back|centres|directions|samples|neighbours|segments|features", COUNT),
+    (
+        r"permutations|hardest|matches|matches_back|centres|directions|samples|neighbours|segments|features",
+        COUNT,
+    ),
     (r"drop|dropout", SHARE),
     (r"images|channels|bottleneck|whitening_size", COUNT),
+    (r"window|horizon|stride|reference", COUNT),
     (r"patch|cell|mask_unit|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),
     (r"knots", (2, math.inf, False)),
 )

@@ -75,8 +75,8 @@ def evaluate(
             training if the data are the same. Never more than 10 000 training and 5000 test images.
         fractions: shares of the training labels that the linear probe is fitted to.
         seeds: draws of the labels at shares below 1.
-        evaluators: names of evaluators: attentive, calibration, clustering, few_shot, knn, linear, mlp, retrieval,
-            softmax, spectrum. In Python also functions: `sslzoo.evaluators.Study` -> iterator of
+        evaluators: names of evaluators: anomaly, attentive, calibration, clustering, few_shot, knn, linear, mlp,
+            retrieval, softmax, spectrum. In Python also functions: `sslzoo.evaluators.Study` -> iterator of
             `sslzoo.evaluators.Score`.
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.

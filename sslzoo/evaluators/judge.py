@@ -10,10 +10,12 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from sslzoo.evaluators import Score, Study, WrongOption
+from sslzoo.evaluators.anomaly import one_class
 from sslzoo.evaluators.bootstrap import Difference, difference_of, paired_difference
 from sslzoo.evaluators.dense import iou_of
 from sslzoo.evaluators.report import Row
 from sslzoo.evaluators.scores import Scores
+from sslzoo.evaluators.two_class import auc_of, balanced_of
 from sslzoo.utils.bars import bar
 
 EVALUATORS = ("linear", "knn", "clustering")  # those of a card
@@ -22,6 +24,9 @@ STATISTICS: dict[str, Callable[[np.ndarray], float]] = {
     "ari": lambda rows: adjusted_rand_score(rows[:, 0], rows[:, 1]),
     "nmi": lambda rows: normalized_mutual_info_score(rows[:, 0], rows[:, 1]),
     "iou": iou_of,
+    "auc": auc_of,
+    "balanced": balanced_of,
+    "one_class": one_class,
 }
 
 Evaluator = str | Callable[..., Iterator[Score]]

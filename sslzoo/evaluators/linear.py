@@ -1,6 +1,7 @@
 """Linear probe: accuracy of a logistic regression on frozen features, for several shares of the labels."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -8,7 +9,7 @@ from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from sslzoo.catalog.checked import checked
-from sslzoo.evaluators import Score, Study, WrongOption, as_features, as_labels, check_classes
+from sslzoo.evaluators import Score, Study, WrongOption, as_features, as_labels, check_classes, two_class
 from sslzoo.evaluators.logistic import logits, rotated, solve
 
 STRENGTHS = tuple(10.0**power for power in range(-4, 4))  # scikit-learn's C, from strong to weak regularization
@@ -21,20 +22,32 @@ CHOOSING_TOLERANCE = 3e-4
 FRACTIONS, SEEDS = (0.01, 0.1, 1.0), 5
 
 
+class Predicted(NamedTuple):
+    """Predictions for test images by a classifier.
+
+    Attributes:
+        labels: (draws of the labels, images).
+        margins: of the second of two classes, which is predicted above 0, (draws, images); () for other classes.
+    """
+
+    labels: np.ndarray
+    margins: np.ndarray
+
+
 def evaluate(study: Study, *, fractions: Sequence[float] = FRACTIONS, seeds: int = SEEDS) -> Iterator[Score]:
-    """Accuracy of `linear_probe` for each share of the labels.
+    """Accuracy of `linear_probe` for each share of the labels; of two unequal classes AUC and balanced accuracy too.
 
     With few images, several shares may be the same labels, at least one of each class; they give one score.
     """
-    yield from shares(study, linear_answers, fractions, seeds)
+    yield from shares(study, linear_predictions, fractions, seeds)
 
 
-def shares(study: Study, answers: Callable, fractions: Sequence[float], seeds: int) -> Iterator[Score]:
-    """Accuracy of a classifier for each share of the labels, under the keys of the linear probe.
+def shares(study: Study, predictions: Callable, fractions: Sequence[float], seeds: int) -> Iterator[Score]:
+    """Scores of a classifier for each share of the labels, under the keys of the linear probe.
 
     Args:
         study: with labels.
-        answers: as `linear_answers`.
+        predictions: as `linear_predictions`.
         fractions: shares of the labels.
         seeds: draws of the labels at shares below 1.
     """
@@ -46,16 +59,20 @@ def shares(study: Study, answers: Callable, fractions: Sequence[float], seeds: i
     for fraction in fractions:
         count = len(label_subset(labels, fraction))
         if count != before:
-            yield _score(study, answers, 1.0 if count == len(labels) else fraction, count, seeds)
+            yield from _scores(study, predictions, 1.0 if count == len(labels) else fraction, count, seeds)
         before = count
 
 
-def _score(study: Study, answers: Callable, fraction: float, count: int, seeds: int) -> Score:
+def _scores(study: Study, predictions: Callable, fraction: float, count: int, seeds: int) -> Iterator[Score]:
     labels, test_labels = study.labels
-    right = answers(study.train, labels, study.test, test_labels, fraction, seeds)
+    found = predictions(study.train, labels, study.test, fraction, seeds)
+    right = found.labels == test_labels
     mean, std = _spread(right)
     used = f"all {count} labels" if fraction == 1 else f"{count} labels ({100 * count / len(labels):.2g} %)"
-    return Score(f"linear_{fraction:g}", mean, f"linear probe, {used}", std, True, answers=right.astype("float32"))
+    title = f"linear probe, {used}"
+    yield Score(f"linear_{fraction:g}", mean, title, std, True, answers=right.astype("float32"))
+    if two_class.unequal(labels, test_labels):
+        yield from two_class.scores(f"{fraction:g}", title, test_labels == np.unique(labels)[1], found.margins)
 
 
 class Probe:
@@ -119,6 +136,15 @@ def linear_answers(train_x, train_y, test_x, test_y, fraction: float = 1.0, seed
         bool (draws, test images).
     """
     return _answers(_prepared(train_x, train_y, test_x, test_y), fraction, draws_of(fraction, seeds))
+
+
+@checked("N dim", "", "M dim")
+def linear_predictions(train_x, train_y, test_x, fraction: float = 1.0, seeds: int = SEEDS) -> Predicted:
+    """What `linear_probe` predicts for the test images; the arguments are those of `linear_answers`."""
+    train_x, test_x = as_features(train_x), as_features(test_x)
+    train_y = as_labels(train_y, train_x)
+    check_classes(train_y)
+    return _predicted(*standardize(train_x, test_x), train_y, fraction, draws_of(fraction, seeds))
 
 
 @checked("N dim", "", "M dim", "")
@@ -235,8 +261,21 @@ def standardize(train_x: np.ndarray, test_x: np.ndarray) -> tuple[np.ndarray, np
 def _answers(data, fraction, seeds: Iterable[int]):
     """Whether each test image is right, bool (seeds, test images)."""
     train_x, test_x, train_y, test_y = data
+    return _predicted(train_x, test_x, train_y, fraction, seeds).labels == test_y
+
+
+def _predicted(train_x, test_x, train_y, fraction, seeds: Iterable[int]) -> Predicted:
     subsets = [(label_subset(train_y, fraction, seed), seed) for seed in seeds]
-    return np.stack([fit(train_x[rows], train_y[rows], seed).predict(test_x) == test_y for rows, seed in subsets])
+    return predicted((fit(train_x[rows], train_y[rows], seed) for rows, seed in subsets), test_x)
+
+
+def predicted(models: Iterable, test_x: np.ndarray) -> Predicted:
+    """The predictions of scikit-learn's classifiers, one for each draw of the labels."""
+    labels, margins = [], []
+    for model in models:
+        labels.append(model.predict(test_x))
+        margins += [model.decision_function(test_x)] if len(model.classes_) == 2 else []
+    return Predicted(np.stack(labels), np.array(margins))
 
 
 def draws_of(fraction: float, seeds: int) -> range:

@@ -22,7 +22,7 @@ from sslzoo.exports import onnx_file
 from sslzoo.exports import savedmodel as saved
 from sslzoo.exports.card import write_card
 from sslzoo.exports.contract import input_spec
-from sslzoo.exports.inputs import accepted, exported_kind
+from sslzoo.exports.inputs import accepted_by, exported_kind
 from sslzoo.exports.savedmodel import from_architecture, load_encoder, read_facts
 from sslzoo.utils.files import replacing
 from sslzoo.views.inputs import images as images_of
@@ -74,8 +74,8 @@ def export(
         format: any of savedmodel, keras, onnx, litert, safetensors, parted by commas; the first is there already, and
             only opened again.
         out: a new folder, for a whole export with these formats; the encoder's own folder if None.
-        data: compare on its first examples, as for `pretrain`; if None on parts of scikit-learn's two photographs, or
-            on random walks for an encoder of series.
+        data: compare on its first examples, as for `pretrain`; if None on parts of scikit-learn's two photographs, on
+            random walks for an encoder of series, or on small numbers and missing values for one of rows.
 
     Returns:
         Route -> largest absolute difference to the encoder, or why there is none; the card has it too.
@@ -89,7 +89,7 @@ def export(
         _check(name)
     facts, folder, model = read_facts(encoder), Path(out or encoder), load_encoder(encoder)
     kind = exported_kind(facts)
-    images, source = _inputs(tuple(facts["encoder"]["input"]["shape"][1:]), kind, data)
+    images, source = _inputs(model, tuple(facts["encoder"]["input"]["shape"][1:]), kind, data)
     if out:
         facts = saved.export(model, _unused(folder), images, facts, kind=kind)
     own, found = input_spec(model, kind), {}
@@ -141,11 +141,11 @@ def _missing(name: str) -> list[str]:
     return [module for module in FORMATS[name].needs if importlib.util.find_spec(module) is None]
 
 
-def _inputs(shape: tuple[int, ...], kind: str, data: str | None) -> tuple[np.ndarray, str]:
-    """Eight inputs for an encoder, and what they are of."""
+def _inputs(encoder: keras.Model, shape: tuple[int, ...], kind: str, data: str | None) -> tuple[np.ndarray, str]:
+    """Eight inputs for an encoder, and what they are of; columns and categories of rows are found by name."""
     if data is None:
         return KINDS[kind].functions.samples(shape)
-    dataset = accepted(load(data, kind=kind).train, shape[-1])
+    dataset = accepted_by(load(data, kind=kind).train, encoder)
     return next(images_of(dataset, shape[0], max(BATCHES))), dataset.name
 
 

@@ -88,7 +88,7 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """The encoder and the shape of one input."""
         if self.encoder_path is None:
             raise ValueError("encoder_path is not given: pass the folder of an exported encoder")
-        return _cached(str(Path(self.encoder_path).absolute()))
+        return cached_encoder(str(Path(self.encoder_path).absolute()))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -98,5 +98,6 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
 
 @functools.lru_cache(4)
-def _cached(path: str) -> tuple[keras.Model, tuple[int, ...]]:
+def cached_encoder(path: str) -> tuple[keras.Model, tuple[int, ...]]:
+    """The encoder of an export, read once, and the shape of one input."""
     return load_encoder(path), tuple(read_facts(path)["encoder"]["input"]["shape"][1:])

@@ -19,6 +19,9 @@ class SubTab(SSLModel):
     tell apart. From its code the whole row is restored, standardized and one-hot. The encoder averages the codes of the
     subsets of the unchanged row.
 
+    Subsets of few columns predict each other badly, and their embeddings then collapse, while the features do not: the
+    weights 0 of contrast and distance leave the restoring of values.
+
     Args:
         encoder: subset_rows, (batch, columns) -> features (batch, features).
         projection_dim: int, width of the embedding, which only training uses.

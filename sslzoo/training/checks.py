@@ -77,8 +77,10 @@ def engine_of(experiment: Experiment, run: RunOptions) -> str:
 
 def _advise(experiment: Experiment, knobs: dict[str, Any], images: int, noun: str) -> None:
     """Logs what does not fit the amount of data, and what would."""
-    if knobs.get("queue_size", 0) > images:
-        line = f"queue_size={knobs['queue_size']} exceeds the {images} {noun}: negatives include the example itself"
+    if (size := knobs.get("queue_size", 0)) > images:
+        unfilled = f"{experiment.epochs} epochs leave it partly random"
+        why = unfilled if size > experiment.epochs * images else "negatives include the example itself"
+        line = f"queue_size={size} exceeds the {images} {noun}: {why}"
         log.warning(f"{line}; queue_size={queue_size(images)} avoids this")
     if knobs.get("prototypes", 0) > images:
         line = f"prototypes={knobs['prototypes']} exceed the {images} {noun}: most of them stay unused"

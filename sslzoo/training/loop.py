@@ -70,23 +70,28 @@ class Interrupts(keras.callbacks.Callback):
 
 
 class EpochLine(Recorder):
-    """Logs one line for each epoch."""
+    """Logs one line for each epoch.
+
+    Args:
+        epochs: number of all epochs.
+        noun: of the examples, such as "series".
+    """
 
     SHOWN = {
         "loss": "loss {:.3f}",
         "knn": "k-NN {:.1%}",
         "rank": "rank {:.0f}",
         "contrast_accuracy": "other view found {:.0%}",
-        "images_per_second": "{:.0f} images/s",
+        "images_per_second": "{:.0f} {noun}/s",
         "data_wait": "data wait {:.0%}",
     }
 
-    def __init__(self, epochs: int):
+    def __init__(self, epochs: int, noun: str = "images"):
         super().__init__()
-        self.epochs = epochs
+        self.epochs, self.noun = epochs, noun
 
     def record(self, epoch: int, step: int, figures: dict[str, float]) -> None:
-        shown = [form.format(figures[name]) for name, form in self.SHOWN.items() if name in figures]
+        shown = [form.format(figures[name], noun=self.noun) for name, form in self.SHOWN.items() if name in figures]
         log.info(f"epoch {epoch}/{self.epochs}  " + "  ".join(shown))
 
 

@@ -195,15 +195,17 @@ class Watch(keras.callbacks.Callback):
 
 
 class Throughput(keras.callbacks.Callback):
-    """Progress bar with loss, images/s and share of the time spent waiting for data; the last two are also logged.
+    """Progress bar with loss, examples/s and share of the time spent waiting for data; the last two are also logged.
 
     Args:
         batch_size: int, number of examples of a global batch.
         total_epochs, steps_per_epoch: int, lengths for the progress bar.
+        noun: str, of the examples, such as "series".
     """
 
-    def __init__(self, batch_size: int, total_epochs: int, steps_per_epoch: int):
+    def __init__(self, batch_size: int, total_epochs: int, steps_per_epoch: int, noun: str = "images"):
         super().__init__()
+        self.noun = noun
         self.batch_size = batch_size
         self.total_epochs = total_epochs
         self.steps_per_epoch = steps_per_epoch
@@ -241,7 +243,9 @@ class Throughput(keras.callbacks.Callback):
             self.compiled = True  # the first step includes tracing
             self._start()
         rate, wait = self._rates()
-        self.bar.set_postfix_str(f"loss {float(logs['loss']):.3f}, {rate:.0f} images/s, data wait {wait:.0%}", False)
+        self.bar.set_postfix_str(
+            f"loss {float(logs['loss']):.3f}, {rate:.0f} {self.noun}/s, data wait {wait:.0%}", False
+        )
         self.bar.update()
 
     def _rates(self) -> tuple[float, float]:
@@ -249,5 +253,5 @@ class Throughput(keras.callbacks.Callback):
         return self.steps * self.batch_size / seconds, min(1.0, float(self.waited) / seconds)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        logs["images_per_second"], logs["data_wait"] = self._rates()
+        logs["images_per_second"], logs["data_wait"] = self._rates()  # one key for all kinds of data
         self.bar.close()

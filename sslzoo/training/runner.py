@@ -73,9 +73,10 @@ def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int
     """Trains in the run folder, from the newest checkpoint if there is one, and logs the verdict."""
     epochs, steps = plan.experiment.epochs, plan.steps
     stages = plan.stage_count
-    throughput, callbacks = Throughput(plan.experiment.batch_size, stages * epochs, steps), []
+    noun, callbacks = plan.train_set.noun, []
+    throughput = Throughput(plan.experiment.batch_size, stages * epochs, steps, noun)
     if chief := replicas.is_chief(plan.strategy):
-        recorders = [*trackers, EpochLine(stages * epochs), *_records(folder, stage * epochs * steps)]
+        recorders = [*trackers, EpochLine(stages * epochs, noun), *_records(folder, stage * epochs * steps)]
         watch = plan.watch(model, recorders if stage == 0 else ())
         callbacks = [throughput, watch, *recorders, *_pictures(plan, model, folder), *plan.run.callbacks]
     train(

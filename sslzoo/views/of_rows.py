@@ -60,7 +60,7 @@ def baselines(size: int, dataset: Dataset | None = None) -> dict[str, Baseline]:
 
     return {
         "raw columns": Baseline(size, prepared),
-        "boosting": Baseline(size, boosting.filled, {"linear": boosting.accuracies}),
+        "boosting": Baseline(size, boosting.filled, {"linear": boosting.evaluate_boosted}),
     }
 
 
