@@ -1,4 +1,4 @@
-"""Methods on sets of the UCR archive beside baselines and published figures, and SimCLR with single augmentations.
+"""Methods on sets of the UCR archive, with baselines and published figures, and SimCLR with single augmentations.
 
     python benchmarks/series.py
     python benchmarks/series.py --augmentations

@@ -1,4 +1,4 @@
-"""SCARF and VIME on tables at 1, 10 and 100 % of the labels, beside raw columns and gradient boosting.
+"""SCARF and VIME on tables at 1, 10 and 100 % of the labels, with raw columns and gradient boosting.
 
     python benchmarks/tables.py
 
