@@ -65,29 +65,38 @@ def trained(title: str, data: str, seed: int, epochs: int, folder: Path) -> dict
 
 
 def write(rows: list[dict], tables: list[str], given) -> None:
-    """Writes the accuracies by share of labels: a line for each set of features, a column for each table and share."""
+    """Writes a table for each figure: a line for each set of features, a column for each table and share of labels."""
     from sslzoo.evaluators.report import grid
     from sslzoo.utils.files import replacing
 
-    keys = [key for key in rows[0]["scores"]["trained"] if key.startswith("linear")]
-    lines = {}
+    text = "# Tables, measured\n\n    python benchmarks/tables.py\n\n"
+    text += (
+        "A linear probe on features and on raw columns, and gradient boosting on raw columns, with 1, 10 and 100 % of "
+    )
+    text += f"the labels; tested on a fifth of the rows. Mean and deviation over {given.seeds} seeds of {given.epochs} "
+    text += "epochs; baselines, and shares below 100 %, are means over draws of the labels.\n"
+    for title, start in (("Accuracy in %", "linear"), ("Area under the ROC curve in %", "auc")):
+        keys = list(dict.fromkeys(k for r in rows for k in r["scores"]["trained"] if k.startswith(f"{start}_")))
+        some = [data for data in tables if any(r["data"] == data and keys[0] in r["scores"]["trained"] for r in rows)]
+        head = ["features", "", *(f"{data}, {float(key.split('_')[1]):.0%}" for data in some for key in keys)]
+        text += f"\n{title}:\n\n{grid(head, lines(rows, some, keys))}\n"
+    with replacing(HERE / "tables.md") as beside:
+        beside.write_text(text, "utf-8")
+
+
+def lines(rows: list[dict], tables: list[str], keys: list[str]) -> list[list[str]]:
+    """The baselines, then each method without and with training."""
+    found = {}
     for data in tables:
         some = [row for row in rows if row["data"] == data]
         for column in some[0]["scores"]:
             if column not in ("trained", "untrained"):
-                lines.setdefault((column, ""), []).extend(cell(some[:1], column, key) for key in keys)
+                found.setdefault((column, ""), []).extend(cell(some[:1], column, key) for key in keys)
         for title in METHODS:
             own = [row for row in some if row["method"] == title]
             for which in ("untrained", "trained"):
-                lines.setdefault((title, which), []).extend(cell(own, which, key) for key in keys)
-    shares = [f"{float(key.removeprefix('linear_')):.0%}" for key in keys]
-    head = ["features", "", *(f"{data}, {share}" for data in tables for share in shares)]
-    text = "# Tables, measured\n\n    python benchmarks/tables.py\n\n"
-    text += "Accuracy in % on a fifth of the rows with 1, 10 and 100 % of the labels: a linear probe on features and "
-    text += f"on raw columns, and gradient boosting on raw columns. Mean and deviation over {given.seeds} seeds of "
-    text += f"{given.epochs} epochs; baselines and shares below 100 % are means over draws of the labels.\n\n"
-    with replacing(HERE / "tables.md") as beside:
-        beside.write_text(text + grid(head, [[*name, *cells] for name, cells in lines.items()]) + "\n", "utf-8")
+                found.setdefault((title, which), []).extend(cell(own, which, key) for key in keys)
+    return [[*name, *cells] for name, cells in found.items()]
 
 
 def cell(rows: list[dict], column: str, key: str) -> str:
