@@ -117,7 +117,8 @@ KINDS = {
         reader="sslzoo.data.series",
         prefixes=("ucr:", "uea:"),
         suffixes=(".ts", ".npz"),
-        defaults=SMALL,
+        sample="ucr:GunPoint",
+        defaults=SMALL | {"encoder": "fcn_1d"},
     ),
     "rows": Kind(
         name="rows",

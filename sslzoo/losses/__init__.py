@@ -19,7 +19,17 @@ from sslzoo.losses.clustering import (
     swapped_prediction,
     update_groups,
 )
-from sslzoo.losses.contrastive import cpc, cross_view_info_nce, dcl, dclw, info_nce, macl, nt_xent, nt_xent_baseline
+from sslzoo.losses.contrastive import (
+    cpc,
+    cross_view_info_nce,
+    dcl,
+    dclw,
+    info_nce,
+    macl,
+    mixup_nt_xent,
+    nt_xent,
+    nt_xent_baseline,
+)
 from sslzoo.losses.directions import unit
 from sslzoo.losses.distillation import cross_view_entropy, dino, distillation, relational, soft_cross_entropy
 from sslzoo.losses.distribution import (
@@ -107,6 +117,7 @@ __all__ = [
     "me_max",
     "mined_triplet",
     "mixed_negatives",
+    "mixup_nt_xent",
     "mmcr",
     "mse",
     "msn",

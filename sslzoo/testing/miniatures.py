@@ -1,6 +1,7 @@
 """Small instances of methods on generated examples, which `sslzoo doctor` and the checks train in seconds."""
 
 import inspect
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -80,11 +81,13 @@ OWN = {
     # A sum over the values: large steps of SGD diverge.
     "subtab": {"value_weight": 0.05},
     "generalized_contrastive": {"temperature": 0.3},
+    # Losses of shares near 0 and 1 are small from the start: shares near one half can be compared.
+    "mixup_contrast": {"temperature": 0.1, "mixup_alpha": 20.0},
 }
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
 # Steps to learn; 30 are sufficient for all others.
-STEPS = {"colorization": 60, "jigsaw": 60, "relative_patch": 90, "rotation": 90}
+STEPS = {"colorization": 60, "jigsaw": 60, "mixup_contrast": 60, "relative_patch": 90, "rotation": 90}
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:
@@ -100,7 +103,7 @@ def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = N
     own = OWN.get(method, {}) if isinstance(method, str) else {}
     small = {key: value for key, value in (SMALL | own).items() if key in arguments(method)}
     small = {key: value() if callable(value) else value for key, value in small.items()}
-    encoder = (encoder or _encoder_of(method))()
+    encoder = (encoder or encoder_of(method))()
     if "input_shape" in small and len(encoder.input_shape) != 4:
         small["input_shape"] = encoder.input_shape[1:]
     model = methods.find(method)(encoder, **small | given)
@@ -108,11 +111,13 @@ def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = N
     return model
 
 
-def _encoder_of(method):
+def encoder_of(method) -> Callable:
     """The function that builds the small encoder of a method."""
-    if not isinstance(method, str) or "image" in methods.find(method).kinds:
-        return transformer if isinstance(method, str) and method in TOKENS else residual
-    return subsets if method == "subtab" else tabular
+    kinds = methods.find(method).kinds if isinstance(method, str) else ("image",)
+    if "image" in kinds:
+        return transformer if method in TOKENS else residual
+    encoders = {"subtab": subsets}
+    return encoders.get(method, {"series": convolutional, "rows": tabular}[kinds[0]])
 
 
 def arguments(method) -> dict:

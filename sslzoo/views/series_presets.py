@@ -75,6 +75,21 @@ def multi_crop(
 
 
 @checked()
+def whole(length: int, channels: int = 1, min_scale: float = 0.5, **knobs) -> list[SeriesView]:
+    """The series as it is, for methods that mix, crop or mask it themselves, and a view that monitors compare it with.
+
+    Args:
+        length: int, steps of the views.
+        channels: int, number of channels of the series.
+        min_scale: float in (0, 1], smallest share of the steps that the crop of the second view keeps.
+        **knobs: strength and drop, of the second view.
+    """
+    check_number("whole", "min_scale", min_scale, 1e-6, 1)
+    chains = [], [Crop((min_scale, 1.0)), *noisy("whole", channels, **knobs)]
+    return [SeriesView(chain, length, channels) for chain in chains]
+
+
+@checked()
 def ts_tcc(
     length: int,
     channels: int = 1,
