@@ -76,6 +76,7 @@ SIZES |= {
     "values": 12,
     "features": 3,
     "other": 4,
+    "steps": 5,
 }
 KNOBS = dict(temperature=0.5, margin=0.5, images=9, normalizer=np.float32(3), rows=(1, 2), dim=8, count=2)
 KNOBS |= dict(share=np.float32(0.3))

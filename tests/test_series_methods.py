@@ -1,15 +1,20 @@
 """Methods of series: their losses against the papers in NumPy, what they draw, and their contract."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy.stats import beta as beta_distribution
 
-from sslzoo import losses, methods
+from sslzoo import encoders, losses, methods
+from sslzoo.layers.drop_path import Dropout, drawing
 from sslzoo.layers.mixing import beta
+from sslzoo.layers.steps import window
+from sslzoo.methods.ts2vec import crops
 from sslzoo.testing import METHOD_CHECKS, miniatures
 
 RNG = np.random.default_rng(0)
-NAMES = ["mixup_contrast"]
+NAMES = ["mixup_contrast", "ts2vec"]
 
 
 def numbers(x):
@@ -87,3 +92,140 @@ def test_mixup_contrast_has_the_papers_constants():
     model = methods.MixupContrast(miniatures.convolutional())
     assert (model.temperature, model.mixup_alpha, model.projection_dim) == (0.5, 1.0, 128)
     assert [layer.units for layer in model.projector.layers if hasattr(layer, "units")] == [128, 128]
+
+
+# TS2Vec.
+
+
+def surprise(anchor, positive, others):
+    """-log of the softmax of one logit among all."""
+    logits = np.array([anchor @ z for z in [positive, *others]])
+    return np.log(np.exp(logits).sum()) - logits[0]
+
+
+def series_by_loops(a, b):
+    total, (count, steps, _) = 0.0, a.shape
+    for t in range(steps):
+        for one, other in ((a, b), (b, a)):
+            for i in range(count):
+                rest = [z[j, t] for z in (one, other) for j in range(count) if j != i]
+                total += surprise(one[i, t], other[i, t], rest)
+    return total / (2 * count * steps)
+
+
+def hierarchy_by_loops(a, b, weight):
+    """Algorithm 1: both contrasts at each scale; of steps, the series and the steps change their roles."""
+    total, scales = 0.0, 0
+    while True:
+        total += weight * series_by_loops(a, b)
+        total += (1 - weight) * series_by_loops(a.swapaxes(0, 1), b.swapaxes(0, 1)) if a.shape[1] > 1 else 0
+        scales += 1
+        if a.shape[1] == 1:
+            return total / scales
+        a, b = (np.stack([z[:, t : t + 2].max(1) for t in range(0, z.shape[1] - 1, 2)], 1) for z in (a, b))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 8, 11])
+def test_hierarchical_contrast_is_algorithm_1_whatever_follows_the_overlap(steps):
+    a, b = RNG.normal(size=(2, 4, 11, 3))
+    for weight in (0.5, 0.2):
+        expected = hierarchy_by_loops(a[:, :steps], b[:, :steps], weight)
+        value = losses.hierarchical_contrast(a, b, steps, instance_weight=weight)
+        assert float(value) == pytest.approx(expected, rel=1e-4)
+        alone = losses.hierarchical_contrast(a[:, :steps], b[:, :steps], instance_weight=weight)
+        assert float(alone) == pytest.approx(expected, rel=1e-4)
+
+
+def test_hierarchical_contrast_of_equal_representations_and_of_a_single_series():
+    same = np.ones((4, 6, 3))
+    scales = [6, 3, 1]
+    expected = np.mean([(np.log(7) + np.log(2 * l - 1)) / 2 for l in scales])
+    assert float(losses.hierarchical_contrast(same, same)) == pytest.approx(expected, rel=1e-5)
+    assert float(losses.hierarchical_contrast(same[:1], same[:1], instance_weight=1.0)) == pytest.approx(0, abs=1e-6)
+
+
+def test_no_gradient_passes_to_what_follows_the_overlap():
+    a, b = (tf.Variable(RNG.normal(size=(3, 9, 2)).astype("float32")) for _ in range(2))
+    with tf.GradientTape() as tape:
+        loss = losses.hierarchical_contrast(a, b, 5)
+    for gradient in tape.gradient(loss, (a, b)):
+        assert (np.asarray(gradient)[:, 5:] == 0).all() and (np.abs(np.asarray(gradient)[:, :5]).max((0, 2)) > 0).all()
+
+
+def test_crops_of_ts2vec_are_ordered_and_uniform():
+    drawn = np.array([[int(x) for x in crops(tf.constant(row), 12)] for row in RNG.uniform(size=(600, 4))])
+    first, left, right, last = drawn.T
+    assert (0 <= first).all() and (first <= left).all() and (right <= last).all() and (last <= 12).all()
+    lengths = right - left
+    assert set(lengths) == set(range(2, 13)) and lengths.mean() == pytest.approx(7, abs=0.5)
+    assert (first < left).mean() > 0.3 and (last > right).mean() > 0.3
+    assert {(0, 0), (0, 12)} <= {(min(first), min(left)), (min(first), max(last))}
+
+
+def test_the_overlap_of_both_crops_is_the_same_part_of_each_series():
+    """Without convolutions, masks and dropout a representation depends on its step alone: both crops agree."""
+    encoder = encoders.make("dilated_conv", (30, 2), depth=1, features=4, dropout=0.0)
+    for layer in encoder.layers:
+        if "conv" in layer.name:
+            kernel, bias = layer.get_weights()
+            kernel[[0, 2]] = 0
+            layer.set_weights([kernel, bias])
+    model = methods.TS2Vec(encoder)
+    model.compile("sgd", run_eagerly=True)
+    series, lengths = RNG.normal(size=(6, 30, 2)).astype("float32"), set()
+    for seed in range(5):
+        model.seed = seed
+        outputs = model({"views": (series, series)}, training=False)
+        length = int(outputs["length"])
+        a, b = (numbers(outputs[name])[:, :length] for name in "ab")
+        np.testing.assert_allclose(a, b, atol=1e-6)
+        whole = numbers(model.trunk(model.stem(series)))
+        starts = [[np.abs(whole[i, t : t + length] - a[i]).max() < 1e-5 for t in range(31 - length)] for i in range(6)]
+        assert all(sum(found) == 1 for found in starts), "each is a part of its series"
+        lengths.add((length, *(found.index(True) for found in starts)))
+    assert len(lengths) == 5 and any(len(set(starts)) > 1 for _, *starts in lengths), "series have places of their own"
+
+
+def test_ts2vec_masks_half_of_the_steps_in_training_only():
+    model = miniatures.build("ts2vec", mask_ratio=0.5)
+    model.trunk = lambda x: x
+    series = RNG.normal(size=(64, 40, 2)).astype("float32")
+    masked = numbers(model._steps(series, 2, True))
+    gone = (masked == 0).all(-1)
+    assert gone.mean() == pytest.approx(0.5, abs=0.03) and len({tuple(row) for row in gone}) == 64
+    np.testing.assert_allclose(masked[~gone], numbers(model.stem(series))[~gone], rtol=1e-6)
+    np.testing.assert_allclose(model._steps(series, 2, False), model.stem(series))
+    assert not np.array_equal(gone, (numbers(model._steps(series, 3, True)) == 0).all(-1)), "both crops have masks"
+
+
+def test_ts2vec_exports_the_mean_of_the_weights_from_the_start():
+    model = miniatures.build("ts2vec", optimizer=keras.optimizers.Adam(1e-2))
+    seen = [[numbers(w) for w in model.encoder.weights]]
+    for _ in range(3):
+        miniatures.losses_of(model, 1)
+        seen.append([numbers(w) for w in model.encoder.weights])
+    for weight, *values in zip(model.exported().weights, *seen, strict=True):
+        np.testing.assert_allclose(weight, np.mean(values, axis=0), rtol=1e-4, atol=1e-6)
+    assert np.abs(seen[3][0] - seen[0][0]).max() > 1e-3
+
+
+def test_encoders_without_what_a_method_of_series_needs_are_refused():
+    with pytest.raises(ValueError, match="ts2vec masks steps inside of dilated_conv, not of fcn_1d"):
+        methods.TS2Vec(miniatures.convolutional())
+
+
+def test_windows_are_consecutive_steps():
+    series = RNG.normal(size=(3, 10, 2)).astype("float32")
+    made = window(series, tf.constant([0, 6, 3]), 4)
+    np.testing.assert_array_equal(made, np.stack([series[0, 0:4], series[1, 6:10], series[2, 3:7]]))
+
+
+def test_dropout_has_its_rate_keeps_the_mean_and_acts_in_training_steps_alone():
+    layer, x = Dropout(0.3), np.ones((50, 20, 10), "float32")
+    uniform = lambda shape, draw: RNG.uniform(size=tuple(int(n) for n in shape)).astype("float32")  # noqa: E731
+    np.testing.assert_array_equal(layer(x, training=True), x)
+    with drawing(uniform):
+        made = numbers(layer(x, training=True))
+        np.testing.assert_array_equal(layer(x, training=False), x)
+    assert (made == 0).mean() == pytest.approx(0.3, abs=0.02) and made.mean() == pytest.approx(1, abs=0.03)
+    assert np.unique(made.round(4)).size == 2

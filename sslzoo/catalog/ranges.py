@@ -19,7 +19,10 @@ RULES = (
     (r"(sigreg|regularizer)_weight|gray|uniform_share", SHARE),
     (r"patch_share|hole", RATE),
     (r"drop_path", (0, 0.9, False)),
-    (r".*_(start|warmup|ratio|share)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
+    (
+        r".*_(start|warmup|ratio|share)|(label|dense|jigsaw|global|spread|instance)_weight|shrinkage|patch_drop|solarize",
+        SHARE,
+    ),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
     (r"(.*_)?(dim|size|count|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
     (r"classes|max_images|trials|steps|seeds|k|components|ways|shots|queries|episodes|draws|hidden|epochs", COUNT),

@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from sslzoo.catalog.checked import checked
+from sslzoo.layers.drop_path import Dropout
 from sslzoo.layers.standardize import entrance
 
 POOLINGS = ("max", "mean")
@@ -47,7 +48,7 @@ def dilated_conv(
     x = layers.Dense(channels, name="embedded")(x)
     for number in range(depth + 1):
         x = _block(x, channels if number < depth else features, 2**number, f"block{number + 1}", number == depth)
-    x = layers.Dropout(dropout, name="steps")(x)
+    x = Dropout(dropout, name="steps")(x)
     pooling = layers.GlobalMaxPooling1D if pool == "max" else layers.GlobalAveragePooling1D
     return keras.Model(series, pooling(name="features", dtype="float32")(x), name="dilated_conv")
 

@@ -79,6 +79,7 @@ from sslzoo.losses.redundancy import (
     whiten,
 )
 from sslzoo.losses.regions import det_con
+from sslzoo.losses.series import hierarchical_contrast, instance_contrast, temporal_contrast
 from sslzoo.losses.similarity import align, negative_cosine, uniformity
 from sslzoo.losses.supervised import class_conditional_info_nce, sup_con
 
@@ -106,7 +107,9 @@ __all__ = [
     "group_cross_entropy",
     "half_distance",
     "hardest_negatives",
+    "hierarchical_contrast",
     "info_nce",
+    "instance_contrast",
     "invariance",
     "kmeans_step",
     "koleo",
@@ -147,6 +150,7 @@ __all__ = [
     "sup_con",
     "swap_entropy",
     "swapped_prediction",
+    "temporal_contrast",
     "tico",
     "tico_covariance",
     "too_narrow",

@@ -12,6 +12,7 @@ from sslzoo.catalog import knobs, options
 from sslzoo.catalog.kinds import KINDS
 from sslzoo.data.made import in_memory
 from sslzoo.encoders.conv_1d import fcn_1d
+from sslzoo.encoders.dilated import dilated_conv
 from sslzoo.encoders.resnet import resnet
 from sslzoo.encoders.rows import mlp_rows, subset_rows
 from sslzoo.encoders.vit import vit
@@ -83,11 +84,12 @@ OWN = {
     "generalized_contrastive": {"temperature": 0.3},
     # Losses of shares near 0 and 1 are small from the start: shares near one half can be compared.
     "mixup_contrast": {"temperature": 0.1, "mixup_alpha": 20.0},
+    "ts2vec": {"mask_ratio": 0.0},
 }
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
 # Steps to learn; 30 are sufficient for all others.
-STEPS = {"colorization": 60, "jigsaw": 60, "mixup_contrast": 60, "relative_patch": 90, "rotation": 90}
+STEPS = {"colorization": 60, "jigsaw": 60, "mixup_contrast": 60, "ts2vec": 45, "relative_patch": 90, "rotation": 90}
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:
@@ -116,7 +118,7 @@ def encoder_of(method) -> Callable:
     kinds = methods.find(method).kinds if isinstance(method, str) else ("image",)
     if "image" in kinds:
         return transformer if method in TOKENS else residual
-    encoders = {"subtab": subsets}
+    encoders = {"subtab": subsets, "ts2vec": dilated}
     return encoders.get(method, {"series": convolutional, "rows": tabular}[kinds[0]])
 
 
@@ -227,6 +229,11 @@ def subsets() -> keras.Model:
 def convolutional() -> keras.Model:
     """A small encoder of series."""
     return fcn_1d((STEPS_OF_SERIES, CHANNELS), width=0.25)
+
+
+def dilated() -> keras.Model:
+    """A small encoder of series with a vector for each step."""
+    return dilated_conv((STEPS_OF_SERIES, CHANNELS), width=0.5, depth=3, features=64, dropout=0.05)
 
 
 def residual(blocks: tuple[int, ...] = (1, 1)) -> keras.Model:
