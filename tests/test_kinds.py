@@ -29,6 +29,7 @@ SMALL_OF_ROWS = {
 }
 SMALL = {
     "fcn_1d": {"width": 0.1},
+    "conv_pool_1d": {"width": 0.1},
     "resnet_1d": {"width": 0.1},
     "inception_time": {"width": 0.1, "depth": 3},
     "dilated_conv": {"width": 0.2, "depth": 3, "features": 16},

@@ -77,6 +77,7 @@ SIZES |= {
     "features": 3,
     "other": 4,
     "steps": 5,
+    "horizon": 2,
 }
 KNOBS = dict(temperature=0.5, margin=0.5, images=9, normalizer=np.float32(3), rows=(1, 2), dim=8, count=2)
 KNOBS |= dict(share=np.float32(0.3))

@@ -31,8 +31,9 @@ RULES = (
     (r"seed", (0, 2**31 - 1, False)),
     (r"port", (0, 65535, False)),
     (r"permutations|hardest|matches|matches_back|centres|directions|samples|neighbours|segments|features", COUNT),
-    (r"drop|dropout", SHARE),
-    (r"images|channels|bottleneck|whitening_size", COUNT),
+    (r"drop", SHARE),
+    (r"dropout", (0, 0.99, False)),
+    (r"images|channels|bottleneck|whitening_size|horizon|stride", COUNT),
     (r"patch|cell|mask_unit|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),
     (r"knots", (2, math.inf, False)),
 )

@@ -37,12 +37,10 @@ def dilated_conv(
         schema: mean and deviation of the training data.
 
     Raises:
-        ValueError: if the pooling is unknown, or the dropout is 1.
+        ValueError: if the pooling is unknown.
     """
     if pool not in POOLINGS:
         raise ValueError(f"no pool {pool!r}: choose one of {', '.join(POOLINGS)}")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout!r}")
     channels = max(1, round(64 * width))
     series, x = entrance(input_shape, standardize, schema)
     x = layers.Dense(channels, name="embedded")(x)

@@ -79,7 +79,7 @@ from sslzoo.losses.redundancy import (
     whiten,
 )
 from sslzoo.losses.regions import det_con
-from sslzoo.losses.series import hierarchical_contrast, instance_contrast, temporal_contrast
+from sslzoo.losses.series import cross_view_prediction, hierarchical_contrast, instance_contrast, step_contrast
 from sslzoo.losses.similarity import align, negative_cosine, uniformity
 from sslzoo.losses.supervised import class_conditional_info_nce, sup_con
 
@@ -95,6 +95,7 @@ __all__ = [
     "cpc",
     "cross_view_entropy",
     "cross_view_info_nce",
+    "cross_view_prediction",
     "dcl",
     "dclw",
     "det_con",
@@ -147,10 +148,10 @@ __all__ = [
     "soft_cross_entropy",
     "spherical_kmeans",
     "standardized",
+    "step_contrast",
     "sup_con",
     "swap_entropy",
     "swapped_prediction",
-    "temporal_contrast",
     "tico",
     "tico_covariance",
     "too_narrow",

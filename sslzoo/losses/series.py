@@ -30,7 +30,7 @@ def hierarchical_contrast(z_a, z_b, length=None, *, instance_weight: float = 0.5
     while True:
         counts = ops.cast(ops.arange(z_a.shape[1]) < length, "float32")
         total += instance_weight * instance_contrast(z_a, z_b, counts)
-        total += (1 - instance_weight) * temporal_contrast(z_a, z_b, counts)
+        total += (1 - instance_weight) * step_contrast(z_a, z_b, counts)
         scales += ops.cast(length > 0, "float32")
         if z_a.shape[1] == 1:
             return total / scales
@@ -55,7 +55,7 @@ def instance_contrast(z_a, z_b, weights):
 
 
 @checked("N steps dim", "N steps dim", "steps")
-def temporal_contrast(z_a, z_b, weights):
+def step_contrast(z_a, z_b, weights):
     """In each series, the same step of the other view among all steps of both (TS2Vec, equation 1).
 
     Args:
@@ -69,6 +69,24 @@ def temporal_contrast(z_a, z_b, weights):
     logits = ops.matmul(z, ops.transpose(z, (0, 2, 1))) - FAR * ops.maximum(ops.eye(z.shape[1]), 1 - both)
     surprise = ops.logsumexp(logits, axis=-1) - ops.tile(ops.sum(z_a * z_b, axis=-1), (1, 2))
     return ops.sum(ops.mean(surprise, axis=0) * both) / ops.maximum(ops.sum(both), 1.0)
+
+
+@checked("N horizon dim", "N horizon dim")
+def cross_view_prediction(predictions, targets):
+    """TS-TCC's temporal contrast (Eldele et al., arXiv 2106.14112, equations 1 and 2), of one direction.
+
+    A step of the other view is contrasted with the predictions of all series. Logits are inner products.
+
+    Args:
+        predictions: (N, horizon, dim), of the next steps, from the context of one view.
+        targets: (N, horizon, dim), these steps of the other view; the gradient passes to them too.
+
+    Returns:
+        A float32 scalar, the mean over steps and series; log(N) where all predictions, or all targets, are zero.
+    """
+    predictions, targets = ops.cast(predictions, "float32"), ops.cast(targets, "float32")
+    logits = ops.einsum("ikd,jkd->kij", targets, predictions)
+    return ops.mean(ops.logsumexp(logits, axis=2)) - ops.mean(ops.sum(targets * predictions, axis=-1))
 
 
 def _halved(z):

@@ -11,7 +11,7 @@ from sslzoo import catalog, methods
 from sslzoo.catalog import knobs, options
 from sslzoo.catalog.kinds import KINDS
 from sslzoo.data.made import in_memory
-from sslzoo.encoders.conv_1d import fcn_1d
+from sslzoo.encoders.conv_1d import conv_pool_1d, fcn_1d
 from sslzoo.encoders.dilated import dilated_conv
 from sslzoo.encoders.resnet import resnet
 from sslzoo.encoders.rows import mlp_rows, subset_rows
@@ -59,6 +59,9 @@ SMALL = {
     "colours": 16,
     "predictor_depth": 1,
     "predictor_heads": 2,
+    "context_dim": 32,
+    "context_depth": 1,
+    "context_heads": 2,
 }
 OWN = {
     # Views interact through the bank only, and CPC has a context network: the usual values need more than thirty steps.
@@ -89,7 +92,7 @@ OWN = {
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
 # Steps to learn; 30 are sufficient for all others.
-STEPS = {"colorization": 60, "jigsaw": 60, "mixup_contrast": 60, "ts2vec": 45, "relative_patch": 90, "rotation": 90}
+STEPS = {"colorization": 60, "jigsaw": 60, "mixup_contrast": 60, "ts2vec": 40, "relative_patch": 90, "rotation": 90}
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:
@@ -118,7 +121,7 @@ def encoder_of(method) -> Callable:
     kinds = methods.find(method).kinds if isinstance(method, str) else ("image",)
     if "image" in kinds:
         return transformer if method in TOKENS else residual
-    encoders = {"subtab": subsets, "ts2vec": dilated}
+    encoders = {"subtab": subsets, "ts2vec": dilated, "ts_tcc": pooling}
     return encoders.get(method, {"series": convolutional, "rows": tabular}[kinds[0]])
 
 
@@ -229,6 +232,11 @@ def subsets() -> keras.Model:
 def convolutional() -> keras.Model:
     """A small encoder of series."""
     return fcn_1d((STEPS_OF_SERIES, CHANNELS), width=0.25)
+
+
+def pooling() -> keras.Model:
+    """A small encoder of series with fewer steps than these have."""
+    return conv_pool_1d((STEPS_OF_SERIES, CHANNELS), width=0.25)
 
 
 def dilated() -> keras.Model:
