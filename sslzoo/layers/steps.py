@@ -1,4 +1,4 @@
-"""Time steps of series: windows of them, and what an encoder outputs for each before it pools them."""
+"""Time steps of series: windows and patches of them, and what an encoder outputs for each before it pools them."""
 
 import keras
 from keras import layers, ops
@@ -37,3 +37,24 @@ def window(series, first, length):
         (n, length, channels).
     """
     return ops.take_along_axis(series, (first[:, None] + ops.arange(length))[..., None], axis=1)
+
+
+def patches_of(series, patch: int) -> tuple:
+    """Consecutive steps as patches, padded by zeros at both ends as a convolution with "same" padding does.
+
+    Args:
+        series: (n, steps, channels).
+        patch: int, steps of a patch.
+
+    Returns:
+        The patches, float32 (n, patches, patch * channels), and a mask (patches, patch * channels): 1 for values of the
+        series, 0 for padding.
+    """
+    _, steps, channels = series.shape
+    missing = -steps % patch
+    padding = missing // 2, missing - missing // 2
+    padded = ops.pad(ops.cast(series, "float32"), ((0, 0), padding, (0, 0)))
+    real = ops.repeat(ops.pad(ops.ones((steps,)), (padding,)), channels)
+    return ops.reshape(padded, (-1, (steps + missing) // patch, patch * channels)), ops.reshape(
+        real, (-1, patch * channels)
+    )

@@ -13,6 +13,7 @@ from sslzoo.catalog.kinds import KINDS
 from sslzoo.data.made import in_memory
 from sslzoo.encoders.conv_1d import conv_pool_1d, fcn_1d
 from sslzoo.encoders.dilated import dilated_conv
+from sslzoo.encoders.patch_series import patch_series
 from sslzoo.encoders.resnet import resnet
 from sslzoo.encoders.rows import mlp_rows, subset_rows
 from sslzoo.encoders.vit import vit
@@ -88,11 +89,22 @@ OWN = {
     # Losses of shares near 0 and 1 are small from the start: shares near one half can be compared.
     "mixup_contrast": {"temperature": 0.1, "mixup_alpha": 20.0},
     "ts2vec": {"mask_ratio": 0.0},
+    "ts_tcc": {"horizon": 2},
+    "masked_series": {"mask_ratio": 0.5},
 }
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
 # Steps to learn; 30 are sufficient for all others.
-STEPS = {"colorization": 60, "jigsaw": 60, "mixup_contrast": 60, "ts2vec": 40, "relative_patch": 90, "rotation": 90}
+STEPS = {
+    "colorization": 60,
+    "jigsaw": 60,
+    "mixup_contrast": 60,
+    "ts2vec": 40,
+    "ts_tcc": 60,
+    "masked_series": 90,
+    "relative_patch": 90,
+    "rotation": 90,
+}
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:
@@ -121,7 +133,7 @@ def encoder_of(method) -> Callable:
     kinds = methods.find(method).kinds if isinstance(method, str) else ("image",)
     if "image" in kinds:
         return transformer if method in TOKENS else residual
-    encoders = {"subtab": subsets, "ts2vec": dilated, "ts_tcc": pooling}
+    encoders = {"subtab": subsets, "ts2vec": dilated, "ts_tcc": pooling, "masked_series": patched}
     return encoders.get(method, {"series": convolutional, "rows": tabular}[kinds[0]])
 
 
@@ -242,6 +254,11 @@ def pooling() -> keras.Model:
 def dilated() -> keras.Model:
     """A small encoder of series with a vector for each step."""
     return dilated_conv((STEPS_OF_SERIES, CHANNELS), width=0.5, depth=3, features=64, dropout=0.05)
+
+
+def patched() -> keras.Model:
+    """A small transformer on patches of series."""
+    return patch_series((STEPS_OF_SERIES, CHANNELS), patch_size=5, dim=32, depth=2, heads=2)
 
 
 def residual(blocks: tuple[int, ...] = (1, 1)) -> keras.Model:
