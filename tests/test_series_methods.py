@@ -7,14 +7,15 @@ import tensorflow as tf
 from scipy.stats import beta as beta_distribution
 
 from sslzoo import encoders, losses, methods
+from sslzoo.layers.context import Context
 from sslzoo.layers.drop_path import Dropout, drawing
 from sslzoo.layers.mixing import beta
-from sslzoo.layers.steps import window
+from sslzoo.layers.steps import patches_of, window
 from sslzoo.methods.ts2vec import crops
 from sslzoo.testing import METHOD_CHECKS, miniatures
 
 RNG = np.random.default_rng(0)
-NAMES = ["mixup_contrast", "ts2vec"]
+NAMES = ["mixup_contrast", "ts2vec", "ts_tcc", "masked_series"]
 
 
 def numbers(x):
@@ -228,3 +229,142 @@ def test_dropout_has_its_rate_keeps_the_mean_and_acts_in_training_steps_alone():
         np.testing.assert_array_equal(layer(x, training=False), x)
     assert (made == 0).mean() == pytest.approx(0.3, abs=0.02) and made.mean() == pytest.approx(1, abs=0.03)
     assert np.unique(made.round(4)).size == 2
+
+
+# TS-TCC.
+
+
+def test_cross_view_prediction_is_the_cross_entropy_of_the_authors_code():
+    predictions, targets = RNG.normal(size=(2, 5, 3, 4))
+    total = 0.0
+    for k in range(3):
+        for i in range(5):
+            logits = np.array([targets[i, k] @ predictions[j, k] for j in range(5)])
+            total -= np.log(np.exp(logits[i]) / np.exp(logits).sum()) / 15
+    assert float(losses.cross_view_prediction(predictions, targets)) == pytest.approx(total, rel=1e-5)
+    swapped = float(losses.cross_view_prediction(targets, predictions))
+    assert swapped != pytest.approx(total, rel=1e-2), "the softmax is over predictions, not over targets"
+    assert float(losses.cross_view_prediction(predictions, 0 * targets)) == pytest.approx(np.log(5), rel=1e-6)
+
+
+def test_a_context_contains_the_steps_up_to_the_last_and_no_others():
+    context, steps = Context(6, 8, 2, 2), RNG.normal(size=(4, 9, 6)).astype("float32")
+    before = numbers(context(steps, last=3))
+    later, earlier = steps.copy(), steps.copy()
+    later[:, 4:] = RNG.normal(size=(4, 5, 6))
+    earlier[:, 3] = 0
+    np.testing.assert_allclose(context(later, last=3), before, atol=1e-6)
+    np.testing.assert_allclose(context(steps[:, :4], last=3), before, atol=1e-5)  # as the authors, who cut the sequence
+    assert np.abs(context(earlier, last=3) - before).max() > 1e-3
+    order = [2, 0, 1, 3]
+    np.testing.assert_allclose(context(steps[:, order], last=3), before, atol=1e-5)  # there are no positions
+    with pytest.raises(ValueError, match="3 heads do not divide a width of 8"):
+        Context(6, 8, 1, 3)
+
+
+def test_ts_tcc_is_its_three_terms():
+    model = miniatures.build("ts_tcc", horizon=3, temporal_weight=2.0, context_weight=0.5, temperature=0.3)
+    views = miniatures.batch(model)["views"]
+    a, b = (unit(numbers(model.steps(view))) for view in views)
+    count, steps, _ = a.shape
+    last, total, heads = steps - 4, 0.0, []
+    for one, other in ((a, b), (b, a)):
+        context = model.context(one.astype("float32"), last=last)
+        predicted = numbers(model.predictor(context)).reshape(count, 3, -1)
+        for k in range(3):
+            logits = other[:, last + 1 + k] @ predicted[:, k].T
+            total += 2 * np.mean(np.log(np.exp(logits).sum(1)) - np.diag(logits)) / 3
+        heads.append(unit(numbers(model.context_head(context))))
+    z = np.concatenate(heads)
+    logits = z @ z.T / 0.3 - 1e9 * np.eye(2 * count)
+    partner = (np.arange(2 * count) + count) % (2 * count)
+    total += 0.5 * np.mean(np.log(np.exp(logits).sum(1)) - logits[np.arange(2 * count), partner])
+    assert float(model.objective(**model({"views": views}))) == pytest.approx(total, rel=1e-4)
+
+
+def test_contexts_of_ts_tcc_have_random_lengths_that_leave_the_horizon():
+    model = miniatures.build("ts_tcc", horizon=2)
+    model.compile("sgd", run_eagerly=True)
+    views, found = miniatures.batch(model)["views"], []
+    model.context_head = lambda context: context
+    model.context = lambda steps, last: found.append(int(last)) or tf.zeros((len(steps), model.context_dim))
+    for seed in range(60):
+        model.seed = seed
+        outputs = model({"views": views}, training=True)
+        assert outputs["next_a"].shape[1] == outputs["next_b"].shape[1] == 2
+    assert set(found) == set(range(8 - 2)), "8 steps, of which the first 6 can be the last of a context"
+    assert any(one != other for one, other in zip(found[::2], found[1::2], strict=True)), "one for each direction"
+
+
+def test_ts_tcc_and_its_encoder_have_the_papers_constants():
+    encoder = encoders.make("conv_pool_1d", (128, 9))
+    model = methods.TSTCC(encoder)
+    assert model.steps(np.zeros((1, 128, 9), "float32")).shape == (1, 18, 128)
+    weights = 8 * 9 * 32 + 8 * 32 * 64 + 8 * 64 * 128 + 2 * (32 + 64 + 128)
+    assert sum(int(np.prod(weight.shape)) for weight in encoder.trainable_weights) == weights
+    block = 2 * 2 * 100 + 3 * 100 * 100 + 100 * 100 + 100 + 100 * 64 + 64 + 64 * 100 + 100
+    assert model.context.count_params() == 128 * 100 + 100 + 100 + 4 * block
+    assert model.predictor.count_params() == 6 * (100 * 128 + 128)
+    assert (model.temperature, model.temporal_weight, model.context_weight) == (0.2, 1.0, 0.7)
+    with pytest.raises(ValueError, match="horizon=6 must be below the 4 steps that conv_pool_1d pools"):
+        model({"views": (np.zeros((2, 12, 9), "float32"),) * 2})
+    with pytest.raises(ValueError, match="ts_tcc needs a vector for each step, which patch_series5 does not pool"):
+        methods.TSTCC(miniatures.patched())
+
+
+# Masked series.
+
+
+@pytest.mark.parametrize("steps", [20, 23, 21])
+def test_patches_of_a_series_are_those_of_the_encoders_convolution(steps):
+    series = RNG.normal(size=(3, steps, 2)).astype("float32")
+    patches, real = patches_of(series, 4)
+    kernel = RNG.normal(size=(4, 2, 6)).astype("float32")
+    convolved = keras.ops.conv(series, kernel, strides=4, padding="same")
+    np.testing.assert_allclose(numbers(patches) @ kernel.reshape(8, 6), convolved, atol=1e-4)
+    assert numbers(real).sum() == steps * 2 and (numbers(patches)[:, numbers(real) == 0] == 0).all()
+    np.testing.assert_array_equal(numbers(patches)[:, numbers(real) == 1], numbers(series).reshape(3, -1))
+
+
+def test_masked_series_is_the_error_of_the_hidden_values_alone():
+    model = miniatures.build("masked_series", mask_ratio=0.6)
+    model.compile("sgd", run_eagerly=True)
+    series = miniatures.batch(model)["views"][0]  # 48 steps, 10 patches of 5: two values are padding
+    visible, hidden = (numbers(x).astype(int) for x in model._mask(len(series), 10, True))
+    assert visible.shape == (32, 4) and all(sorted(row) == list(range(10)) for row in np.hstack([visible, hidden]))
+    outputs = model({"views": (series, series)}, training=True)
+    values = np.pad(numbers(model.encoder.get_layer("normalize")(series)), ((0, 0), (1, 1), (0, 0)))
+    inside = np.pad(np.ones((48, 2)), ((1, 1), (0, 0)))
+    tokens = model.trunk(np.concatenate([x[:, None] for x in [*_seen(model, series, visible)]], 1))
+    predicted = numbers(model.decoder(tokens, visible, hidden, grid=(1, 10)))
+    total = 0.0
+    for i, row in enumerate(hidden):
+        errors = [
+            (predicted[i, k].reshape(5, 2) - values[i, 5 * p : 5 * p + 5])[inside[5 * p : 5 * p + 5] > 0] ** 2
+            for k, p in enumerate(row)
+        ]
+        total += np.concatenate(errors).mean() / len(hidden)
+    assert float(model.objective(**outputs)) == pytest.approx(total, rel=1e-3)
+
+
+def _seen(model, series, visible):
+    """The class token and the visible patch tokens, one after the other."""
+    tokens = numbers(model.place(model.stem(series))).astype("float32")
+    yield tokens[:, 0]
+    yield from (np.stack([tokens[i, 1 + p] for i, p in enumerate(column)]) for column in visible.T)
+
+
+def test_nothing_of_a_hidden_patch_reaches_its_prediction():
+    model = miniatures.build("masked_series")
+    model.compile("sgd", run_eagerly=True)
+    series = miniatures.batch(model)["views"][0]
+    _, hidden = model._mask(len(series), 10, False)
+    other = series.copy()
+    for i, row in enumerate(numbers(hidden).astype(int)):
+        for patch in row:
+            other[i, max(0, 5 * patch - 1) : 5 * patch + 4] = 100
+    first, second = (model({"views": (x, x)}, training=False) for x in (series, other))
+    np.testing.assert_allclose(first["prediction"], second["prediction"], atol=1e-5)
+    assert np.abs(numbers(first["target"]) - numbers(second["target"])).max() > 1
+    with pytest.raises(ValueError, match="mask_ratio=0.95 keeps 0 of 10 patches"):
+        miniatures.build("masked_series", mask_ratio=0.95)({"views": (series, series)})

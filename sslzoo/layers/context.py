@@ -37,7 +37,7 @@ class Context(layers.Layer):
         self.token = self.add_weight((dim,), initializer=keras.initializers.RandomNormal(stddev=1.0), name="token")
         self.built = True
 
-    def call(self, steps, last):
+    def call(self, steps, *, last):
         """The context of each series.
 
         Args:

@@ -84,7 +84,7 @@ class TSTCC(SSLModel):
         noise = self.uniform((2,), 0, everywhere=True, training=training)
         # Without a training, the longest contexts.
         last = ops.cast(ops.floor(noise * count), "int32") if training else ops.full((2,), count - 1, "int32")
-        from_a, from_b = self.context(a, last[0]), self.context(b, last[1])
+        from_a, from_b = self.context(a, last=last[0]), self.context(b, last=last[1])
         return dict(
             predicted_b=self._predicted(from_a),
             predicted_a=self._predicted(from_b),
