@@ -72,8 +72,8 @@ def test_images_are_refused_by_an_encoder_of_series_and_series_by_a_method_of_im
         sslzoo.evaluate(result.exported, load("digits"))
     with pytest.raises(ValueError, match="rotation works on images only, the data are series"):
         sslzoo.pretrain("rotation", X, kind="series", encoder="fcn_1d")
-    with pytest.raises(ValueError, match="encoder='resnet18' takes images, the data are series"):
-        sslzoo.pretrain("simclr", X, kind="series", epochs=1)
+    with pytest.raises(ValueError, match="encoder='resnet34' takes images, the data are series"):
+        sslzoo.pretrain("simclr", X, kind="series", encoder="resnet34", epochs=1)
     with pytest.raises(ValueError, match="no preset of series 'moco_v2'"):
         sslzoo.pretrain("simclr", X, kind="series", preset="moco_v2", encoder="fcn_1d")
 
@@ -83,6 +83,7 @@ def test_defaults_of_series_are_resolved_and_given_values_replace_them():
 
     experiment, _ = divide({"method": "simclr", "data": "ucr:GunPoint", "epochs": 3})
     assert (experiment.batch_size, experiment.optimizer, experiment.learning_rate) == ("auto", "adam", 1e-3)
+    assert experiment.encoder == "fcn_1d"
     assert divide({"data": "ucr:GunPoint", "batch_size": 32})[0].batch_size == 32
     assert divide({"data": "digits"})[0].batch_size == 256
 
