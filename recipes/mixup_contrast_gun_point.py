@@ -1,4 +1,4 @@
-"""Mixup contrast on GunPoint: 50 series of 150 steps, which are one batch, a minute on two cores."""
+"""Mixup contrast on GunPoint: 50 series of 150 steps, a minute on two cores."""
 
 from sslzoo import Recipe
 
@@ -6,8 +6,8 @@ recipe = Recipe(
     "mixup_contrast",
     "ucr:GunPoint",
     "fcn_1d",
-    epochs=300,
-    batch_size=50,
+    epochs=40,
+    batch_size=16,
     optimizer="adam",
     learning_rate=0.001,
     learning_rate_rule="none",

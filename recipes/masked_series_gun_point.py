@@ -1,13 +1,13 @@
-"""A masked autoencoder on OSULeaf: 200 outlines of leaves, series of 427 steps, a minute on two cores."""
+"""A masked autoencoder on GunPoint: 50 series of 150 steps, 19 patches each, a minute on two cores."""
 
 from sslzoo import Recipe
 
 recipe = Recipe(
     "masked_series",
-    "ucr:OSULeaf",
+    "ucr:GunPoint",
     "patch_series",
-    epochs=60,
-    batch_size=16,
+    epochs=40,
+    batch_size=8,
     optimizer="adam",
     learning_rate=0.001,
     learning_rate_rule="none",
