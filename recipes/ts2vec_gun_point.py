@@ -1,4 +1,4 @@
-"""TS2Vec on GunPoint: 50 series of 150 steps, 204 steps of training as in the paper, two minutes on two cores."""
+"""TS2Vec on GunPoint: 50 series of 150 steps, 204 steps of training as in the paper, a minute on two cores."""
 
 from sslzoo import Recipe
 

@@ -1,5 +1,6 @@
 """Series from raw values to a verdict, a table with baselines and an export, in Python and on the command line."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -7,6 +8,7 @@ import sslzoo
 from sslzoo import encoders
 from sslzoo.data import load
 from sslzoo.encoders.conv_1d import fcn_1d
+from sslzoo.encoders.dilated import Dilated
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.layers.standardize import Standardize
 
@@ -110,6 +112,17 @@ def test_steps_have_a_representation_each_before_the_pooling():
     encoder = encoders.make("dilated_conv", (30, 2), depth=2, features=8)
     assert encoder.get_layer("steps").output.shape == (None, None, 8)
     assert encoder.get_layer("embedded").output.shape == (None, None, 64)
+
+
+@pytest.mark.parametrize("steps", [2, 5, 40])
+@pytest.mark.parametrize("dilation", [1, 3, 5, 64])
+def test_the_dilated_convolution_is_that_of_keras_for_any_length(steps, dilation):
+    x = RNG.normal(size=(3, steps, 4)).astype("float32")
+    ours, theirs = (layer(6, 3, padding="same", dilation_rate=dilation) for layer in (Dilated, keras.layers.Conv1D))
+    assert ours(x).shape == theirs(x).shape
+    ours.bias.assign(RNG.normal(size=6))
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,31 @@
 """Dilated convolutions: the encoder of TS2Vec (Yue et al., arXiv 2106.10466), with a representation for each step."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from sslzoo.catalog.checked import checked
 from sslzoo.layers.drop_path import Dropout
 from sslzoo.layers.standardize import entrance
 
 POOLINGS = ("max", "mean")
+
+
+@keras.saving.register_keras_serializable("sslzoo")
+class Dilated(layers.Conv1D):
+    """A convolution of length 3 that keeps the steps, computed as one product of matrices.
+
+    TensorFlow's dilated convolution on CPU pads and cuts the series into as many parts as the dilation.
+    """
+
+    def call(self, x):
+        (apart,) = self.dilation_rate
+        beyond = ops.zeros_like(x[:, :apart])  # all steps, if there are no more
+        before, after = (
+            ops.concatenate([beyond, x[:, :-apart]], axis=1),
+            ops.concatenate([x[:, apart:], beyond], axis=1),
+        )
+        taps = ops.concatenate([before, x, after], axis=-1)
+        return ops.matmul(taps, ops.reshape(self.kernel, (-1, self.filters))) + self.bias
 
 
 @checked()
@@ -55,5 +73,5 @@ def _block(x, channels: int, dilation: int, name: str, last: bool):
     shortcut = layers.Conv1D(channels, 1, name=f"{name}_shortcut")(x) if last or x.shape[-1] != channels else x
     for number in (1, 2):
         x = layers.Activation("gelu", name=f"{name}_gelu{number}")(x)
-        x = layers.Conv1D(channels, 3, padding="same", dilation_rate=dilation, name=f"{name}_conv{number}")(x)
+        x = Dilated(channels, 3, padding="same", dilation_rate=dilation, name=f"{name}_conv{number}")(x)
     return layers.Add(name=name)([x, shortcut])

@@ -24,7 +24,6 @@ def hierarchical_contrast(z_a, z_b, length=None, *, instance_weight: float = 0.5
         A float32 scalar, the mean over the scales. Equal representations give log(2N - 1) for series, and log(2l - 1)
         for l steps.
     """
-    z_a, z_b = ops.cast(z_a, "float32"), ops.cast(z_b, "float32")
     length = ops.cast(z_a.shape[1] if length is None else length, "int32")
     total, scales = 0.0, 0.0
     while True:
@@ -48,6 +47,7 @@ def instance_contrast(z_a, z_b, weights):
     Returns:
         A float32 scalar; 0 for a single series or without weight.
     """
+    z_a, z_b = ops.cast(z_a, "float32"), ops.cast(z_b, "float32")
     z = ops.transpose(ops.concatenate([z_a, z_b]), (1, 0, 2))
     logits = ops.matmul(z, ops.transpose(z, (0, 2, 1))) - FAR * ops.eye(z.shape[1] or ops.shape(z)[1])
     surprise = ops.mean(ops.logsumexp(logits, axis=-1), axis=1) - ops.mean(ops.sum(z_a * z_b, axis=-1), axis=0)
@@ -65,6 +65,7 @@ def step_contrast(z_a, z_b, weights):
     Returns:
         A float32 scalar; 0 for a single step or without weight.
     """
+    z_a, z_b = ops.cast(z_a, "float32"), ops.cast(z_b, "float32")
     z, both = ops.concatenate([z_a, z_b], axis=1), ops.concatenate([weights, weights])
     logits = ops.matmul(z, ops.transpose(z, (0, 2, 1))) - FAR * ops.maximum(ops.eye(z.shape[1]), 1 - both)
     surprise = ops.logsumexp(logits, axis=-1) - ops.tile(ops.sum(z_a * z_b, axis=-1), (1, 2))
