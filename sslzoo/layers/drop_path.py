@@ -78,12 +78,13 @@ class DropPath(keras.layers.Layer):
         draws = _current.get()
         if draws is None or training is not True or not self.rate:
             return x
-        kept = draws.rows(*self.drawn(ops.shape(x))) >= self.rate
-        return x * ops.cast(kept, x.dtype) / (1 - self.rate)
+        drawn = self.drawn(ops.shape(x))
+        kept = ops.cast(draws.rows(*drawn) >= self.rate, x.dtype) / (1 - self.rate)
+        return x * ops.reshape(kept, (*drawn, *(1,) * (len(x.shape) - len(drawn))))
 
     def drawn(self, shape: tuple) -> tuple:
         """The shape of the random numbers for an input of a shape: one for each example."""
-        return (shape[0], *(1,) * (len(shape) - 1))
+        return shape[:1]
 
     def get_config(self):
         return super().get_config() | {"rate": self.rate}
