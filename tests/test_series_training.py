@@ -67,6 +67,16 @@ def test_evaluate_embed_and_compare_read_series_as_the_export_says(result, tmp_p
     assert "Of series: trained / untrained / raw series / statistics / random kernels." in index
 
 
+def test_a_transformer_of_series_is_trained_and_exported(tmp_path):
+    """Pictures of tokens are of images only."""
+    result = sslzoo.pretrain(
+        "masked_series", (HOLES, LABELS), kind="series", encoder="patch_series", dim=16, depth=1, decoder_dim=16,
+        epochs=2, runs=str(tmp_path / "runs"), export_to=str(tmp_path / "exported"), name="own", evaluate=False,
+    )  # fmt: skip
+    features = load_encoder(result.exported)(HOLES[:4, :, None].astype("float32")).numpy()
+    assert features.shape == (4, 16) and np.isfinite(features).all()
+
+
 def test_images_are_refused_by_an_encoder_of_series_and_series_by_a_method_of_images(result):
     with pytest.raises(
         ValueError, match=r"takes \(None, None, 1\): images \(batch, height, width, channels\) are required"
