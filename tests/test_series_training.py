@@ -1,5 +1,6 @@
 """Series from raw values to a verdict, a table with baselines and an export, in Python and on the command line."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -7,6 +8,7 @@ import sslzoo
 from sslzoo import encoders
 from sslzoo.data import load
 from sslzoo.encoders.conv_1d import fcn_1d
+from sslzoo.encoders.dilated import Dilated
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.layers.standardize import Standardize
 
@@ -65,6 +67,16 @@ def test_evaluate_embed_and_compare_read_series_as_the_export_says(result, tmp_p
     assert "Of series: trained / untrained / raw series / statistics / random kernels." in index
 
 
+def test_a_transformer_of_series_is_trained_and_exported(tmp_path):
+    """Pictures of tokens are of images only."""
+    result = sslzoo.pretrain(
+        "masked_series", (HOLES, LABELS), kind="series", encoder="patch_series", dim=16, depth=1, decoder_dim=16,
+        epochs=2, runs=str(tmp_path / "runs"), export_to=str(tmp_path / "exported"), name="own", evaluate=False,
+    )  # fmt: skip
+    features = load_encoder(result.exported)(HOLES[:4, :, None].astype("float32")).numpy()
+    assert features.shape == (4, 16) and np.isfinite(features).all()
+
+
 def test_images_are_refused_by_an_encoder_of_series_and_series_by_a_method_of_images(result):
     with pytest.raises(
         ValueError, match=r"takes \(None, None, 1\): images \(batch, height, width, channels\) are required"
@@ -72,8 +84,8 @@ def test_images_are_refused_by_an_encoder_of_series_and_series_by_a_method_of_im
         sslzoo.evaluate(result.exported, load("digits"))
     with pytest.raises(ValueError, match="rotation works on images only, the data are series"):
         sslzoo.pretrain("rotation", X, kind="series", encoder="fcn_1d")
-    with pytest.raises(ValueError, match="encoder='resnet18' takes images, the data are series"):
-        sslzoo.pretrain("simclr", X, kind="series", epochs=1)
+    with pytest.raises(ValueError, match="encoder='resnet34' takes images, the data are series"):
+        sslzoo.pretrain("simclr", X, kind="series", encoder="resnet34", epochs=1)
     with pytest.raises(ValueError, match="no preset of series 'moco_v2'"):
         sslzoo.pretrain("simclr", X, kind="series", preset="moco_v2", encoder="fcn_1d")
 
@@ -83,6 +95,7 @@ def test_defaults_of_series_are_resolved_and_given_values_replace_them():
 
     experiment, _ = divide({"method": "simclr", "data": "ucr:GunPoint", "epochs": 3})
     assert (experiment.batch_size, experiment.optimizer, experiment.learning_rate) == ("auto", "adam", 1e-3)
+    assert experiment.encoder == "fcn_1d"
     assert divide({"data": "ucr:GunPoint", "batch_size": 32})[0].batch_size == 32
     assert divide({"data": "digits"})[0].batch_size == 256
 
@@ -109,6 +122,17 @@ def test_steps_have_a_representation_each_before_the_pooling():
     encoder = encoders.make("dilated_conv", (30, 2), depth=2, features=8)
     assert encoder.get_layer("steps").output.shape == (None, None, 8)
     assert encoder.get_layer("embedded").output.shape == (None, None, 64)
+
+
+@pytest.mark.parametrize("steps", [2, 5, 40])
+@pytest.mark.parametrize("dilation", [1, 3, 5, 64])
+def test_the_dilated_convolution_is_that_of_keras_for_any_length(steps, dilation):
+    x = RNG.normal(size=(3, steps, 4)).astype("float32")
+    ours, theirs = (layer(6, 3, padding="same", dilation_rate=dilation) for layer in (Dilated, keras.layers.Conv1D))
+    assert ours(x).shape == theirs(x).shape
+    ours.bias.assign(RNG.normal(size=6))
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sslzoo.data.made import in_memory
 from sslzoo.testing.require import difference
-from sslzoo.views import SeriesView, View, Views, series_presets
+from sslzoo.views import SeriesView, View, Views, chosen, of_series, series_presets
 from sslzoo.views.geometry import Flip
 from sslzoo.views.series import described
 from sslzoo.views.series_time import Crop, Permute, Reverse, TimeWarp, basis
@@ -138,6 +139,23 @@ def test_frequency_operations_keep_the_mean_the_length_and_other_frequencies():
     kept = drawn["kept"].numpy()[:, None]
     np.testing.assert_allclose(after, np.where(kept, spectrum(z).numpy(), 0), atol=1e-3)
     assert np.mean(~drawn["kept"].numpy()[:, 1:]) == pytest.approx(0.4, abs=0.05)
+
+
+def test_the_preset_frequency_mixes_normalized_training_series_of_the_length_of_the_views():
+    data = in_memory("own", np.where(RNG.uniform(size=X.shape) < 0.1, np.nan, X), kind="series")
+    bank = of_series.bank(data)
+    first, second = chosen.make("frequency", 30, C, "series", bank, mixed_share=0.4, strength=0.0, drop=0.0)
+    (mix,) = second.operations
+    assert [one.name for one in first.operations] == ["frequencymask"] and mix.share == 0.4
+    assert mix.bank.series.shape == (N, 30, C) and np.isfinite(mix.bank.series).all()
+    exact = Bank.of(X, SIZES, T)
+    np.testing.assert_allclose(exact.series, normalized(X), atol=1e-3)
+    assert len(chosen.make("frequency", 30, C, "series", strength=0.0, drop=0.0)[1].operations) == 0
+    views = Views([first, second], N, xla=False)
+    made = views({"series": X, "size": SIZES, "row": np.arange(N, dtype="int32"), "step": np.full(N, 7, "int64")})[
+        "views"
+    ]
+    assert difference(*made) > 0.1
 
 
 def test_a_missing_value_becomes_the_mean_and_touches_nothing_else():

@@ -11,7 +11,7 @@ table and has no cases. The functions of such a module:
     schema(dataset)                    what an encoder needs besides the shape, fitted on the training part, or None
     draw(chain, batch, path, channels) contact sheet of views; returns a table of their operations, or ""
     views(size, channels, dataset)     mild views, by which reports measure how an encoder changes
-    bank(dataset)                      what presets take from the training part for their views, or None
+    bank(dataset)                      what presets with an argument `bank` take from the training part, or None
 """
 
 import dataclasses
@@ -117,7 +117,8 @@ KINDS = {
         reader="sslzoo.data.series",
         prefixes=("ucr:", "uea:"),
         suffixes=(".ts", ".npz"),
-        defaults=SMALL,
+        sample="ucr:GunPoint",
+        defaults=SMALL | {"encoder": "fcn_1d"},
     ),
     "rows": Kind(
         name="rows",

@@ -12,14 +12,17 @@ SHARE, RATE, POSITIVE, COUNT = (0, 1, False), (0, 1, True), (0, math.inf, True),
 # Pattern of the name -> (least, greatest, whether the least itself is excluded); the first that fits.
 RULES = (
     (r"(.*_)?temperature(_end)?|sharpening|(sinkhorn_)?epsilon|width|(uniform_)?t|margin|align_power|beta", POSITIVE),
-    (r"reach|distortion", POSITIVE),
+    (r"reach|distortion|mixup_alpha", POSITIVE),
     (r"vector_rate|sigma|alpha|queue_size|whitening_groups", (0, math.inf, False)),
     (r"ema_rate|rate", SHARE),  # 0: the target never changes
     (r"(.*_)?rate|(.*_)?(min|max)_scale", RATE),
     (r"(sigreg|regularizer)_weight|gray|uniform_share", SHARE),
     (r"patch_share|hole", RATE),
     (r"drop_path", (0, 0.9, False)),
-    (r".*_(start|warmup|ratio|share)|(label|dense|jigsaw|global|spread)_weight|shrinkage|patch_drop|solarize", SHARE),
+    (
+        r".*_(start|warmup|ratio|share)|(label|dense|jigsaw|global|spread|instance)_weight|shrinkage|patch_drop|solarize",
+        SHARE,
+    ),
     (r"hidden_(dim|layers)|negatives|local_crops|freeze_epochs|.*_iterations|mixed|query_mixed", (0, math.inf, False)),
     (r"(.*_)?(dim|size|count|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
     (r"classes|max_images|trials|steps|seeds|k|components|ways|shots|queries|episodes|draws|hidden|epochs", COUNT),
@@ -27,13 +30,10 @@ RULES = (
     (r"level", SHARE),
     (r"seed", (0, 2**31 - 1, False)),
     (r"port", (0, 65535, False)),
-    (
-        r"permutations|hardest|matches|matches_back|centres|directions|samples|neighbours|segments|features",
-        COUNT,
-    ),
-    (r"drop|dropout", SHARE),
-    (r"images|channels|bottleneck|whitening_size", COUNT),
-    (r"window|horizon|stride|reference", COUNT),
+    (r"permutations|hardest|matches|matches_back|centres|directions|samples|neighbours|segments|features", COUNT),
+    (r"drop", SHARE),
+    (r"dropout", (0, 0.99, False)),
+    (r"images|channels|bottleneck|whitening_size|window|horizon|stride|reference", COUNT),
     (r"patch|cell|mask_unit|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),
     (r"knots", (2, math.inf, False)),
 )

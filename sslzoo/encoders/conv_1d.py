@@ -1,9 +1,10 @@
-"""Convolutions along time: FCN and ResNet of Wang, Yan and Oates (arXiv 1611.06455)."""
+"""Convolutions along time: FCN and ResNet of Wang, Yan and Oates (arXiv 1611.06455), the encoder of TS-TCC."""
 
 import keras
 from keras import layers
 
 from sslzoo.catalog.checked import checked
+from sslzoo.layers.drop_path import Dropout
 from sslzoo.layers.standardize import entrance
 
 
@@ -41,6 +42,40 @@ def resnet_1d(
     for number, channels in enumerate((64, 128, 128), start=1):
         x = _block(x, _wide(channels, width), f"block{number}")
     return keras.Model(series, layers.GlobalAveragePooling1D(name="features", dtype="float32")(x), name="resnet_1d")
+
+
+@checked()
+def conv_pool_1d(
+    input_shape: tuple[int, int],
+    width: float = 1.0,
+    kernel_size: int = 8,
+    stride: int = 1,
+    dropout: float = 0.35,
+    standardize: str = "data",
+    schema: dict | None = None,
+) -> keras.Model:
+    """The encoder of TS-TCC (arXiv 2106.14112): three convolutions, each with pooling; mean over time.
+
+    The authors' classifiers read all pooled steps, of which this encoder returns the mean.
+
+    Args:
+        input_shape: (steps, channels); the encoder takes series of any length.
+        width: float, multiplies the channels.
+        kernel_size: int, steps of the first convolution; the others have 8. 25 for sleep stages.
+        stride: int, of the first convolution; 3 for sleep stages.
+        dropout: float in [0, 1), share of the output of the first block that is dropped in training.
+        standardize: "data", by mean and deviation of the training data, or "each", by those of each series.
+        schema: mean and deviation of the training data.
+    """
+    series, x = entrance(input_shape, standardize, schema)
+    for number, (channels, length) in enumerate(((32, kernel_size), (64, 8), (128, 8)), start=1):
+        name, strides = f"conv{number}", stride if number == 1 else 1
+        x = layers.ZeroPadding1D(length // 2, name=f"{name}_pad")(x)
+        x = layers.Conv1D(_wide(channels, width), length, strides=strides, use_bias=False, name=name)(x)
+        x = layers.ZeroPadding1D(1, name=f"{name}_pool_pad")(activated(x, name))
+        x = layers.MaxPooling1D(2, name=f"{name}_pool")(x)
+        x = Dropout(dropout, name=f"{name}_drop")(x) if number == 1 else x
+    return keras.Model(series, layers.GlobalAveragePooling1D(name="features", dtype="float32")(x), name="conv_pool_1d")
 
 
 def _wide(channels: int, width: float) -> int:

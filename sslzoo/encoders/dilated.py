@@ -1,12 +1,31 @@
 """Dilated convolutions: the encoder of TS2Vec (Yue et al., arXiv 2106.10466), with a representation for each step."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from sslzoo.catalog.checked import checked
+from sslzoo.layers.drop_path import Dropout
 from sslzoo.layers.standardize import entrance
 
 POOLINGS = ("max", "mean")
+
+
+@keras.saving.register_keras_serializable("sslzoo")
+class Dilated(layers.Conv1D):
+    """A convolution of length 3 that keeps the steps, computed as one product of matrices.
+
+    TensorFlow's dilated convolution on CPU pads and cuts the series into as many parts as the dilation.
+    """
+
+    def call(self, x):
+        (apart,) = self.dilation_rate
+        beyond = ops.zeros_like(x[:, :apart])  # all steps, if there are no more
+        before, after = (
+            ops.concatenate([beyond, x[:, :-apart]], axis=1),
+            ops.concatenate([x[:, apart:], beyond], axis=1),
+        )
+        taps = ops.concatenate([before, x, after], axis=-1)
+        return ops.matmul(taps, ops.reshape(self.kernel, (-1, self.filters))) + self.bias
 
 
 @checked()
@@ -36,18 +55,16 @@ def dilated_conv(
         schema: mean and deviation of the training data.
 
     Raises:
-        ValueError: if the pooling is unknown, or the dropout is 1.
+        ValueError: if the pooling is unknown.
     """
     if pool not in POOLINGS:
         raise ValueError(f"no pool {pool!r}: choose one of {', '.join(POOLINGS)}")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout!r}")
     channels = max(1, round(64 * width))
     series, x = entrance(input_shape, standardize, schema)
     x = layers.Dense(channels, name="embedded")(x)
     for number in range(depth + 1):
         x = _block(x, channels if number < depth else features, 2**number, f"block{number + 1}", number == depth)
-    x = layers.Dropout(dropout, name="steps")(x)
+    x = Dropout(dropout, name="steps")(x)
     pooling = layers.GlobalMaxPooling1D if pool == "max" else layers.GlobalAveragePooling1D
     return keras.Model(series, pooling(name="features", dtype="float32")(x), name="dilated_conv")
 
@@ -56,5 +73,5 @@ def _block(x, channels: int, dilation: int, name: str, last: bool):
     shortcut = layers.Conv1D(channels, 1, name=f"{name}_shortcut")(x) if last or x.shape[-1] != channels else x
     for number in (1, 2):
         x = layers.Activation("gelu", name=f"{name}_gelu{number}")(x)
-        x = layers.Conv1D(channels, 3, padding="same", dilation_rate=dilation, name=f"{name}_conv{number}")(x)
+        x = Dilated(channels, 3, padding="same", dilation_rate=dilation, name=f"{name}_conv{number}")(x)
     return layers.Add(name=name)([x, shortcut])

@@ -1,4 +1,7 @@
-"""Drop path: random images skip a branch of a residual block in training (stochastic depth, arXiv 1603.09382)."""
+"""Drop path: random images skip a branch of a residual block in training (stochastic depth, arXiv 1603.09382).
+
+Dropout with the same random numbers, which do not depend on the number of devices.
+"""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -30,11 +33,11 @@ class drawing:
     def __exit__(self, *error) -> None:
         _current.reset(self._token)
 
-    def rows(self, count):
-        """Random numbers (count,) for the rows of a batch, whose rows are grouped by example unless `stacked`."""
+    def rows(self, count, *rest):
+        """Random numbers (count, *rest) for the rows of a batch, whose rows are grouped by example unless `stacked`."""
         self.calls += 1
-        drawn = self.uniform((count // self.parts, self.parts), FIRST + self.calls)
-        return ops.reshape(ops.transpose(drawn), (-1,))
+        drawn = self.uniform((count // self.parts, self.parts, *rest), FIRST + self.calls)
+        return ops.reshape(ops.swapaxes(drawn, 0, 1), (count, *rest))
 
 
 class stacked:
@@ -75,11 +78,31 @@ class DropPath(keras.layers.Layer):
         draws = _current.get()
         if draws is None or training is not True or not self.rate:
             return x
-        kept = ops.cast(draws.rows(ops.shape(x)[0]) >= self.rate, x.dtype) / (1 - self.rate)
-        return x * ops.reshape(kept, (-1, *(1,) * (len(x.shape) - 1)))
+        drawn = self.drawn(ops.shape(x))
+        kept = ops.cast(draws.rows(*drawn) >= self.rate, x.dtype) / (1 - self.rate)
+        return x * ops.reshape(kept, (*drawn, *(1,) * (len(x.shape) - len(drawn))))
+
+    def drawn(self, shape: tuple) -> tuple:
+        """The shape of the random numbers for an input of a shape: one for each example."""
+        return shape[:1]
 
     def get_config(self):
         return super().get_config() | {"rate": self.rate}
+
+
+@keras.saving.register_keras_serializable("sslzoo")
+class Dropout(DropPath):
+    """0 for a share of the numbers, the others divided by the share that is kept: (batch, ...) -> (batch, ...).
+
+    Acts as `DropPath` does: in the training steps of a method alone, and not in a target network.
+
+    Args:
+        rate: float in 0..1, probability that a number is dropped.
+    """
+
+    def drawn(self, shape: tuple) -> tuple:
+        """The shape of the random numbers for an input of a shape: the same."""
+        return shape
 
 
 def with_drop_path(branch, rate: float, name: str):

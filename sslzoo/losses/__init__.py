@@ -19,7 +19,17 @@ from sslzoo.losses.clustering import (
     swapped_prediction,
     update_groups,
 )
-from sslzoo.losses.contrastive import cpc, cross_view_info_nce, dcl, dclw, info_nce, macl, nt_xent, nt_xent_baseline
+from sslzoo.losses.contrastive import (
+    cpc,
+    cross_view_info_nce,
+    dcl,
+    dclw,
+    info_nce,
+    macl,
+    mixup_nt_xent,
+    nt_xent,
+    nt_xent_baseline,
+)
 from sslzoo.losses.directions import unit
 from sslzoo.losses.distillation import cross_view_entropy, dino, distillation, relational, soft_cross_entropy
 from sslzoo.losses.distribution import (
@@ -69,6 +79,7 @@ from sslzoo.losses.redundancy import (
     whiten,
 )
 from sslzoo.losses.regions import det_con
+from sslzoo.losses.series import cross_view_prediction, hierarchical_contrast, instance_contrast, step_contrast
 from sslzoo.losses.similarity import align, negative_cosine, uniformity
 from sslzoo.losses.supervised import class_conditional_info_nce, sup_con
 
@@ -84,6 +95,7 @@ __all__ = [
     "cpc",
     "cross_view_entropy",
     "cross_view_info_nce",
+    "cross_view_prediction",
     "dcl",
     "dclw",
     "det_con",
@@ -96,7 +108,9 @@ __all__ = [
     "group_cross_entropy",
     "half_distance",
     "hardest_negatives",
+    "hierarchical_contrast",
     "info_nce",
+    "instance_contrast",
     "invariance",
     "kmeans_step",
     "koleo",
@@ -107,6 +121,7 @@ __all__ = [
     "me_max",
     "mined_triplet",
     "mixed_negatives",
+    "mixup_nt_xent",
     "mmcr",
     "mse",
     "msn",
@@ -133,6 +148,7 @@ __all__ = [
     "soft_cross_entropy",
     "spherical_kmeans",
     "standardized",
+    "step_contrast",
     "sup_con",
     "swap_entropy",
     "swapped_prediction",

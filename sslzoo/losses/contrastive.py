@@ -85,6 +85,26 @@ def cross_view_info_nce(z_a, z_b, *, temperature: float):
     return ops.mean(ops.logsumexp(logits, axis=1) - ops.diagonal(logits))
 
 
+@checked("N dim", "N dim", "N dim")
+def mixup_nt_xent(z_mixed, z_a, z_b, *, share, temperature: float):
+    """MNT-Xent: NT-Xent of mixed examples, with soft targets (Wickstrom et al., arXiv 2203.09270, section 3.2).
+
+    Args:
+        z_mixed: (N, dim), embeddings of share x_a + (1 - share) x_b, of any norm.
+        z_a, z_b: (N, dim), embeddings of the two examples that were mixed, of any norm. Each mixture has 2N logits.
+        share: float32 scalar in 0..1, the target of the first example; the second has 1 - share.
+        temperature: float, divides the cosine similarities.
+
+    Returns:
+        A float32 scalar, the mean over the mixtures; log(2N) where all embeddings are equal, at least the entropy of
+        the share if no example is mixed with itself.
+    """
+    mixed, count = unit(z_mixed), ops.shape(z_a)[0]
+    logits = ops.matmul(mixed, ops.transpose(unit(ops.concatenate([z_a, z_b])))) / temperature
+    hit_a, hit_b = ops.diagonal(logits[:, :count]), ops.diagonal(logits[:, count:])
+    return ops.mean(ops.logsumexp(logits, axis=1) - share * hit_a - (1 - share) * hit_b)
+
+
 @checked("N h w offsets dim", "N h w dim")
 def cpc(predictions, targets, *, rows):
     """InfoNCE of patches predicted from the rows above (CPC, arXiv 1807.03748, section 3.3, equation 4).

@@ -1,6 +1,7 @@
 """Small instances of methods on generated examples, which `sslzoo doctor` and the checks train in seconds."""
 
 import inspect
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -10,7 +11,9 @@ from sslzoo import catalog, methods
 from sslzoo.catalog import knobs, options
 from sslzoo.catalog.kinds import KINDS
 from sslzoo.data.made import in_memory
-from sslzoo.encoders.conv_1d import fcn_1d
+from sslzoo.encoders.conv_1d import conv_pool_1d, fcn_1d
+from sslzoo.encoders.dilated import dilated_conv
+from sslzoo.encoders.patch_series import patch_series
 from sslzoo.encoders.resnet import resnet
 from sslzoo.encoders.rows import mlp_rows, subset_rows
 from sslzoo.encoders.vit import vit
@@ -57,6 +60,9 @@ SMALL = {
     "colours": 16,
     "predictor_depth": 1,
     "predictor_heads": 2,
+    "context_dim": 32,
+    "context_depth": 1,
+    "context_heads": 2,
 }
 OWN = {
     # Views interact through the bank only, and CPC has a context network: the usual values need more than thirty steps.
@@ -80,11 +86,25 @@ OWN = {
     # A sum over the values: large steps of SGD diverge.
     "subtab": {"value_weight": 0.05},
     "generalized_contrastive": {"temperature": 0.3},
+    # Losses of shares near 0 and 1 are small from the start: shares near one half can be compared.
+    "mixup_contrast": {"temperature": 0.1, "mixup_alpha": 20.0},
+    "ts2vec": {"mask_ratio": 0.0},
+    "ts_tcc": {"horizon": 2},
+    "masked_series": {"mask_ratio": 0.5},
 }
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
 # Steps to learn; 30 are sufficient for all others.
-STEPS = {"colorization": 60, "jigsaw": 60, "relative_patch": 90, "rotation": 90}
+STEPS = {
+    "colorization": 60,
+    "jigsaw": 60,
+    "mixup_contrast": 60,
+    "ts2vec": 40,
+    "ts_tcc": 60,
+    "masked_series": 90,
+    "relative_patch": 90,
+    "rotation": 90,
+}
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:
@@ -100,7 +120,7 @@ def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = N
     own = OWN.get(method, {}) if isinstance(method, str) else {}
     small = {key: value for key, value in (SMALL | own).items() if key in arguments(method)}
     small = {key: value() if callable(value) else value for key, value in small.items()}
-    encoder = (encoder or _encoder_of(method))()
+    encoder = (encoder or encoder_of(method))()
     if "input_shape" in small and len(encoder.input_shape) != 4:
         small["input_shape"] = encoder.input_shape[1:]
     model = methods.find(method)(encoder, **small | given)
@@ -108,11 +128,13 @@ def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = N
     return model
 
 
-def _encoder_of(method):
+def encoder_of(method) -> Callable:
     """The function that builds the small encoder of a method."""
-    if not isinstance(method, str) or "image" in methods.find(method).kinds:
-        return transformer if isinstance(method, str) and method in TOKENS else residual
-    return subsets if method == "subtab" else tabular
+    kinds = methods.find(method).kinds if isinstance(method, str) else ("image",)
+    if "image" in kinds:
+        return transformer if method in TOKENS else residual
+    encoders = {"subtab": subsets, "ts2vec": dilated, "ts_tcc": pooling, "masked_series": patched}
+    return encoders.get(method, {"series": convolutional, "rows": tabular}[kinds[0]])
 
 
 def arguments(method) -> dict:
@@ -222,6 +244,21 @@ def subsets() -> keras.Model:
 def convolutional() -> keras.Model:
     """A small encoder of series."""
     return fcn_1d((STEPS_OF_SERIES, CHANNELS), width=0.25)
+
+
+def pooling() -> keras.Model:
+    """A small encoder of series with fewer steps than these have."""
+    return conv_pool_1d((STEPS_OF_SERIES, CHANNELS), width=0.25)
+
+
+def dilated() -> keras.Model:
+    """A small encoder of series with a vector for each step."""
+    return dilated_conv((STEPS_OF_SERIES, CHANNELS), width=0.5, depth=3, features=64, dropout=0.05)
+
+
+def patched() -> keras.Model:
+    """A small transformer on patches of series."""
+    return patch_series((STEPS_OF_SERIES, CHANNELS), patch_size=5, dim=32, depth=2, heads=2)
 
 
 def residual(blocks: tuple[int, ...] = (1, 1)) -> keras.Model:

@@ -109,7 +109,7 @@ def _keep_answers(watch: Watch, folder: Path) -> None:
 
 def _pictures(plan: Plan, model: SSLModel, folder: Path) -> list[Pictures]:
     """Returns recorders of what the method reconstructs, and of the tokens of a transformer, where there are some."""
-    reconstructs, tokens = type(model).pictures is not SSLModel.pictures, _tokens(model)
+    reconstructs, tokens = type(model).pictures is not SSLModel.pictures, _tokens(model) if plan.kind.pixels else None
     if not reconstructs and tokens is None:
         return []
     batch, events = plan.views_of_few(PICTURES), folder / "events"

@@ -19,7 +19,7 @@ def make(preset: Any, size: int, channels: int, kind: str = DEFAULT, bank: Any =
         preset: name of a preset; a function `(size, channels, **knobs) -> list of View`, of series `(length, channels,
             **knobs) -> list of SeriesView`, of rows `(columns, bank, **knobs) -> list of RowView`; such a list; or a
             function from batch to batch that adds `views`, a tuple of float32 tensors, of images (n, height, width,
-            channels).
+            channels). A function of series may have an argument `bank` as well.
         size: extent of the views: of images the side in pixels, of series the number of steps, of rows that of columns.
         channels: number of channels of the examples.
         kind: of the data.
@@ -33,17 +33,22 @@ def make(preset: Any, size: int, channels: int, kind: str = DEFAULT, bank: Any =
         ValueError: if `preset` is none of these.
     """
     preset = catalog.found("presets", preset)
-    second = {KINDS[kind].second: bank if KINDS[kind].second == "bank" else channels}
     if isinstance(preset, str):
         module = f"sslzoo.views.{catalog.presets(kind)[preset].stem}"
-        return getattr(importlib.import_module(module), preset)(size, **second, **knobs)
+        function = getattr(importlib.import_module(module), preset)
+        return function(size, **_taken(function, channels=channels, bank=bank), **knobs)
     if isinstance(preset, Sequence):
         return _checked(list(preset), kind)
     if not callable(preset):
         raise ValueError(f"{preset!r} gives no views: use a preset's name, a list of View or a function of a batch")
-    names = inspect.signature(preset).parameters
-    made = {KINDS[kind].extent, *second} <= names.keys()
-    return _checked(preset(size, **second, **knobs), kind) if made else preset
+    made = {KINDS[kind].extent, KINDS[kind].second} <= inspect.signature(preset).parameters.keys()
+    given = _taken(preset, channels=channels, bank=bank)
+    return _checked(preset(size, **given, **knobs), kind) if made else preset
+
+
+def _taken(function: Callable, **given: Any) -> dict[str, Any]:
+    """The given arguments that a function has."""
+    return {name: value for name, value in given.items() if name in inspect.signature(function).parameters}
 
 
 def of_batch(chain: Chain, batch_size: int, seed: int, engine: str = "auto") -> Callable[[Mapping], dict]:

@@ -1,7 +1,7 @@
 """The functions of the kind "series"; see `sslzoo.catalog.kinds`."""
 
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from sslzoo.utils.plots import COLOURS, plain
 from sslzoo.views import series_presets, sheet
 from sslzoo.views.baselines import Baseline, flattened
 from sslzoo.views.series_presets import evaluation  # noqa: F401, one of the functions
+from sslzoo.views.series_values import Bank
 
 DRAWS, CHANNELS = 3, 3  # columns for each view, and channels, that a contact sheet shows
+BANK = 1024  # training series that views take frequencies from
 FITTED = 4096  # training series that give mean and deviation
 
 
@@ -56,8 +58,9 @@ def schema(dataset: Dataset) -> dict[str, list[float]]:
     return {"mean": mean.tolist(), "deviation": np.where(deviation > 0, deviation, 1).tolist()}
 
 
-def bank(dataset: Dataset) -> None:
-    """None: the presets take nothing from other series."""
+def bank(dataset: Dataset) -> Callable[[int], Bank]:
+    """The function from a length to the bank of at most BANK training series of that length."""
+    return lambda length: Bank.of(*dataset.sample(BANK).arrays(), length)
 
 
 def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:

@@ -1,8 +1,8 @@
 """Presets of views of time series. Each preset returns a list of `SeriesView`, one for each view, for `Views`.
 
 Every preset takes `length`, the steps of the views, and `channels`. Other knobs are keyword arguments and are checked
-for their range. Only `ts_tcc` is from a paper; the others apply the idea of the preset of images that they are named
-after to series. Strengths are in units of the standard deviation of each channel.
+for their range. Only `ts_tcc` is from a paper; `simclr`, `byol` and `multi_crop` apply the idea of the preset of images
+of their name to series. Strengths are in units of the standard deviation of each channel.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,16 @@ from sslzoo.catalog.checked import checked
 from sslzoo.views.operation import check_number
 from sslzoo.views.series import SeriesOperation, SeriesView
 from sslzoo.views.series_time import Crop, Permute, Reverse, TimeWarp
-from sslzoo.views.series_values import ChannelDrop, Jitter, MagnitudeWarp, Mask, Scale
+from sslzoo.views.series_values import (
+    Bank,
+    ChannelDrop,
+    FrequencyMask,
+    FrequencyMix,
+    Jitter,
+    MagnitudeWarp,
+    Mask,
+    Scale,
+)
 
 
 @checked()
@@ -72,6 +81,47 @@ def multi_crop(
     noise = noisy("multi_crop", channels, **knobs)
     long, short = Crop((min_scale, 1.0)), Crop((local_min_scale, min_scale))
     return [SeriesView([crop, *noise], length, channels) for crop in (*[long] * 2, *[short] * local_crops)]
+
+
+@checked()
+def whole(length: int, channels: int = 1, min_scale: float = 0.5, **knobs) -> list[SeriesView]:
+    """The series as it is, for methods that mix, crop or mask it themselves, and a view that monitors compare it with.
+
+    Args:
+        length: int, steps of the views.
+        channels: int, number of channels of the series.
+        min_scale: float in (0, 1], smallest share of the steps that the crop of the second view keeps.
+        **knobs: strength and drop, of the second view.
+    """
+    check_number("whole", "min_scale", min_scale, 1e-6, 1)
+    chains = [], [Crop((min_scale, 1.0)), *noisy("whole", channels, **knobs)]
+    return [SeriesView(chain, length, channels) for chain in chains]
+
+
+@checked()
+def frequency(
+    length: int,
+    channels: int = 1,
+    bank: Callable[[int], Bank] | None = None,
+    masked_share: float = 0.1,
+    mixed_share: float = 0.1,
+    **knobs,
+) -> list[SeriesView]:
+    """A view without some frequencies, and one with some of other series: FrAug's operations (arXiv:2302.09292).
+
+    The series are the whole ones, and noise is added to both views; the combination is not from a paper.
+
+    Args:
+        length: int, steps of the views.
+        channels: int, number of channels of the series.
+        bank: function from a length to the other series, as of the kind; without it no frequencies are mixed.
+        masked_share: float in [0, 1], probability that a frequency of the first view is removed.
+        mixed_share: float in [0, 1], probability that a frequency of the second view is that of another series.
+        **knobs: strength and drop.
+    """
+    mix = [FrequencyMix(bank(length), mixed_share)] if bank else []
+    noise = noisy("frequency", channels, **knobs)
+    return [SeriesView([*chain, *noise], length, channels) for chain in ([FrequencyMask(masked_share)], mix)]
 
 
 @checked()

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo.views.operation import between, check_count, check_number, fold, numbers
-from sslzoo.views.series import SeriesOperation
+from sslzoo.views.series import SeriesOperation, described, resampled
 from sslzoo.views.series_time import basis, normal
 
 EACH = ("channel", "step")
@@ -168,6 +168,14 @@ class Bank:
 
     def __init__(self, series: np.ndarray):
         self.series = np.asarray(series, "float32")
+
+    @classmethod
+    def of(cls, series: np.ndarray, sizes: np.ndarray, length: int) -> "Bank":
+        """The bank of raw series (m, steps, channels) of sizes (m, 1), stretched to a length and normalized."""
+        sizes = tf.constant(sizes)
+        filled, mean, deviation = described(tf.cast(series, tf.float32), sizes)
+        places = tf.repeat(tf.linspace(0.0, 1.0, length)[None], len(series), axis=0)
+        return cls((resampled(filled, places, sizes) - mean) / tf.where(deviation > 0, deviation, 1.0))
 
 
 @dataclass(frozen=True)
