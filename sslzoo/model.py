@@ -42,6 +42,7 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
         use: str, when to use the method, in one line.
         batch: int, the smallest batch size to try, a power of two; an estimate from the papers.
         views: str, preset of views that the paper uses, a function of `sslzoo.views.presets`.
+        default_encoder: str, name of the encoder that is taken where none is chosen; "" for that of the kind of data.
         kinds: names of the kinds of data that the method works on; ("image",) where it needs images.
         supervised: bool, whether a batch must have `label`.
         micro_batches: bool, whether all images pass through `encode`, which can divide the batch.
@@ -56,6 +57,7 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
     use: str = ""
     batch: int = 256
     views: str = "simclr"
+    default_encoder: str = ""
     kinds: tuple[str, ...] = tuple(KINDS)
     supervised: bool = False
     micro_batches: bool = True

@@ -407,7 +407,7 @@ def test_a_share_of_labels_is_named_as_it_was_used_and_no_share_comes_twice():
 
 def test_the_note_has_chance_the_largest_class_and_what_is_missing():
     said = note([0, 0, 0, 1, 2], [0, 1, 1, 3])
-    for part in ("5 labelled training images, 4 test images", "one test image is 25 points", "chance 33.3 %"):
+    for part in ("5 labelled training images, 4 test images", "one answer is 25 points", "chance 33.3 %"):
         assert part in said
     assert "always the largest class 25.0 %" in said
     assert "classes 3 have no training images" in said and "classes 2 have no test images" in said
@@ -450,7 +450,7 @@ def test_without_labels_the_message_says_what_works_and_it_does():
         "k-means, Davies-Bouldin (lower is better)",
     ]
     with pytest.raises(
-        ValueError, match="no evaluator is called nearest; choose from attentive, calibration, .*, or pass"
+        ValueError, match="no evaluator is called nearest; choose from anomaly, attentive, .*, or pass"
     ):
         judge(SETS, TRAIN_Y, TEST_Y, evaluators=("nearest",))
 

@@ -172,3 +172,20 @@ def test_dividing_settings_leaves_them_as_they_are():
     settings = dict(method="simclr", data={"a": [1.0, 2.0]}, encoder=Experiment.encoder)
     before = dict(settings)
     assert divide(settings)[0].encoder == "mlp_rows" and settings == before
+
+
+@pytest.mark.parametrize(
+    "method, kind, expected",
+    [("ts2vec", "series", "dilated_conv"), ("mae", "image", "vit_tiny"), ("dino", "series", "fcn_1d")]
+    + [("subtab", "rows", "subset_rows"), ("simclr", "rows", "mlp_rows"), ("simclr", "image", "resnet18")],
+)
+def test_an_encoder_that_is_not_chosen_is_that_of_the_method_or_of_the_kind(method, kind, expected):
+    default = catalog.experiment_knobs()["encoder"].default
+    assert options.encoder_of(method, kind, default) == expected
+    assert options.encoder_of(method, kind, "mlp") == "mlp"
+
+
+def test_a_default_encoder_takes_data_of_every_kind_of_its_method():
+    for name in catalog.methods():
+        own = options.attribute_of(name, "default_encoder", "")
+        assert not own or all(own in catalog.encoders(kind) for kind in options.kinds_of(name)), name

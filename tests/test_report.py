@@ -461,7 +461,7 @@ def judged_on(train, test, **knobs):
         (np.arange(48) % 12, np.arange(12), ["clustering: .*12 clusters, 12 images"], {"knn", "linear_1"}),
         ([*np.arange(20) % 4, 4], np.arange(8) % 4, ["classes 4 have no test images"], {"knn", "ari"}),
         (np.arange(20) % 4, np.arange(8) % 6, ["classes 4, 5 have no training images"], {"knn", "ari"}),
-        (np.arange(20) % 4, [0], ["one test image is 100 points", "clustering: .*1 clusters"], {"knn"}),
+        (np.arange(20) % 4, [0], ["one answer is 100 points", "clustering: .*1 clusters"], {"knn"}),
     ],
 )
 def test_what_few_images_do_not_allow_is_left_out_in_words(train, test, told, keys):

@@ -74,10 +74,6 @@ class Kind:
         """The module of its functions, imported when it is asked for."""
         return importlib.import_module(self.module)
 
-    def encoder(self, chosen: Any, default: Any) -> Any:
-        """The chosen encoder; that of the kind, if it has one, where the default was left, which is for images."""
-        return self.defaults.get("encoder", chosen) if chosen == default else chosen
-
     @property
     def shape(self) -> str:
         """The axes of an example as text, such as "(height, width, channels)"."""

@@ -53,23 +53,31 @@ def kind_for(method: Any, data: Any = None, kind: str | None = None) -> str:
     return kinds[0] if alone else kind_of(data, kind)
 
 
-def kinds_of(method: Any) -> tuple[str, ...]:
-    """Returns the kinds of data that a method is for, its class attribute `kinds`; all where it has none."""
+def attribute_of(method: Any, name: str, default: Any) -> Any:
+    """Returns a class attribute of a method, a name, a class or a function; the default where it has none."""
     method = catalog.found("methods", method)
     if isinstance(method, str):
-        return catalog.method_attribute(method, "kinds", tuple(KINDS))
-    return getattr(method, "kinds", tuple(KINDS))
+        return catalog.method_attribute(method, name, default)
+    return getattr(method, name, default)
+
+
+def kinds_of(method: Any) -> tuple[str, ...]:
+    """Returns the kinds of data that a method is for, its class attribute `kinds`; all where it has none."""
+    return attribute_of(method, "kinds", tuple(KINDS))
 
 
 def views_of(method: Any, kind: str = DEFAULT) -> Any:
     """Returns the preset of a method, its class attribute `views`; that of the kind if the kind has no such preset."""
-    method = catalog.found("methods", method)
-    if isinstance(method, str):
-        views = catalog.method_attribute(method, "views", "simclr")
-    else:
-        views = getattr(method, "views", "simclr")
+    views = attribute_of(method, "views", "simclr")
     unknown = kind != DEFAULT and isinstance(views, str) and views not in catalog.presets(kind)
     return KINDS[kind].preset if unknown else views
+
+
+def encoder_of(method: Any, kind: str, encoder: Any) -> Any:
+    """Returns the chosen encoder; where the default was left, that of the method, or that of the kind of data."""
+    if encoder != catalog.experiment_knobs()["encoder"].default:
+        return encoder
+    return attribute_of(method, "default_encoder", "") or KINDS[kind].defaults.get("encoder", encoder)
 
 
 def names(method: Any, encoder: Any, preset: Any = None, data: Any = None, kind: str | None = None) -> set[str]:
@@ -101,7 +109,7 @@ def groups(settings: dict[str, Any]) -> dict[str, dict[str, Knob]]:
     """
     method, encoder, preset, data, kind = (settings.get(part) for part in PARTS)
     kind = kind_for(method, data, kind)
-    encoder = KINDS[kind].encoder(encoder, catalog.experiment_knobs()["encoder"].default)
+    encoder = encoder_of(method, kind, encoder)
     parts = signatures(method, encoder, preset, kind=kind)
     experiment = {name: knob for name, knob in catalog.experiment_knobs().items() if name != "method"}
     settings = KINDS[kind].defaults | settings | {"encoder": encoder}

@@ -58,7 +58,7 @@ class Recipe:
 def of_method(method: Any) -> Recipe:
     """Returns a method as a recipe: on digits, or on data of the kind that the method is for."""
     kind = KINDS[options.kind_for(method)]
-    return Recipe(method, kind.sample, kind.defaults["encoder"]) if kind.sample else Recipe(method)
+    return Recipe(method, kind.sample) if kind.sample else Recipe(method)
 
 
 def read(path: Path) -> Recipe | None:

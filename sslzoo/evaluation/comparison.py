@@ -204,7 +204,7 @@ def compare(
     found = {name: _judged(path, told, data, image_size, notes) for name, path, told in parts}
     baselines = KINDS[data.train.kind].functions.baselines(min(one.size for one in found.values()), data.train)
     found |= {name: _raw(data, one, notes) for name, one in baselines.items() if not one.instead}
-    head = f"{data.train.name}: {note(data.train.labels, data.test.labels)}."
+    head = f"{data.train.name}: {note(data.train.labels, data.test.labels, KINDS[data.train.kind].noun)}."
     return Comparison(found, head, tuple(notes))
 
 

@@ -219,7 +219,7 @@ def _scores(columns, data, size, raw_pixels=True, **options) -> Scores:
         for name, encoders in columns.items()
     }
     found = scores_of(features, data, size, raw_pixels, **options)
-    return Scores(found, [note(data.train.labels, data.test.labels), *found.notes])
+    return Scores(found, [note(data.train.labels, data.test.labels, KINDS[data.train.kind].noun), *found.notes])
 
 
 def scores_of(

@@ -107,19 +107,19 @@ def grid(head: Sequence[str], lines: Iterable[Sequence]) -> str:
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in (head, ["---"] * len(head), *lines))
 
 
-def note(train_y, test_y) -> str:
-    """The context of accuracies: number of images, chance, the largest class, missing classes."""
+def note(train_y, test_y, noun: str = "images") -> str:
+    """The context of accuracies: number of images or other examples, chance, the largest class, missing classes."""
     train_y, test_y = np.asarray(train_y), np.asarray(test_y)
     classes, counts = np.unique(train_y, return_counts=True)
     largest = float(np.mean(test_y == classes[counts.argmax()]))
-    lines = [f"{len(train_y)} labelled training images, {len(test_y)} test images"]
-    lines.append(f"one test image is {float(f'{100 / len(test_y):.2g}'):g} points")
+    lines = [f"{len(train_y)} labelled training {noun}, {len(test_y)} test {noun}"]
+    lines.append(f"one answer is {float(f'{100 / len(test_y):.2g}'):g} points")
     lines.append(f"chance {100 / len(classes):.1f} %, always the largest class {100 * largest:.1f} %")
     if unseen := sorted(set(np.unique(test_y).tolist()) - set(classes.tolist())):
-        lines.append(f"classes {', '.join(map(str, unseen))} have no training images: all answers for them are wrong")
+        lines.append(f"classes {', '.join(map(str, unseen))} have no training {noun}: all answers for them are wrong")
     if missing := sorted(set(classes.tolist()) - set(np.unique(test_y).tolist())):
-        lines.append(f"classes {', '.join(map(str, missing))} have no test images")
-    lines.append("gains: difference with the 95 % interval of a paired bootstrap over the test images")
+        lines.append(f"classes {', '.join(map(str, missing))} have no test {noun}")
+    lines.append("gains: difference with the 95 % interval of a paired bootstrap over the test {noun}")
     return "; ".join(lines)
 
 

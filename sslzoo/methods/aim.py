@@ -33,6 +33,7 @@ class AIM(SSLModel):
     use = "large transformers on much data, read with attentive probes; weak when small"
     batch = 16
     views = "aim"
+    default_encoder = "vit_tiny"
     kinds = ("image",)
     micro_batches = False
 

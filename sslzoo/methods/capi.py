@@ -31,8 +31,7 @@ class CAPI(SSLModel):
         temperature: float, temperature of the student and of the cluster head.
         target_temperature: float, temperature of the balanced targets.
         cluster_rate: float in (0, 1], learning rate of the cluster head as a share of that of the step.
-        ema_rate: float, share that the EMA network moves towards the encoder in a step after the warm-up; decays to 0
-            along a cosine.
+        ema_rate: float, share that the EMA network moves to the encoder after the warm-up; decays to 0 along a cosine.
         ema_warmup: float in 0..1, share of the training in which it rises from 0.
 
     Raises:
@@ -43,6 +42,7 @@ class CAPI(SSLModel):
     use = "vision transformers on much data without colour augmentation; large batches"
     batch = 64
     views = "capi"
+    default_encoder = "vit_tiny"
     kinds = ("image",)
     micro_batches = False
 

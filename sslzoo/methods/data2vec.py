@@ -37,6 +37,7 @@ class Data2Vec(SSLModel):
     use = "vision transformers that are fine-tuned afterwards; long trainings"
     batch = 32
     views = "data2vec"
+    default_encoder = "vit_tiny"
     kinds = ("image",)
     micro_batches = False
 

@@ -14,16 +14,15 @@ from sslzoo.utils.replicas import count, gather, own
 class DINOv2(SSLModel):
     """The losses of DINO and iBOT, with KoLeo on the student's features of both large crops.
 
-    Half of the large crops are masked, at ratios that fill a range evenly. Crops and patches share a head, as in the
-    authors' default, whose encoder has `drop_path=0.3`. DINOv3 (2508.10104) keeps an earlier teacher's similarities.
+    Half of the large crops are masked, at evenly spread ratios. Crops and patches share a head, as by default in the
+    authors' code, whose encoder has `drop_path=0.3`. DINOv3 (2508.10104) keeps an earlier teacher's similarities.
 
     Args:
         encoder: functional vision transformer, images (batch, height, width, channels) -> features (batch, features).
-        projection_dim: int, width of the embedding before the prototypes.
-        hidden_dim: int, width of the two hidden layers of the head.
+        hidden_dim, projection_dim: int, widths of the head's two hidden layers, and of its embedding.
         prototypes: int, width of the output, to which a softmax is applied.
         temperature: float, temperature of the student.
-        teacher_temperature, teacher_temperature_end: float, temperature of the teacher before and after its warm-up.
+        teacher_temperature, teacher_temperature_end: float, that of the teacher before and after its warm-up.
         teacher_warmup: float, share of the training in which it rises linearly: 30 of 100 epochs in the paper.
         centring: "centre", or "sinkhorn" to balance the teacher's outputs over the batch, as in the released models.
         centre_rate: float, share that the centres move to the means of the teacher's logits in a step.
@@ -43,6 +42,7 @@ class DINOv2(SSLModel):
     use = "vision transformers on much data; features of images and patches that need no fine-tuning"
     batch = 64
     views = "dino_v2"
+    default_encoder = "vit_tiny"
     kinds = ("image",)
     micro_batches = False
 

@@ -41,6 +41,7 @@ class IJEPA(SSLModel):
     use = "vision transformers without colour augmentation; semantic features from long trainings"
     batch = 32
     views = "i_jepa"
+    default_encoder = "vit_tiny"
     kinds = ("image",)
     micro_batches = False
 

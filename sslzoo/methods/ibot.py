@@ -46,6 +46,7 @@ class IBOT(SSLModel):
     use = "vision transformers for dense tasks and k-NN; multi-crop and patch outputs cost time and memory"
     batch = 64
     views = "ibot"
+    default_encoder = "vit_tiny"
     kinds = ("image",)
     micro_batches = False
 

@@ -37,6 +37,7 @@ class IGPT(SSLModel):
     use = "small images; a generative model as representation, read at a middle block"
     batch = 16
     views = "igpt"
+    default_encoder = "vit_tiny"
     kinds = ("image",)
     micro_batches = False
 

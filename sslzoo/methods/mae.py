@@ -37,6 +37,7 @@ class MAE(SSLModel):
     use = "vision transformers that are fine-tuned afterwards; cheap steps, many of them"
     batch = 16
     views = "mae"
+    default_encoder = "vit_tiny"
     kinds = ("image",)
     micro_batches = False
 

@@ -34,6 +34,7 @@ class MaskedSeries(SSLModel):
     use = "long series, and transformers that are fine-tuned afterwards"
     batch = 16
     views = "whole"
+    default_encoder = "patch_series"
     kinds = ("series",)
     micro_batches = False
 

@@ -15,8 +15,7 @@ class MSN(SSLModel):
     """Matches clusters of the anchors, the second view with patches dropped and all small crops, with the first view's.
 
     The clusters of the first view are those of an EMA network, sharpened and balanced over the batch. A regularizer
-    spreads the anchors over all clusters (MSN), or over a power law of them (PMSN, arXiv 2210.07277) for long-tailed
-    data.
+    spreads the anchors over all clusters (MSN), or a power law of them for long-tailed data (PMSN, arXiv 2210.07277).
 
     Args:
         encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
@@ -43,6 +42,7 @@ class MSN(SSLModel):
     use = "vision transformers with few labels afterwards; masked views make it cheap"
     batch = 64
     views = "msn"
+    default_encoder = "vit_tiny"
     kinds = ("image",)
     micro_batches = False
 

@@ -27,6 +27,7 @@ class NEPA(SSLModel):
     use = "vision transformers that are fine-tuned afterwards; no decoder, head or target network"
     batch = 32
     views = "nepa"
+    default_encoder = "vit_tiny"
     kinds = ("image",)
     micro_batches = False
 

@@ -40,6 +40,7 @@ class SALT(SSLModel):
     use = "a second stage after MAE: semantic features without a moving teacher"
     batch = 16
     views = "i_jepa"
+    default_encoder = "vit_tiny"
     kinds = ("image",)
     micro_batches = False
 

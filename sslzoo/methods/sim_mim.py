@@ -33,6 +33,7 @@ class SimMIM(SSLModel):
     use = "transformers that are fine-tuned afterwards; a masked method without decoder"
     batch = 16
     views = "sim_mim"
+    default_encoder = "vit_tiny"
     kinds = ("image",)
     micro_batches = False
 

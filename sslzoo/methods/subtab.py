@@ -39,6 +39,7 @@ class SubTab(SSLModel):
     use = "tables of many columns that repeat each other"
     batch = 32
     views = "subtab"
+    default_encoder = "subset_rows"
     kinds = ("rows",)
     micro_batches = False
 

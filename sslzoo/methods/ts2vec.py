@@ -31,6 +31,7 @@ class TS2Vec(SSLModel):
     use = "series of any length, of which a representation of each step is wanted too"
     batch = 8
     views = "whole"
+    default_encoder = "dilated_conv"
     kinds = ("series",)
     micro_batches = False
 

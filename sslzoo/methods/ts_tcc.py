@@ -40,6 +40,7 @@ class TSTCC(SSLModel):
     use = "series whose next steps can be predicted, such as movements and signals of the body"
     batch = 128
     views = "ts_tcc"
+    default_encoder = "conv_pool_1d"
     kinds = ("series",)
     micro_batches = False
 

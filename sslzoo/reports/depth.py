@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from sslzoo.catalog.kinds import KINDS
 from sslzoo.evaluation.judging import TRAINED
 from sslzoo.evaluators import linear
 from sslzoo.evaluators.finetuning import tuned_answers
@@ -35,7 +36,7 @@ def chapter(study: Study) -> Chapter:
     data = study.few(study.train, IMAGES), study.few(study.test, IMAGES // 2)
     text = TEXT.format(train=len(train), test=len(test), epochs=EPOCHS, tuned=len(data[0][0]), decay=DECAY)
     made = study.chapter(TITLE, text)
-    made.under_table = note(train.labels, test.labels)
+    made.under_table = note(train.labels, test.labels, KINDS[train.kind].noun)
     for stage in answers[TRAINED]:
         scores = {name: found[stage] for name, found in answers.items()}
         made.add(f"linear_after_{stage}", f"linear probe after {stage}", scores | {study.raw: pixels}, percent=True)

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
+from sslzoo.catalog.kinds import KINDS
 from sslzoo.evaluation import judging
 from sslzoo.evaluators import mlp
 from sslzoo.evaluators.calibration import probe_reliability
@@ -28,7 +29,7 @@ TEXT = (
 def chapter(study: Study) -> Chapter:
     """Probes, k-NN, few-shot, retrieval, clustering and calibration."""
     made = study.chapter(TITLE, TEXT.format(mlp=min(len(study.train), mlp.IMAGES)))
-    made.under_table = note(study.train.labels, study.test.labels)
+    made.under_table = note(study.train.labels, study.test.labels, KINDS[study.train.kind].noun)
     made.attempt("card", lambda: made.take(judging.scores_of(study.encoder_features, study.data, study.size)))
     columns = study.studies_of(study.columns)
     made.attempt("further scores", lambda: made.take(judge(columns, evaluators=FURTHER)[0]))

@@ -9,6 +9,7 @@ from typing import Any
 
 from sslzoo.catalog.kinds import KINDS, kind_of
 from sslzoo.catalog.knobs import AUTO, FITTED, described
+from sslzoo.catalog.options import encoder_of
 from sslzoo.catalog.ranges import check_number
 from sslzoo.utils.files import refuse_path
 
@@ -241,11 +242,11 @@ def check(name: str, value: Any, low: float, high: float = math.inf, whole: bool
 def divide(options: dict[str, Any]) -> tuple[Experiment, RunOptions]:
     """Divides the keywords of `pretrain` into an experiment and run options; other keywords are knobs.
 
-    The defaults of the kind of the data replace those of images.
+    The defaults of the kind of the data replace those of images, and the encoder of the method that of its kind.
     """
-    kind = KINDS[kind_of(options.get("data"), options.get("kind"))]
-    encoder = kind.encoder(options.get("encoder", Experiment.encoder), Experiment.encoder)
-    options = kind.defaults | options | {"encoder": encoder}
+    kind = kind_of(options.get("data"), options.get("kind"))
+    encoder = encoder_of(options.get("method", Experiment.method), kind, options.get("encoder", Experiment.encoder))
+    options = KINDS[kind].defaults | options | {"encoder": encoder}
     run = {name: options[name] for name in _names(RunOptions) & options.keys()}
     fields = {name: options[name] for name in (_names(Experiment) - {"knobs"}) & options.keys()}
     knobs = {name: value for name, value in options.items() if name not in run and name not in fields}
