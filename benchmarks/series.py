@@ -24,8 +24,8 @@ AUGMENTED = ("GunPoint", "ArrowHead", "OSULeaf")  # sets of the table of augment
 STEPS, SEEDS = 200, 3
 METHODS = {  # settings that differ from the defaults
     "ts2vec": dict(encoder="dilated_conv", batch_size=8),
-    "simclr": dict(encoder="inception_time", batch_size=32, temperature=0.2),
-    "mixup_contrast": dict(encoder="fcn_1d", batch_size=32),
+    "simclr": dict(encoder="inception_time", batch_size=16, temperature=0.2),
+    "mixup_contrast": dict(encoder="fcn_1d", batch_size=16),
 }
 # Accuracies of the given test parts: re-runs by the authors of RankSCL, and of MCL by its own authors (1-NN).
 PUBLISHED = {

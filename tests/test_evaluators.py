@@ -406,6 +406,9 @@ def test_a_share_of_labels_is_named_as_it_was_used_and_no_share_comes_twice():
 
 
 def test_the_note_has_chance_the_largest_class_and_what_is_missing():
+    assert "{" not in note([0, 1], [0, 1], "rows") and "2 labelled training rows, 2 test rows" in note(
+        [0, 1], [0, 1], "rows"
+    )
     said = note([0, 0, 0, 1, 2], [0, 1, 1, 3])
     for part in ("5 labelled training images, 4 test images", "one answer is 25 points", "chance 33.3 %"):
         assert part in said
@@ -449,9 +452,7 @@ def test_without_labels_the_message_says_what_works_and_it_does():
         "k-means, silhouette",
         "k-means, Davies-Bouldin (lower is better)",
     ]
-    with pytest.raises(
-        ValueError, match="no evaluator is called nearest; choose from anomaly, attentive, .*, or pass"
-    ):
+    with pytest.raises(ValueError, match="no evaluator is called nearest; choose from anomaly, attentive, .*, or pass"):
         judge(SETS, TRAIN_Y, TEST_Y, evaluators=("nearest",))
 
 

@@ -119,7 +119,7 @@ def note(train_y, test_y, noun: str = "images") -> str:
         lines.append(f"classes {', '.join(map(str, unseen))} have no training {noun}: all answers for them are wrong")
     if missing := sorted(set(classes.tolist()) - set(np.unique(test_y).tolist())):
         lines.append(f"classes {', '.join(map(str, missing))} have no test {noun}")
-    lines.append("gains: difference with the 95 % interval of a paired bootstrap over the test {noun}")
+    lines.append(f"gains: difference with the 95 % interval of a paired bootstrap over the test {noun}")
     return "; ".join(lines)
 
 
