@@ -32,6 +32,10 @@ RULES = (
     (r"images|channels|bottleneck|whitening_size", COUNT),
     (r"patch|cell|mask_unit|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),
     (r"knots", (2, math.inf, False)),
+    (r"text_length", COUNT),
+    (r"label_smoothing", SHARE),
+    (r"bias", (-math.inf, math.inf, False)),
+    (r"scale", POSITIVE),
 )
 
 

@@ -35,6 +35,7 @@ from sslzoo.losses.distribution import (
     vibcreg,
     visreg,
 )
+from sslzoo.losses.image_text import image_text_sigmoid, image_text_softmax
 from sslzoo.losses.instance import (
     hardest_negatives,
     mixed_negatives,
@@ -96,6 +97,8 @@ __all__ = [
     "group_cross_entropy",
     "half_distance",
     "hardest_negatives",
+    "image_text_sigmoid",
+    "image_text_softmax",
     "info_nce",
     "invariance",
     "kmeans_step",

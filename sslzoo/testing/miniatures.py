@@ -57,6 +57,11 @@ SMALL = {
     "colours": 16,
     "predictor_depth": 1,
     "predictor_heads": 2,
+    "text_dim": 16,
+    "text_depth": 1,
+    "text_heads": 2,
+    "text_length": 4,
+    "vocabulary": tuple("abcdefghijkl"),
 }
 OWN = {
     # Views interact through the bank only, and CPC has a context network: the usual values need more than thirty steps.
@@ -84,7 +89,7 @@ OWN = {
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
 # Steps to learn; 30 are sufficient for all others.
-STEPS = {"colorization": 60, "jigsaw": 60, "relative_patch": 90, "rotation": 90}
+STEPS = {"clip": 60, "colorization": 60, "jigsaw": 60, "relative_patch": 90, "rotation": 90}
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:
@@ -129,7 +134,15 @@ def batch(model: keras.Model, seed: int = 0) -> dict:
     index, made = np.arange(COUNT), views(model, seed)
     whole = np.tile(np.array([0, 0, 1, 1, 0], "float32"), (COUNT, 1))
     boxes = (whole,) * len(made)
-    return {"views": made, "boxes": boxes, "index": index, "label": (index % 4).astype("int32")}
+    columns = {"text": captions()} if model.captions else {}
+    return {"views": made, "boxes": boxes, "index": index, "label": (index % 4).astype("int32")} | columns
+
+
+def captions() -> np.ndarray:
+    """Tokens of two captions of each example, int32 (COUNT, 2, 4): words for its number; the second has a word more."""
+    index = np.arange(COUNT)
+    words = np.stack([2 + index // 8, 6 + index % 8, 0 * index, 0 * index], axis=1)
+    return np.stack([words, words + [0, 0, 1, 0]], axis=1).astype("int32")
 
 
 def batches(model: keras.Model, steps: int, seed: int = 0, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
