@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 
-
 def describe(dataset: Any) -> str:
     """One line of a Dataset: name, number of images, canvas, dtype, classes and captions."""
     shape = "x".join(map(str, dataset.shape))

@@ -63,7 +63,9 @@ def zero_shot(images, texts) -> np.ndarray:
         images: (images, dim), embeddings of any norm.
         texts: (classes, templates, dim), embeddings of the texts with the name of each class, of any norm.
     """
-    classes = unit_length(unit_length(np.asarray(texts, "float64")).mean(1))
+    texts = np.asarray(texts, "float64")
+    directions = unit_length(texts.reshape(-1, texts.shape[-1])).reshape(texts.shape)
+    classes = unit_length(directions.mean(1))
     return np.argmax(unit_length(np.asarray(images, "float64")) @ classes.T, axis=1)
 
 

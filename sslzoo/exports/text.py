@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
+from sslzoo.exports.contract import TEXT
 from sslzoo.layers.text import Tokenizer
 from sslzoo.utils.files import replacing
 
-FOLDER = "text"  # within the export
+PART = 256  # texts of a forward pass
 TOWER, PROJECTOR, VOCABULARY = "tower.keras", "projector.keras", "vocabulary.txt"
 
 
@@ -30,7 +31,8 @@ class TextTower:
 
     def of_texts(self, texts: list[str]) -> np.ndarray:
         """The embeddings (n, dim) of texts."""
-        return np.concatenate([_numbers(self.embed(tf.constant(texts[k : k + 256]))) for k in range(0, len(texts), 256)])
+        parts = (texts[k : k + PART] for k in range(0, len(texts), PART))
+        return np.concatenate([_numbers(self.embed(tf.constant(part))) for part in parts])
 
     def of_features(self, features: np.ndarray) -> np.ndarray:
         """The embeddings (n, dim) of features of images."""
@@ -46,11 +48,14 @@ def tower_of(model: Any) -> TextTower:
     """
     texts = keras.Input((), dtype="string", name="texts")
     tokens = Tokenizer(model.tokenizer, model.text_length, model.vocabulary, name="tokenizer")(texts)
-    norm = layers.UnitNormalization
-    embed = keras.Model(texts, norm(name="unit", dtype="float32")(_copy(model.text)(tokens)), name="text_tower")
+    embed = keras.Model(texts, _unit(_copy(model.text)(tokens)), name="text_tower")
     features = keras.Input(model.encoder.output_shape[1:], name="features")
     projected = features if model.projector is None else _copy(model.projector)(features)
-    return TextTower(embed, keras.Model(features, norm(name="unit", dtype="float32")(projected), name="image_projector"))
+    return TextTower(embed, keras.Model(features, _unit(projected), name="image_projector"))
+
+
+def _unit(x):
+    return layers.UnitNormalization(name="unit", dtype="float32")(x)
 
 
 def export_text(tower: TextTower, path: str | Path) -> float:
@@ -63,7 +68,7 @@ def export_text(tower: TextTower, path: str | Path) -> float:
     Returns:
         The largest absolute difference of embeddings after loading.
     """
-    with replacing(Path(path) / FOLDER) as beside:
+    with replacing(Path(path) / TEXT) as beside:
         beside.mkdir()
         tf.saved_model.save(_servable(tower), str(beside))
         tower.embed.save(beside / TOWER)
@@ -84,30 +89,36 @@ def load_text(path: str | Path) -> TextTower:
     Raises:
         ValueError: the export has none.
     """
-    folder = Path(path) / FOLDER
+    folder = Path(path) / TEXT
     if not (folder / TOWER).is_file():
         raise ValueError(f"{path} has no text tower: `sslzoo train clip` exports one")
     return TextTower(*(keras.saving.load_model(folder / name, compile=False) for name in (TOWER, PROJECTOR)))
 
 
+def find_text(path: str | Path) -> TextTower | None:
+    """The text tower of an export, or None if it has none."""
+    return load_text(path) if (Path(path) / TEXT / TOWER).is_file() else None
+
+
 def _servable(tower: TextTower) -> tf.train.Checkpoint:
     root = tf.train.Checkpoint(embed=tower.embed, projector=tower.project)
-    root.__call__ = tf.function(
-        lambda texts: tower.embed(texts, training=False), input_signature=[tf.TensorSpec([None], tf.string, name="texts")]
-    )
-    shape = [None, *tower.project.input_shape[1:]]
-    root.project = tf.function(
-        lambda features: tower.project(features, training=False),
-        input_signature=[tf.TensorSpec(shape, tf.float32, name="features")],
-    )
+    texts = tf.TensorSpec([None], tf.string, name="texts")
+    features = tf.TensorSpec([None, *tower.project.input_shape[1:]], tf.float32, name="features")
+    root.__call__ = tf.function(lambda texts: tower.embed(texts, training=False), input_signature=[texts])
+    root.project = tf.function(lambda features: tower.project(features, training=False), input_signature=[features])
     return root
 
 
 def _copy(network: keras.Model) -> keras.Model:
     """The network in float32 with variables of its own, outside of any strategy."""
-    copy = keras.models.clone_model(network)
+    copy = keras.models.clone_model(network, clone_function=_in_float32)
     copy.set_weights(network.get_weights())
     return copy
+
+
+def _in_float32(layer: layers.Layer) -> layers.Layer:
+    config = layer.get_config()
+    return type(layer).from_config(config | {"dtype": "float32"} if "dtype" in config else config)
 
 
 def _numbers(x) -> np.ndarray:

@@ -22,9 +22,9 @@ class Experiment:
             `(encoder, **knobs) -> SSLModel`.
         data: name of a dataset ("digits", "fashion_mnist", "stamps", "emoji", any TFDS image dataset), a folder of
             images, of time series "ucr:NAME", "uea:NAME", a .ts or .npz file, of tables "table:NAME", "sklearn:NAME", a
-            .csv or .parquet file; in Python also a list of folders, an array (n, height, width, channels), with kind="series"
-            (n, steps, channels), with kind="rows" (n, columns), a DataFrame, a dict of columns, a pair (images,
-            labels), a `tf.data.Dataset` of images or of dicts, or a `Dataset`.
+            .csv or .parquet file; in Python also a list of folders, an array (n, height, width, channels), with
+            kind="series" (n, steps, channels), with kind="rows" (n, columns), a DataFrame, a dict of columns, a pair
+            (images, labels), a `tf.data.Dataset` of images or of dicts, or a `Dataset`.
         kind: kind of the data, "image", "series" or "rows"; None chooses it by the name of the data, which is "series"
             for "ucr:", "uea:", .ts and .npz, "rows" for tables with names of their columns, else "image".
         encoder: name of an encoder, such as "resnet18", or "keras.applications:NAME"; in Python also a built Keras

@@ -212,7 +212,7 @@ class Plan:
         if self.strategy.num_replicas_in_sync > 1:
             log.info(replicas.describe(self.strategy, s.batch_size))
         if s.micro_batch:
-            log.info(f"the encoder processes {s.micro_batch} {self.kind.noun} at a time; BatchNorm normalizes over these")
+            log.info(f"the encoder takes {s.micro_batch} {self.kind.noun} at a time; BatchNorm normalizes over these")
         return model
 
     def _given(self) -> dict:
