@@ -61,6 +61,14 @@ def kinds_of(method: Any) -> tuple[str, ...]:
     return getattr(method, "kinds", tuple(KINDS))
 
 
+def needs_captions(method: Any) -> bool:
+    """Returns whether a method compares images with captions, its class attribute `captions`."""
+    method = catalog.found("methods", method)
+    if isinstance(method, str):
+        return catalog.method_attribute(method, "captions", False)
+    return getattr(method, "captions", False)
+
+
 def views_of(method: Any, kind: str = DEFAULT) -> Any:
     """Returns the preset of a method, its class attribute `views`; that of the kind if the kind has no such preset."""
     method = catalog.found("methods", method)

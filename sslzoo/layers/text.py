@@ -43,6 +43,7 @@ class Tokenizer(layers.Layer):
         super().__init__(**kwargs)
         token_count(how, vocabulary)
         self.how, self.length, self.vocabulary = how, length, list(vocabulary)
+        self.built = True
         if how == "words":
             self.words = layers.TextVectorization(output_sequence_length=length, vocabulary=self.vocabulary)
 

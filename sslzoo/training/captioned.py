@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from sslzoo.catalog import options
 from sslzoo.data import DataError, Dataset, Splits
 from sslzoo.layers.text import Tokenizer, fit_vocabulary
 from sslzoo.utils.log import log
@@ -32,7 +33,7 @@ def tokenized(splits: Splits, method: Callable, name: str, knobs: dict[str, Any]
     Raises:
         DataError: there are no captions to train on.
     """
-    if not getattr(method, "captions", False):
+    if not options.needs_captions(method):
         return splits, {}
     if splits.train.captions is None:
         raise DataError(MISSING.format(name=name, data=splits.train.name))
