@@ -232,7 +232,7 @@ def test_batches_have_the_tokens_of_their_images():
 FORMS = {
     "captions.csv": 'file,caption\nx/0.png,"a cat, black"\n1.png,a dog\n1.png,two dogs\n',
     "plain.csv": 'x/0.png,"a cat, black"\n1.png,a dog\n1,two dogs\n9.png,nothing\n',
-    "rows.jsonl": '{"file_name": "x/0.png", "text": "a cat, black"}\n\n{"image": "1", "caption": ["a dog", "two dogs"]}\n',
+    "rows.jsonl": '{"file_name": "x/0.png", "text": "a cat, black"}\n\n{"image": "1", "caption": ["a dog", "two dogs"]}',
     "coco.json": json.dumps(
         {
             "images": [{"id": 7, "file_name": "0.png"}, {"id": 8, "file_name": "1.png"}],

@@ -234,8 +234,7 @@ class Plan:
 
     def watch(self, model: SSLModel, recorders: Sequence[Recorder] = ()) -> Watch:
         """Returns the monitor with fixed views of the first images and, if there are labels, an online k-NN."""
-        values = int(np.prod(self.input_shape[:-1]))
-        count = min(len(self.train_set), max(128, 1024 * 32**2 // values), 1024)
+        count = min(len(self.train_set), max(128, 1024 * 32**2 // int(np.prod(self.input_shape[:-1]))), 1024)
         data = self.views_of_few(count), inputs.mild_pairs(self.train_set, self.size, count // 2)
         return Watch(model, *data, self.experiment.batch_size, self._labelled(), recorders)
 
