@@ -18,6 +18,7 @@ from sslzoo.evaluators import image_text
 from sslzoo.exports.text import export_text, load_text, tower_of
 from sslzoo.layers.text import Tokenizer, fit_vocabulary, text_transformer
 from sslzoo.testing import miniatures
+from sslzoo.testing.require import precision
 
 RNG = np.random.default_rng(0)
 COUNT, DIM = 6, 5
@@ -178,6 +179,8 @@ def test_slip_adds_the_loss_of_two_more_views():
     model = miniatures.build("clip", simclr_weight=0.5)
     batch = miniatures.batch(model)
     batch["views"] = tuple(miniatures.images(3))
+    with pytest.raises(ValueError, match="needs two more views: give preset='slip'"):
+        model(miniatures.batch(model))
     outputs = model(batch)
     alone = {name: outputs[name] for name in ("z_a", "z_b", "tokens")}
     more = losses.nt_xent(outputs["p_a"], outputs["p_b"], temperature=0.1)
@@ -232,7 +235,7 @@ def test_batches_have_the_tokens_of_their_images():
 FORMS = {
     "captions.csv": 'file,caption\nx/0.png,"a cat, black"\n1.png,a dog\n1.png,two dogs\n',
     "plain.csv": 'x/0.png,"a cat, black"\n1.png,a dog\n1,two dogs\n9.png,nothing\n',
-    "rows.jsonl": '{"file_name": "x/0.png", "text": "a cat, black"}\n\n{"image": "1", "caption": ["a dog", "two dogs"]}',
+    "rows.jsonl": '{"file_name": "x/0.png", "text": "a cat, black"}\n\n{"image": 1, "caption": ["a dog", "two dogs"]}',
     "coco.json": json.dumps(
         {
             "images": [{"id": 7, "file_name": "0.png"}, {"id": 8, "file_name": "1.png"}],
@@ -432,3 +435,11 @@ def test_a_text_tower_is_the_same_everywhere(tmp_path, knobs):
 def test_without_a_text_tower_there_is_one_line(tmp_path):
     with pytest.raises(ValueError, match="has no text tower"):
         load_text(tmp_path)
+
+
+def test_the_text_tower_of_a_training_in_half_precision_is_float32():
+    with precision("mixed_float16"):
+        model = miniatures.build("clip")
+    tower = tower_of(model)
+    dtypes = {layer.compute_dtype for layer in tower.embed.get_layer("text").layers}
+    assert dtypes == {"float32"} and tower.of_texts(["a b"]).dtype == np.float32

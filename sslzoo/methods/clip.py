@@ -98,6 +98,8 @@ class CLIP(SSLModel):
         tokens = ops.take_along_axis(captions, ops.cast(drawn, "int32"), axis=1)[:, 0]
         outputs = dict(z_a=self.embed(images), z_b=self.text(tokens), tokens=tokens)
         if self.simclr_weight:
+            if len(others) != 2:
+                raise ValueError("simclr_weight above 0 needs two more views: give preset='slip'")
             p_a, p_b = self.together(others, lambda view: self.simclr_projector(self.encode(view)))
             outputs |= dict(p_a=p_a, p_b=p_b)
         return outputs
