@@ -10,7 +10,7 @@ recipe = Recipe(
     "stamps",
     "conv6",
     width=0.5,
-    epochs=60,
+    epochs=40,
     batch_size=128,
     image_size=64,
     max_size=96,
