@@ -267,6 +267,25 @@ def test_a_folder_has_its_captions_where_they_are_asked_for(tmp_path):
     assert of_folder(str(tmp_path), files, "none") is None
 
 
+def test_folders_are_read_with_their_captions(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        rows = [f"{k}.png,the {name} number {k // 2}" for k in range(10)]
+        (tmp_path / name / "captions.csv").write_text("\n".join(rows))
+        for k in range(11):
+            keras.utils.save_img(tmp_path / name / f"{k}.png", np.full((4, 4, 3), 20 * k), scale=False)
+    train, test = load(str(tmp_path / "one"))
+    assert len(train) + len(test) == 11 and "captions" in repr(train)
+    for part in (train, test):
+        for file, texts, image in zip(part.files, part.captions.texts, part.arrays()[0], strict=True):
+            number = int(file.removesuffix(".png"))
+            assert texts == ((f"the one number {number // 2}",) if number < 10 else ()) and image.max() == 20 * number
+    both = load([str(tmp_path / "one"), str(tmp_path / "two")])
+    found = {text for part in both for texts in part.captions.texts for text in texts}
+    assert len(found) == 10 and len(both.train) + len(both.test) == 22
+    assert load(str(tmp_path / "one"), captions="none").train.captions is None
+
+
 @pytest.mark.parametrize(
     "name, content, words",
     [
