@@ -56,13 +56,13 @@ def test_sigmoid_is_one_decision_for_each_pair(pair, same):
         for j in range(COUNT):
             y = 1 if (i == j if same is None else same[i, j]) else -1
             total += np.log1p(np.exp(-y * logits[i, j])) / COUNT
-    np.testing.assert_allclose(losses.image_text_sigmoid(*pair, same, scale=9.0, bias=-3.0), total, rtol=1e-5)
+    np.testing.assert_allclose(losses.image_text_sigmoid(*pair, same, scale=9.0, offset=3.0), total, rtol=1e-5)
 
 
 def test_constants_of_the_losses():
     equal = np.ones((COUNT, DIM))
     np.testing.assert_allclose(losses.image_text_softmax(equal, equal, scale=14.3), math.log(COUNT), rtol=1e-6)
-    found = losses.image_text_sigmoid(equal, equal, scale=10.0, bias=-10.0)
+    found = losses.image_text_sigmoid(equal, equal, scale=10.0, offset=10.0)
     np.testing.assert_allclose(found, COUNT * math.log(2), rtol=1e-6)
     np.testing.assert_allclose(losses.image_text_softmax(equal[:1], -equal[:1], scale=14.3), 0, atol=1e-6)
     # Random directions: log N + scale^2 / (2 dim), and the decisions of SigLIP's start.
@@ -70,7 +70,7 @@ def test_constants_of_the_losses():
     expected = math.log(512) + 14.3**2 / 1024
     np.testing.assert_allclose(losses.image_text_softmax(a, b, scale=14.3), expected, atol=0.03)
     expected = 10 + 511 * 4.5e-5 * math.exp(50 / 512)
-    np.testing.assert_allclose(losses.image_text_sigmoid(a, b, scale=10.0, bias=-10.0), expected, atol=0.05)
+    np.testing.assert_allclose(losses.image_text_sigmoid(a, b, scale=10.0, offset=10.0), expected, atol=0.05)
     # The floor of label smoothing is the entropy of the target.
     floor = losses.image_text_softmax(np.eye(3), np.eye(3), scale=math.log(28.0), label_smoothing=0.1)
     np.testing.assert_allclose(floor, 0.291, atol=1e-3)
@@ -79,7 +79,7 @@ def test_constants_of_the_losses():
 def test_the_order_of_a_batch_and_norms_do_not_matter(pair):
     order = RNG.permutation(COUNT)
     moved = [3.0 * x[order] for x in pair], SAME[np.ix_(order, order)]
-    for loss, knobs in ((losses.image_text_softmax, {}), (losses.image_text_sigmoid, {"bias": -2.0})):
+    for loss, knobs in ((losses.image_text_softmax, {}), (losses.image_text_sigmoid, {"offset": 2.0})):
         one, other = loss(*pair, SAME, scale=5.0, **knobs), loss(*moved[0], moved[1], scale=5.0, **knobs)
         np.testing.assert_allclose(one, other, rtol=1e-5)
 
@@ -157,12 +157,12 @@ def test_the_temperature_stays_within_its_bounds_after_a_step():
     assert float(model.log_scale) == 0.0
 
 
-def test_siglip_learns_a_bias_and_has_no_bounds():
+def test_siglip_learns_its_offset_and_has_no_bounds():
     slow = keras.optimizers.SGD(1e-5)
-    model = miniatures.build("clip", variant="sigmoid", temperature=0.1, bias=-2.0, optimizer=slow)
+    model = miniatures.build("clip", variant="sigmoid", temperature=0.1, offset=2.0, optimizer=slow)
     model.log_scale.assign(5.0)
     miniatures.losses_of(model, 1)
-    assert float(model.learned_bias) != -2.0 and float(model.log_scale) > math.log(100)
+    assert float(model.learned_offset) != 2.0 and float(model.log_scale) > math.log(100)
 
 
 def test_a_frozen_image_tower_keeps_its_weights_and_features():

@@ -34,7 +34,6 @@ RULES = (
     (r"knots", (2, math.inf, False)),
     (r"text_length", COUNT),
     (r"label_smoothing", SHARE),
-    (r"bias", (-math.inf, math.inf, False)),
     (r"scale", POSITIVE),
 )
 

@@ -31,22 +31,22 @@ def image_text_softmax(images, texts, same=None, *, scale: float, label_smoothin
 
 
 @checked("N dim", "N dim", "N N")
-def image_text_sigmoid(images, texts, same=None, *, scale: float, bias: float):
+def image_text_sigmoid(images, texts, same=None, *, scale: float, offset: float):
     """SigLIP's loss (Zhai et al., arXiv 2303.15343, algorithm 1): each pair is a binary decision of its own.
 
-    - sum over i, j of log sigmoid(y_ij (scale cos_ij + bias)) / N, with y = 1 for pairs and -1 for all others.
+    - sum over i, j of log sigmoid(y_ij (scale cos_ij - offset)) / N, with y = 1 for pairs and -1 for all others.
 
     Args:
         images: (N, dim), embeddings of the images, of any norm.
         texts: (N, dim), embeddings of their texts, of any norm.
         same: bool (N, N), symmetric, which texts are equal; None where all differ.
         scale: float, multiplies the cosine similarities.
-        bias: float, added to them; negative, since most pairs do not belong together.
+        offset: float, subtracted from them, since most pairs do not belong together; minus the paper's bias.
 
     Returns:
-        A float32 scalar; N log(2) where scale cos + bias is 0 everywhere.
+        A float32 scalar; N log(2) where scale cos is the offset everywhere.
     """
-    logits = scale * ops.matmul(unit(images), ops.transpose(unit(texts))) + bias
+    logits = scale * ops.matmul(unit(images), ops.transpose(unit(texts))) - offset
     belongs = _targets(same, logits) > 0
     return ops.mean(ops.sum(ops.softplus(ops.where(belongs, -logits, logits)), axis=1))
 

@@ -33,7 +33,7 @@ class CLIP(SSLModel):
         word_count: int, maximum number of different words.
         variant: "softmax", or "sigmoid" as in SigLIP.
         temperature: float, divides the cosine similarities at the start.
-        bias: float, added to the similarities at the start, if variant="sigmoid".
+        offset: float, subtracted from the similarities at the start, if variant="sigmoid"; minus SigLIP's bias.
         label_smoothing: float in 0..1, of the softmax.
         frozen_image: bool, keeps the weights of the encoder, which should then be a trained one.
         simclr_weight: float, weight of SimCLR's loss of the second and third view.
@@ -62,7 +62,7 @@ class CLIP(SSLModel):
         word_count: int = 49408,
         variant: str = "softmax",
         temperature: float = 0.07,
-        bias: float = -10.0,
+        offset: float = 10.0,
         label_smoothing: float = 0.0,
         frozen_image: bool = False,
         simclr_weight: float = 0.0,
@@ -76,7 +76,12 @@ class CLIP(SSLModel):
         self.projection_dim, self.text_length, self.word_count = projection_dim, text_length, word_count
         self.text_dim, self.text_depth, self.text_heads = text_dim, text_depth, text_heads
         self.tokenizer, self.vocabulary = tokenizer, tuple(vocabulary)
-        self.variant, self.temperature, self.bias, self.label_smoothing = variant, temperature, bias, label_smoothing
+        self.variant, self.temperature, self.label_smoothing, self.offset = (
+            variant,
+            temperature,
+            label_smoothing,
+            offset,
+        )
         self.frozen_image, self.simclr_weight, self.hidden_dim = frozen_image, simclr_weight, hidden_dim
         features = encoder.output_shape[-1]
         self.encoder.trainable = not frozen_image
@@ -87,7 +92,7 @@ class CLIP(SSLModel):
             self.simclr_projector = mlp(features, hidden_dim, SIMCLR_DIM, 2, name="simclr_projector")
         self.log_scale = self._scalar("log_scale", -math.log(temperature))
         if variant == "sigmoid":
-            self.learned_bias = self._scalar("bias", bias)
+            self.learned_offset = self._scalar("offset", offset)
 
     def _scalar(self, name: str, start: float):
         return self.add_weight((), lambda *args, **kwargs: ops.full((), start), name=name, autocast=False)
@@ -108,7 +113,7 @@ class CLIP(SSLModel):
         z_a, z_b, tokens = map(gather, (z_a, z_b, tokens))
         same, scale = ops.all(tokens[:, None] == tokens, axis=-1), ops.exp(self.log_scale)
         if self.variant == "sigmoid":
-            loss = losses.image_text_sigmoid(z_a, z_b, same, scale=scale, bias=self.learned_bias)
+            loss = losses.image_text_sigmoid(z_a, z_b, same, scale=scale, offset=self.learned_offset)
         else:
             loss = losses.image_text_softmax(z_a, z_b, same, scale=scale, label_smoothing=self.label_smoothing)
         if not self.simclr_weight:
