@@ -19,10 +19,9 @@ SIMCLR_DIM, SIMCLR_TEMPERATURE = 256, 0.1  # of SLIP
 class CLIP(SSLModel):
     """Contrasts images with captions over the global batch, by two towers and a learned temperature.
 
-    Equal captions in a batch belong to each other's images. `text` of the batch has the tokens of each image's
-    captions, int32 (batch, captions, text_length), of which each step takes one at random. SigLIP (arXiv 2303.15343) is
-    variant="sigmoid" with temperature 0.1, ALIGN (2102.05918) label_smoothing=0.1, LiT (2111.07991) frozen_image=True,
-    SLIP (2112.12750) simclr_weight=1 with the preset slip.
+    Equal captions in a batch belong to each other's images. A step takes one caption of each image at random. SigLIP
+    (arXiv 2303.15343) is variant="sigmoid" with temperature 0.1, ALIGN (2102.05918) label_smoothing=0.1, LiT
+    (2111.07991) frozen_image=True, SLIP (2112.12750) simclr_weight=1 with the preset slip.
 
     Args:
         encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
@@ -76,13 +75,9 @@ class CLIP(SSLModel):
         self.projection_dim, self.text_length, self.word_count = projection_dim, text_length, word_count
         self.text_dim, self.text_depth, self.text_heads = text_dim, text_depth, text_heads
         self.tokenizer, self.vocabulary = tokenizer, tuple(vocabulary)
-        self.variant, self.temperature, self.label_smoothing, self.offset = (
-            variant,
-            temperature,
-            label_smoothing,
-            offset,
-        )
-        self.frozen_image, self.simclr_weight, self.hidden_dim = frozen_image, simclr_weight, hidden_dim
+        self.variant, self.temperature, self.offset = variant, temperature, offset
+        self.label_smoothing, self.frozen_image = label_smoothing, frozen_image
+        self.simclr_weight, self.hidden_dim = simclr_weight, hidden_dim
         features = encoder.output_shape[-1]
         self.encoder.trainable = not frozen_image
         self.projector = None if frozen_image else projection(features, projection_dim, name="projector")
