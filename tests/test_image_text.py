@@ -429,6 +429,7 @@ def test_an_evaluation_of_the_export_has_the_same_scores(exported):
     assert {key: after.get(key) for key in before} == pytest.approx(before, abs=1e-6)
     facts = json.loads((result.exported / "recipe.json").read_text())
     assert facts["loads"]["tf.saved_model.load, text/"] < 1e-6
+    assert "call it on strings" in (result.exported / "README.md").read_text()
 
 
 def test_data_without_captions_are_refused_in_one_line(tmp_path):

@@ -14,8 +14,8 @@ from sslzoo.data import describe
 from sslzoo.evaluation import baseline
 from sslzoo.evaluation.index import write_index
 from sslzoo.evaluation.judging import TRAINED, UNTRAINED, Subject
-from sslzoo.exports.card import lines, write_card
-from sslzoo.exports.contract import HISTORY, RECONSTRUCTION, RETRIEVED, TEXT, VIEWS
+from sslzoo.exports.card import TEXT_WAY, lines, write_card
+from sslzoo.exports.contract import HISTORY, RECONSTRUCTION, RETRIEVED, VIEWS
 from sslzoo.exports.savedmodel import export, refuse_existing, write_projector
 from sslzoo.exports.text import export_text, tower_of
 from sslzoo.training import hparams
@@ -151,7 +151,7 @@ def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
     result.exported = path
     log.info(f"exported to {path}; largest difference when loaded again:\n{lines(facts['loads'])}")
     if plan.words:
-        facts["loads"][f"tf.saved_model.load, {TEXT}/"] = export_text(tower_of(result.model), path)
+        facts["loads"][TEXT_WAY.route] = export_text(tower_of(result.model), path)
     facts["untrained"] = baseline.keep(result.untrained, path, plan.start)
     if plan.run.keep_projector:
         _keep_projector(result, path)
