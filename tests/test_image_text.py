@@ -440,6 +440,13 @@ def test_data_without_captions_are_refused_in_one_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_too_few_views_are_refused_in_one_line(exported, tmp_path):
+    import sslzoo
+
+    with pytest.raises(ValueError, match="^simclr_weight above 0 needs two more views: give preset='slip'$"):
+        sslzoo.pretrain("clip", exported[1], "conv6", simclr_weight=1.0, runs=str(tmp_path), export_to=None)
+
+
 @pytest.mark.parametrize("knobs", [{}, {"tokenizer": "bytes"}, {"frozen_image": True}])
 def test_a_text_tower_is_the_same_everywhere(tmp_path, knobs):
     model = miniatures.build("clip", **knobs)

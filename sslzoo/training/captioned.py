@@ -18,7 +18,9 @@ MISSING = (
 )
 
 
-def tokenized(splits: Splits, method: Callable, name: str, knobs: dict[str, Any]) -> tuple[Splits, dict[str, Any]]:
+def tokenized(
+    splits: Splits, method: Callable, name: str, knobs: dict[str, Any], preset: Any = None
+) -> tuple[Splits, dict[str, Any]]:
     """The images with captions, and these as tokens, where a method compares images with them.
 
     Args:
@@ -26,17 +28,21 @@ def tokenized(splits: Splits, method: Callable, name: str, knobs: dict[str, Any]
         method: the method, a class or a function.
         name: name of the method.
         knobs: knobs of the method, with defaults.
+        preset: of the views.
 
     Returns:
         The splits; the argument `vocabulary` of the method, {} for others.
 
     Raises:
         DataError: there are no captions to train on.
+        ValueError: the preset has too few views.
     """
     if not options.needs_captions(method):
         return splits, {}
     if splits.train.captions is None:
         raise DataError(MISSING.format(name=name, data=splits.train.name))
+    if knobs.get("simclr_weight") and preset == method.views:
+        raise ValueError("simclr_weight above 0 needs two more views: give preset='slip'")
     splits = Splits(*(part and _with_caption(part) for part in splits))
     texts = [text for texts in splits.train.captions.texts for text in texts]
     words = fit_vocabulary(texts, knobs["word_count"]) if knobs["tokenizer"] == "words" else ()

@@ -80,7 +80,7 @@ class Plan:
             self.splits = accepted_splits(self.splits, experiment.encoder)
         if run.cache:
             self.splits = Splits(*(part and cached(part, run.cache) for part in self.splits))
-        self.splits, self.words = tokenized(self.splits, self.method, self.method_name, self.knobs["method"])
+        self.splits, self.words = tokenized(self.splits, self.method, self.method_name, self.knobs["method"], preset)
         self.train_set, self.test_set = self.splits
         devices = self.strategy.num_replicas_in_sync
         self.experiment = experiment = fitted(experiment, self.knobs["method"], len(self.train_set), devices)
