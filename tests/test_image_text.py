@@ -14,6 +14,7 @@ from sslzoo.data.caption_files import from_file, of_folder
 from sslzoo.data.captions import Captions, held_out, normal
 from sslzoo.data.made import in_memory
 from sslzoo.data.selection import hold_out
+from sslzoo.evaluation.image_text import image_text_scores, pairs_of
 from sslzoo.evaluators import image_text
 from sslzoo.exports.text import export_text, load_text, tower_of
 from sslzoo.layers.text import Tokenizer, fit_vocabulary, text_transformer
@@ -361,6 +362,13 @@ def test_baselines_find_captions_by_pictures_of_the_same_words(way):
     assert found.shape == (20, 4) and (found.argmax(1) == colours[60:].argmax(1)).mean() > 0.9
 
 
+def test_equal_captions_are_one_candidate_with_all_its_images():
+    texts = (("A cat.",), ("a dog", "two dogs"), ("a cat",), ("two dogs!",))
+    pairs = pairs_of(in_memory("pets", np.zeros((4, 2, 2, 3), "uint8"), captions=Captions(texts)))
+    assert pairs.texts == ["A cat.", "a dog", "two dogs"]
+    assert pairs.belongs.astype(int).tolist() == [[1, 0, 0], [0, 1, 1], [1, 0, 0], [0, 0, 1]]
+
+
 # The product
 
 
@@ -418,6 +426,16 @@ def test_the_pair_works_in_tensorflow_alone(exported):
     words = (result.exported / "text" / "vocabulary.txt").read_text().split()
     assert {"a", "thing", "red", "green", "blue", "white"} <= set(words)
     np.testing.assert_allclose(load_text(result.exported).of_texts(["a red thing"])[0], w[0], atol=1e-6)
+
+
+def test_a_constant_text_tower_scores_as_chance(exported):
+    result, data = exported
+    tower = load_text(result.exported)
+    tower.embed.set_weights([0 * weight for weight in tower.embed.get_weights()])
+    found = image_text_scores(result.encoder, result.untrained, tower, data, 12)
+    scores = {(row.features, row.key): row.mean for row in found}
+    for key in (key for name, key in scores if name == "chance" and key != "zero_shot"):
+        assert scores["trained", key] == pytest.approx(scores["chance", key]), key
 
 
 def test_an_evaluation_of_the_export_has_the_same_scores(exported):

@@ -22,6 +22,8 @@ from sslzoo.views.inputs import encode, pixels
 TRAINED, UNTRAINED, CHANCE = "trained", "untrained", "chance"
 DEPTHS = (1, 5, 10)
 PIXELS = 16  # side of the raw pixels of the baselines
+MOST = 1000  # test images, as in the smaller protocol of COCO; similarities of all of them with all captions are kept
+DECIMALS = 6  # of a cosine: equal texts differ by rounding errors beyond them
 DIRECTIONS = {"image_to_text": "image to text", "text_to_image": "text to image"}
 
 
@@ -66,17 +68,17 @@ def image_text_scores(
         encoder: the trained image encoder, which `tower` belongs to.
         untrained: the image encoder before training; its text tower has new weights.
         tower: the text tower.
-        data: with captions in both parts.
+        data: with captions in both parts; at most MOST test images are used.
         size: side of the images in pixels.
     """
-    train, test = (_captioned(part) for part in data)
+    train, test = _captioned(data.train), _captioned(data.test).sample(MOST)
     pairs = pairs_of(test)
     untrained_tower = TextTower(fresh(tower.embed), fresh(tower.project))
     embedded = {TRAINED: (encoder, tower), UNTRAINED: (untrained, untrained_tower)}
     images = {name: pair.of_features(encode(one, test, size)) for name, (one, pair) in embedded.items()}
     found = {name: images[name] @ pair.of_texts(pairs.texts).T for name, (_, pair) in embedded.items()}
     found |= baselines(train, test, pairs.texts) | {CHANCE: np.zeros_like(pairs.belongs, float)}
-    rows = retrieval_rows(found, pairs.belongs)
+    rows = retrieval_rows({name: np.round(one, DECIMALS) for name, one in found.items()}, pairs.belongs)
     if test.labels is not None and test.class_names:
         rows += _zero_shot(images, {name: pair for name, (_, pair) in embedded.items()}, train, test)
     return Scores(rows, [_note(test, pairs)])

@@ -7,6 +7,7 @@ import numpy as np
 from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import unit_length
 
+WORDS = 4096  # of TF-IDF vectors, which are dense
 TEMPLATES = ("{}.", "a picture of {}.", "{}")
 
 
@@ -86,10 +87,12 @@ def of_neighbours(train, train_texts: Sequence[str], test, texts: Sequence[str],
     Returns:
         (test images, texts): cosines of TF-IDF vectors of the texts and of the mean of the neighbours' captions.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     known, asked = tf_idf(train_texts, texts)
-    distances = np.linalg.norm(np.asarray(test)[:, None] - np.asarray(train)[None], axis=-1)
-    nearest = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    return unit_length(known[nearest].mean(1)) @ asked.T
+    found = NearestNeighbors(n_neighbors=min(k, len(train)), algorithm="brute").fit(train)
+    nearest = found.kneighbors(test, return_distance=False)
+    return unit_length(np.stack([known[rows].mean(0) for rows in nearest])) @ asked.T
 
 
 def of_ridge(train, train_texts: Sequence[str], test, texts: Sequence[str], penalty: float = 100.0) -> np.ndarray:
@@ -104,8 +107,8 @@ def of_ridge(train, train_texts: Sequence[str], test, texts: Sequence[str], pena
 
 
 def tf_idf(known: Sequence[str], others: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """TF-IDF vectors of texts, fitted to the first ones; a text without any known word is 0."""
+    """TF-IDF vectors of texts in the WORDS most frequent words of the first ones; a text without any of them is 0."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    fitted = TfidfVectorizer(token_pattern=r"\w+").fit(known)
+    fitted = TfidfVectorizer(token_pattern=r"\w+", max_features=WORDS).fit(known)
     return fitted.transform(known).toarray(), fitted.transform(others).toarray()
