@@ -305,6 +305,11 @@ def test_a_file_without_captions_is_one_line(tmp_path, name, content, words):
     assert "\n" not in str(caught.value) and "give rows FILE,CAPTION" in str(caught.value)
 
 
+def test_captions_can_be_left_out():
+    data = in_memory("some", np.zeros((10, 4, 4, 3), "uint8"), captions=Captions((("a",),) * 10))
+    assert load(data).train.captions and load(data, captions="none").train.captions is None
+
+
 def test_captions_are_for_folders_of_images():
     with pytest.raises(DataError, match="captions are for folders of images"):
         load("digits", captions="x.csv")

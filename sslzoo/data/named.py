@@ -129,6 +129,8 @@ def load_parts(
         parts = importlib.import_module(found.reader).parts(data, **own)
     if labels == "none":
         parts = {name: dataclasses.replace(part, labels=None, class_names=None) for name, part in parts.items()}
+    if captions == "none":
+        parts = {name: dataclasses.replace(part, captions=None) for name, part in parts.items()}
     if not given:
         parts = noted(parts, _understood(parts))
     return _with_judge(parts)
