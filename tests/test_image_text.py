@@ -163,7 +163,7 @@ def test_siglip_learns_its_offset_and_has_no_bounds():
     model = miniatures.build("clip", variant="sigmoid", temperature=0.1, offset=2.0, optimizer=slow)
     model.log_scale.assign(5.0)
     miniatures.losses_of(model, 1)
-    assert float(model.learned_offset) != 2.0 and float(model.log_scale) > math.log(100)
+    assert float(model.learned_offset) != 2.0 and float(model.log_scale) > 4.9
 
 
 def test_a_frozen_image_tower_keeps_its_weights_and_features():
