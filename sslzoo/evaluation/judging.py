@@ -104,7 +104,7 @@ def evaluate(
     if tower is None or not image_text.has_captions(subject.data):
         sources.require_labels(subject.data)
         return _scores(subject.columns, subject.data, subject.size, **options)
-    known = subject.data.train.labels is not None
+    known = all(part.labels is not None for part in subject.data)
     found = _scores(subject.columns, subject.data, subject.size, **options) if known else Scores()
     (trained, *_), (start, *_) = subject.columns.values()
     more = image_text.image_text_scores(trained, start, tower, subject.data, subject.size)
