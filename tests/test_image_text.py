@@ -485,6 +485,10 @@ def test_a_text_tower_is_the_same_everywhere(tmp_path, knobs):
 def test_without_a_text_tower_there_is_one_line(tmp_path):
     with pytest.raises(ValueError, match="has no text tower"):
         load_text(tmp_path)
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "tower.keras").write_bytes(b"no model")
+    with pytest.raises(ValueError, match="is damaged or not to be trusted"):
+        load_text(tmp_path)
 
 
 def test_the_text_tower_of_a_training_in_half_precision_is_float32():

@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from sslzoo.exports.contract import TEXT
+from sslzoo.exports.savedmodel import distrust
 from sslzoo.layers.text import Tokenizer
 from sslzoo.utils.files import replacing
 
@@ -87,12 +88,13 @@ def load_text(path: str | Path) -> TextTower:
         path: folder of the export.
 
     Raises:
-        ValueError: the export has none.
+        ValueError: the export has none, or it is damaged.
     """
     folder = Path(path) / TEXT
     if not (folder / TOWER).is_file():
         raise ValueError(f"{path} has no text tower: `sslzoo train clip` exports one")
-    return TextTower(*(keras.saving.load_model(folder / name, compile=False) for name in (TOWER, PROJECTOR)))
+    with distrust(folder):
+        return TextTower(*(keras.saving.load_model(folder / name, compile=False) for name in (TOWER, PROJECTOR)))
 
 
 def find_text(path: str | Path) -> TextTower | None:
