@@ -22,6 +22,7 @@ from sslzoo.utils.bars import bar  # noqa: E402
 from sslzoo.views import presets  # noqa: E402
 
 SIDE, BATCH, IMAGES, CLASSES = 32, 128, 10_000, 10  # W-MSE whitens 128 images
+WORDS = tuple(f"word{number}" for number in range(1000))
 
 
 def main() -> None:
@@ -45,7 +46,9 @@ def measure(method: str, encoder: str | None = None) -> dict:
     encoder = encoder or ("vit_tiny" if method in miniatures.TOKENS else "resnet18")
     network = encoders.make(encoder, (SIDE, SIDE, 3), **({"patch_size": 4} if encoder == "vit_tiny" else {}))
     cls = methods.find(method)
-    needed = dict(dataset_size=IMAGES, num_classes=CLASSES, input_shape=(SIDE, SIDE, 3), teacher=network)
+    needed = dict(
+        dataset_size=IMAGES, num_classes=CLASSES, input_shape=(SIDE, SIDE, 3), teacher=network, vocabulary=WORDS
+    )
     taken = miniatures.arguments(method)
     model = cls(network, **{name: value for name, value in needed.items() if name in taken})
     model.compile("sgd")
@@ -56,6 +59,7 @@ def measure(method: str, encoder: str | None = None) -> dict:
         "index": tf.range(BATCH),
         "label": tf.range(BATCH) % CLASSES,
     }
+    batch |= {"text": tf.ones((BATCH, 1, model.text_length), tf.int32)} if model.captions else {}
     graph = tf.function(model.train_step, autograph=False).get_concrete_function(batch).graph
     return {"encoder": encoder, "operations": operations(graph) / BATCH, "memory": round(beyond(model))}
 

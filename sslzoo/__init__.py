@@ -25,6 +25,7 @@ _OBJECTS = {
     "export": "exports.formats",
     "import_weights": "exports.weights",
     "load_encoder": "exports.savedmodel",
+    "load_text": "exports.text",
     "pack": "data.packing",
     "pretrain": "training.pretraining",
     "report": "reports",

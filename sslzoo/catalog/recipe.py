@@ -56,8 +56,10 @@ class Recipe:
 
 
 def of_method(method: Any) -> Recipe:
-    """Returns a method as a recipe: on digits, or on data of the kind that the method is for."""
+    """Returns a method as a recipe: on digits, on data with captions, or on data of the kind that the method is for."""
     kind = KINDS[options.kind_for(method)]
+    if options.needs_captions(method):
+        return Recipe(method, "stamps")
     return Recipe(method, kind.sample) if kind.sample else Recipe(method)
 
 

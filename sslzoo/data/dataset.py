@@ -11,7 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo.catalog.kinds import KINDS
+from sslzoo.data.captions import Captions
 from sslzoo.data.columns import MainColumns, ReadMain, main_spec, taken
+from sslzoo.data.described import describe
 from sslzoo.data.order import MARKED_BYTES, marks_of, shuffled
 from sslzoo.utils import iterators
 
@@ -51,6 +53,7 @@ class Dataset:
             order of their codes; fitted on the training part.
         graph: index () int64 -> {column: tensor of one example}, what `read` returns in TensorFlow operations; or None.
         digests: (count,) uint64, which change with the content of each image; None where they are to be computed.
+        captions: of the images; where they have tokens, these are the column "text" of batches. Or None.
         confine: indices (k,) -> None: from now on, what cannot be decoded of them is replaced by one of them; or None.
     """
 
@@ -70,6 +73,7 @@ class Dataset:
     columns: tuple[dict, ...] | None = None
     graph: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None
     confine: Callable[[np.ndarray], None] | None = None
+    captions: Captions | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -136,8 +140,8 @@ class Dataset:
 
         Returns:
             Dicts of the main column, such as `image` (B, height, width, channels), `size` (B, 2) int32, `index` (B,)
-            int64 in the dataset, `row` (B,) int32 in the batch, `step` (B,) int64, and `label` (B,) int32 where there
-            are labels.
+            int64 in the dataset, `row` (B,) int32 in the batch, `step` (B,) int64, `label` (B,) int32 where there are
+            labels, and `text` (B, captions, length) int32 where there are tokens of captions.
 
         Raises:
             DataError: no full batch can be made, or no equal shares of it.
@@ -168,6 +172,7 @@ class Dataset:
             graph=self.graph and taken(self.graph, chosen),
             digests=None if self.digests is None else self.digests[chosen],
             confine=self.confine and (lambda index: self.confine(chosen[index])),
+            captions=self.captions and self.captions.take(chosen),
         )
 
     def part(self, indices: Sequence[int] | slice | np.ndarray) -> "Dataset":
@@ -191,13 +196,14 @@ class Dataset:
         return self if self.labels is None or np.all(self.labels >= 0) else self.take(self.labels >= 0)
 
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that change with the shape, the labels, the file names or any image.
+        """16 hexadecimal digits that change with the shape, the labels, the captions, the file names or any image.
 
         Images are compared by their digests, which are those of the ends of their files, or else by their pixels, which
         reads all of them. Of data that TFDS reads by index, whose names have versions, 64 images are compared.
         """
         digest = hashlib.sha256(self.sampled_fingerprint().encode())
         digest.update(np.ascontiguousarray(self.marks, "<u8"))
+        digest.update(repr(self.captions.texts).encode("utf-8", "surrogatepass") if self.captions else b"")
         return digest.hexdigest()[:16]
 
     @functools.cached_property
@@ -256,7 +262,9 @@ class Dataset:
         columns = dict(index=index, row=row, step=tf.fill(tf.shape(index), step))
         if self.labels is not None:
             columns["label"] = tf.gather(tf.constant(self.labels, tf.int32), index)
-        return {name: tf.ensure_shape(column, index.shape) for name, column in columns.items()}
+        if self.captions and self.captions.tokens is not None:
+            columns["text"] = tf.gather(tf.constant(self.captions.tokens), index)
+        return {name: tf.ensure_shape(column, (*index.shape, *column.shape[1:])) for name, column in columns.items()}
 
     def _with_columns(self, columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         rows = columns["index"].shape
@@ -283,15 +291,3 @@ class Splits(NamedTuple):
 
     train: Dataset
     test: Dataset | None = None
-
-
-def describe(dataset: Dataset) -> str:
-    """One line: name, number of images, canvas, dtype and classes."""
-    shape = "x".join(map(str, dataset.shape))
-    names = dataset.class_names
-    if dataset.labels is None:
-        labels = "no labels"
-    else:
-        labels = f"{len(names) if names else len(np.unique(dataset.labels))} classes"
-    name = " ".join(dataset.name.split("\n"))
-    return f"{name}: {len(dataset)} {dataset.noun} {shape} {dataset.dtype}, {labels}"

@@ -12,6 +12,7 @@ import numpy as np
 
 from sslzoo.data import labels as numbers
 from sslzoo.data.cache import filled
+from sslzoo.data.caption_files import of_folder
 from sslzoo.data.dataset import DataError, Dataset, Splits
 from sslzoo.data.graph import Files, reader
 from sslzoo.data.images import on_canvas
@@ -44,6 +45,7 @@ def parts_of_folder(
     labels: str | Path = "auto",
     splits: Any = "auto",
     scan: str = "headers",
+    captions: str | Path = "auto",
 ) -> dict[str, Dataset]:
     """Reads a folder of JPEG, PNG, BMP, GIF and WebP files, flat or nested, in the order of their names.
 
@@ -63,6 +65,7 @@ def parts_of_folder(
             as of `labels.from_csv`.
         splits: "auto", "none", or the folders of each split, as of `layout.layout`.
         scan: "headers", or "full" to decode all files now.
+        captions: as of `caption_files.of_folder`.
 
     Returns:
         "train", and where there are such images "test", "validation", "unlabelled" and "other" -> datasets.
@@ -78,7 +81,9 @@ def parts_of_folder(
     if not seen.files:
         raise DataError(_nothing_found(root, files, seen.bad))
     found = [f"found {len(seen.files)} images, skipped {len(seen.bad)} of {len(candidates)}", *seen.notes()]
-    parts, lines = arrange(_dataset(root, seen, Index(root, side, scan)), labels, splits)
+    dataset = _dataset(root, seen, Index(root, side, scan))
+    dataset = dataclasses.replace(dataset, captions=of_folder(root, dataset.files, captions))
+    parts, lines = arrange(dataset, labels, splits)
     if len(files) > len(candidates):
         lines.append(f"ignored {len(files) - len(candidates)} other files ({_other_suffixes(files)})")
     return noted(parts, [*found, *lines])

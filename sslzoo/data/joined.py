@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sslzoo.data.captions import Captions
 from sslzoo.data.dataset import DataError, Dataset
 from sslzoo.data.made import of_images
 
@@ -53,12 +54,19 @@ def join(parts: Sequence[Dataset]) -> Dataset:
         dtype=parts[0].dtype,
         labels=labels,
         class_names=class_names,
+        captions=_captions(parts),
         files=tuple(files) if len(files) == starts[-1] else None,
         notes=tuple(note for part in parts for note in part.notes),
         confine=confine,
         in_memory=all(part.in_memory for part in parts),
         version="".join(part.version for part in parts),
     )
+
+
+def _captions(parts: Sequence[Dataset]) -> Captions | None:
+    if any(part.captions is None for part in parts):
+        return None
+    return Captions(tuple(texts for part in parts for texts in part.captions.texts))
 
 
 def _labels(parts: Sequence[Dataset]) -> tuple[np.ndarray | None, tuple[str, ...] | None]:

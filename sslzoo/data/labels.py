@@ -92,7 +92,7 @@ def from_csv(path: str | Path, files: Sequence[str]) -> tuple[np.ndarray, tuple[
         DataError: the file cannot be read, or names no image, or an image twice with different classes.
     """
     rows = _rows(Path(path).expanduser())
-    keys = _keys(files)
+    keys = file_keys(files)
     column = 1
     if rows and rows[0][0] not in keys:
         head = [cell.strip().lower() for cell in rows.pop(0)]
@@ -113,7 +113,7 @@ def _rows(path: Path) -> list[list[str]]:
         raise DataError(f"labels={str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _keys(files: Sequence[str]) -> dict[str, int]:
+def file_keys(files: Sequence[str]) -> dict[str, int]:
     """Path, name and stem -> index, the last two where they are unique."""
     keys: dict[str, int] = {}
     for short in (lambda file: os.path.splitext(os.path.basename(file))[0], os.path.basename):

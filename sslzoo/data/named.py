@@ -19,6 +19,7 @@ from sslzoo.catalog.kinds import KINDS, Kind, kind_of
 from sslzoo.data import labels as numbers
 from sslzoo.data.arrays import from_array, splits_of
 from sslzoo.data.builders import from_tfds, is_prepared, tfds_names
+from sslzoo.data.clip_art import captioned_pictures
 from sslzoo.data.dataset import DataError, Dataset, Splits
 from sslzoo.data.folder import checked_scan, parts_of_folder
 from sslzoo.data.joined import join
@@ -29,7 +30,7 @@ from sslzoo.data.streams import from_stream
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist
 FASHION_CLASSES = tuple("T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(","))
-BUILTIN = ("digits", "fashion_mnist")
+BUILTIN = ("digits", "fashion_mnist", "stamps", "emoji")
 
 
 def load(
@@ -42,6 +43,7 @@ def load(
     kind: str | None = None,
     scan: str = "headers",
     categories: str | Sequence[str] | None = None,
+    captions: str | Path = "auto",
 ) -> Splits:
     """Loads data to train on and, where there are labels, to test on.
 
@@ -49,12 +51,13 @@ def load(
     understood of the data, such as classes, splits and what is left out, is in the `notes` of the datasets.
 
     Args:
-        data: "digits" (scikit-learn's), "fashion_mnist", the name of any TFDS image dataset ("cifar10",
+        data: "digits" (scikit-learn's), "fashion_mnist", "stamps" or "emoji" (with captions, as of
+            `clip_art.captioned_pictures`), the name of any TFDS image dataset ("cifar10",
             "cifar10:3.0.2", "stl10[unlabelled]", "imagenet2012[:10%]"); the path of a folder, of images or packed; an
             array (n, height, width) or (n, height, width, channels), uint8, uint16 or float within [0, 1]; a pair
             (images, labels); two such pairs for training and testing; a list of folders; a finite `tf.data.Dataset`, as
-            of `streams.from_stream`; a Dataset; or Splits. Where a folder has the
-            name of a dataset, "./digits" is the folder, and "builtin:digits" or "tfds:cifar10" the dataset.
+            of `streams.from_stream`; a Dataset; or Splits. Where a folder has the name of a dataset, "./digits" is the
+            folder, and "builtin:digits" or "tfds:cifar10" the dataset.
         max_size: longest side in pixels; larger images are shrunk. By default 256 where sizes are mixed, else none.
         labels: "auto" takes folders of images for classes, if there are at least two; "folders" fails if there are
             not; "none" leaves out all labels; a path is that of a CSV file with rows FILE,CLASS. The last but "none"
@@ -70,14 +73,17 @@ def load(
         scan: of folders of images. "headers" reads the headers of the files; a file that cannot be decoded later, when
             it is used, is named then and replaced by its neighbour. "full" decodes all files at the start.
         categories: of rows, columns of numbers that are categories, "a,b" or a list.
+        captions: of images. "auto" takes a file captions.csv, captions.jsonl or captions.json in the folder; "txt" the
+            first line of a file next to each image, with the same name and .txt; "none" none; or the path of a file,
+            as of `caption_files.from_file`. Without a test part a fifth of the captions is held out.
 
     Raises:
         DataError: a line that says what is wrong and what to do.
     """
-    if isinstance(data, Splits) and labels == splits == "auto" and value_range is None and not categories:
+    if isinstance(data, Splits) and labels == splits == captions == "auto" and value_range is None and not categories:
         return data  # as it is
     reading = dict(max_size=max_size, labels=labels, splits=splits, value_range=value_range, scan=scan)
-    parts = load_parts(data, **reading, kind=kind, categories=categories)
+    parts = load_parts(data, **reading, kind=kind, categories=categories, captions=captions)
     return Splits(parts["train"], judge_of(parts))
 
 
@@ -91,11 +97,12 @@ def load_parts(
     kind: str | None = None,
     scan: str = "headers",
     categories: str | Sequence[str] | None = None,
+    captions: str | Path = "auto",
 ) -> dict[str, Dataset]:
     """All images of data, those included that `load` leaves out.
 
     Args:
-        data, max_size, labels, splits, value_range, kind, scan, categories: as of `load`.
+        data, max_size, labels, splits, value_range, kind, scan, categories, captions: as of `load`.
 
     Returns:
         "train", and where there are such images "test", "validation", "unlabelled" and "other" (in none of these)
@@ -109,19 +116,21 @@ def load_parts(
     given = isinstance(data, Dataset | Splits)
     if isinstance(data, str) and data in catalog.plugins("datasets"):
         data = catalog.found("datasets", data)()
-    reading = dict(labels=labels, splits=splits, scan=checked_scan(scan))
+    reading = dict(labels=labels, splits=splits, scan=checked_scan(scan), captions=captions)
     found = KINDS[kind_of(data, kind)]
     if categories and (given or "categories" not in found.options):
         raise DataError("categories=...: for tables that are read here, the data are another kind or a Dataset")
     if found.pixels or isinstance(data, Dataset | Splits):
         parts = _resolve(data, dict(max_size=max_size), reading, value_range)
     else:
-        _refuse_pixels(found, labels, max_size=max_size, value_range=value_range, splits=splits)
+        _refuse_pixels(found, labels, max_size=max_size, value_range=value_range, splits=splits, captions=captions)
         options = dict(labels=labels, categories=categories)
         own = {name: options[name] for name in found.options}
         parts = importlib.import_module(found.reader).parts(data, **own)
     if labels == "none":
         parts = {name: dataclasses.replace(part, labels=None, class_names=None) for name, part in parts.items()}
+    if captions == "none":
+        parts = {name: dataclasses.replace(part, captions=None) for name, part in parts.items()}
     if not given:
         parts = noted(parts, _understood(parts))
     return _with_judge(parts)
@@ -129,7 +138,7 @@ def load_parts(
 
 def _refuse_pixels(kind: Kind, labels: str | Path, **options) -> None:
     """Raises DataError for options of images that are given for data of another kind."""
-    defaults = dict(max_size=None, value_range=None, splits="auto")
+    defaults = dict(max_size=None, value_range=None, splits="auto", captions="auto")
     given = [name for name, value in options.items() if value != defaults[name]]
     given += ["labels"] * (labels not in ("auto", "none") and "labels" not in kind.options)
     if given:
@@ -187,9 +196,10 @@ def _resolve(data: Any, size: dict, reading: dict, value_range: Any) -> dict[str
     if path is not None and not is_packed(path.expanduser()):
         parts = parts_of_folder(path, **size, **reading)
         return parts if value_range is None else {name: stretched(part, value_range) for name, part in parts.items()}
-    if reading["labels"] not in ("auto", "none") or reading["splits"] != "auto":
+    given = reading["splits"] != "auto" or reading["captions"] not in ("auto", "none")
+    if given or reading["labels"] not in ("auto", "none"):
         raise DataError(
-            "labels='folders', labels=FILE and splits are for folders of images: give one, or leave them out"
+            "labels='folders', labels=FILE, splits and captions are for folders of images: give one, or leave them out"
         )
     if path is None and not isinstance(data, str | Dataset | Splits):
         return _named_parts(_from_arrays(data, size | dict(value_range=value_range)))
@@ -243,6 +253,8 @@ def _by_text(text: str, max_size: int | None) -> Splits:
         return Splits(_digits(max_size))
     if name == "fashion_mnist" and FASHION_MNIST.is_dir() and not text.startswith("tfds:"):
         return Splits(*(_fashion_mnist(part, max_size) for part in ("train", "t10k")))
+    if name in ("stamps", "emoji") and not text.startswith("tfds:"):
+        return Splits(captioned_pictures(name, max_size))
     base = re.match(r"\w*", name)[0]
     if base and (base in tfds_names() or is_prepared(base)):
         debian = "install Debian's package dataset-fashion-mnist, or " if base == "fashion_mnist" else ""

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from sslzoo.data.captions import held_out
 from sslzoo.data.dataset import DataError, Dataset, Splits
 
 
@@ -20,11 +21,14 @@ def judge_of(parts: dict[str, Dataset]) -> Dataset | None:
 
 
 def hold_out(dataset: Dataset) -> Splits:
-    """Sets aside a fifth of a labelled dataset, drawn with a fixed seed, of each class alike.
+    """Sets aside a fifth of a dataset with labels or captions, drawn with a fixed seed, of each class alike.
 
     Classes of one image stay in the training part whole, as do images without a label. Where a fifth has fewer images
     than there are classes, no class gives more than one and none its last image. Data without labels are not divided.
+    Images with captions are divided by these instead: no caption is in both parts.
     """
+    if dataset.captions and len(dataset) > 1:
+        return _divided_by_caption(dataset)
     if dataset.labels is None or len(dataset) < 2:
         return Splits(dataset)
     split = divided(dataset.labels, dataset.noun)
@@ -33,6 +37,16 @@ def hold_out(dataset: Dataset) -> Splits:
     train, test, note = split
     dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
     return Splits(dataset.part(train), dataset.part(test))
+
+
+def _divided_by_caption(dataset: Dataset) -> Splits:
+    test = held_out(dataset.captions)
+    if len(test) == len(dataset):
+        return Splits(dataset)
+    count = f"{len(test)} of the {len(dataset)} {dataset.noun} are held out for it"
+    note = f"no test split: {count}, and their captions with them"
+    dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
+    return Splits(dataset.part(np.setdiff1d(np.arange(len(dataset)), test)), dataset.part(test))
 
 
 def divided(labels: np.ndarray, noun: str) -> tuple[np.ndarray, np.ndarray, str] | None:

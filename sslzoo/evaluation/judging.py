@@ -9,7 +9,7 @@ import keras
 from sslzoo.catalog.checked import checked
 from sslzoo.catalog.kinds import KINDS
 from sslzoo.data import Dataset, Splits, restrict
-from sslzoo.evaluation import baseline, places, sources
+from sslzoo.evaluation import baseline, image_text, places, sources
 from sslzoo.evaluators import Score, WrongOption
 from sslzoo.evaluators.judge import EVALUATORS, TRAINED, Evaluator, Features, check, judge, options_of, title
 from sslzoo.evaluators.remember import remembered
@@ -17,6 +17,7 @@ from sslzoo.evaluators.report import note
 from sslzoo.evaluators.scores import Scores
 from sslzoo.exports.inputs import accepted_splits, exported_extent, exported_kind, input_extent
 from sslzoo.exports.savedmodel import load_encoder, read_facts
+from sslzoo.exports.text import find_text
 from sslzoo.views.inputs import encode, images, without_encoder
 
 UNTRAINED = "untrained"
@@ -58,6 +59,7 @@ def evaluate(
     value_range: str | None = None,
     kind: str | None = None,
     scan: str | None = None,
+    captions: str | None = None,
     **options,
 ) -> Scores:
     """Scores of an encoder, next to those of raw pixels and of the untrained encoder.
@@ -83,6 +85,8 @@ def evaluate(
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
         kind: kind of the data, "image", "series" or "rows"; by default that of the encoder.
         scan: "headers" or "full", as for `data.load`; by default as in the training.
+        captions: "auto", "txt", "none" or a file, as for `data.load`; by default as in the training. An export with a
+            text tower is also judged by retrieval and zero-shot classification.
         options: of the evaluators, such as `k=200` for "knn".
 
     Returns:
@@ -94,9 +98,17 @@ def evaluate(
     own = {"fractions": fractions, "seeds": seeds} if "linear" in evaluators else {}
     options = {"evaluators": evaluators} | own | options
     check(**options)
-    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind, scan=scan)
-    subject = prepare(encoder, data, untrained, image_size, classes, max_images, **reading)
-    return _scores(subject.columns, subject.data, subject.size, **options)
+    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind, scan=scan, captions=captions)
+    tower = None if isinstance(encoder, keras.Model) else find_text(encoder)
+    subject = prepare(encoder, data, untrained, image_size, classes, max_images, tower is not None, **reading)
+    if tower is None or not image_text.has_captions(subject.data):
+        sources.require_labels(subject.data)
+        return _scores(subject.columns, subject.data, subject.size, **options)
+    known = all(part.labels is not None for part in subject.data)
+    found = _scores(subject.columns, subject.data, subject.size, **options) if known else Scores()
+    (trained, *_), (start, *_) = subject.columns.values()
+    more = image_text.image_text_scores(trained, start, tower, subject.data, subject.size)
+    return Scores([*found, *more], [*found.notes, *more.notes])
 
 
 def prepare(

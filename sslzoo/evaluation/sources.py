@@ -9,16 +9,19 @@ def announce(dataset: Dataset) -> None:
     log.info("\n".join([*dataset.notes, describe(dataset)]))
 
 
-def read(data, facts: dict, unlabelled: bool = False, scan: str | None = None, **reading) -> Splits:
+def read(
+    data, facts: dict, unlabelled: bool = False, scan: str | None = None, captions: str | None = None, **reading
+) -> Splits:
     """The data, shrunk as in the training of an exported encoder, so that they are recognized and scores agree.
 
     Args:
         data: as for `pretrain`.
         facts: of the export; {} for none.
         unlabelled: accept data without labels and without a test part.
-        scan: as of `data.load`; None for that of the training.
+        scan, captions: as of `data.load`; None for those of the training.
         **reading: `labels`, `splits`, `value_range` and `kind` of `data.load`.
     """
+    reading["captions"] = facts.get("knobs", {}).get("captions", "auto") if captions is None else captions
     return (load if unlabelled else labelled)(data, max_size=canvas(facts), scan=scanned(facts, scan), **reading)
 
 
@@ -40,7 +43,15 @@ def labelled(data, **reading) -> Splits:
     Raises:
         ValueError: there is no test part, or one of the parts has no labels.
     """
-    splits = load(data, **reading)
+    return require_labels(load(data, **reading))
+
+
+def require_labels(splits: Splits) -> Splits:
+    """Returns the data.
+
+    Raises:
+        ValueError: there is no test part, or one of the parts has no labels.
+    """
     if splits.test is None or any(part.labels is None for part in splits):
         name, which = splits.train.name, "test part" if splits.test and splits.train.labels is not None else "data"
         raise ValueError(

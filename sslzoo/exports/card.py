@@ -44,6 +44,11 @@ LOADING = (
     Way("tensorflow_hub.load(path)", "tensorflow_hub.load", "inference: call it on a tensor of images"),
     Way("tf.saved_model.load(path)", "tf.saved_model.load", "inference: call it on a tensor of images"),
 )
+TEXT_WAY = Way(
+    'tf.saved_model.load(f"{path}/text")',
+    "tf.saved_model.load, text/",
+    "texts: call it on strings; its `project` maps features of images into the same space",
+)
 MOMENTUM = (
     "Keras gives the weights of a `TFSMLayer` names that optimizers with momentum, such as Adam, refuse. "
     f"For fine-tuning with these: `{RENAMED}`"
@@ -110,7 +115,8 @@ def _scores(facts: dict) -> str:
 
 def _loading(loads: dict[str, float | str]) -> str:
     """A table of the lines that load the encoder, then one of the routes and their differences."""
-    ways = "\n".join(f"| {code(way.line)} | {way.use} |" for way in LOADING)
+    known = [*LOADING, TEXT_WAY] if TEXT_WAY.route in loads else LOADING
+    ways = "\n".join(f"| {code(way.line)} | {way.use} |" for way in known)
     found = "\n".join(f"| {code(route)} | {escaped(_shown(difference))} |" for route, difference in loads.items())
     return f"""| line | use |
 |---|---|

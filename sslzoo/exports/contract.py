@@ -16,9 +16,11 @@ KERAS = "encoder.keras"
 PROJECTOR = "projector.keras"
 # Files of the run, copied to its export.
 HISTORY, VIEWS, RECONSTRUCTION = "metrics.jsonl", "views.png", "reconstruction.png"
+RETRIEVED, TEXT = "retrieved.png", "text"  # of methods with captions; the latter is the folder of the text tower
 OWN = {
     *("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra", "README.md", "untrained.npz"),
     *(ARCHITECTURE, FACTS, KERAS, PROJECTOR, HISTORY, VIEWS, RECONSTRUCTION),
+    *(RETRIEVED, TEXT),
     *("encoder.onnx", "encoder.tflite", "encoder.safetensors"),
 }
 

@@ -118,7 +118,7 @@ def load_encoder(path: str | Path, projector_layers: int = 0) -> keras.Model:
         return _load_keras(Path(path))
     architecture = _read(path, ARCHITECTURE)
     refuse_pattern(path)
-    with _distrust(path):
+    with distrust(path):
         encoder = from_architecture(architecture)
         reader = tf.train.load_checkpoint(str(Path(path) / "variables" / "variables"))
         for number, variable in enumerate(encoder.variables):  # states of dropout included
@@ -146,7 +146,7 @@ def load_teacher(teacher: str | Path | keras.Model) -> keras.Model:
 def _load_keras(path: Path) -> keras.Model:
     if not path.is_file():
         raise ValueError(f"{path} holds no exported encoder: there is no such file")
-    with _distrust(path):
+    with distrust(path):
         with zipfile.ZipFile(path) as file:
             _import_layers(file.read("config.json").decode())
         return keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -176,7 +176,7 @@ def read_projector(path: str | Path) -> keras.Model | None:
 
 
 @contextlib.contextmanager
-def _distrust(path: str | Path) -> Iterator[None]:
+def distrust(path: str | Path) -> Iterator[None]:
     """One line for a file from elsewhere, which may fail in any way: most are damaged, some would run code."""
     try:
         yield
@@ -200,7 +200,7 @@ def _import_layers(architecture: str) -> None:
 def read_facts(path: str | Path) -> dict:
     """The content of recipe.json of an exported encoder; that of version 0.1 as it is written now."""
     text = _read(path, FACTS)
-    with _distrust(Path(path) / FACTS):
+    with distrust(Path(path) / FACTS):
         return upgraded(json.loads(text))
 
 

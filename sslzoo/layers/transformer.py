@@ -17,7 +17,16 @@ def dense(units: int, name: str, **options) -> layers.Dense:
     return layers.Dense(units, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02), name=name, **options)
 
 
-def block(x, dim: int, heads: int, name: str, layer_scale: float = 0.0, swiglu: bool = False, drop_path: float = 0.0):
+def block(
+    x,
+    dim: int,
+    heads: int,
+    name: str,
+    layer_scale: float = 0.0,
+    swiglu: bool = False,
+    drop_path: float = 0.0,
+    allowed=None,
+):
     """A pre-norm block (arXiv 2010.11929): attention, then two dense layers, each with norm and shortcut.
 
     Args:
@@ -27,10 +36,12 @@ def block(x, dim: int, heads: int, name: str, layer_scale: float = 0.0, swiglu: 
         layer_scale: float, initial factor of both branches (`LayerScale`); 0 for none.
         swiglu: bool, as of `feed_forward`.
         drop_path: float, rate at which examples skip a branch (`DropPath`), each branch by itself; 0 for none.
+        allowed: symbolic bool (batch, 1 or tokens, tokens), which tokens each token sees; None for all.
     """
     branch = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
     branch = dense(3 * dim, f"{name}_qkv")(branch)
-    branch = dense(dim, f"{name}_projection")(Attention(heads, name=f"{name}_attention")(branch))
+    attention, seen = Attention(heads, name=f"{name}_attention"), {} if allowed is None else {"allowed": allowed}
+    branch = dense(dim, f"{name}_projection")(attention(branch, **seen))
     branch = LayerScale(layer_scale, name=f"{name}_scale1")(branch) if layer_scale else branch
     x = layers.Add(name=f"{name}_add1")([x, with_drop_path(branch, drop_path, f"{name}_drop1")])
     branch = feed_forward(x, dim, name, swiglu)

@@ -45,6 +45,7 @@ from sslzoo.losses.distribution import (
     vibcreg,
     visreg,
 )
+from sslzoo.losses.image_text import image_text_sigmoid, image_text_softmax
 from sslzoo.losses.instance import (
     hardest_negatives,
     mixed_negatives,
@@ -109,6 +110,8 @@ __all__ = [
     "half_distance",
     "hardest_negatives",
     "hierarchical_contrast",
+    "image_text_sigmoid",
+    "image_text_softmax",
     "info_nce",
     "instance_contrast",
     "invariance",

@@ -63,6 +63,11 @@ SMALL = {
     "context_dim": 32,
     "context_depth": 1,
     "context_heads": 2,
+    "text_dim": 16,
+    "text_depth": 1,
+    "text_heads": 2,
+    "text_length": 4,
+    "vocabulary": tuple("abcdefghijkl"),
 }
 OWN = {
     # Views interact through the bank only, and CPC has a context network: the usual values need more than thirty steps.
@@ -96,6 +101,7 @@ OWN = {
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
 # Steps to learn; 30 are sufficient for all others.
 STEPS = {
+    "clip": 60,
     "colorization": 60,
     "jigsaw": 60,
     "mixup_contrast": 60,
@@ -151,7 +157,15 @@ def batch(model: keras.Model, seed: int = 0) -> dict:
     index, made = np.arange(COUNT), views(model, seed)
     whole = np.tile(np.array([0, 0, 1, 1, 0], "float32"), (COUNT, 1))
     boxes = (whole,) * len(made)
-    return {"views": made, "boxes": boxes, "index": index, "label": (index % 4).astype("int32")}
+    columns = {"text": captions()} if model.captions else {}
+    return {"views": made, "boxes": boxes, "index": index, "label": (index % 4).astype("int32")} | columns
+
+
+def captions() -> np.ndarray:
+    """Tokens of two captions of each example, int32 (COUNT, 2, 4): words for its number; the second has a word more."""
+    index = np.arange(COUNT)
+    words = np.stack([2 + index // 8, 6 + index % 8, 0 * index, 0 * index], axis=1)
+    return np.stack([words, words + [0, 0, 1, 0]], axis=1).astype("int32")
 
 
 def batches(model: keras.Model, steps: int, seed: int = 0, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:

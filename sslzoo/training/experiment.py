@@ -21,11 +21,11 @@ class Experiment:
     Attributes:
         method: name of a method, such as "simclr"; in Python also a subclass of `SSLModel`, or a function
             `(encoder, **knobs) -> SSLModel`.
-        data: name of a dataset ("digits", "fashion_mnist", any TFDS image dataset), a folder of images, of time
-            series "ucr:NAME", "uea:NAME", a .ts or .npz file, of tables "table:NAME", "sklearn:NAME", a .csv or
-            .parquet file; in Python also a list of folders, an array (n, height, width, channels), with kind="series"
-            (n, steps, channels), with kind="rows" (n, columns), a DataFrame, a dict of columns, a pair (images,
-            labels), a `tf.data.Dataset` of images or of dicts, or a `Dataset`.
+        data: name of a dataset ("digits", "fashion_mnist", "stamps", "emoji", any TFDS image dataset), a folder of
+            images, of time series "ucr:NAME", "uea:NAME", a .ts or .npz file, of tables "table:NAME", "sklearn:NAME", a
+            .csv or .parquet file; in Python also a list of folders, an array (n, height, width, channels), with
+            kind="series" (n, steps, channels), with kind="rows" (n, columns), a DataFrame, a dict of columns, a pair
+            (images, labels), a `tf.data.Dataset` of images or of dicts, or a `Dataset`.
         kind: kind of the data, "image", "series" or "rows"; None chooses it by the name of the data, which is "series"
             for "ucr:", "uea:", .ts and .npz, "rows" for tables with names of their columns, else "image".
         encoder: name of an encoder, such as "resnet18", or "keras.applications:NAME"; in Python also a built Keras
@@ -44,6 +44,9 @@ class Experiment:
             otherwise a CSV file with rows FILE,CLASS. Of tables the column of the classes; "auto" takes that of a known
             table, or a column called label, class or target.
         categories: of tables, columns of numbers that are categories, "a,b"; strings are categories anyway.
+        captions: of a folder of images: "auto" takes captions.csv, captions.jsonl or captions.json in it, "txt" a file
+            NAME.txt next to each image, "none" omits them; otherwise a file, a .csv with rows FILE,CAPTION, a .jsonl or
+            a .json of COCO.
         splits: "auto" takes folders named train, test, val, unlabeled and the like as splits, "none" does not;
             otherwise the folders of each split, "train=a+b,test=c".
         value_range: pixel values of black and white, such as "0,4095", for images that use a part of the range of their
@@ -91,6 +94,7 @@ class Experiment:
     warmup: float = 0.1
     labels: str | Path = "auto"
     categories: str | Any | None = None
+    captions: str | Path = "auto"
     splits: str | dict = "auto"
     value_range: str | Any | None = None
     scan: str = "headers"
@@ -203,6 +207,7 @@ READING = {  # arguments of `data.load`
     "kind": None,
     "scan": "headers",
     "categories": None,
+    "captions": "auto",
 }
 # Name -> minimum and maximum.
 RANGES = {

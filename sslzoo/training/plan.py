@@ -22,6 +22,7 @@ from sslzoo.exports.inputs import accepted_splits
 from sslzoo.layers.norms import Calibration
 from sslzoo.model import SSLModel
 from sslzoo.training import layerwise
+from sslzoo.training.captioned import tokenized
 from sslzoo.training.checks import canvas_side, check, check_kind, engine_of
 from sslzoo.training.chosen import extent_of, preset_of, schema_of
 from sslzoo.training.experiment import Experiment, RunOptions, spelled
@@ -79,6 +80,7 @@ class Plan:
             self.splits = accepted_splits(self.splits, experiment.encoder)
         if run.cache:
             self.splits = Splits(*(part and cached(part, run.cache) for part in self.splits))
+        self.splits, self.words = tokenized(self.splits, self.method, self.method_name, self.knobs["method"], preset)
         self.train_set, self.test_set = self.splits
         devices = self.strategy.num_replicas_in_sync
         self.experiment = experiment = fitted(experiment, self.knobs["method"], len(self.train_set), devices)
@@ -210,15 +212,14 @@ class Plan:
         if self.strategy.num_replicas_in_sync > 1:
             log.info(replicas.describe(self.strategy, s.batch_size))
         if s.micro_batch:
-            some = f"{s.micro_batch} {self.kind.noun}"
-            log.info(f"the encoder processes {some} at a time; BatchNorm normalizes over these")
+            log.info(f"the encoder takes {s.micro_batch} {self.kind.noun} at a time; BatchNorm normalizes over these")
         return model
 
     def _given(self) -> dict:
         """Returns the arguments of methods that depend on the data."""
         labels = self.train_set.labels
         classes = 0 if labels is None else int(labels.max()) + 1
-        return {"input_shape": self.input_shape, "dataset_size": len(self.train_set), "num_classes": classes}
+        return dict(input_shape=self.input_shape, dataset_size=len(self.train_set), num_classes=classes) | self.words
 
     def batches(self, start: int, stop: int, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
         """Returns the training batches of the steps start..stop - 1, or the rows of a worker in them."""
@@ -233,8 +234,7 @@ class Plan:
 
     def watch(self, model: SSLModel, recorders: Sequence[Recorder] = ()) -> Watch:
         """Returns the monitor with fixed views of the first images and, if there are labels, an online k-NN."""
-        values = int(np.prod(self.input_shape[:-1]))
-        count = min(len(self.train_set), max(128, 1024 * 32**2 // values), 1024)
+        count = min(len(self.train_set), max(128, 1024 * 32**2 // int(np.prod(self.input_shape[:-1]))), 1024)
         data = self.views_of_few(count), inputs.mild_pairs(self.train_set, self.size, count // 2)
         return Watch(model, *data, self.experiment.batch_size, self._labelled(), recorders)
 
@@ -280,8 +280,8 @@ class Plan:
         wrapped = getattr(self.method, "of_images", SSLModel.of_images) is not SSLModel.of_images
         if not isinstance(s.encoder, str) or wrapped:
             return {"seed": s.seed}  # the architecture is in the export
-        knobs = self.schema | self.knobs["encoder"]
-        return dict(seed=s.seed, encoder=s.encoder, input_shape=list(self.input_shape), knobs=knobs)
+        own = dict(input_shape=list(self.input_shape), knobs=self.schema | self.knobs["encoder"])
+        return dict(seed=s.seed, encoder=s.encoder) | own
 
     @property
     def judges(self) -> bool:

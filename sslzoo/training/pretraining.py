@@ -14,9 +14,10 @@ from sslzoo.data import describe
 from sslzoo.evaluation import baseline
 from sslzoo.evaluation.index import write_index
 from sslzoo.evaluation.judging import TRAINED, UNTRAINED, Subject
-from sslzoo.exports.card import lines, write_card
-from sslzoo.exports.contract import HISTORY, RECONSTRUCTION, VIEWS
+from sslzoo.exports.card import TEXT_WAY, lines, write_card
+from sslzoo.exports.contract import HISTORY, RECONSTRUCTION, RETRIEVED, VIEWS
 from sslzoo.exports.savedmodel import export, refuse_existing, write_projector
+from sslzoo.exports.text import export_text, tower_of
 from sslzoo.training import hparams
 from sslzoo.training.experiment import composed, divide
 from sslzoo.training.plan import Plan
@@ -149,6 +150,8 @@ def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
     facts = export(result.encoder, path, few, _facts(plan, result), overwrite, plan.kind.name)
     result.exported = path
     log.info(f"exported to {path}; largest difference when loaded again:\n{lines(facts['loads'])}")
+    if plan.words:
+        facts["loads"][TEXT_WAY.route] = export_text(tower_of(result.model), path)
     facts["untrained"] = baseline.keep(result.untrained, path, plan.start)
     if plan.run.keep_projector:
         _keep_projector(result, path)
@@ -165,6 +168,7 @@ def _write_scores(plan: Plan, result: Result, facts: dict) -> None:
     scores = {"scores": [row.as_dict() for row in result.scores], "scores_markdown": result.scores.to_markdown()}
     scores["judged on"] = ". ".join(result.scores.notes)
     write_card(result.exported, facts | scores)
+    _keep_history(result.run, result.exported)
     write_index(result.exported.parent)
 
 
@@ -182,8 +186,8 @@ def _keep_projector(result: Result, path: Path) -> None:
 
 
 def _keep_history(run: Path, exported: Path) -> None:
-    """Copies the figures of the epochs, the sheet of the views and reconstructions to the export, for reports."""
-    for name in (HISTORY, VIEWS, RECONSTRUCTION):
+    """Copies the figures of the epochs, and pictures of views, reconstructions and retrieval, to the export."""
+    for name in (HISTORY, VIEWS, RECONSTRUCTION, RETRIEVED):
         if (run / name).is_file():
             with replacing(exported / name) as temporary:
                 shutil.copyfile(run / name, temporary)

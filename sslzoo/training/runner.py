@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sslzoo.evaluation import judging
+from sslzoo.evaluation import image_text, judging
 from sslzoo.evaluation.judging import TRAINED, UNTRAINED
 from sslzoo.evaluation.places import TokenPictures
 from sslzoo.evaluators.report import Row
 from sslzoo.evaluators.scores import Scores
-from sslzoo.exports.contract import RECONSTRUCTION
+from sslzoo.exports.contract import RECONSTRUCTION, RETRIEVED
+from sslzoo.exports.text import tower_of
 from sslzoo.model import SSLModel
 from sslzoo.training import layerwise
 from sslzoo.training.checkpoints import Checkpoints
@@ -64,9 +65,18 @@ def judge_all(plan: Plan, result: Result) -> None:
     columns = {UNTRAINED: [result.untrained]}
     if not plan.experiment.layerwise:
         columns = {TRAINED: [result.encoder]} | columns
-    found = judging.score(columns, plan.judged, plan.size)
-    result.scores = Scores([*result.scores, *found], found.notes)
+    unlabelled = plan.train_set.labels is None and plan.words
+    found = Scores() if unlabelled else judging.score(columns, plan.judged, plan.size)
+    more = _judge_captions(plan, result) if plan.words and image_text.has_captions(plan.judged) else Scores()
+    result.scores = Scores([*result.scores, *found, *more], [*found.notes, *more.notes])
     log.info(result.scores)
+
+
+def _judge_captions(plan: Plan, result: Result) -> Scores:
+    """Returns the scores of retrieval, and draws what some captions retrieve."""
+    tower = tower_of(result.model)
+    image_text.draw_retrieved(result.encoder, tower, plan.judged.test, plan.size, result.run / RETRIEVED)
+    return image_text.image_text_scores(result.encoder, result.untrained, tower, plan.judged, plan.size)
 
 
 def _train(plan: Plan, model: SSLModel, folder: Path, trackers: list, stage: int = 0) -> Result:

@@ -103,3 +103,28 @@ def scatter(
     if len(np.unique(labels)) > 1:
         axes.legend(fontsize=7, markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
     save(figure, path, command)
+
+
+def retrieved(
+    texts: Sequence[str], pictures: Sequence[Sequence[np.ndarray]], right: np.ndarray, path: Path, command: str
+) -> None:
+    """Draws the pictures that texts retrieve, a row for each text, the nearest first; right ones have a green frame.
+
+    Args:
+        texts: of the rows.
+        pictures: of each text, (height, width, 1 or 3) each, uint8, uint16 or float within [0, 1].
+        right: bool (texts, pictures of a text).
+        path: path of the PNG.
+        command: command line that made the plot.
+    """
+    figure = Figure(figsize=(1.2 * right.shape[1], 1.4 * len(texts)), layout="constrained")
+    grid = figure.subplots(*right.shape, squeeze=False)
+    for row, (text, some) in enumerate(zip(texts, pictures, strict=True)):
+        grid[row, 0].set_title(plain(text, 50), fontsize=8, loc="left")
+        for axes, picture, hit in zip(grid[row], some, right[row], strict=True):
+            whole = 1 if picture.dtype.kind == "f" else np.iinfo(picture.dtype).max
+            axes.imshow(np.repeat(picture / whole, 3 // picture.shape[-1], axis=-1))
+            axes.set(xticks=[], yticks=[])
+            for side in axes.spines.values():
+                side.set(color=COLOURS[2] if hit else "#CCCCCC", linewidth=2.5 if hit else 0.5)
+    save(figure, path, command)

@@ -18,6 +18,7 @@ from sslzoo.views.image import View
 from sslzoo.views.masked_presets import aim, capi, data2vec, dino_v2, i_jepa, ibot, igpt, mae, nepa, sim_mim  # noqa: F401
 from sslzoo.views.operation import check_number
 from sslzoo.views.part_presets import cpc, crop_flip, pirl, puzzle  # noqa: F401
+from sslzoo.views.text_presets import clip, slip  # noqa: F401
 
 
 @checked()

@@ -1,0 +1,63 @@
+"""Captions of a training: the words of a method, and captions as its tokens."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from sslzoo.catalog import options
+from sslzoo.data import DataError, Dataset, Splits
+from sslzoo.layers.text import Tokenizer, fit_vocabulary
+from sslzoo.utils.log import log
+
+MISSING = (
+    "{name} needs captions and {data} has none: give captions=FILE with rows FILE,CAPTION, captions='txt' for a file "
+    "NAME.txt next to each image, or data with captions, such as 'stamps'"
+)
+
+
+def tokenized(
+    splits: Splits, method: Callable, name: str, knobs: dict[str, Any], preset: Any = None
+) -> tuple[Splits, dict[str, Any]]:
+    """The images with captions, and these as tokens, where a method compares images with them.
+
+    Args:
+        splits: the data.
+        method: the method, a class or a function.
+        name: name of the method.
+        knobs: knobs of the method, with defaults.
+        preset: of the views.
+
+    Returns:
+        The splits; the argument `vocabulary` of the method, {} for others.
+
+    Raises:
+        DataError: there are no captions to train on.
+        ValueError: the preset has too few views.
+    """
+    if not options.needs_captions(method):
+        return splits, {}
+    if splits.train.captions is None:
+        raise DataError(MISSING.format(name=name, data=splits.train.name))
+    if knobs.get("simclr_weight") and preset == method.views:
+        raise ValueError("simclr_weight above 0 needs two more views: give preset='slip'")
+    splits = Splits(*(part and _with_caption(part) for part in splits))
+    texts = [text for texts in splits.train.captions.texts for text in texts]
+    words = fit_vocabulary(texts, knobs["word_count"]) if knobs["tokenizer"] == "words" else ()
+    tokenizer = Tokenizer(knobs["tokenizer"], knobs["text_length"], words)
+    known = f", {len(words)} words" if words else ""
+    log.info(f"{len(texts)} captions, {len(set(texts))} of them different{known}")
+    return Splits(*(part and _with_tokens(part, tokenizer) for part in splits)), {"vocabulary": words}
+
+
+def _with_caption(dataset: Dataset) -> Dataset | None:
+    """The images that have a caption; None where none has."""
+    known = np.array([bool(texts) for texts in dataset.captions.texts]) if dataset.captions else np.zeros(len(dataset))
+    return dataset if known.all() else dataset.take(known.astype(bool)) if known.any() else None
+
+
+def _with_tokens(dataset: Dataset, tokenizer: Tokenizer) -> Dataset:
+    captions = dataset.captions.tokenized(lambda texts: tokenizer(tf.constant(texts)).numpy())
+    return dataclasses.replace(dataset, captions=captions)
