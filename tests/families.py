@@ -1,4 +1,4 @@
-"""Which methods a costly test of every method takes in the suite: one of each family. -m folder runs the others."""
+"""Which methods a costly test of every method takes in the suite: one of each family. -m long runs the others."""
 
 from collections.abc import Iterable
 
@@ -19,5 +19,5 @@ FAMILIES = (
 
 
 def spread(names: Iterable[str]) -> list:
-    """The names as parameters; those that stand for no family have the marker "folder"."""
-    return [name if name in FAMILIES else pytest.param(name, marks=pytest.mark.folder) for name in names]
+    """The names as parameters; those that stand for no family have the marker "long"."""
+    return [name if name in FAMILIES else pytest.param(name, marks=pytest.mark.long) for name in names]

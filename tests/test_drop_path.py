@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from families import spread
 
 from sslzoo import encoders, methods
 from sslzoo.exports.savedmodel import export, load_encoder
@@ -107,7 +108,7 @@ def test_a_training_drops_and_differs_between_steps():
     assert miniatures.losses_of(model, 1) != miniatures.losses_of(plain, 1)
 
 
-@pytest.mark.parametrize("method", ["simclr", "dino", "ibot", "mae", "rotation", "byol"])
+@pytest.mark.parametrize("method", spread(["simclr", "dino", "ibot", "mae", "rotation", "lejepa"]))
 def test_two_replicas_drop_like_one(method):
     check_replicas(method, encoder=dropping)
 

@@ -38,6 +38,7 @@ def test_a_classifier_learns_on_the_frozen_encoder_and_more_when_it_moves(export
     assert not any(moved)
 
 
+@pytest.mark.long
 def test_a_fine_tuned_network_teaches_a_smaller_one_without_labels(digits, tmp_path):
     images, labels = digits
     keras.utils.set_random_seed(0)

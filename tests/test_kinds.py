@@ -115,7 +115,7 @@ def test_a_method_takes_steps_on_series(name):
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in ("simclr", "byol") else pytest.param(name, marks=pytest.mark.folder) for name in FEW]
+    "name", [name if name in ("simclr", "byol") else pytest.param(name, marks=pytest.mark.long) for name in FEW]
 )
 @pytest.mark.parametrize("check", [check_replicas, check_learning, check_gradients, check_saving])
 def test_contract_of_methods_on_series(check, name, mirrored):

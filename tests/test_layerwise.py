@@ -205,6 +205,7 @@ class Stop(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.long
 def test_a_run_stopped_in_each_stage_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
     data = (np.random.default_rng(0).uniform(size=(48, 12, 12, 1)).astype("float32"), np.arange(48) % 3)
     knobs = dict(encoder="mlp", units=8, epochs=1, batch_size=19, optimizer="adam", learning_rate=1e-2)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from families import spread
 from golden import ARRAYS, golden
 
 from sslzoo import encoders, losses, methods
@@ -705,7 +706,7 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", spread(VARIANTS))
 def test_variants_train_alike_on_one_and_two_replicas(name, mirrored):
     check_replicas(name, **VARIANTS[name])
 

@@ -491,7 +491,10 @@ def test_hopeless_data_are_refused_in_one_line_by_evaluate_and_noted_by_score():
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("labels", [[0, 1, 0], [0], [0, 1, 2, 3, 0, 1]])
+@pytest.mark.parametrize(
+    "labels",
+    [[0, 1, 0], pytest.param([0], marks=pytest.mark.long), pytest.param([0, 1, 2, 3, 0, 1], marks=pytest.mark.long)],
+)
 def test_a_report_on_few_test_images_is_written(tmp_path, monkeypatch, labels):
     monkeypatch.setattr(looks, "_umap", lambda features: {})
     monkeypatch.setattr("sslzoo.reports.CHAPTERS", tuple(c for c in CHAPTERS if c is not depth))

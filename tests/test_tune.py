@@ -197,7 +197,9 @@ def test_a_search_whose_trials_all_fail_stops_early_and_says_why(place, mode, wh
         tune("fake.py", 2, mode=mode, name="short")
 
 
-@pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband"])
+@pytest.mark.parametrize(
+    "tuner", ["random", *(pytest.param(one, marks=pytest.mark.long) for one in ("bayesian", "hyperband"))]
+)
 def test_every_tuner_runs_as_many_trials_as_asked_for_and_exports_the_best(place, tuner):
     search = tune("fake.py", 7, "rank", tuner, mode="good", epochs=4)
     rows = table()

@@ -54,6 +54,7 @@ def start(folder, *words):
     return began
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_ends_the_other_and_both_go_on_afterwards(tmp_path):
     workers = start(tmp_path, "--epochs", "400", "--checkpoint-steps", "2")
     while not saved(tmp_path / "two" / "checkpoints"):
