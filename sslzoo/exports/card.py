@@ -79,7 +79,7 @@ def card(facts: dict) -> str:
 
 {_told(facts)}
 
-The weights are yours: the licence of sslzoo does not reach them. Every knob and version is in `{FACTS}`.
+{_licence(facts)} Every knob and version is in `{FACTS}`.
 """
 
 
@@ -131,6 +131,20 @@ def _told(facts: dict) -> str:
     return "\n".join(
         f"- {name}: {escaped(value)}" for name, value in plain.items() if name not in ("scores_markdown", "judged on")
     )
+
+
+def _licence(facts: dict) -> str:
+    """A sentence on the licence of the weights, and the weights that the training started from."""
+    if "ancestry" not in facts:
+        return "The weights are yours: the licence of sslzoo does not reach them."
+    return f"Started from {escaped(described(facts['ancestry']))}. The licences of these weights apply to the export."
+
+
+def described(ancestry: dict) -> str:
+    """One line on the weights that a training started from, their own ancestors included."""
+    data = f" on {str(ancestry['data']).split(';')[0]}" if "data" in ancestry else ""
+    line = f"{ancestry['name']} ({ancestry['method']}{data}; licence: {ancestry['licence']}; {ancestry['checksum']})"
+    return line + (f", which started from {described(ancestry['ancestry'])}" if "ancestry" in ancestry else "")
 
 
 def _knobs(settings: dict) -> str:

@@ -11,18 +11,19 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo.data import describe
-from sslzoo.evaluation import baseline
+from sslzoo.evaluation import baseline, judging
 from sslzoo.evaluation.index import write_index
-from sslzoo.evaluation.judging import TRAINED, UNTRAINED, Subject
+from sslzoo.evaluation.judging import TRAINED, Subject
 from sslzoo.exports.card import lines, write_card
 from sslzoo.exports.contract import HISTORY, RECONSTRUCTION, VIEWS
 from sslzoo.exports.savedmodel import export, refuse_existing, write_projector
-from sslzoo.training import hparams
-from sslzoo.training.experiment import composed, divide
+from sslzoo.training import hparams, starting
+from sslzoo.training.experiment import divide
 from sslzoo.training.plan import Plan
 from sslzoo.training.result import Result
 from sslzoo.training.runner import judge_all, train_blocks, train_whole
 from sslzoo.training.runs import Run
+from sslzoo.training.signature import composed
 from sslzoo.training.tracking import MLflow
 from sslzoo.utils import provenance, replicas
 from sslzoo.utils.files import going_on, reason, replacing
@@ -149,7 +150,7 @@ def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
     facts = export(result.encoder, path, few, _facts(plan, result), overwrite, plan.kind.name)
     result.exported = path
     log.info(f"exported to {path}; largest difference when loaded again:\n{lines(facts['loads'])}")
-    facts["untrained"] = baseline.keep(result.untrained, path, plan.start)
+    facts["untrained"] = baseline.keep(result.untrained, path, starting.kept(plan))
     if plan.run.keep_projector:
         _keep_projector(result, path)
     write_card(path, facts)
@@ -207,7 +208,7 @@ def _report(plan: Plan, result: Result) -> None:
     """Writes the report for data without labels to the run folder."""
     from sslzoo.reports import about  # its import takes seconds
 
-    columns = {TRAINED: [result.encoder], UNTRAINED: [result.untrained]}
+    columns = {TRAINED: [result.encoder], judging.before(plan.origin): [result.untrained]}
     subject = Subject(columns, plan.judged, plan.size, _facts(plan, result))
     try:
         folder = about(subject, plan.name, result.run, source=result.run)
@@ -230,5 +231,6 @@ def _facts(plan: Plan, result: Result) -> dict:
         "seed": plan.experiment.seed,
         "command": provenance.command(),
         "knobs": plan.settings,
+        **({"ancestry": plan.origin.ancestry} if plan.origin else {}),
         **provenance.facts(),
     }
