@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sslzoo.catalog.kinds import KINDS
-from sslzoo.evaluators.report import code, escaped
+from sslzoo.evaluators.report import Row, code, escaped, markdown
 from sslzoo.exports.contract import FACTS
 from sslzoo.utils.files import replacing
 
@@ -105,7 +105,9 @@ def _input(encoder: dict) -> str:
 
 def _scores(facts: dict) -> str:
     scores = facts.get("scores_markdown") or "Not measured: the data has no labels, or evaluation was switched off."
-    return f"{scores}\n\n{escaped(facts['judged on'])}." if "judged on" in facts else scores
+    scores = f"{scores}\n\n{escaped(facts['judged on'])}." if "judged on" in facts else scores
+    earlier = markdown(Row(**row) for row in facts["kept"]) if facts.get("kept") else ""
+    return f"{scores}\n\n### On earlier data\n\n{earlier}" if earlier else scores
 
 
 def _loading(loads: dict[str, float | str]) -> str:

@@ -160,6 +160,8 @@ class RunOptions:
         runs: folder of the run folders.
         export_to: folder of the exported encoders; "none" exports nothing.
         keep_projector: export the projector too, as projector.keras; `sslzoo evaluate --all` then evaluates its layers.
+        keep: labelled data of earlier, as `data`; at the end the encoder and its start are compared on them too, by
+            k-NN and a linear probe, and the verdict says which is better.
         evaluate: run the linear probe, k-NN and clustering at the end if the data has labels; otherwise write a report
             to the run folder.
         resume: continue the run of this name, on the devices that are available now.
@@ -181,6 +183,7 @@ class RunOptions:
     runs: str = "runs"
     export_to: str | None = "exported_models"
     keep_projector: bool = False
+    keep: str | Any | None = None
     evaluate: bool = True
     resume: bool = False
     extend: bool = False

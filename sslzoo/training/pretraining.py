@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sslzoo.data import describe
+from sslzoo.data import Splits, describe
 from sslzoo.evaluation import baseline, judging
 from sslzoo.evaluation.index import write_index
 from sslzoo.evaluation.judging import TRAINED, Subject
 from sslzoo.exports.card import lines, write_card
 from sslzoo.exports.contract import HISTORY, RECONSTRUCTION, VIEWS
 from sslzoo.exports.savedmodel import export, refuse_existing, write_projector
-from sslzoo.training import hparams, starting
+from sslzoo.training import hparams, keeping, starting
 from sslzoo.training.experiment import divide
 from sslzoo.training.plan import Plan
 from sslzoo.training.result import Result
@@ -57,6 +57,7 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         tf.config.experimental.enable_op_determinism()
     strategy = replicas.strategy(experiment.strategy)  # workers must create it before anything else
     plan = Plan(experiment, run)
+    earlier = None if run.keep is None else keeping.read(run.keep, plan.kind)
     folder = Path(run.runs) / plan.name
     if run.preview:
         plan.draw_views(_sheet(plan))
@@ -78,20 +79,34 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         with _naming_memory(plan.experiment.batch_size):
             result = train_all(plan, model, folder, [tracker] * run.mlflow)
         with going_on("the training is saved, resume=True exports and evaluates its encoder"):
-            figures = _finish(plan, result, exported)
+            figures = _finish(plan, result, exported, earlier)
         if run.mlflow:
             tracker.log(figures)
             tracker.tag({"verdict": result.verdict, "commit": provenance.commit()})
     return result
 
 
-def _finish(plan: Plan, result: Result, exported: Path | None) -> dict[str, float | None]:
-    """Exports, evaluates and reports; returns the scores by name."""
+def _finish(
+    plan: Plan, result: Result, exported: Path | None, earlier: Splits | None = None
+) -> dict[str, float | None]:
+    """Exports, evaluates and reports; returns the scores by name.
+
+    Args:
+        earlier: data on which the start and the trained encoder are compared too.
+    """
     run, events = plan.run, result.run / "events"
     facts = _export(plan, result, exported, run.overwrite or run.resume or run.extend) if exported else {}
+    if earlier is not None:
+        result.kept = keeping.judge(plan, result, earlier)
+        told = keeping.sentence(result.kept, judging.before(plan.origin), earlier.train.name)
+        result.verdict = f"{result.verdict}; {told}"
+        log.info(f"verdict: {result.verdict}")
+        facts |= {"verdict": result.verdict, "kept": [row.as_dict() for row in result.kept]} if facts else {}
     if plan.judges:
         judge_all(plan, result)
         _write_scores(plan, result, facts)
+    elif "kept" in facts:
+        write_card(result.exported, facts)
     _project(plan, result)
     figures = {f"{row.features}/{row.key}": row.mean for row in result.scores}
     hparams.write(events, plan.settings, figures, plan.stage_count * plan.experiment.epochs * plan.steps)
