@@ -116,7 +116,7 @@ def test_a_pytorch_file_needs_no_name_of_its_encoder(tmp_path, monkeypatch):
     found = plan(tmp_path / "net.safetensors", image_size=32)
     assert found.experiment.encoder == "resnet18" and found.knobs["encoder"]["stem"] == "imagenet"
     encoder = found.build_encoder()
-    expected = weights.model_of(tmp_path / "net.safetensors", "resnet18", 32)[0]
+    expected = weights.model_of(tmp_path / "net.safetensors", "resnet18", 32).model
     batch = np.random.default_rng(3).random((2, 32, 32, 3), "float32")
     np.testing.assert_array_equal(encoder(batch), expected(batch))  # with the mean and deviation of its training
 

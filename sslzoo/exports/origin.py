@@ -120,10 +120,10 @@ def _architecture(facts: dict) -> dict:
 
 def _torch(path: Path, encoder: str, image_size: int | None) -> Origin:
     known = {*RESNETS.values(), *VITS.values()}
-    model, knobs, report = model_of(path, encoder if encoder in known else None, image_size or 224)
+    model, name, knobs, report = model_of(path, encoder if encoder in known - {"resnet18"} else None, image_size or 224)
     method = f"weights of {path.name}, {len(report.matched)} of them"
     ancestry = _ancestry(path.stem, method, model, {"licence": LICENCE})
-    return Origin(model, ancestry, model.name, knobs, model.input_shape[1])
+    return Origin(model, ancestry, name, knobs, image_size or model.input_shape[1])
 
 
 def _application(name: str, weights: str | Path, image_size: int | None) -> Origin:

@@ -69,6 +69,15 @@ class Report(NamedTuple):
         return "\n".join(lines)
 
 
+class Imported(NamedTuple):
+    """The encoder of a checkpoint, the name and the knobs that it was built with, and which weights matched."""
+
+    model: keras.Model
+    encoder: str
+    knobs: dict[str, Any]
+    report: Report
+
+
 @checked()
 def import_weights(
     weights: str | Path,
@@ -99,7 +108,7 @@ def import_weights(
     """
     if os.path.lexists(out):
         raise ValueError(f"{out} exists: give another out=...")
-    model, knobs, report = model_of(weights, encoder, image_size, pool, prefix, mean, std)
+    model, _, knobs, report = model_of(weights, encoder, image_size, pool, prefix, mean, std)
     log.info(report)
     facts = {
         "name": Path(out).name,
@@ -121,8 +130,8 @@ def model_of(
     prefix: str | None = None,
     mean: tuple[float, ...] = (0.485, 0.456, 0.406),
     std: tuple[float, ...] = (0.229, 0.224, 0.225),
-) -> tuple[keras.Model, dict[str, Any], Report]:
-    """The encoder of a checkpoint, the knobs that it was built with, and which weights found each other.
+) -> Imported:
+    """The encoder of a checkpoint.
 
     Args:
         weights, image_size, pool, prefix, mean, std: as of `import_weights`.
@@ -139,7 +148,7 @@ def model_of(
         log.info(report)
         raise ValueError(f"{encoder} would keep {len(lost)} random weights, such as {lost[0]}: another encoder=... ?")
     normalize(model, mean, std)
-    return model, knobs, report
+    return Imported(model, encoder, knobs, report)
 
 
 def transfer(encoder: keras.Model, weights: Mapping[str, np.ndarray], prefix: str | None = None) -> Report:
