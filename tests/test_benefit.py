@@ -144,7 +144,7 @@ def test_every_arm_is_trained_and_written(exported, tmp_path):
     "words, said",
     [
         (["--fractions", "0"], "fractions must be above 0 and at most 1, got 0.0"),
-        (["--per-class", "0"], "must be at least 1, got 0"),
+        (["--per-class", "0"], "per-class must be int, each 1 or more, got (0,)"),
         (["--seeds", "0"], "seeds must be at least 1"),
         (["--learning-rates", "-1"], "must be above 0"),
         (["--out", "mine"], "mine/report.md was not written by sslzoo"),
