@@ -37,6 +37,9 @@ class Origin:
     knobs: dict[str, Any] = dataclasses.field(default_factory=dict)
     size: int | None = None
 
+    def __str__(self) -> str:
+        return f"{self.ancestry['name']}, checksum {self.ancestry['checksum']}"
+
     def give(self, encoder: keras.Model) -> keras.Model:
         """Gives an encoder of the same architecture the weights, and the constants of its first layer; returns it.
 

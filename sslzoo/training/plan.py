@@ -84,8 +84,7 @@ class Plan:
             self.splits = accepted_splits(self.splits, model)
         if run.cache:
             self.splits = Splits(*(part and cached(part, run.cache) for part in self.splits))
-        self.train_set, self.test_set = self.splits
-        devices = self.strategy.num_replicas_in_sync
+        (self.train_set, self.test_set), devices = self.splits, self.strategy.num_replicas_in_sync
         self.experiment = experiment = fitted(experiment, self.knobs["method"], len(self.train_set), devices)
         self.knobs = resolved.resolve(experiment.knobs, *parts)
         if experiment.layerwise and "decoder" in self.knobs["method"]:
@@ -96,8 +95,8 @@ class Plan:
         self.size = extent_of(experiment.encoder, self.train_set, experiment.image_size, self.kind)
         self.input_shape = self.kind.functions.input_shape(self.size, self.train_set.shape[-1])
         self.schema = schema_of(experiment.encoder, self.train_set, self.kind)
-        bank = self.kind.functions.bank(self.train_set)
-        self.chain = chosen.make(preset, self.size, self.input_shape[-1], self.kind.name, bank, **self.knobs["views"])
+        given = self.input_shape[-1], self.kind.name, self.kind.functions.bank(self.train_set)
+        self.chain = chosen.make(preset, self.size, *given, **self.knobs["views"])
         self.augment = chosen.of_batch(self.chain, experiment.batch_size, experiment.seed, engine_of(experiment, run))
         self.steps = len(self.train_set) // experiment.batch_size
         self.fingerprint = self.train_set.fingerprint()
@@ -113,6 +112,7 @@ class Plan:
         data = f"{self.train_set.name}, fingerprint {self.fingerprint}"
         settings = self.experiment.settings | {"data": data, "image_size": self.size, "preset": spelled(preset)}
         settings |= {"max_size": self.max_size} if self.max_size else {}
+        settings |= {"start_from": str(self.origin)} if self.origin else {}
         return settings | resolved.recorded(self.knobs) | {"given": self.experiment.given}
 
     def __repr__(self) -> str:
@@ -122,7 +122,7 @@ class Plan:
     @property
     def name(self) -> str:
         """Name of the run and of its export."""
-        # Without characters that TensorFlow reads as a pattern, and without line breaks.
+        # no characters that TensorFlow reads as a pattern, no line breaks
         data = re.sub(r"[][\\\n]+", "-", self.train_set.name).strip("-")
         return self.run.name or f"{self.method_name}_{data}"
 
@@ -259,8 +259,8 @@ class Plan:
             return None
         known = self.train_set.labelled()
         count = min(len(known), 4000, WATCHED // int(np.prod(self.input_shape)))
-        some = known.take(np.random.default_rng(0).permutation(len(known))[:count])
-        return Labelled(np.concatenate(list(inputs.images(some, self.size))), some.labels)
+        known = known.take(np.random.default_rng(0).permutation(len(known))[:count])
+        return Labelled(np.concatenate(list(inputs.images(known, self.size))), known.labels)
 
     def calibrated(self, model: SSLModel, start: bool = False) -> keras.Model:
         """Returns a copy of the network that the model exports, with BatchNorm statistics of the first batches.
