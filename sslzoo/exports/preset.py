@@ -22,7 +22,7 @@ def preset_encoder(path: Path, image_size: int | None = None) -> tuple[keras.Mod
     """The image encoder of a preset, images in [0, 1] -> features (batch, dim), and a text about it.
 
     Of models of images and texts, such as CLIP, it is the part for images. Maps are averaged; of tokens the class token
-    is taken, or the mean where there is none. The image converter of the preset is the first layer.
+    is taken, or the mean if there is no class token. The image converter of the preset is the first layer.
 
     Args:
         path: folder of the preset.
