@@ -10,7 +10,9 @@ import tensorflow as tf
 
 import sslzoo
 from sslzoo import encoders, methods
+from sslzoo.__main__ import main
 from sslzoo.encoders import applications
+from sslzoo.evaluation.index import index
 from sslzoo.evaluators.bootstrap import Difference
 from sslzoo.evaluators.report import Row
 from sslzoo.evaluators.scores import Scores
@@ -452,3 +454,39 @@ def test_the_sentence_on_earlier_data_follows_the_intervals(gains, words):
         for key, gain in zip(("knn", "linear_1"), gains, strict=False)
     ]
     assert keeping.sentence(Scores(rows), "start", "photos").startswith(f"on photos: {words}, k-NN 50.0 % (")
+
+
+# The command
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--start-from", "absent"], "--start-from absent holds no weights: give the folder of an exported encoder"),
+        (["--lora-rank", "2"], "--lora-rank 2 needs weights to start from: give --start-from, or --lora-rank 0"),
+        (["--layer-decay", "2"], "--layer-decay must be at least 1e-06 and at most 1, got 2.0"),
+        (["--keep", "ucr:GunPoint"], "--keep ucr:GunPoint is of the kind 'series', the training data are images"),
+    ],
+)
+def test_bad_input_of_the_command_is_one_line(words, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "simclr", "--data", "digits", *words])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and said in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir()), "nothing is written"
+
+
+def test_the_help_lists_the_options_with_their_defaults(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "simclr", "--help"])
+    text = capsys.readouterr().out
+    assert all(
+        f"--{name}" in text for name in ("start-from", "freeze-blocks", "layer-decay", "lora-rank", "stay", "keep")
+    )
+
+
+def test_the_index_of_exports_shows_the_start_as_baseline(continued):
+    line = next(line for line in index(continued.exported.parent).splitlines() if line.startswith("| [mine]"))
+    row = next(row for row in continued.scores if row.key == "knn" and row.features == "trained")
+    assert f"({row.gain('start')})" in line
