@@ -54,7 +54,7 @@ def exported(tmp_path_factory):
 
 def plan(start, method="simclr", **options):
     knobs = QUICK | {"start_from": start} | options
-    return Plan(*divide({"method": method, "data": DATA, **knobs}))
+    return Plan(*divide({"method": method, "data": DATA} | knobs))
 
 
 def equal(one, other):
@@ -76,6 +76,16 @@ def test_weights_of_convolutions_fit_another_size(exported):
     found = plan(path, image_size=24)
     assert found.size == 24
     assert equal(found.build_encoder().get_weights(), encoder.get_weights())
+
+
+def test_an_export_of_more_than_its_encoder_starts_as_a_model(exported, tmp_path):
+    encoder = exported[0]
+    gray = keras.Input((SIZE, SIZE, 1))
+    wrapped = keras.Model(gray, encoder(keras.layers.Conv2D(3, 1)(gray)), name="wrapped")
+    export(wrapped, tmp_path / "more", IMAGES[0, ..., :1], read_facts(exported[1]) | {"name": "more"})
+    found = plan(tmp_path / "more", data=(DATA[0][..., :1], DATA[1]))
+    assert isinstance(found.experiment.encoder, keras.Model)
+    assert equal(found.build_encoder().get_weights(), wrapped.get_weights())
 
 
 def test_a_keras_file_and_a_model_start_a_training_too(exported, tmp_path):

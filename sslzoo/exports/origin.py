@@ -106,6 +106,7 @@ def _exported(path: Path) -> Origin:
     model = encoders.check(load_encoder(path))
     ancestry = _ancestry(facts.get("name", path.stem), facts.get("method", "a .keras file"), model, facts)
     known = _architecture(facts) if exported_kind(facts) != "rows" else {}  # columns are fitted to their data
+    known = known if known and _is_built_by(model, **known) else {}
     return Origin(model, ancestry, **known, size=exported_extent(facts) or model.input_shape[1])
 
 
@@ -119,6 +120,15 @@ def _architecture(facts: dict) -> dict:
         return {}
     knobs = {knob: value for knob, value in settings.items() if knob.startswith("encoder.")}
     return {"encoder": name, "knobs": {knob.removeprefix("encoder."): value for knob, value in knobs.items()}}
+
+
+def _is_built_by(model: keras.Model, encoder: str, knobs: dict) -> bool:
+    """Whether an encoder of a name has the shapes of a model; some methods export more than their encoder."""
+    try:
+        made = encoders.make(encoder, model.input_shape[1:], **knobs)
+    except (TypeError, ValueError):  # of a package that is not installed, or of a version with other arguments
+        return False
+    return [weight.shape for weight in made.weights] == [weight.shape for weight in model.weights]
 
 
 def _torch(path: Path, encoder: str, image_size: int | None) -> Origin:
