@@ -17,6 +17,7 @@ _OBJECTS = {
     "EncoderTransformer": "exports.sklearn",
     "Recipe": "catalog.recipe",
     "SSLModel": "model",
+    "benefit": "reports.benefit",
     "compare": "evaluation.comparison",
     "doctor": "testing.doctor",
     "draw_views": "training.pretraining",

@@ -51,6 +51,8 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
         micro_batches: bool, whether all images pass through `encode`, which can divide the batch.
         augment: callable batch -> batch applied within the training step, or None.
         micro_batch: int, examples that `encode` passes through the encoder at a time, or None for all.
+        penalty: callable batch -> scalar that is added to `objective` in training, or None.
+        share_of: callable weight -> factor of its learning rate, or None for 1.
         seed: int, selects the random numbers of `uniform`.
         total_steps: int, steps of the whole training, which schedules need; 0 if unknown.
         steps_per_epoch: int, steps of an epoch; 0 if unknown.
@@ -73,6 +75,8 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
         self.autocast = len(self.encoder.input_shape) == 4
         self.augment: Callable[[dict], dict] | None = None
         self.micro_batch: int | None = None
+        self.penalty: Callable[[dict], tf.Tensor] | None = None
+        self.share_of: Callable[[keras.Variable], float] | None = None
         self.seed = 0
         self.total_steps = self.steps_per_epoch = 0
         self.loss_tracker = keras.metrics.Mean(name="loss")
@@ -244,14 +248,15 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
             self.optimizer.build(self.trainable_variables)
 
     def _rated(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-        """The optimizer, with the learning rates of `learning_rate_of` and the exceptions of `decays`."""
+        """The optimizer, with the rates of `learning_rate_of` and `share_of`, and the exceptions of `decays`."""
         inner = getattr(optimizer, "inner_optimizer", optimizer)  # within the scaling of losses
         if spared := [weight for weight in self.trainable_weights if not self.decays(weight)]:
             optimizers.spare(inner, spared)
-        if type(self).learning_rate_of is not SSLModel.learning_rate_of:
+        share_of = self.share_of or (lambda weight: 1.0)
+        if self.share_of or type(self).learning_rate_of is not SSLModel.learning_rate_of:
             rate = internals.learning_rate(optimizer)
             peak = getattr(rate, "peak", rate)
-            optimizers.rated(inner, lambda weight, rate: self.learning_rate_of(weight, rate, peak))
+            optimizers.rated(inner, lambda weight, rate: self.learning_rate_of(weight, rate, peak) * share_of(weight))
         return optimizer
 
     def compile_from_config(self, config: dict) -> None:
@@ -263,6 +268,7 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
             with drawing(self.uniform):  # for encoders that drop paths
                 outputs = self(batch, training=True)
             loss = self.objective(**outputs)
+            loss = loss + self.penalty(batch) if self.penalty else loss
             # Keras sums the gradients of the replicas, and each replica computes the loss of the whole batch.
             scaled = self.optimizer.scale_loss(loss / replicas.count())
         weights = self.trainable_weights

@@ -51,10 +51,12 @@ def check(knob: Knob, value: Any) -> None:
         knob: the knob, whose type is text such as "int" or "float | None".
         value: value that the user gave.
     """
-    if knob.type.startswith("tuple[int"):
+    plain = knob.type.removesuffix(" | None")
+    if value is None and plain != knob.type:
+        return
+    if plain.startswith("tuple[int"):
         return check_sizes(knob, value)
-    plain = knob.type.replace(" | None", "")
-    if value is None and "None" in knob.type or plain not in ("int", "float"):
+    if plain not in ("int", "float"):
         return
     low, high, above = next((span for name, span in RULES if re.fullmatch(name, knob.name)), (0, math.inf, False))
     check_number(knob.name, value, low, high, above, plain == "int")
@@ -67,7 +69,7 @@ def check_sizes(knob: Knob, value: Any) -> None:
         knob: the knob, of a type such as "tuple[int, int]", "tuple[int | None, int]" or "tuple[int, ...]".
         value: value that the user gave.
     """
-    sizes = [one.strip() for one in knob.type.removeprefix("tuple[").rstrip("]").split(",")]
+    sizes = [one.strip() for one in knob.type.removesuffix(" | None").removeprefix("tuple[").rstrip("]").split(",")]
     fits = isinstance(value, Sequence) and not isinstance(value, str) and len(value) > 0
     if fits and sizes[-1] == "...":
         sizes = sizes[:1] * len(value)

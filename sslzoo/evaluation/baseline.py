@@ -1,6 +1,5 @@
 """The untrained baseline: the encoder before its training, or several with new weights if that is not known."""
 
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import keras
 import numpy as np
 
 from sslzoo import encoders
-from sslzoo.exports.contract import ARCHITECTURE
+from sslzoo.exports.contract import ARCHITECTURE, checksum
 from sslzoo.exports.savedmodel import from_architecture, read_facts
 from sslzoo.layers.norms import Calibration
 from sslzoo.utils.files import replacing
@@ -84,14 +83,6 @@ def several(encoder: keras.Model, batches: Callable[[], Iterable], seeds: Sequen
     for one in made:
         Calibration(one).calibrate(batches())
     return made
-
-
-def checksum(encoder: keras.Model) -> str:
-    """CRC-32 of all weights, 8 hexadecimal digits."""
-    value = 0
-    for weight in encoder.get_weights():
-        value = zlib.crc32(np.ascontiguousarray(weight, "float32"), value)
-    return f"{value:08x}"
 
 
 def _built(start: dict, folder: str | Path) -> keras.Model:

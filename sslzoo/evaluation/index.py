@@ -68,6 +68,7 @@ def _row(folder: Path) -> list[str]:
 
 def _scores(scores: list[dict], key: str, columns: tuple[str, ...]) -> str:
     rows = {row["features"]: Row(**row) for row in scores if key in (row.get("key"), OF_BEFORE.get(row["metric"]))}
+    rows |= {"untrained": rows["start"]} if "start" in rows else {}
     means = " / ".join(f"{100 * rows[name].mean:.1f}" for name in columns if name in rows)
-    gain = rows["trained"].gain("untrained") if "trained" in rows else ""
+    gain = (rows["trained"].gain("untrained") or rows["trained"].gain("start")) if "trained" in rows else ""
     return f"{means} ({gain})" if gain else means

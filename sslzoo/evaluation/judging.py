@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -20,7 +21,7 @@ from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.exports.text import find_text
 from sslzoo.views.inputs import encode, images, without_encoder
 
-UNTRAINED = "untrained"
+UNTRAINED, START = "untrained", "start"  # the encoder before its training: with random or with public weights
 JUDGED = (10_000, 5_000)  # training and test images that encoders are judged on, at most
 CALIBRATED = 2048  # images that give the BatchNorm statistics of encoders with new weights
 
@@ -140,7 +141,7 @@ def prepare(
         sources.announce(splits.train)
     splits = accepted_splits(splits, model)
     start = untrained if untrained or not facts else baseline.restore(encoder)
-    columns = {TRAINED: [model]} | untrained_column(model, start, splits.train, size)
+    columns = {TRAINED: [model]} | untrained_column(model, start, splits.train, size, facts)
     return Subject(columns, splits, size, facts)
 
 
@@ -157,12 +158,21 @@ def model_kind(model: keras.Model, facts: dict, data) -> str | None:
     return found[0] if found and not own else None
 
 
+def before(origin: Any) -> str:
+    """The column of the encoder before its training.
+
+    Args:
+        origin: the public weights that the training started from, or their ancestry in a card; None for random weights.
+    """
+    return START if origin else UNTRAINED
+
+
 def untrained_column(
-    model: keras.Model, start: keras.Model | None, train: Dataset, size: int
+    model: keras.Model, start: keras.Model | None, train: Dataset, size: int, facts: dict | None = None
 ) -> dict[str, list[keras.Model]]:
     """The column of the untrained baseline: `start`, or several encoders with new weights if it is None."""
     if start is not None:
-        return {UNTRAINED: [start]}
+        return {before((facts or {}).get("ancestry")): [start]}
     some = train.sample(CALIBRATED)
     made = baseline.several(model, lambda: images(some, size))
     return {f"{UNTRAINED} (mean of {len(made)} seeds)": made}

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from sslzoo.layers.taps import stage_weights
+from sslzoo.layers.taps import decayed
 from sslzoo.optimizers import rated
 from sslzoo.optimizers.schedules import WarmupCosine
 
@@ -78,12 +78,5 @@ def decay_layerwise(optimizer: keras.optimizers.Optimizer, encoder: keras.Model,
 
 
 def rates(encoder: keras.Model, layer_decay: float) -> dict[str, float]:
-    """Share of the learning rate of each weight, by its path: layer_decay to the power of the stages above it, and 1.
-
-    A stage of vectors alone, such as the last norm of a transformer, belongs to the stage above it.
-    """
-    found, power = {}, 0
-    for group in reversed(stage_weights(encoder)):
-        power += any(len(weight.shape) > 1 for weight in group)
-        found |= {weight.path: layer_decay**power for weight in group}
-    return found
+    """Share of the learning rate of each weight, by its path; see `sslzoo.layers.taps.decayed`."""
+    return {weight.path: share for weight, share in decayed(encoder, layer_decay)}

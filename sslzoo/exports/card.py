@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sslzoo.catalog.kinds import KINDS
-from sslzoo.evaluators.report import code, escaped
+from sslzoo.evaluators.report import Row, code, escaped, markdown
 from sslzoo.exports.contract import FACTS
 from sslzoo.utils.files import replacing
 
@@ -84,7 +84,7 @@ def card(facts: dict) -> str:
 
 {_told(facts)}
 
-The weights are yours: the licence of sslzoo does not reach them. Every knob and version is in `{FACTS}`.
+{_licence(facts)} Every knob and version is in `{FACTS}`.
 """
 
 
@@ -110,7 +110,9 @@ def _input(encoder: dict) -> str:
 
 def _scores(facts: dict) -> str:
     scores = facts.get("scores_markdown") or "Not measured: the data has no labels, or evaluation was switched off."
-    return f"{scores}\n\n{escaped(facts['judged on'])}." if "judged on" in facts else scores
+    scores = f"{scores}\n\n{escaped(facts['judged on'])}." if "judged on" in facts else scores
+    earlier = markdown(Row(**row) for row in facts["kept"]) if facts.get("kept") else ""
+    return f"{scores}\n\n### On earlier data\n\n{earlier}" if earlier else scores
 
 
 def _loading(loads: dict[str, float | str]) -> str:
@@ -137,6 +139,20 @@ def _told(facts: dict) -> str:
     return "\n".join(
         f"- {name}: {escaped(value)}" for name, value in plain.items() if name not in ("scores_markdown", "judged on")
     )
+
+
+def _licence(facts: dict) -> str:
+    """A sentence on the licence of the weights, and the weights that the training started from."""
+    if "ancestry" not in facts:
+        return "The weights are yours: the licence of sslzoo does not reach them."
+    return f"Started from {escaped(described(facts['ancestry']))}. The licences of these weights apply to the export."
+
+
+def described(ancestry: dict) -> str:
+    """One line on the weights that a training started from, their own ancestors included."""
+    data = f" on {str(ancestry['data']).split(';')[0]}" if "data" in ancestry else ""
+    line = f"{ancestry['name']} ({ancestry['method']}{data}; licence: {ancestry['licence']}; {ancestry['checksum']})"
+    return line + (f", which started from {described(ancestry['ancestry'])}" if "ancestry" in ancestry else "")
 
 
 def _knobs(settings: dict) -> str:

@@ -1,10 +1,12 @@
 """The contract of an exported encoder: what goes in, what comes out, and the files that an export may hold."""
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from sslzoo.catalog.kinds import DEFAULT, KINDS
@@ -59,6 +61,14 @@ def contract(encoder: keras.Model, shape: tuple[int, ...], kind: str = "image") 
     }
     told |= {"schema": {"columns": columns.columns}} if (columns := columns_in(encoder)) else {}
     return told | ({"image_shape": list(shape)} if kind == "image" else {})
+
+
+def checksum(encoder: keras.Model) -> str:
+    """CRC-32 of all weights, 8 hexadecimal digits."""
+    value = 0
+    for weight in encoder.get_weights():
+        value = zlib.crc32(np.ascontiguousarray(weight, "float32"), value)
+    return f"{value:08x}"
 
 
 def upgraded(facts: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,9 @@
 """Weights from PyTorch: ResNet and ViT checkpoints of torchvision, timm and the papers' own code, onto our encoders."""
 
-import argparse
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from sslzoo import encoders
 from sslzoo.catalog.checked import checked
+from sslzoo.exports.checkpoint_files import read
 from sslzoo.exports.savedmodel import export
 from sslzoo.utils import provenance
 from sslzoo.utils.log import log
@@ -43,6 +43,11 @@ PARTS = {
 }
 VARIABLES = {"kernel": "weight", "gamma": "weight", "beta": "bias"}
 VARIABLES |= {"moving_mean": "running_mean", "moving_variance": "running_var"}
+# Blocks of the stages and whether they are bottlenecks, or width -> encoder.
+RESNETS = {((2, 2, 2, 2), False): "resnet18", ((3, 4, 6, 3), False): "resnet34"}
+RESNETS |= {((3, 4, 6, 3), True): "resnet50", ((3, 4, 23, 3), True): "resnet101"}
+VITS = {192: "vit_tiny", 384: "vit_small", 768: "vit_base"}
+LICENCE = "that of the imported weights"
 
 
 class Report(NamedTuple):
@@ -62,6 +67,15 @@ class Report(NamedTuple):
         for title, names in list(self._asdict().items())[1:]:
             lines.append(f"{title}: {len(names)}" + "".join(f"\n  {name}" for name in names))
         return "\n".join(lines)
+
+
+class Imported(NamedTuple):
+    """The encoder of a checkpoint, the name and the knobs that it was built with, and which weights matched."""
+
+    model: keras.Model
+    encoder: str
+    knobs: dict[str, Any]
+    report: Report
 
 
 @checked()
@@ -94,55 +108,47 @@ def import_weights(
     """
     if os.path.lexists(out):
         raise ValueError(f"{out} exists: give another out=...")
-    given = _named(read(weights), prefix)
-    model, size = _fitting(encoder, given, image_size, pool)
-    report = transfer(model, given, prefix="")
+    model, _, knobs, report = model_of(weights, encoder, image_size, pool, prefix, mean, std)
     log.info(report)
-    if lost := [*report.missing, *report.mismatched]:
-        raise ValueError(f"{encoder} would keep {len(lost)} random weights, such as {lost[0]}: another encoder=... ?")
-    normalize(model, mean, std)
     facts = {
         "name": Path(out).name,
         "method": f"weights of {Path(weights).name}, by `sslzoo import`",
         "matched": f"{len(report.matched)} weights",
-        "licence": "that of the imported weights",
+        "licence": LICENCE,
+        "knobs": {"encoder": encoder} | {f"encoder.{name}": value for name, value in knobs.items()},
     }
-    export(model, out, photographs((size, size, model.input_shape[-1])), facts | provenance.facts())
+    export(model, out, photographs(model.input_shape[1:]), facts | provenance.facts())
     log.info(f"exported to {out}")
     return report
 
 
-def read(path: str | Path) -> dict[str, np.ndarray]:
-    """Every array of a checkpoint by its name, those of nested dictionaries joined by dots.
+def model_of(
+    weights: str | Path,
+    encoder: str | None = None,
+    image_size: int = 224,
+    pool: str = "token",
+    prefix: str | None = None,
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406),
+    std: tuple[float, ...] = (0.229, 0.224, 0.225),
+) -> Imported:
+    """The encoder of a checkpoint.
+
+    Args:
+        weights, image_size, pool, prefix, mean, std: as of `import_weights`.
+        encoder: as of `import_weights`; found by the shapes in the file if None.
 
     Raises:
-        ValueError: safetensors or PyTorch is needed and not installed, or the file is damaged.
+        ValueError: no such encoder in the file, or one that leaves weights of ours without a value.
     """
-    load = _load_safetensors if Path(path).suffix == ".safetensors" else _load_torch
-    try:
-        return load(path)
-    except ImportError as error:
-        name = error.name.split(".")[0]
-        package = "sslzoo[safetensors]" if name == "safetensors" else name
-        raise ValueError(f"{path} needs {name}: pip install {package}") from error
-    except OSError:
-        raise
-    except Exception as error:  # whatever a damaged file makes of the two libraries
-        raise ValueError(f"{path} is no checkpoint: {type(error).__name__}: {str(error).splitlines()[0]}") from error
-
-
-def _load_safetensors(path: str | Path) -> dict[str, np.ndarray]:
-    from safetensors.numpy import load_file
-
-    return load_file(path)
-
-
-def _load_torch(path: str | Path) -> dict[str, np.ndarray]:
-    import torch
-
-    # The only class other than tensors in official checkpoints; it has the options of their training.
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        return dict(_flat(torch.load(path, map_location="cpu", weights_only=True)))
+    given = _named(read(weights), prefix)
+    encoder = encoder or _guessed(given)
+    model, knobs = _fitting(encoder, given, image_size, pool)
+    report = transfer(model, given, prefix="")
+    if lost := [*report.missing, *report.mismatched]:
+        log.info(report)
+        raise ValueError(f"{encoder} would keep {len(lost)} random weights, such as {lost[0]}: another encoder=... ?")
+    normalize(model, mean, std)
+    return Imported(model, encoder, knobs, report)
 
 
 def transfer(encoder: keras.Model, weights: Mapping[str, np.ndarray], prefix: str | None = None) -> Report:
@@ -184,14 +190,6 @@ def normalize(encoder: keras.Model, mean: tuple[float, ...], std: tuple[float, .
         raise ValueError(f"the images have {encoder.input_shape[-1]} channels: give as many numbers in mean and in std")
     layer = encoder.get_layer("normalize")
     layer.scale, layer.offset = [1 / s for s in std], [-m / s for m, s in zip(mean, std, strict=True)]
-
-
-def _flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif hasattr(value, "detach"):
-            yield f"{prefix}{name}", value.detach().float().numpy()
 
 
 def _named(weights: Mapping[str, np.ndarray], prefix: str | None) -> dict[str, np.ndarray]:
@@ -250,8 +248,22 @@ def _channels_last(value: np.ndarray) -> np.ndarray:
     return value.transpose({4: (2, 3, 1, 0), 2: (1, 0)}.get(value.ndim, range(value.ndim)))
 
 
-def _fitting(name: str, given: Mapping[str, np.ndarray], image_size: int, pool: str) -> tuple[keras.Model, int]:
-    """A new encoder of that name in the variant that the shapes tell, and the side of its images."""
+def _guessed(given: Mapping[str, np.ndarray]) -> str:
+    """The encoder that the shapes in a file belong to."""
+    if "patch_embed.proj.weight" in given:
+        found = VITS.get(len(given["patch_embed.proj.weight"]))
+    else:
+        blocks = {tuple(name.split(".")[:2]) for name in given if re.match(r"layer\d\.\d+\.", name)}
+        depths = tuple(sum(stage == f"layer{number}" for stage, _ in blocks) for number in range(1, 5))
+        found = RESNETS.get((depths, "layer1.0.conv3.weight" in given))
+    if found is None:
+        known = ", ".join([*RESNETS.values(), *VITS.values()])
+        raise ValueError(f"the file holds no encoder of a known size: give encoder=..., one of {known}")
+    return found
+
+
+def _fitting(name: str, given: Mapping[str, np.ndarray], image_size: int, pool: str) -> tuple[keras.Model, dict]:
+    """A new encoder of that name in the variant that the shapes tell, and its knobs."""
     is_vit = name.startswith("vit")
     first = given.get("patch_embed.proj.weight" if is_vit else "conv1.weight")
     if first is None or (is_vit and "positions" not in given):
@@ -263,4 +275,4 @@ def _fitting(name: str, given: Mapping[str, np.ndarray], image_size: int, pool: 
         knobs = dict(patch_size=kernel, positions="learned", pool=pool, depth=depth)
     else:
         knobs = dict(width=first.shape[0] / 64, stem="imagenet" if kernel == 7 else "small")
-    return encoders.make(name, (image_size, image_size, channels), **knobs), image_size
+    return encoders.make(name, (image_size, image_size, channels), **knobs), knobs

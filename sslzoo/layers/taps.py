@@ -51,19 +51,41 @@ def with_projector(encoder: keras.Model, projector: keras.Model, layers: int = 1
     return keras.Model(encoder.input, part(encoder.output), name=f"{encoder.name}_projector{layers}")
 
 
-def stage_weights(model: keras.Model) -> list[list[keras.Variable]]:
-    """The trainable weights of each stage, the first stage first; every weight is in one of them.
+def stage_layers(model: keras.Model) -> list[list[keras.layers.Layer]]:
+    """The layers of each stage, the first stage first; layers of nested models are listed too.
 
     Layers with the name of a common block, such as the two halves of a transformer's block, are one stage.
     """
-    groups, seen = {}, set()
+    groups = {}
     for stage, (_, layers) in _cuts(model).items():
         for layer in layers:
             block = re.match(r"(stage\d+_)?block_?\d+", layer.name)
+            groups.setdefault(block[0] if block else stage, []).append(layer)
+    return list(groups.values())
+
+
+def stage_weights(model: keras.Model) -> list[list[keras.Variable]]:
+    """The trainable weights of each stage of `stage_layers`, without empty stages; every weight is in one of them."""
+    groups, seen = [], set()
+    for layers in stage_layers(model):
+        groups.append([])
+        for layer in layers:
             new = [w for w in getattr(layer, "trainable_weights", []) if id(w) not in seen]
-            groups.setdefault(block[0] if block else stage, []).extend(new)
+            groups[-1].extend(new)
             seen |= {id(weight) for weight in new}
-    return [group for group in groups.values() if group]
+    return [group for group in groups if group]
+
+
+def decayed(model: keras.Model, layer_decay: float) -> list[tuple[keras.Variable, float]]:
+    """Each trainable weight with its share of the learning rate: layer_decay to the power of 1 + the stages above it.
+
+    A stage of vectors alone, such as the last norm of a transformer, belongs to the stage above it.
+    """
+    found, power = [], 0
+    for group in reversed(stage_weights(model)):
+        power += any(len(weight.shape) > 1 for weight in group)
+        found += [(weight, layer_decay**power) for weight in group]
+    return found
 
 
 def tapped(model: keras.Model, batches: Iterable[np.ndarray], most: int = 8) -> dict[str, np.ndarray]:

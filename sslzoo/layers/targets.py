@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from sslzoo.layers.drop_path import DropPath
+from sslzoo.layers.lora import adapt_alike
 from sslzoo.utils.keras_internals import all_layers
 
 STATISTICS = ("moving_mean", "moving_variance")
@@ -23,6 +24,7 @@ def target_of(network: keras.Model, name: str | None = None) -> keras.Model:
     """
     config = network.get_config()
     target = type(network).from_config(config | {"name": name or f"target_{network.name}"})
+    adapt_alike(target, network)
     target.set_weights(network.get_weights())
     for weight in target.weights:
         weight.trainable = False

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from sslzoo.utils.plots import COLOURS, GRAY, MARKERS, class_style, plain
 
 STYLES = {"trained": (COLOURS[0], "o", "-"), "untrained": (COLOURS[1], "s", "--"), "raw pixels": (GRAY, "^", ":")}
+STYLES["start"] = STYLES["untrained"]
 WIDTH = 9.7  # inches of a figure at most: the width of the page, so that the browser does not shrink the text
 NAMED = 40  # classes whose names fit along a matrix
 

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sslzoo.data import describe
-from sslzoo.evaluation.judging import TRAINED, UNTRAINED
+from sslzoo.evaluation.judging import START, TRAINED, UNTRAINED
 from sslzoo.evaluators.report import Row
 from sslzoo.exports.contract import HISTORY, RECONSTRUCTION, VIEWS
 from sslzoo.reports import charts
@@ -153,7 +153,8 @@ def headline(main: dict[str, dict[str, Row]]) -> str:
         return ""
     name = next(iter(row.gains))
     judged = {True: "better than", False: "worse than", None: "no measurable gain over"}[row.better(name)]
-    return f"{judged} the untrained encoder: {row.metric} {row}, gain over {name} {row.gain(name)} on the test images"
+    before = "start" if name == START else "untrained encoder"
+    return f"{judged} the {before}: {row.metric} {row}, gain over {name} {row.gain(name)} on the test images"
 
 
 def _bars(main, train_y, test_y) -> Picture:
@@ -196,7 +197,7 @@ def _bar(axes, column, number, count, rows, chance):
     colour = charts.style(column)[0]
     axes.bar(places, heights - chance, 0.94 * width, bottom=chance, color=colour, label=column)
     axes.errorbar(places, heights, spread, fmt="none", ecolor="black", lw=1)
-    ink = "black" if column.startswith(UNTRAINED) else "white"
+    ink = "black" if column.startswith((UNTRAINED, START)) else "white"
     for x, height in zip(places, heights, strict=True):
         place = dict(xytext=(0, 3), textcoords="offset points", ha="center", va="bottom")
         axes.annotate(f"{height:.1f}", (x, chance), fontsize=8, color=ink, **place)

@@ -1,16 +1,16 @@
 """The arguments of `pretrain` as two frozen dataclasses: the experiment and the run options."""
 
 import dataclasses
-import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sslzoo.catalog.kinds import KINDS, kind_of
-from sslzoo.catalog.knobs import AUTO, FITTED, described
+from sslzoo.catalog.knobs import AUTO, FITTED
 from sslzoo.catalog.options import encoder_of
 from sslzoo.catalog.ranges import check_number
+from sslzoo.training.spelling import spelled
 from sslzoo.utils.files import refuse_path
 
 
@@ -30,6 +30,16 @@ class Experiment:
             for "ucr:", "uea:", .ts and .npz, "rows" for tables with names of their columns, else "image".
         encoder: name of an encoder, such as "resnet18", or "keras.applications:NAME"; in Python also a built Keras
             model, or a function `(input_shape, **knobs) -> keras.Model`.
+        start_from: weights that the encoder starts from: the folder of an exported encoder or of a keras-hub preset, a
+            .keras, .h5, PyTorch or .safetensors file, or "keras.applications:NAME"; in Python also a Keras model. They
+            determine `encoder` where it has its default. None starts from random weights.
+        freeze_blocks: number of blocks of the encoder, counted from its input, that are not trained; their BatchNorm
+            normalizes by its moving statistics. Needs start_from.
+        layer_decay: factor of the learning rate from each block of the encoder to the one before it, towards the input.
+        lora_rank: rank of a trainable update that is added to the frozen kernels of the encoder (LoRA) and merged into
+            them in the export; 0 trains the kernels themselves. Needs start_from.
+        stay: weight of a term that holds the features of the first view near those of the start: 1 - their cosine.
+            Needs start_from.
         epochs: passes over the data; "auto" gives 10,000 steps, and at most 500 epochs.
         batch_size: images of a step, over all devices; "auto" gives up to 256, and 16 steps per epoch or more.
         optimizer: "lars", "lamb", "sgd" or the name of any Keras optimizer; in Python also an optimizer, which keeps
@@ -83,6 +93,11 @@ class Experiment:
     data: Any = "digits"
     kind: str | None = None
     encoder: str | Callable = "resnet18"
+    start_from: str | Any | None = None
+    freeze_blocks: int = 0
+    layer_decay: float = 1.0
+    lora_rank: int = 0
+    stay: float = 0.0
     epochs: int = 100
     batch_size: int = 256
     optimizer: str | Any = "sgd"
@@ -126,7 +141,8 @@ class Experiment:
         """The fields except `knobs`, with objects as text, as a run folder records them."""
         texts = {f.name: spelled(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "knobs"}
         # Earlier versions did not record these settings.
-        return {name: value for name, value in texts.items() if name not in READING or value != READING[name]}
+        recent = READING | STARTING
+        return {name: value for name, value in texts.items() if name not in recent or value != recent[name]}
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -149,6 +165,8 @@ class RunOptions:
         runs: folder of the run folders.
         export_to: folder of the exported encoders; "none" exports nothing.
         keep_projector: export the projector too, as projector.keras; `sslzoo evaluate --all` then evaluates its layers.
+        keep: labelled data of earlier, as `data`; at the end the encoder and its start are compared on them too, by
+            k-NN and a linear probe, and the verdict says which is better.
         evaluate: run the linear probe, k-NN and clustering at the end if the data has labels; otherwise write a report
             to the run folder.
         resume: continue the run of this name, on the devices that are available now.
@@ -170,6 +188,7 @@ class RunOptions:
     runs: str = "runs"
     export_to: str | None = "exported_models"
     keep_projector: bool = False
+    keep: str | Any | None = None
     evaluate: bool = True
     resume: bool = False
     extend: bool = False
@@ -209,8 +228,13 @@ READING = {  # arguments of `data.load`
     "categories": None,
     "captions": "auto",
 }
+STARTING = {"start_from": None, "freeze_blocks": 0, "layer_decay": 1.0, "lora_rank": 0, "stay": 0.0}
 # Name -> minimum and maximum.
 RANGES = {
+    "freeze_blocks": (0, math.inf),
+    "layer_decay": (1e-6, 1),
+    "lora_rank": (0, math.inf),
+    "stay": (0, 1e6),
     "epochs": (1, 1_000_000),
     "batch_size": (2, math.inf),
     "learning_rate": (0, 1e38),
@@ -256,38 +280,6 @@ def divide(options: dict[str, Any]) -> tuple[Experiment, RunOptions]:
     fields = {name: options[name] for name in (_names(Experiment) - {"knobs"}) & options.keys()}
     knobs = {name: value for name, value in options.items() if name not in run and name not in fields}
     return Experiment(**fields, knobs=knobs), RunOptions(**run)
-
-
-def spelled(value: Any) -> Any:
-    """Converts a setting to a JSON value: objects to text, other values unchanged."""
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    if hasattr(value, "count_params") and not isinstance(value, type):
-        return f"Keras model {value.name} of {value.count_params():,} parameters"
-    if isinstance(value, list | tuple) and any(callable(part) for part in value):
-        return [spelled(part) for part in value]
-    if callable(value) and hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    if hasattr(value, "get_config"):
-        return f"{type(value).__name__} {value.get_config()}"
-    return repr(value)
-
-
-def composed(function: Callable) -> Callable:
-    """Gives `pretrain` the signature and the documentation of the fields of both dataclasses."""
-    own = [p for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    taken = {p.name for p in own} | {"knobs"}
-    fields = [f for cls in (Experiment, RunOptions) for f in dataclasses.fields(cls) if f.name not in taken]
-    more = [
-        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=f.type) for f in fields
-    ]
-    knobs = inspect.Parameter("knobs", inspect.Parameter.VAR_KEYWORD)
-    returns = inspect.signature(function).return_annotation
-    function.__signature__ = inspect.Signature([*own, *more, knobs], return_annotation=returns)
-    known = described(Experiment.__doc__) | described(RunOptions.__doc__)
-    names = [p.name for p in (*own, *more)]
-    function.__doc__ = function.__doc__.replace("{fields}", "\n        ".join(f"{n}: {known[n]}" for n in names))
-    return function
 
 
 def _names(cls: type) -> set[str]:

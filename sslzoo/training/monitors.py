@@ -125,6 +125,7 @@ class Watch(keras.callbacks.Callback):
         batch_size: int, number of examples of a training step.
         labelled: data of the online k-NN, or None.
         recorders: recorders of the figures before training, by `record(epoch, step, figures)`.
+        baseline: str, what the verdict calls the encoder before the first step.
     """
 
     def __init__(
@@ -135,9 +136,11 @@ class Watch(keras.callbacks.Callback):
         batch_size: int,
         labelled: Labelled | None = None,
         recorders: Sequence[Recorder] = (),
+        baseline: str = "the untrained encoder",
     ):
         super().__init__()
         self.watched, self.batch_size, self.labelled, self.recorders = model, batch_size, labelled, recorders
+        self.baseline = baseline
         self.views, self.images = _parts(batch, ROWS), _parts(labelled.images, ROWS) if labelled else []
         self.pair = [_parts(view, ROWS) for view in pair]
         self.like_training = _parts(batch, min(batch_size, len(batch["index"])), drop_remainder=True)
@@ -178,7 +181,7 @@ class Watch(keras.callbacks.Callback):
 
     def judge(self) -> str:
         """Returns the verdict on the training so far, one line."""
-        return verdict(self.start, self.end, self.watched.supervised)
+        return verdict(self.start, self.end, self.watched.supervised, self.baseline)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if self.recorders and self.watched.steps_done == 1:

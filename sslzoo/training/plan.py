@@ -19,16 +19,18 @@ from sslzoo.data.service import served
 from sslzoo.evaluation import judging
 from sslzoo.evaluation.sources import announce
 from sslzoo.exports.inputs import accepted_splits
+from sslzoo.layers import lora
 from sslzoo.layers.norms import Calibration
 from sslzoo.model import SSLModel
-from sslzoo.training import layerwise
+from sslzoo.training import layerwise, starting
 from sslzoo.training.captioned import tokenized
 from sslzoo.training.checks import canvas_side, check, check_kind, engine_of
 from sslzoo.training.chosen import extent_of, preset_of, schema_of
-from sslzoo.training.experiment import Experiment, RunOptions, spelled
+from sslzoo.training.experiment import Experiment, RunOptions
 from sslzoo.training.fitted import fitted
 from sslzoo.training.monitors import Labelled, Watch
 from sslzoo.training.optimizing import optimizer
+from sslzoo.training.spelling import spelled
 from sslzoo.training.tracking import Recorder
 from sslzoo.utils import replicas
 from sslzoo.utils.keras_internals import norms
@@ -55,6 +57,7 @@ class Plan:
         size, input_shape: extent of the inputs, such as the side of images in pixels, and their shape, such as
             (height, width, channels).
         schema: the argument `schema` of the encoder, fitted on the training data; {} for none.
+        origin: the public weights that the training starts from, or None.
         chain: the views, as returned by `views.chosen.make`.
         steps: number of steps of an epoch.
 
@@ -66,6 +69,8 @@ class Plan:
         self.experiment, self.run = experiment, run
         self.method, self.kind = methods.find(experiment.method), KINDS[kind_of(experiment.data, experiment.kind)]
         check_kind(self.method, self.method_name, self.kind.name)
+        self.origin = starting.find(experiment)
+        self.experiment = experiment = starting.chosen(experiment, self.origin, self.kind)
         preset = experiment.preset
         preset = preset_of(experiment.method, self.method_name, self.kind) if preset is None else preset
         parts = (experiment.method, experiment.encoder, preset, None, self.kind.name)
@@ -76,13 +81,12 @@ class Plan:
             raise ValueError(f"{loaded.train.name} is of the kind {found!r}: give kind={found!r}")
         self.splits = restrict(loaded, experiment.classes, experiment.max_images)
         announce(self.splits.train)
-        if isinstance(experiment.encoder, keras.Model):
-            self.splits = accepted_splits(self.splits, experiment.encoder)
+        if isinstance(model := self.origin.model if self.origin else experiment.encoder, keras.Model):
+            self.splits = accepted_splits(self.splits, model)
         if run.cache:
             self.splits = Splits(*(part and cached(part, run.cache) for part in self.splits))
         self.splits, self.words = tokenized(self.splits, self.method, self.method_name, self.knobs["method"], preset)
-        self.train_set, self.test_set = self.splits
-        devices = self.strategy.num_replicas_in_sync
+        (self.train_set, self.test_set), devices = self.splits, self.strategy.num_replicas_in_sync
         self.experiment = experiment = fitted(experiment, self.knobs["method"], len(self.train_set), devices)
         self.knobs = resolved.resolve(experiment.knobs, *parts)
         if experiment.layerwise and "decoder" in self.knobs["method"]:
@@ -93,8 +97,8 @@ class Plan:
         self.size = extent_of(experiment.encoder, self.train_set, experiment.image_size, self.kind)
         self.input_shape = self.kind.functions.input_shape(self.size, self.train_set.shape[-1])
         self.schema = schema_of(experiment.encoder, self.train_set, self.kind)
-        bank = self.kind.functions.bank(self.train_set)
-        self.chain = chosen.make(preset, self.size, self.input_shape[-1], self.kind.name, bank, **self.knobs["views"])
+        given = self.input_shape[-1], self.kind.name, self.kind.functions.bank(self.train_set)
+        self.chain = chosen.make(preset, self.size, *given, **self.knobs["views"])
         self.augment = chosen.of_batch(self.chain, experiment.batch_size, experiment.seed, engine_of(experiment, run))
         self.steps = len(self.train_set) // experiment.batch_size
         self.fingerprint = self.train_set.fingerprint()
@@ -110,6 +114,7 @@ class Plan:
         data = f"{self.train_set.name}, fingerprint {self.fingerprint}"
         settings = self.experiment.settings | {"data": data, "image_size": self.size, "preset": spelled(preset)}
         settings |= {"max_size": self.max_size} if self.max_size else {}
+        settings |= {"start_from": str(self.origin)} if self.origin else {}
         return settings | resolved.recorded(self.knobs) | {"given": self.experiment.given}
 
     def __repr__(self) -> str:
@@ -119,7 +124,7 @@ class Plan:
     @property
     def name(self) -> str:
         """Name of the run and of its export."""
-        # Without characters that TensorFlow reads as a pattern, and without line breaks.
+        # no characters that TensorFlow reads as a pattern, no line breaks
         data = re.sub(r"[][\\\n]+", "-", self.train_set.name).strip("-")
         return self.run.name or f"{self.method_name}_{data}"
 
@@ -137,16 +142,17 @@ class Plan:
         log.info(f"contact sheet of the views: {path}")
 
     def build_encoder(self) -> keras.Model:
-        """Returns a new encoder, or a copy of the user's model with its weights."""
+        """Returns a new encoder, with the weights of the start, or a copy of the user's model with its weights."""
         made = encoders.make(self.experiment.encoder, self.input_shape, **self.schema, **self.knobs["encoder"])
-        return encoders.copied(made) if made is self.experiment.encoder else made
+        made = encoders.copied(made) if made is self.experiment.encoder else made
+        return self.origin.give(made) if self.origin else made
 
     def encoder(self, model: SSLModel) -> keras.Model:
         """Returns a copy of the network that the model exports in float32, outside any strategy."""
         encoder = self.build_encoder()
         if encoder.name != model.encoder.name:  # a layer-wise stage before the last
             encoder = next(grown for _, grown in layerwise.grow(encoder) if grown.name == model.encoder.name)
-        encoder.set_weights(model.exported().get_weights())
+        encoder.set_weights(lora.merged(model.exported()))
         return model.of_images(encoder)
 
     def build(self) -> SSLModel:
@@ -196,7 +202,8 @@ class Plan:
         try:
             taken = signature(self.method).parameters
             given = {name: value for name, value in self._given().items() if name in taken}
-            return self.method(encoder or self.build_encoder(), **given, **self.knobs["method"])
+            encoder = encoder or starting.prepared(self.build_encoder(), self.experiment)
+            return self.method(encoder, **given, **self.knobs["method"])
         finally:
             keras.config.set_dtype_policy("float32")
 
@@ -204,7 +211,9 @@ class Plan:
         s, total = self.experiment, self.experiment.epochs * self.steps
         model.augment = self.augment if s.augment_on == "device" else None
         model.total_steps, model.steps_per_epoch = total, self.steps
-        model.micro_batch = s.micro_batch
+        model.micro_batch, model.share_of = s.micro_batch, starting.share_of(model.encoder, s.layer_decay)
+        if s.stay:
+            model.penalty = starting.stay(model, self.build_encoder(), s.stay)
         made, line = optimizer(s, total)
         model.compile(made)
         log.info(f"{model.encoder.name}: {model.encoder.count_params():,} parameters, input {self.input_shape}")
@@ -236,7 +245,8 @@ class Plan:
         """Returns the monitor with fixed views of the first images and, if there are labels, an online k-NN."""
         count = min(len(self.train_set), max(128, 1024 * 32**2 // int(np.prod(self.input_shape[:-1]))), 1024)
         data = self.views_of_few(count), inputs.mild_pairs(self.train_set, self.size, count // 2)
-        return Watch(model, *data, self.experiment.batch_size, self._labelled(), recorders)
+        before = {"baseline": "the start"} if self.origin else {}
+        return Watch(model, *data, self.experiment.batch_size, self._labelled(), recorders, **before)
 
     def views_of_few(self, count: int) -> dict:
         """Returns a batch of the first `count` training images with fixed views, other than those of the training."""
@@ -249,18 +259,18 @@ class Plan:
             return None
         known = self.train_set.labelled()
         count = min(len(known), 4000, WATCHED // int(np.prod(self.input_shape)))
-        some = known.take(np.random.default_rng(0).permutation(len(known))[:count])
-        return Labelled(np.concatenate(list(inputs.images(some, self.size))), some.labels)
+        known = known.take(np.random.default_rng(0).permutation(len(known))[:count])
+        return Labelled(np.concatenate(list(inputs.images(known, self.size))), known.labels)
 
     def calibrated(self, model: SSLModel, start: bool = False) -> keras.Model:
         """Returns a copy of the network that the model exports, with BatchNorm statistics of the first batches.
 
         Args:
             model: a compiled method.
-            start: use the weights of the encoder before the first step.
+            start: use the weights of the encoder before the first step; public weights keep their statistics.
         """
         network = model.exported()
-        if not norms(network):
+        if not norms(network) or start and (self.origin or self.experiment.lora_rank):
             return self.untrained if start else self.encoder(model)
         trained = [keras.ops.convert_to_numpy(weight) for weight in network.weights]
         calibration = Calibration(model)
@@ -272,16 +282,6 @@ class Plan:
                 return self.encoder(model)
         finally:
             network.set_weights(trained)
-
-    @property
-    def start(self) -> dict:
-        """Arguments to build the untrained encoder again: seed, name, input shape and knobs."""
-        s = self.experiment
-        wrapped = getattr(self.method, "of_images", SSLModel.of_images) is not SSLModel.of_images
-        if not isinstance(s.encoder, str) or wrapped:
-            return {"seed": s.seed}  # the architecture is in the export
-        own = dict(input_shape=list(self.input_shape), knobs=self.schema | self.knobs["encoder"])
-        return dict(seed=s.seed, encoder=s.encoder) | own
 
     @property
     def judges(self) -> bool:

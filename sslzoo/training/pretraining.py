@@ -10,20 +10,21 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sslzoo.data import describe
-from sslzoo.evaluation import baseline
+from sslzoo.data import Splits, describe
+from sslzoo.evaluation import baseline, judging
 from sslzoo.evaluation.index import write_index
-from sslzoo.evaluation.judging import TRAINED, UNTRAINED, Subject
+from sslzoo.evaluation.judging import TRAINED, Subject
 from sslzoo.exports.card import TEXT_WAY, lines, write_card
 from sslzoo.exports.contract import HISTORY, RECONSTRUCTION, RETRIEVED, VIEWS
 from sslzoo.exports.savedmodel import export, refuse_existing, write_projector
 from sslzoo.exports.text import export_text, tower_of
-from sslzoo.training import hparams
-from sslzoo.training.experiment import composed, divide
+from sslzoo.training import hparams, keeping, starting
+from sslzoo.training.experiment import divide
 from sslzoo.training.plan import Plan
 from sslzoo.training.result import Result
 from sslzoo.training.runner import judge_all, train_blocks, train_whole
 from sslzoo.training.runs import Run
+from sslzoo.training.signature import composed
 from sslzoo.training.tracking import MLflow
 from sslzoo.utils import provenance, replicas
 from sslzoo.utils.files import going_on, reason, replacing
@@ -57,6 +58,7 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         tf.config.experimental.enable_op_determinism()
     strategy = replicas.strategy(experiment.strategy)  # workers must create it before anything else
     plan = Plan(experiment, run)
+    earlier = None if run.keep is None else keeping.read(run.keep, plan.kind)
     folder = Path(run.runs) / plan.name
     if run.preview:
         plan.draw_views(_sheet(plan))
@@ -78,20 +80,34 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         with _naming_memory(plan.experiment.batch_size):
             result = train_all(plan, model, folder, [tracker] * run.mlflow)
         with going_on("the training is saved, resume=True exports and evaluates its encoder"):
-            figures = _finish(plan, result, exported)
+            figures = _finish(plan, result, exported, earlier)
         if run.mlflow:
             tracker.log(figures)
             tracker.tag({"verdict": result.verdict, "commit": provenance.commit()})
     return result
 
 
-def _finish(plan: Plan, result: Result, exported: Path | None) -> dict[str, float | None]:
-    """Exports, evaluates and reports; returns the scores by name."""
+def _finish(
+    plan: Plan, result: Result, exported: Path | None, earlier: Splits | None = None
+) -> dict[str, float | None]:
+    """Exports, evaluates and reports; returns the scores by name.
+
+    Args:
+        earlier: data on which the start and the trained encoder are compared too.
+    """
     run, events = plan.run, result.run / "events"
     facts = _export(plan, result, exported, run.overwrite or run.resume or run.extend) if exported else {}
+    if earlier is not None:
+        result.kept = keeping.judge(plan, result, earlier)
+        told = keeping.sentence(result.kept, judging.before(plan.origin), earlier.train.name)
+        result.verdict = f"{result.verdict}; {told}"
+        log.info(f"verdict: {result.verdict}")
+        facts |= {"verdict": result.verdict, "kept": [row.as_dict() for row in result.kept]} if facts else {}
     if plan.judges:
         judge_all(plan, result)
         _write_scores(plan, result, facts)
+    elif "kept" in facts:
+        write_card(result.exported, facts)
     _project(plan, result)
     figures = {f"{row.features}/{row.key}": row.mean for row in result.scores}
     hparams.write(events, plan.settings, figures, plan.stage_count * plan.experiment.epochs * plan.steps)
@@ -152,7 +168,7 @@ def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
     log.info(f"exported to {path}; largest difference when loaded again:\n{lines(facts['loads'])}")
     if plan.words:
         facts["loads"][TEXT_WAY.route] = export_text(tower_of(result.model), path)
-    facts["untrained"] = baseline.keep(result.untrained, path, plan.start)
+    facts["untrained"] = baseline.keep(result.untrained, path, starting.kept(plan))
     if plan.run.keep_projector:
         _keep_projector(result, path)
     write_card(path, facts)
@@ -211,7 +227,7 @@ def _report(plan: Plan, result: Result) -> None:
     """Writes the report for data without labels to the run folder."""
     from sslzoo.reports import about  # its import takes seconds
 
-    columns = {TRAINED: [result.encoder], UNTRAINED: [result.untrained]}
+    columns = {TRAINED: [result.encoder], judging.before(plan.origin): [result.untrained]}
     subject = Subject(columns, plan.judged, plan.size, _facts(plan, result))
     try:
         folder = about(subject, plan.name, result.run, source=result.run)
@@ -234,5 +250,6 @@ def _facts(plan: Plan, result: Result) -> dict:
         "seed": plan.experiment.seed,
         "command": provenance.command(),
         "knobs": plan.settings,
+        **({"ancestry": plan.origin.ancestry} if plan.origin else {}),
         **provenance.facts(),
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sslzoo.evaluation import image_text, judging
-from sslzoo.evaluation.judging import TRAINED, UNTRAINED
+from sslzoo.evaluation.judging import TRAINED
 from sslzoo.evaluation.places import TokenPictures
 from sslzoo.evaluators.report import Row
 from sslzoo.evaluators.scores import Scores
@@ -62,7 +62,7 @@ def _with_encoders(plan: Plan, model: SSLModel, result: Result) -> Result:
 
 def judge_all(plan: Plan, result: Result) -> None:
     """Adds the scores of the trained encoder, the untrained encoder and raw pixels to the result."""
-    columns = {UNTRAINED: [result.untrained]}
+    columns = {judging.before(plan.origin): [result.untrained]}
     if not plan.experiment.layerwise:
         columns = {TRAINED: [result.encoder]} | columns
     unlabelled = plan.train_set.labels is None and plan.words

@@ -30,7 +30,9 @@ class Snapshot:
     dim: int
 
 
-def verdict(start: Snapshot, end: Snapshot, labels_trained_on: bool = False) -> str:
+def verdict(
+    start: Snapshot, end: Snapshot, labels_trained_on: bool = False, baseline: str = "the untrained encoder"
+) -> str:
     """Describes the effect of a training, with the figures of its decision.
 
     With labels, the gain in online k-NN decides; otherwise the gain in how often features find the other mild view of
@@ -42,10 +44,11 @@ def verdict(start: Snapshot, end: Snapshot, labels_trained_on: bool = False) -> 
         start: the measurements before the first step.
         end: the measurements after the last step.
         labels_trained_on: whether the labels of the online k-NN were used in training, which makes it optimistic.
+        baseline: what the text calls the encoder before the first step.
 
     Returns:
-        One line that begins with "learning", "no measurable gain over the untrained encoder", "worse than the untrained
-        encoder", "collapsing" or "diverged", and ends with advice if there is any.
+        One line that begins with "learning", "no measurable gain over" or "worse than" the baseline, "collapsing" or
+        "diverged", and ends with advice if there is any.
     """
     figures, before = end.figures, start.figures
     if not all(map(math.isfinite, figures.values())):
@@ -64,8 +67,8 @@ def verdict(start: Snapshot, end: Snapshot, labels_trained_on: bool = False) -> 
     if deciding.gain.low > 0:
         return f"learning: {summary}"
     if deciding.gain.high < 0:
-        return f"worse than the untrained encoder: {summary}; train longer, or look at the views: `sslzoo views`"
-    return f"no measurable gain over the untrained encoder: {summary}; {_advice(found, knn)}"
+        return f"worse than {baseline}: {summary}; train longer, or look at the views: `sslzoo views`"
+    return f"no measurable gain over {baseline}: {summary}; {_advice(found, knn)}"
 
 
 class _Change(NamedTuple):

@@ -14,8 +14,8 @@ from sslzoo.catalog.checked import checked
 from sslzoo.catalog.knobs import nearest, read
 from sslzoo.catalog.recipe import Recipe
 from sslzoo.exports.savedmodel import refuse_existing
-from sslzoo.training.experiment import spelled
 from sslzoo.training.runs import Run
+from sslzoo.training.spelling import spelled
 from sslzoo.training.tracking import MLflow
 from sslzoo.tuning import space as spaces
 from sslzoo.tuning.hypermodel import HyperModel, check_objective
