@@ -106,8 +106,9 @@ def _exported(path: Path) -> Origin:
     model = encoders.check(load_encoder(path))
     ancestry = _ancestry(facts.get("name", path.stem), facts.get("method", "a .keras file"), model, facts)
     known = _architecture(facts) if exported_kind(facts) != "rows" else {}  # columns are fitted to their data
-    known = known if known and _is_built_by(model, **known) else {}
-    return Origin(model, ancestry, **known, size=exported_extent(facts) or model.input_shape[1])
+    size = exported_extent(facts) or model.input_shape[1]
+    known = known if known and _is_built_by(model, size, **known) else {}
+    return Origin(model, ancestry, **known, size=size)
 
 
 def _architecture(facts: dict) -> dict:
@@ -122,10 +123,10 @@ def _architecture(facts: dict) -> dict:
     return {"encoder": name, "knobs": {knob.removeprefix("encoder."): value for knob, value in knobs.items()}}
 
 
-def _is_built_by(model: keras.Model, encoder: str, knobs: dict) -> bool:
+def _is_built_by(model: keras.Model, size: int, encoder: str, knobs: dict) -> bool:
     """Whether an encoder of a name has the shapes of a model; some methods export more than their encoder."""
     try:
-        made = encoders.make(encoder, model.input_shape[1:], **knobs)
+        made = encoders.make(encoder, tuple(extent or size for extent in model.input_shape[1:]), **knobs)
     except (TypeError, ValueError):  # of a package that is not installed, or of a version with other arguments
         return False
     return [weight.shape for weight in made.weights] == [weight.shape for weight in model.weights]
