@@ -23,23 +23,29 @@ VIEWS = dict(min_scale=0.3, strength=0.5, flip=False, hidden_dim=256, temperatur
 FOLDERS = dict(runs="runs/start_from", export_to=None, overwrite=True)
 
 
-def shown(rows: dict, key: str) -> list[str]:
+def shown(rows: dict, key: str) -> str:
     """The score of the start, that of the trained encoder, and the gain with its interval."""
-    return [f"{rows[key, 'start']} / {rows[key, 'trained']} ({rows[key, 'trained'].gain('start')})"]
+    trained = rows[key, "trained"]
+    return f"{rows[key, 'start']} / {trained} ({trained.gain('start')})"
 
 
 def main() -> None:
-    """Trains each way and prints the table."""
-    earlier, lines = restrict(load("fashion_mnist"), None, 2000), []
+    """Trains each way and prints its line of the table."""
+    earlier = restrict(load("fashion_mnist"), None, 2000)
+    head = [
+        "trained",
+        "digits: k-NN",
+        "digits: linear, 1 % of the labels",
+        "Fashion-MNIST: k-NN",
+        "Fashion-MNIST: linear",
+    ]
+    print(grid(head, []))
     for name, knobs in WAYS.items():
         given = TRAINING | VIEWS | FOLDERS | knobs
         result = sslzoo.pretrain("simclr", "digits", start_from=START, keep=earlier, name=name, **given)
         new, old = ({(row.key, row.features): row for row in rows} for rows in (result.scores, result.kept))
-        lines.append(
-            [name, *shown(new, "knn"), *shown(new, "linear_0.01"), *shown(old, "knn"), *shown(old, "linear_1")]
-        )
-    head = ["trained", "digits: k-NN", "digits: linear, 1 % of the labels"]
-    print(grid([*head, "Fashion-MNIST: k-NN", "Fashion-MNIST: linear"], lines))
+        cells = [shown(new, "knn"), shown(new, "linear_0.01"), shown(old, "knn"), shown(old, "linear_1")]
+        print(f"| {' | '.join([name, *cells])} |", flush=True)
 
 
 if __name__ == "__main__":

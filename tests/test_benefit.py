@@ -132,6 +132,10 @@ def test_every_arm_is_trained_and_written(exported, tmp_path):
     assert {row.features for row in result.scores} == names
     assert [row.key for row in result.scores if row.features == "from scratch"] == ["labels_6", "labels_30"]
     assert all(0.3 < row.mean <= 1 for row in result.scores if row.key == "labels_30")
+    tuned = next(row for row in result.scores if row.features == "trained, fine-tuned")
+    assert set(tuned.gains) == {f"{other} (trained, fine-tuned)" for other in ("from scratch", "untrained, frozen")}
+    for row in result.scores:
+        assert all(row.gain(name) in (tmp_path / "report" / "report.html").read_text() for name in row.gains)
     assert result.duplicates >= 4 and (result.duplicates == 60 or result.without)
     told = json.loads((tmp_path / "report" / "report.json").read_text())
     assert told["verdict"] == result.verdict and (tmp_path / "report" / "pictures" / "labels.png").is_file()

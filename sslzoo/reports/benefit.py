@@ -193,6 +193,12 @@ def rows_of(found: Mapping[int, Mapping[str, np.ndarray]], total: int, kept: np.
     return Scores(rows)
 
 
+def named(rows: Scores) -> Scores:
+    """The rows with the name of their arm at each gain, since tables have one column for all gains of a name."""
+    gains = [{f"{other} ({row.features})": gain for other, gain in row.gains.items()} for row in rows]
+    return Scores([dataclasses.replace(row, gains=own) for row, own in zip(rows, gains, strict=True)])
+
+
 def written(name: str, subject: Subject, found: Mapping, copies: np.ndarray, out: Path, seeds: int) -> Benefit:
     """Writes the report, and returns the result."""
     train, test = subject.data
@@ -212,6 +218,9 @@ def written(name: str, subject: Subject, found: Mapping, copies: np.ndarray, out
         "pretrained": str(subject.facts.get("method", "")),
     }
     front = Front(f"Benefit of {name}", verdict(scores), told)
+    scores, without = named(scores), named(without)
+    for one, rows in zip(chapters, (scores, without), strict=False):
+        one.rows = rows
     pages = {"report.json": as_json, "report.md": as_markdown, "report.html": as_html}
     texts = {page: make(front, chapters) for page, make in pages.items()}
     folder.write(out, {f"{picture.name}.png": picture.png for picture in chapter.pictures}, texts)

@@ -114,7 +114,9 @@ def _cells(by_column: dict[str, Row], columns: Sequence[str], over: Sequence[str
     best = own is not None and bool(others) and all(own.better(name) for name in others)
     scores = [_cell(str(by_column.get(c, "")), "better" if best and c == TRAINED else "") for c in columns]
     marks = {True: "better", False: "worse", None: ""}
-    return "".join(scores + [_cell(own.gain(n), marks[own.better(n)]) if own else _cell("", "") for n in over])
+    owners = {name: row for row in by_column.values() for name in row.gains}
+    gains = [_cell(owners[n].gain(n), marks[owners[n].better(n)]) if n in owners else _cell("", "") for n in over]
+    return "".join(scores + gains)
 
 
 def _cell(text: str, kind: str) -> str:
