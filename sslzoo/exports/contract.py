@@ -35,7 +35,8 @@ def input_spec(encoder: keras.Model, kind: str = "image") -> tf.TensorSpec:
             f"encoder={encoder.name!r} has {len(inputs) or 'no known'} inputs, an export one: pass "
             "keras.Model(inputs, encoder(inputs)) with inputs = keras.Input(shape)"
         )
-    shape = (None, *inputs[0].shape[1:])
+    *extent, channels = inputs[0].shape[1:]
+    shape = (None, *extent, channels or 1)  # encoders of audio take log-mels of views, too
     return tf.TensorSpec(shape, inputs[0].dtype, name=KINDS[kind].noun if kind == DEFAULT else inputs[0].name)
 
 

@@ -30,11 +30,11 @@ class drawing:
     def __exit__(self, *error) -> None:
         _current.reset(self._token)
 
-    def rows(self, count):
-        """Random numbers (count,) for the rows of a batch, whose rows are grouped by example unless `stacked`."""
+    def rows(self, count, *shape):
+        """Random numbers (count, *shape) of the rows of a batch, whose rows are grouped by example unless `stacked`."""
         self.calls += 1
-        drawn = self.uniform((count // self.parts, self.parts), FIRST + self.calls)
-        return ops.reshape(ops.transpose(drawn), (-1,))
+        drawn = self.uniform((count // self.parts, self.parts, *shape), FIRST + self.calls)
+        return ops.reshape(ops.swapaxes(drawn, 0, 1), (count, *shape))
 
 
 class stacked:
@@ -80,6 +80,18 @@ class DropPath(keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"rate": self.rate}
+
+
+@keras.saving.register_keras_serializable("sslzoo")
+class Dropout(DropPath):
+    """As `DropPath`, of single values instead of whole examples: each is 0 with the probability `rate`."""
+
+    def call(self, x, training=None):
+        draws = _current.get()
+        if draws is None or training is not True or not self.rate:
+            return x
+        shape = ops.shape(x)
+        return x * ops.cast(draws.rows(*shape) >= self.rate, x.dtype) / (1 - self.rate)
 
 
 def with_drop_path(branch, rate: float, name: str):

@@ -19,7 +19,17 @@ from sslzoo.losses.clustering import (
     swapped_prediction,
     update_groups,
 )
-from sslzoo.losses.contrastive import cpc, cross_view_info_nce, dcl, dclw, info_nce, macl, nt_xent, nt_xent_baseline
+from sslzoo.losses.contrastive import (
+    bilinear_info_nce,
+    cpc,
+    cross_view_info_nce,
+    dcl,
+    dclw,
+    info_nce,
+    macl,
+    nt_xent,
+    nt_xent_baseline,
+)
 from sslzoo.losses.directions import unit
 from sslzoo.losses.distillation import cross_view_entropy, dino, distillation, relational, soft_cross_entropy
 from sslzoo.losses.distribution import (
@@ -83,6 +93,7 @@ __all__ = [
     "cosine",
     "cpc",
     "cross_view_entropy",
+    "bilinear_info_nce",
     "cross_view_info_nce",
     "dcl",
     "dclw",

@@ -8,18 +8,21 @@ import tensorflow as tf
 
 from sslzoo import catalog, methods
 from sslzoo.catalog import knobs, options
-from sslzoo.catalog.kinds import KINDS
+from sslzoo.catalog.kinds import of_encoder
 from sslzoo.data.made import in_memory
+from sslzoo.encoders.audio import byol_a_encoder
 from sslzoo.encoders.conv_1d import fcn_1d
 from sslzoo.encoders.resnet import resnet
 from sslzoo.encoders.rows import mlp_rows, subset_rows
 from sslzoo.encoders.vit import vit
 from sslzoo.views import chosen, presets
+from sslzoo.views.audio import Bank as AudioBank
 from sslzoo.views.of_rows import schema
 from sslzoo.views.rows import Bank
 
 SIZE, COUNT = 16, 32  # side of the images, images in the only batch
 STEPS_OF_SERIES, CHANNELS = 48, 2  # shape of the series
+SAMPLES, AUDIO_SCHEMA = 1200, {"rate": 4000, "mean": -4.0, "deviation": 4.0}  # length and schema of the audio
 COLUMNS = tuple({"name": f"x{number}", "kind": "number"} for number in range(4)) + tuple(
     {"name": name, "kind": "category", "categories": ["a", "b", "c"]} for name in ("y", "z")
 )
@@ -112,6 +115,8 @@ def _encoder_of(method):
     """The function that builds the small encoder of a method."""
     if not isinstance(method, str) or "image" in methods.find(method).kinds:
         return transformer if isinstance(method, str) and method in TOKENS else residual
+    if "audio" in methods.find(method).kinds and "rows" not in methods.find(method).kinds:
+        return auditory
     return subsets if method == "subtab" else tabular
 
 
@@ -146,8 +151,7 @@ def losses_of(model: keras.Model, steps: int) -> list[float]:
 
 def views(model: keras.Model, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Views in the number and size of the method's preset; two of the size of the images without a preset."""
-    kind = next(kind.name for kind in KINDS.values() if len(kind.axes) == len(model.encoder.input_shape) - 1)
-    return MADE[kind](model, seed)
+    return MADE[of_encoder(model.encoder).name](model, seed)
 
 
 def _views_of_images(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
@@ -170,7 +174,15 @@ def _views_of_rows(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
     return tuple(view(values, np.zeros((COUNT, 0)), (seed, k)).numpy() for k, view in enumerate(chain))
 
 
-MADE = {"image": _views_of_images, "series": _views_of_series, "rows": _views_of_rows}
+def _views_of_audio(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
+    waves = audio(seed)
+    sizes = np.full((COUNT, 1), waves.shape[1], "int32")
+    bank = AudioBank(waves, sizes, **AUDIO_SCHEMA)
+    chain = chosen.make(options.views_of(type(model), "audio"), SAMPLES, 1, "audio", bank)
+    return tuple(view(waves, sizes, (seed, k)).numpy() for k, view in enumerate(chain))
+
+
+MADE = {"image": _views_of_images, "series": _views_of_series, "rows": _views_of_rows, "audio": _views_of_audio}
 
 
 def images(count: int, seed: int = 0) -> list[np.ndarray]:
@@ -190,6 +202,20 @@ def series(count: int, seed: int = 0) -> list[np.ndarray]:
     speed, phase, trend = (rng.uniform(low, high, (COUNT, 1, CHANNELS)) for low, high in ((1, 6), (0, 6), (-1, 1)))
     clean = np.sin(speed * time + phase) + trend * time / 3
     return [(clean + rng.normal(scale=0.05, size=clean.shape)).astype("float32") for _ in range(count)]
+
+
+def audio(seed: int = 0) -> np.ndarray:
+    """Tones that differ in pitch, rhythm and loudness, with noise: (COUNT, 2 * SAMPLES, 1)."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(2 * SAMPLES)[None, :, None] / AUDIO_SCHEMA["rate"]
+    pitch, beat, gain = (rng.uniform(low, high, (COUNT, 1, 1)) for low, high in ((100, 1500), (2, 20), (0.05, 0.5)))
+    tones = gain * np.sin(2 * np.pi * pitch * time) * (1 + np.sin(2 * np.pi * beat * time)) / 2
+    return (tones + rng.normal(scale=0.002, size=tones.shape)).astype("float32")
+
+
+def auditory() -> keras.Model:
+    """A small encoder of audio."""
+    return byol_a_encoder((SAMPLES, 1), dim=32, width=0.125, dropout=0.0, schema=AUDIO_SCHEMA)
 
 
 def rows(seed: int = 0) -> np.ndarray:

@@ -23,7 +23,7 @@ def check_views(views, channels: int = 3, size: int = 32, kind: str = DEFAULT, *
             preset.
         channels: int, of the images, 40 x 48 pixels of type uint8, or of the series, 40 steps.
         size: int, extent of the views of a preset: side in pixels, or number of steps.
-        kind: kind of the data, "image", "series" or "rows".
+        kind: kind of the data, "image", "series", "rows" or "audio".
         **knobs: of the preset.
 
     Raises:

@@ -64,7 +64,7 @@ class Plan:
     def __init__(self, experiment: Experiment, run: RunOptions = RunOptions()):  # noqa: B008, it is frozen
         self.experiment, self.run = experiment, run
         self.method, self.kind = methods.find(experiment.method), KINDS[kind_of(experiment.data, experiment.kind)]
-        check_kind(self.method, self.method_name, self.kind.name)
+        check_kind(self.method, self.method_name, self.kind.name, experiment.encoder)
         preset = experiment.preset
         preset = preset_of(experiment.method, self.method_name, self.kind) if preset is None else preset
         parts = (experiment.method, experiment.encoder, preset, None, self.kind.name)
