@@ -136,7 +136,7 @@ KINDS = {
         reader="sslzoo.data.audio",
         options=("labels", "sample_rate"),
         prefixes=("audio:",),
-        suffixes=(".wav", ".flac", ".ogg"),
+        suffixes=(".wav", ".flac", ".ogg", ".aiff"),
         defaults=SMALL | {"encoder": "byol_a_encoder"},
     ),
     "rows": Kind(

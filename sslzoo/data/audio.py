@@ -1,6 +1,7 @@
 """Audio: folders of sounds with classes and groups, and arrays of waveforms."""
 
 import dataclasses
+import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from sslzoo.data import labels as numbers
 from sslzoo.data import sounds
 from sslzoo.data.dataset import DataError, Dataset
+from sslzoo.data.known_audio import KNOWN, KnownSet
 from sslzoo.data.made import of_images
 from sslzoo.data.scan import files_under
 
@@ -47,9 +49,10 @@ def parts(data: Any, labels: str | Path = "auto", sample_rate: int | None = None
     these two, a fifth of the groups is the test part: a speaker, or a drum kit, is in one part only.
 
     Args:
-        data: "audio:FOLDER", or a folder, of .wav, .flac and .ogg files; waveforms of one rate, an array (n, samples) or
-            (n, samples, 1) or a list of arrays (samples,), float within [-1, 1] or integers; a pair (waveforms, labels);
-            or two such pairs for training and testing.
+        data: "audio:FOLDER", or a folder, of .wav, .flac, .ogg and .aiff files; "audio:drum_kits", a set of
+            `known_audio`; waveforms of one rate, an array (n, samples) or (n, samples, 1) or a list of arrays
+            (samples,), float within [-1, 1] or integers; a pair (waveforms, labels); or two such pairs for training and
+            testing.
         labels: "auto" takes the folders as classes; "none" takes none; a path is that of a CSV file with rows
             FILE,CLASS or FILE,CLASS,GROUP.
         sample_rate: samples per second, to which files are resampled, and which arrays have; RATE if None.
@@ -63,7 +66,12 @@ def parts(data: Any, labels: str | Path = "auto", sample_rate: int | None = None
     rate = RATE if sample_rate is None else sample_rate
     if isinstance(data, str | os.PathLike):
         folder = Path(str(data).removeprefix(PREFIX)).expanduser()
-        found, classes, notes = _of_folder(folder, labels, rate)
+        known = None if folder.is_dir() else KNOWN.get(str(folder))
+        if known and not known.folder.is_dir():
+            raise DataError(
+                f"{folder} are in {known.folder}, which is missing: install Debian's package {known.package}"
+            )
+        found, classes, notes = _of_folder(known.folder if known else folder, labels, rate, known)
         return _datasets(found, folder.resolve().name, rate, classes, notes)
     if labels not in ("auto", "none"):
         raise DataError(f"labels={str(labels)!r}: for folders of sounds; give a pair (waveforms, labels)")
@@ -76,10 +84,14 @@ def parts(data: Any, labels: str | Path = "auto", sample_rate: int | None = None
     return _datasets(found, "array", rate, classes, notes)
 
 
-def _of_folder(folder: Path, labels: str | Path, rate: int) -> tuple[dict[str, Clips], tuple | None, list[str]]:
-    """The clips of each part of a folder, class names, and lines for the user."""
+def _of_folder(
+    folder: Path, labels: str | Path, rate: int, known: KnownSet | None = None
+) -> tuple[dict[str, Clips], tuple | None, list[str]]:
+    """The clips of each part of a folder, class names, and lines for the user; `known` has both of a known set."""
+    if folder.is_file():
+        raise DataError(f"{folder} is a file: give the folder of the sounds")
     if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}")
+        raise DataError(f"there is no folder {folder}{_nearest(folder)}")
     every = [os.path.relpath(path, folder) for path in files_under(str(folder))]
     files = [file for file in every if file.lower().endswith(sounds.SUFFIXES)]
     if not files:
@@ -95,13 +107,25 @@ def _of_folder(folder: Path, labels: str | Path, rate: int) -> tuple[dict[str, C
     if labels not in ("auto", "none"):
         clips.labels, classes, clips.groups, lines = numbers.with_groups(labels, clips.files)
         notes += lines
+    elif labels == "auto" and known:
+        clips.labels, classes = numbers.by_name([known.told(file)[0] for file in clips.files])
+        clips.groups = [known.told(file)[1] for file in clips.files]
     elif labels == "auto" and len({one[0] for one in names if one}) > 1 and all(names):
         clips.labels, classes = numbers.by_name([one[0] for one in names])
         clips.groups = ["/".join(one[1:]) for one in names] if all(len(one) > 1 for one in names) else None
-    rows = {part: np.flatnonzero([role == part for role in roles]) for part in PARTS} if split else _by_group(clips)
+    rows = (
+        {part: np.flatnonzero([role == part for role in roles]) for part in PARTS}
+        if split
+        else _by_group(clips, known and known.test)
+    )
     if clips.groups and not split and len(rows) == len(PARTS):
         notes += [_said(clips, rows)]
     return {part: clips.take(some) for part, some in rows.items()}, classes, notes
+
+
+def _nearest(folder: Path) -> str:
+    close = difflib.get_close_matches(str(folder), KNOWN, 1)
+    return f": did you mean audio:{close[0]}" if close else ""
 
 
 def _read(folder: Path, files: Sequence[str], rate: int) -> tuple[Clips, list[str]]:
@@ -128,13 +152,13 @@ def _read(folder: Path, files: Sequence[str], rate: int) -> tuple[Clips, list[st
     return Clips(waves, files=tuple(kept)), notes
 
 
-def _by_group(clips: Clips) -> dict[str, np.ndarray]:
-    """The rows of the training part, and of a fifth of the groups as test part where there are enough groups."""
-    groups = sorted(set(clips.groups or ()))
-    if clips.labels is None or len(groups) < LEAST_GROUPS:
+def _by_group(clips: Clips, given: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """The rows of the training part, and of the test part: the given groups, or a fifth of them if there are enough."""
+    groups = sorted({clips.groups[row] for row in np.flatnonzero(clips.labels >= 0)}) if clips.groups else []
+    if len(groups) < LEAST_GROUPS:
         return {"train": np.arange(len(clips.waves))}
     count = max(1, round(len(groups) / 5))
-    held = {groups[place] for place in np.random.default_rng(0).permutation(len(groups))[:count]}
+    held = given or {groups[place] for place in np.random.default_rng(0).permutation(len(groups))[:count]}
     test = np.array([group in held for group in clips.groups])
     return {"train": np.flatnonzero(~test), "test": np.flatnonzero(test)}
 

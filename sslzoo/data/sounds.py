@@ -1,12 +1,13 @@
 """Files of sound: read, mixed to one channel and resampled to one rate."""
 
 import math
+import os
 import warnings
 from pathlib import Path
 
 import numpy as np
 
-SUFFIXES = (".wav", ".flac", ".ogg")
+SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif")
 INSTALL = "pip install 'sslzoo[audio]'"
 
 
@@ -22,7 +23,7 @@ def sound(path: str | Path, rate: int) -> tuple[np.ndarray, int]:
     """A file as float32 (samples,) at a rate, and the rate of the file. Several channels are averaged.
 
     Args:
-        path: of a .wav, .flac or .ogg file.
+        path: of a file that ends in one of SUFFIXES.
         rate: samples per second of the result.
 
     Raises:
@@ -75,8 +76,8 @@ def _with_package(path: str | Path) -> tuple[int, np.ndarray]:
     try:
         import soundfile
     except (ImportError, OSError) as error:
-        suffixes = " and ".join(one for one in SUFFIXES if one != ".wav")
-        raise NeedsPackage(f"{suffixes} files need the package soundfile: {INSTALL}") from error
+        suffix = os.path.splitext(path)[1].lower()
+        raise NeedsPackage(f"{suffix} files need the package soundfile: {INSTALL}") from error
     try:
         values, rate = soundfile.read(path, dtype="float32")
     except (RuntimeError, OSError, ValueError) as error:

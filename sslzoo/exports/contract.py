@@ -40,6 +40,14 @@ def input_spec(encoder: keras.Model, kind: str = "image") -> tf.TensorSpec:
     return tf.TensorSpec(shape, inputs[0].dtype, name=KINDS[kind].noun if kind == DEFAULT else inputs[0].name)
 
 
+def with_input(encoder: keras.Model, spec: tf.TensorSpec) -> keras.Model:
+    """The encoder with the channels of an input spec, which some formats need; itself where it says its own."""
+    if encoder.inputs[0].shape[-1] is not None:
+        return encoder
+    inputs = keras.Input((*encoder.inputs[0].shape[1:-1], spec.shape[-1]), name=spec.name)
+    return keras.Model(inputs, encoder(inputs), name=encoder.name)
+
+
 def contract(encoder: keras.Model, shape: tuple[int, ...], kind: str = "image") -> dict[str, Any]:
     """What recipe.json says of an encoder.
 

@@ -22,9 +22,10 @@ class Experiment:
             `(encoder, **knobs) -> SSLModel`.
         data: name of a dataset ("digits", "fashion_mnist", any TFDS image dataset), a folder of images, of time
             series "ucr:NAME", "uea:NAME", a .ts or .npz file, of tables "table:NAME", "sklearn:NAME", a .csv or
-            .parquet file, of audio "audio:FOLDER"; in Python also a list of folders, an array (n, height, width, channels), with kind="series"
-            (n, steps, channels), with kind="rows" (n, columns), a DataFrame, a dict of columns, a pair (images,
-            labels), a `tf.data.Dataset` of images or of dicts, or a `Dataset`.
+            .parquet file, of audio "audio:FOLDER"; in Python also a list of folders, an array (n, height, width,
+            channels), with kind="series" (n, steps, channels), with kind="audio" (n, samples), with kind="rows" (n,
+            columns), a DataFrame, a dict of columns, a pair (images, labels), a `tf.data.Dataset` of images or of
+            dicts, or a `Dataset`.
         kind: kind of the data, "image", "series", "rows" or "audio"; None chooses it by the name of the data, which is
             "series" for "ucr:", "uea:", .ts and .npz, "audio" for "audio:", "rows" for tables with names of their
             columns, else "image".
@@ -40,9 +41,9 @@ class Experiment:
         weight_decay_end: final weight decay, reached along a cosine (0.4 in DINO and MSN); constant if None.
         clip_norm: maximum norm of the gradient of each weight, over all devices; no clipping if None.
         warmup: share of the steps, in [0, 1], in which the learning rate rises; it then falls along a cosine.
-        labels: "auto" takes sub-folders of images as classes, "folders" requires them, "none" omits all labels;
-            otherwise a CSV file with rows FILE,CLASS, of audio also FILE,CLASS,GROUP. Of tables the column of the classes; "auto" takes that of a known
-            table, or a column called label, class or target.
+        labels: "auto" takes sub-folders of images or sounds as classes, "folders" requires them, "none" omits all
+            labels; otherwise a CSV file with rows FILE,CLASS, of sounds also FILE,CLASS,GROUP. Of tables the column of
+            the classes; "auto" takes that of a known table, or a column called label, class or target.
         categories: of tables, columns of numbers that are categories, "a,b"; strings are categories anyway.
         sample_rate: of audio, samples per second, to which files are resampled and which arrays have; 16000 if None.
         splits: "auto" takes folders named train, test, val, unlabeled and the like as splits, "none" does not;
