@@ -41,11 +41,13 @@ def input_spec(encoder: keras.Model, kind: str = "image") -> tf.TensorSpec:
 
 
 def with_input(encoder: keras.Model, spec: tf.TensorSpec) -> keras.Model:
-    """The encoder with the channels of an input spec, which some formats need; itself where it says its own."""
+    """A copy of an encoder with the channels of an input spec, which some formats need; itself if it says its own."""
     if encoder.inputs[0].shape[-1] is not None:
         return encoder
     inputs = keras.Input((*encoder.inputs[0].shape[1:-1], spec.shape[-1]), name=spec.name)
-    return keras.Model(inputs, encoder(inputs), name=encoder.name)
+    copy = keras.models.clone_model(encoder, input_tensors=inputs)
+    copy.set_weights(encoder.get_weights())
+    return copy
 
 
 def contract(encoder: keras.Model, shape: tuple[int, ...], kind: str = "image") -> dict[str, Any]:
