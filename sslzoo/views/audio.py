@@ -43,8 +43,9 @@ class Bank:
         if length not in self._mels:
             start = np.random.default_rng(0).uniform(size=len(self.waves)).astype("float32")
             every = [slice(k, k + AT_ONCE) for k in range(0, len(self.waves), AT_ONCE)]
-            cut = [part(self.waves[some], self.sizes[some], start[some], length) for some in every]
-            self._mels[length] = np.concatenate([self.normalized(one).numpy() for one in cut])
+            with tf.init_scope():  # the first call may be within the graph of a tf.data pipeline
+                cut = [part(self.waves[some], self.sizes[some], start[some], length) for some in every]
+                self._mels[length] = np.concatenate([self.normalized(one).numpy() for one in cut])
         return self._mels[length]
 
 
