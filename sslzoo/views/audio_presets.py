@@ -39,6 +39,18 @@ def byol_a(
 
 
 @checked()
+def simclr(length: int, bank: Bank | None = None, **knobs) -> list[AudioView]:
+    """The views of BYOL-A, for methods whose own views are of images.
+
+    Args:
+        length: int, samples of a part.
+        bank: training clips.
+        **knobs: mixup_ratio, crop_min_scale and fader_gain.
+    """
+    return byol_a(length, bank, **knobs)
+
+
+@checked()
 def cola(length: int, bank: Bank | None = None) -> list[AudioView]:
     """COLA (arXiv 2010.10915, section 2): two random parts of a clip, without further changes.
 
