@@ -88,7 +88,7 @@ OWN = {
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
 # Steps to learn; 30 are sufficient for all others.
-STEPS = {"colorization": 60, "jigsaw": 60, "relative_patch": 90, "rotation": 90}
+STEPS = {"cola": 90, "colorization": 60, "jigsaw": 60, "relative_patch": 90, "rotation": 90}
 
 
 def build(method, encoder=None, optimizer: keras.optimizers.Optimizer | None = None, **given) -> keras.Model:
