@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sslzoo.catalog import knobs
-from sslzoo.catalog.kinds import DEFAULT, KINDS
+from sslzoo.catalog.kinds import DEFAULT, KINDS, of_input
 from sslzoo.catalog.knobs import Knob
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +32,7 @@ def encoders(kind: str = DEFAULT) -> dict[str, Path]:
 
     An encoder is a public function of encoders/ whose only required argument is `input_shape`. The annotation of this
     argument says how many axes an input has, and so the kind: tuple[int, int] is a series, tuple[int] a row.
+    In the files of a kind that names them, such as audio.py, it is that kind.
     """
     found = _functions(ROOT / "encoders", "input_shape")
     return {name: path for name, path in found.items() if _kind(path, name) == kind}
@@ -49,9 +50,11 @@ def presets(kind: str = DEFAULT) -> dict[str, Path]:
 
 def _kind(path: Path, encoder: str) -> str:
     """The kind of data whose examples have as many axes as the input of an encoder; images where it is not said."""
+    if named := [kind.name for kind in KINDS.values() if kind.encoders and path.match(kind.encoders)]:
+        return named[0]
     written = knobs.read(path, encoder)["input_shape"].type
-    axes = 0 if "..." in written else written.count("int")
-    return next((kind.name for kind in KINDS.values() if len(kind.axes) == axes), DEFAULT)
+    kind = of_input(0 if "..." in written else written.count("int"))
+    return kind.name if kind else DEFAULT
 
 
 def recipes() -> dict[str, Path]:

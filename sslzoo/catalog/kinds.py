@@ -38,6 +38,7 @@ class Kind:
         values: what the numbers of an input are, for cards.
         module: of the functions above.
         folder: pattern of the files of its presets, in views/.
+        encoders: pattern of the files of its encoders, in encoders/, where the number of axes does not decide; or "".
         options: options of `data.load` that the reader takes.
         reader: module with `parts(data)`, which reads sources other than folders, TFDS and streams; "" for none.
         pixels: the numbers are pixels, which shrinking, `value_range` and other options of images apply to.
@@ -57,6 +58,7 @@ class Kind:
     values: str
     module: str
     folder: str
+    encoders: str = ""
     second: str = "channels"
     preset: str = "simclr"
     reader: str = ""
@@ -116,6 +118,24 @@ KINDS = {
         sample="ucr:GunPoint",
         defaults=SMALL | {"encoder": "fcn_1d"},
     ),
+    "audio": Kind(
+        name="audio",
+        noun="clips",
+        axes=("samples", "channels"),
+        extent="length",
+        second="bank",
+        unit="samples",
+        values="waveforms of one channel within [-1, 1]; the log-mel is computed and normalized inside",
+        module="sslzoo.views.of_audio",
+        folder="audio_presets.py",
+        encoders="audio*.py",
+        preset="byol_a",
+        reader="sslzoo.data.audio",
+        options=("labels", "sample_rate"),
+        prefixes=("audio:",),
+        suffixes=(".wav", ".flac", ".ogg", ".aiff"),
+        defaults=SMALL | {"encoder": "byol_a_encoder"},
+    ),
     "rows": Kind(
         name="rows",
         noun="rows",
@@ -147,6 +167,18 @@ def find(name: str) -> Kind:
     if name not in KINDS:
         raise ValueError(nearest("kind", name, KINDS))
     return KINDS[name]
+
+
+def of_input(axes: int, name: str = "") -> Kind | None:
+    """The kind of inputs by their number of axes, and by the name of an encoder's input where several kinds have it."""
+    fitting = [one for one in KINDS.values() if len(one.axes) == axes]
+    return next((one for one in fitting if one.name == name), fitting[0] if fitting else None)
+
+
+def of_encoder(encoder: Any) -> Kind | None:
+    """The kind of inputs of a Keras model; None where it has no or several inputs, or of another number of axes."""
+    inputs = getattr(encoder, "inputs", None) or ()
+    return of_input(len(inputs[0].shape) - 1, inputs[0].name) if len(inputs) == 1 else None
 
 
 def kind_of(data: Any, kind: str | None = None) -> str:

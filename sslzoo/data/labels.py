@@ -79,6 +79,40 @@ def numbered(parts: Sequence[np.ndarray | None]) -> tuple[list[np.ndarray | None
     return [p if p is None else p.astype(np.int32) for p in place], tuple(map(str, values)), [line]
 
 
+def of_arrays(given: Sequence, counts: Sequence[int]) -> tuple[list, tuple[str, ...] | None, list[str]]:
+    """Labels of each part, class names and lines; texts are numbered in their order.
+
+    Args:
+        given: labels of each part, numbers or texts; None for a part without labels.
+        counts: number of examples of each part.
+    """
+    given = [None if y is None else np.asarray(y) for y in given]
+    if any(y is not None and y.dtype.kind in "USO" for y in given):
+        every = [name for y in given if y is not None for name in map(str, y)]
+        classes = in_order(every)
+        place = {name: label for label, name in enumerate(classes)}
+        found = [None if y is None else np.array([place[str(name)] for name in y], np.int32) for y in given]
+        return [y if y is None else checked(y, n) for y, n in zip(found, counts, strict=True)], classes, []
+    found = [y if y is None else checked(y, n) for y, n in zip(given, counts, strict=True)]
+    return numbered([None if y is None or np.all(y == UNLABELLED) else y for y in found])
+
+
+def with_groups(
+    path: str | Path, files: Sequence[str]
+) -> tuple[np.ndarray, tuple[str, ...], list[str] | None, list[str]]:
+    """As `from_csv`, of rows FILE,CLASS,GROUP: labels, class names, the group of each file and lines for the user.
+
+    The groups, such as speakers, are None if the third column is missing or does not name one for every file.
+    """
+    labels, classes, lines = from_csv(path, files)
+    keys, groups = file_keys(files), [""] * len(files)
+    for row in _rows(Path(path).expanduser()):
+        index = keys.get(row[0].strip().removeprefix("./"))
+        if index is not None and len(row) > 2:
+            groups[index] = row[2].strip()
+    return labels, classes, groups if all(groups) else None, lines
+
+
 def from_csv(path: str | Path, files: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
     """Labels of files from a CSV file: one row for each image, its name, then its class.
 

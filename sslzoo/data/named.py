@@ -44,6 +44,7 @@ def load(
     scan: str = "headers",
     categories: str | Sequence[str] | None = None,
     captions: str | Path = "auto",
+    sample_rate: int | None = None,
 ) -> Splits:
     """Loads data to train on and, where there are labels, to test on.
 
@@ -66,24 +67,32 @@ def load(
             none for one; or the folders of each split, {"train": ["a", "b"], "test": "c"} or "train=a+b,test=c".
         value_range: (low, high), the pixel values that become black and white, for data that use a part of their
             range, such as (0, 4095) for 12 bits in 16. By default that of the type.
-        kind: "image", "series" or "rows". By default "series" for "ucr:NAME", "uea:NAME" and files that end in .ts or
-            .npz, "rows" for "table:NAME", "sklearn:NAME", files that end in .csv or .parquet, DataFrames, dicts of
-            columns and structured arrays, and "image" for everything else; of series, see `sslzoo.data.series.parts`,
-            of rows `sslzoo.data.rows.parts`, where `labels` is the column of the classes.
+        kind: "image", "series", "rows" or "audio". By default "series" for "ucr:NAME", "uea:NAME" and files that end
+            in .ts or .npz, "audio" for "audio:FOLDER", "rows" for "table:NAME", "sklearn:NAME", files that end in .csv
+            or .parquet, DataFrames, dicts of columns and structured arrays, and "image" for everything else; of series,
+            see `sslzoo.data.series.parts`, of audio `sslzoo.data.audio.parts`, of rows `sslzoo.data.rows.parts`, where
+            `labels` is the column of the classes.
         scan: of folders of images. "headers" reads the headers of the files; a file that cannot be decoded later, when
             it is used, is named then and replaced by its neighbour. "full" decodes all files at the start.
         categories: of rows, columns of numbers that are categories, "a,b" or a list.
         captions: of images. "auto" takes a file captions.csv, captions.jsonl or captions.json in the folder; "txt" the
             first line of a file next to each image, with the same name and .txt; "none" none; or the path of a file,
             as of `caption_files.from_file`. Without a test part a fifth of the captions is held out.
+        sample_rate: of audio, samples per second, to which files are resampled and which arrays have; 16000 if None.
 
     Raises:
         DataError: a line that says what is wrong and what to do.
     """
-    if isinstance(data, Splits) and labels == splits == captions == "auto" and value_range is None and not categories:
+    if (
+        isinstance(data, Splits)
+        and labels == splits == captions == "auto"
+        and value_range is None
+        and not (categories or sample_rate)
+    ):
         return data  # as it is
     reading = dict(max_size=max_size, labels=labels, splits=splits, value_range=value_range, scan=scan)
-    parts = load_parts(data, **reading, kind=kind, categories=categories, captions=captions)
+    own = dict(categories=categories, captions=captions, sample_rate=sample_rate)
+    parts = load_parts(data, **reading, kind=kind, **own)
     return Splits(parts["train"], judge_of(parts))
 
 
@@ -98,11 +107,12 @@ def load_parts(
     scan: str = "headers",
     categories: str | Sequence[str] | None = None,
     captions: str | Path = "auto",
+    sample_rate: int | None = None,
 ) -> dict[str, Dataset]:
     """All images of data, those included that `load` leaves out.
 
     Args:
-        data, max_size, labels, splits, value_range, kind, scan, categories, captions: as of `load`.
+        data, max_size, labels, splits, value_range, kind, scan, categories, captions, sample_rate: as of `load`.
 
     Returns:
         "train", and where there are such images "test", "validation", "unlabelled" and "other" (in none of these)
@@ -118,13 +128,14 @@ def load_parts(
         data = catalog.found("datasets", data)()
     reading = dict(labels=labels, splits=splits, scan=checked_scan(scan), captions=captions)
     found = KINDS[kind_of(data, kind)]
-    if categories and (given or "categories" not in found.options):
-        raise DataError("categories=...: for tables that are read here, the data are another kind or a Dataset")
+    options = dict(labels=labels, categories=categories, sample_rate=sample_rate)
+    for name, noun in (("categories", "tables"), ("sample_rate", "audio")):
+        if options[name] and (given or name not in found.options):
+            raise DataError(f"{name}=...: for {noun} that are read here, the data are another kind or a Dataset")
     if found.pixels or isinstance(data, Dataset | Splits):
         parts = _resolve(data, dict(max_size=max_size), reading, value_range)
     else:
         _refuse_pixels(found, labels, max_size=max_size, value_range=value_range, splits=splits, captions=captions)
-        options = dict(labels=labels, categories=categories)
         own = {name: options[name] for name in found.options}
         parts = importlib.import_module(found.reader).parts(data, **own)
     if labels == "none":

@@ -58,7 +58,7 @@ def of_arrays(given: dict[str, tuple[Any, Any]], name: str) -> dict[str, Dataset
         counts = " and ".join(str(x.shape[-1]) for x, _ in arrays.values())
         raise DataError(f"training and test series have {counts} channels: give both alike")
     steps = max(x.shape[1] for x, _ in arrays.values())
-    labels, classes, lines = _labels([y for _, y in given.values()], [len(x) for x, _ in arrays.values()])
+    labels, classes, lines = numbers.of_arrays([y for _, y in given.values()], [len(x) for x, _ in arrays.values()])
     lines += _said([*arrays.values()], steps)
     return {
         part: in_memory(
@@ -119,19 +119,6 @@ def _stacked(x: Any) -> np.ndarray:
 
 def _padded(x: np.ndarray, steps: int) -> np.ndarray:
     return np.pad(x, ((0, 0), (0, steps - x.shape[1]), (0, 0)))
-
-
-def _labels(given: Sequence, counts: Sequence[int]) -> tuple[list, tuple[str, ...] | None, list[str]]:
-    """Labels of each part, class names and lines; texts are numbered in their order."""
-    given = [None if y is None else np.asarray(y) for y in given]
-    if any(y is not None and y.dtype.kind in "USO" for y in given):
-        every = [name for y in given if y is not None for name in map(str, y)]
-        classes = numbers.in_order(every)
-        place = {name: label for label, name in enumerate(classes)}
-        found = [None if y is None else np.array([place[str(name)] for name in y], np.int32) for y in given]
-        return [y if y is None else numbers.checked(y, n) for y, n in zip(found, counts, strict=True)], classes, []
-    found = [y if y is None else numbers.checked(y, n) for y, n in zip(given, counts, strict=True)]
-    return numbers.numbered([None if y is None or np.all(y == numbers.UNLABELLED) else y for y in found])
 
 
 def _said(arrays: Sequence[tuple[np.ndarray, np.ndarray]], steps: int) -> list[str]:

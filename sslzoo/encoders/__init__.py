@@ -108,10 +108,11 @@ def copied(model):
 def _check_kind(name: str, input_shape: tuple) -> None:
     """Raises ValueError if an encoder of this package takes inputs of another kind than those of a shape."""
     from sslzoo import catalog
-    from sslzoo.catalog.kinds import DEFAULT, KINDS
+    from sslzoo.catalog.kinds import DEFAULT, KINDS, of_input
 
     kind = next((kind for kind in KINDS if name in catalog.encoders(kind)), DEFAULT)
-    wanted = next((one.name for one in KINDS.values() if len(one.axes) == len(input_shape)), kind)
+    found = of_input(len(input_shape), kind)
+    wanted = found.name if found else kind
     if kind != wanted:
         known = ", ".join(catalog.encoders(wanted))
         raise ValueError(

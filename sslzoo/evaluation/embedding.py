@@ -11,7 +11,7 @@ import numpy as np
 from sslzoo.catalog.checked import checked
 from sslzoo.data import Dataset, load_parts
 from sslzoo.evaluation import tables
-from sslzoo.evaluation.sources import announce, canvas, scanned
+from sslzoo.evaluation.sources import announce, canvas, sample_rate, scanned
 from sslzoo.exports.inputs import accepted_by, exported_extent, exported_kind
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.utils.files import replacing
@@ -63,6 +63,7 @@ def embed(
     facts, model = read_facts(encoder), load_encoder(encoder)
     size, kind = exported_extent(facts), exported_kind(facts)
     reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind, scan=scanned(facts, scan))
+    reading["sample_rate"] = sample_rate(facts, data)
     parts = load_parts(data, max_size=canvas(facts), **reading)
     announce(parts["train"])
     parts = {name: accepted_by(part, model) for name, part in parts.items()}

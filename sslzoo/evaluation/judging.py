@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from sslzoo.catalog.checked import checked
-from sslzoo.catalog.kinds import KINDS
+from sslzoo.catalog.kinds import KINDS, of_encoder
 from sslzoo.data import Dataset, Splits, restrict
 from sslzoo.evaluation import baseline, image_text, places, sources
 from sslzoo.evaluators import Score, WrongOption
@@ -84,7 +84,7 @@ def evaluate(
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
-        kind: kind of the data, "image", "series" or "rows"; by default that of the encoder.
+        kind: kind of the data, "image", "series", "rows" or "audio"; by default that of the encoder.
         scan: "headers" or "full", as for `data.load`; by default as in the training.
         captions: "auto", "txt", "none" or a file, as for `data.load`; by default as in the training. An export with a
             text tower is also judged by retrieval and zero-shot classification.
@@ -152,10 +152,8 @@ def model_kind(model: keras.Model, facts: dict, data) -> str | None:
     """
     if facts:
         return exported_kind(facts)
-    shape = getattr(model, "input_shape", None)
-    found = [one.name for one in KINDS.values() if isinstance(shape, tuple) and len(shape) == len(one.axes) + 1]
-    own = isinstance(getattr(getattr(data, "train", data), "kind", None), str)
-    return found[0] if found and not own else None
+    found, own = of_encoder(model), isinstance(getattr(getattr(data, "train", data), "kind", None), str)
+    return found.name if found and not own else None
 
 
 def before(origin: Any) -> str:

@@ -22,12 +22,18 @@ def read(
         **reading: `labels`, `splits`, `value_range` and `kind` of `data.load`.
     """
     reading["captions"] = facts.get("knobs", {}).get("captions", "auto") if captions is None else captions
-    return (load if unlabelled else labelled)(data, max_size=canvas(facts), scan=scanned(facts, scan), **reading)
+    reading |= dict(max_size=canvas(facts), scan=scanned(facts, scan), sample_rate=sample_rate(facts, data))
+    return (load if unlabelled else labelled)(data, **reading)
 
 
 def canvas(facts: dict) -> int | None:
     """Longest side in pixels to which the training of an export shrunk its images; None if it is not recorded."""
     return facts.get("knobs", {}).get("max_size")
+
+
+def sample_rate(facts: dict, data) -> int | None:
+    """Samples per second to which the training of an export resampled audio; None where the data have been read."""
+    return None if isinstance(data, Dataset | Splits) else facts.get("knobs", {}).get("sample_rate")
 
 
 def scanned(facts: dict, scan: str | None) -> str:

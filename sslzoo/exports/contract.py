@@ -39,8 +39,19 @@ def input_spec(encoder: keras.Model, kind: str = "image") -> tf.TensorSpec:
             f"encoder={encoder.name!r} has {len(inputs) or 'no known'} inputs, an export one: pass "
             "keras.Model(inputs, encoder(inputs)) with inputs = keras.Input(shape)"
         )
-    shape = (None, *inputs[0].shape[1:])
+    *extent, channels = inputs[0].shape[1:]
+    shape = (None, *extent, channels or 1)  # encoders of audio take log-mels of views, too
     return tf.TensorSpec(shape, inputs[0].dtype, name=KINDS[kind].noun if kind == DEFAULT else inputs[0].name)
+
+
+def with_input(encoder: keras.Model, spec: tf.TensorSpec) -> keras.Model:
+    """A copy of an encoder with the channels of an input spec, which some formats need; itself if it says its own."""
+    if encoder.inputs[0].shape[-1] is not None:
+        return encoder
+    inputs = keras.Input((*encoder.inputs[0].shape[1:-1], spec.shape[-1]), name=spec.name)
+    copy = keras.models.clone_model(encoder, input_tensors=inputs)
+    copy.set_weights(encoder.get_weights())
+    return copy
 
 
 def contract(encoder: keras.Model, shape: tuple[int, ...], kind: str = "image") -> dict[str, Any]:

@@ -21,7 +21,7 @@ from sslzoo.data import load
 from sslzoo.exports import onnx_file
 from sslzoo.exports import savedmodel as saved
 from sslzoo.exports.card import write_card
-from sslzoo.exports.contract import input_spec
+from sslzoo.exports.contract import input_spec, with_input
 from sslzoo.exports.inputs import accepted_by, exported_kind
 from sslzoo.exports.savedmodel import from_architecture, load_encoder, read_facts
 from sslzoo.utils.files import replacing
@@ -75,7 +75,8 @@ def export(
             only opened again.
         out: a new folder, for a whole export with these formats; the encoder's own folder if None.
         data: compare on its first examples, as for `pretrain`; if None on parts of scikit-learn's two photographs, on
-            random walks for an encoder of series, or on small numbers and missing values for one of rows.
+            random walks for an encoder of series, on tones for one of audio, or on small numbers and missing values for
+            one of rows.
 
     Returns:
         Route -> largest absolute difference to the encoder, or why there is none; the card has it too.
@@ -150,7 +151,7 @@ def _inputs(encoder: keras.Model, shape: tuple[int, ...], kind: str, data: str |
 
 
 def _write_litert(encoder: keras.Model, path: Path, spec: tf.TensorSpec) -> None:
-    encoder.export(str(path), format="litert", input_signature=[spec], verbose=False)
+    with_input(encoder, spec).export(str(path), format="litert", input_signature=[spec], verbose=False)
 
 
 def _write_safetensors(encoder: keras.Model, path: Path, spec: tf.TensorSpec) -> None:

@@ -30,7 +30,7 @@ def input_shape(encoder: keras.Model, kind: str = DEFAULT) -> tuple[int | None, 
         raise ValueError(
             f"encoder={encoder.name!r} takes {shape}: {KINDS[kind].noun} (batch, {', '.join(axes)}) are required"
         )
-    return shape[1:]
+    return (*shape[1:-1], shape[-1] or 1)  # encoders of audio take log-mels of views, too
 
 
 def input_extent(

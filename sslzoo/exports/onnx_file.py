@@ -7,13 +7,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sslzoo.exports.contract import with_input
+
 
 def write(encoder: keras.Model, path: Path, spec: tf.TensorSpec) -> None:
     """Writes an encoder as an ONNX file of any batch of inputs of a spec; the output is called "features"."""
     from tf2onnx.handler import tf_op
 
     tf_op("Erfc")(_Erfc)
-    encoder.export(str(path), format="onnx", input_signature=[spec], verbose=False)
+    with_input(encoder, spec).export(str(path), format="onnx", input_signature=[spec], verbose=False)
     _name_onnx(path, spec.name)
 
 

@@ -20,6 +20,7 @@ from sslzoo.losses.clustering import (
     update_groups,
 )
 from sslzoo.losses.contrastive import (
+    bilinear_info_nce,
     cpc,
     cross_view_info_nce,
     dcl,
@@ -95,6 +96,7 @@ __all__ = [
     "cosine",
     "cpc",
     "cross_view_entropy",
+    "bilinear_info_nce",
     "cross_view_info_nce",
     "cross_view_prediction",
     "dcl",

@@ -105,6 +105,23 @@ def mixup_nt_xent(z_mixed, z_a, z_b, *, share, temperature: float):
     return ops.mean(ops.logsumexp(logits, axis=1) - share * hit_a - (1 - share) * hit_b)
 
 
+@checked("N dim", "N dim", "dim dim")
+def bilinear_info_nce(z_a, z_b, weight):
+    """InfoNCE of one direction with the similarity z_a W z_b (COLA, arXiv 2010.10915, section 2).
+
+    Args:
+        z_a: (N, dim), anchors; they are not normalized, and there is no temperature.
+        z_b: (N, dim), row i is the positive of row i of z_a, the other rows are its negatives.
+        weight: (dim, dim), W.
+
+    Returns:
+        A float32 scalar, the mean over the anchors; log(N) where all embeddings are equal.
+    """
+    z_a, z_b, weight = (ops.cast(one, "float32") for one in (z_a, z_b, weight))
+    logits = ops.matmul(z_a, ops.matmul(weight, ops.transpose(z_b)))
+    return ops.mean(ops.logsumexp(logits, axis=1) - ops.diagonal(logits))
+
+
 @checked("N h w offsets dim", "N h w dim")
 def cpc(predictions, targets, *, rows):
     """InfoNCE of patches predicted from the rows above (CPC, arXiv 1807.03748, section 3.3, equation 4).

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from sslzoo import catalog, methods
 from sslzoo.catalog import knobs, options
-from sslzoo.catalog.kinds import KINDS
+from sslzoo.catalog.kinds import of_encoder
 from sslzoo.data.made import in_memory
+from sslzoo.encoders.audio import byol_a_encoder
 from sslzoo.encoders.conv_1d import conv_pool_1d, fcn_1d
 from sslzoo.encoders.dilated import dilated_conv
 from sslzoo.encoders.patch_series import patch_series
@@ -18,11 +19,13 @@ from sslzoo.encoders.resnet import resnet
 from sslzoo.encoders.rows import mlp_rows, subset_rows
 from sslzoo.encoders.vit import vit
 from sslzoo.views import chosen, presets
+from sslzoo.views.audio import Bank as AudioBank
 from sslzoo.views.of_rows import schema
 from sslzoo.views.rows import Bank
 
 SIZE, COUNT = 16, 32  # side of the images, images in the only batch
 STEPS_OF_SERIES, CHANNELS = 48, 2  # shape of the series
+SAMPLES, AUDIO_SCHEMA = 1200, {"rate": 4000, "mean": -4.0, "deviation": 4.0}  # length and schema of the audio
 COLUMNS = tuple({"name": f"x{number}", "kind": "number"} for number in range(4)) + tuple(
     {"name": name, "kind": "category", "categories": ["a", "b", "c"]} for name in ("y", "z")
 )
@@ -96,12 +99,14 @@ OWN = {
     "ts2vec": {"mask_ratio": 0.0},
     "ts_tcc": {"horizon": 2},
     "masked_series": {"mask_ratio": 0.5},
+    "cola": {"projection_dim": 4},  # of many, large steps amplify rounding errors
 }
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
 # Steps to learn; 30 are sufficient for all others.
 STEPS = {
     "clip": 60,
+    "cola": 90,
     "colorization": 60,
     "jigsaw": 60,
     "mixup_contrast": 60,
@@ -140,7 +145,7 @@ def encoder_of(method) -> Callable:
     if "image" in kinds:
         return transformer if method in TOKENS else residual
     encoders = {"subtab": subsets, "ts2vec": dilated, "ts_tcc": pooling, "masked_series": patched}
-    return encoders.get(method, {"series": convolutional, "rows": tabular}[kinds[0]])
+    return encoders.get(method, {"series": convolutional, "audio": auditory, "rows": tabular}[kinds[0]])
 
 
 def arguments(method) -> dict:
@@ -182,8 +187,7 @@ def losses_of(model: keras.Model, steps: int) -> list[float]:
 
 def views(model: keras.Model, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Views in the number and size of the method's preset; two of the size of the images without a preset."""
-    kind = next(kind.name for kind in KINDS.values() if len(kind.axes) == len(model.encoder.input_shape) - 1)
-    return MADE[kind](model, seed)
+    return MADE[of_encoder(model.encoder).name](model, seed)
 
 
 def _views_of_images(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
@@ -206,7 +210,15 @@ def _views_of_rows(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
     return tuple(view(values, np.zeros((COUNT, 0)), (seed, k)).numpy() for k, view in enumerate(chain))
 
 
-MADE = {"image": _views_of_images, "series": _views_of_series, "rows": _views_of_rows}
+def _views_of_audio(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
+    waves = audio(seed)
+    sizes = np.full((COUNT, 1), waves.shape[1], "int32")
+    bank = AudioBank(waves, sizes, **AUDIO_SCHEMA)
+    chain = chosen.make(options.views_of(type(model), "audio"), SAMPLES, 1, "audio", bank)
+    return tuple(view(waves, sizes, (seed, k)).numpy() for k, view in enumerate(chain))
+
+
+MADE = {"image": _views_of_images, "series": _views_of_series, "rows": _views_of_rows, "audio": _views_of_audio}
 
 
 def images(count: int, seed: int = 0) -> list[np.ndarray]:
@@ -226,6 +238,20 @@ def series(count: int, seed: int = 0) -> list[np.ndarray]:
     speed, phase, trend = (rng.uniform(low, high, (COUNT, 1, CHANNELS)) for low, high in ((1, 6), (0, 6), (-1, 1)))
     clean = np.sin(speed * time + phase) + trend * time / 3
     return [(clean + rng.normal(scale=0.05, size=clean.shape)).astype("float32") for _ in range(count)]
+
+
+def audio(seed: int = 0) -> np.ndarray:
+    """Tones that differ in pitch, rhythm and loudness, with noise: (COUNT, 2 * SAMPLES, 1)."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(2 * SAMPLES)[None, :, None] / AUDIO_SCHEMA["rate"]
+    pitch, beat, gain = (rng.uniform(low, high, (COUNT, 1, 1)) for low, high in ((100, 1500), (2, 20), (0.05, 0.5)))
+    tones = gain * np.sin(2 * np.pi * pitch * time) * (1 + np.sin(2 * np.pi * beat * time)) / 2
+    return (tones + rng.normal(scale=0.002, size=tones.shape)).astype("float32")
+
+
+def auditory() -> keras.Model:
+    """A small encoder of audio."""
+    return byol_a_encoder((SAMPLES, 1), dim=32, width=0.125, dropout=0.0, schema=AUDIO_SCHEMA)
 
 
 def rows(seed: int = 0) -> np.ndarray:

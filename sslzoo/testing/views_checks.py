@@ -8,11 +8,13 @@ import tensorflow as tf
 from sslzoo import catalog
 from sslzoo.catalog import knobs as source
 from sslzoo.catalog.kinds import DEFAULT, KINDS
+from sslzoo.layers.log_mel import BANDS
 from sslzoo.testing.require import difference, require
 from sslzoo.views import Drawn, Views, chosen
 
 COUNT = 8  # examples of the batch
-CANVAS = {"image": (40, 48), "series": (40,), "rows": ()}  # extent of the examples
+CANVAS = {"image": (40, 48), "series": (40,), "rows": (), "audio": (2000,)}  # extent of the examples
+LAST = {"audio": BANDS}  # last axis of a view, where it is not that of the examples
 
 
 def check_views(views, channels: int = 3, size: int = 32, kind: str = DEFAULT, **knobs) -> None:
@@ -23,7 +25,7 @@ def check_views(views, channels: int = 3, size: int = 32, kind: str = DEFAULT, *
             preset.
         channels: int, of the images, 40 x 48 pixels of type uint8, or of the series, 40 steps.
         size: int, extent of the views of a preset: side in pixels, or number of steps.
-        kind: kind of the data, "image", "series" or "rows".
+        kind: kind of the data, "image", "series", "rows" or "audio".
         **knobs: of the preset.
 
     Raises:
@@ -49,8 +51,9 @@ def check_images(views, channels: int = 3, size: int = 32, kind: str = DEFAULT, 
     for number, view in enumerate(made["views"]):
         view, name = np.asarray(view), f"view {number}"
         axes = KINDS[kind].axes
-        shape = view.ndim == len(axes) + 1 and (len(view), view.shape[-1]) == (COUNT, channels)
-        require(shape, f"{name} has the shape {view.shape}, not ({COUNT}, {', '.join(axes[:-1])}, {channels})")
+        last = LAST.get(kind, channels)
+        shape = view.ndim == len(axes) + 1 and (len(view), view.shape[-1]) == (COUNT, last)
+        require(shape, f"{name} has the shape {view.shape}, not ({COUNT}, {', '.join(axes[:-1])}, {last})")
         require(view.dtype == "float32", f"{name} is {view.dtype}: encoders take float32")
         require(np.isfinite(view).all(), f"{name} has values that are not finite")
         inside = not KINDS[kind].pixels or 0 <= view.min() and view.max() <= 1

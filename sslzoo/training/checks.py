@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sslzoo.catalog import encoders
 from sslzoo.catalog.kinds import KINDS, kind_of
 from sslzoo.catalog.knobs import nearest
 from sslzoo.data import Dataset
@@ -53,8 +54,18 @@ def check(
     _check_batch(experiment.batch_size, experiment.micro_batch, len(data), devices, data.noun)
 
 
-def check_kind(method: Callable, name: str, kind: str) -> None:
-    """Raises ValueError if a method does not work on a kind of data."""
+def _check_encoder(encoder: Any, kind: str) -> None:
+    of = next((one.name for one in KINDS.values() if isinstance(encoder, str) and encoder in encoders(one.name)), kind)
+    if of != kind and len(KINDS[of].axes) == len(KINDS[kind].axes):
+        raise ValueError(
+            f"encoder={encoder!r} takes {KINDS[of].noun}, the data are {KINDS[kind].noun}: choose one of "
+            f"{', '.join(encoders(kind))}"
+        )
+
+
+def check_kind(method: Callable, name: str, kind: str, encoder: Any = None) -> None:
+    """Raises ValueError if a method does not work on a kind of data, or an encoder, a name, takes another kind."""
+    _check_encoder(encoder, kind)
     kinds = getattr(method, "kinds", (kind,))
     if kind not in kinds:
         nouns = " and ".join(KINDS[one].noun for one in kinds)

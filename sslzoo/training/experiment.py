@@ -23,11 +23,13 @@ class Experiment:
             `(encoder, **knobs) -> SSLModel`.
         data: name of a dataset ("digits", "fashion_mnist", "stamps", "emoji", any TFDS image dataset), a folder of
             images, of time series "ucr:NAME", "uea:NAME", a .ts or .npz file, of tables "table:NAME", "sklearn:NAME", a
-            .csv or .parquet file; in Python also a list of folders, an array (n, height, width, channels), with
-            kind="series" (n, steps, channels), with kind="rows" (n, columns), a DataFrame, a dict of columns, a pair
-            (images, labels), a `tf.data.Dataset` of images or of dicts, or a `Dataset`.
-        kind: kind of the data, "image", "series" or "rows"; None chooses it by the name of the data, which is "series"
-            for "ucr:", "uea:", .ts and .npz, "rows" for tables with names of their columns, else "image".
+            .csv or .parquet file, of audio "audio:FOLDER"; in Python also a list of folders, an array (n, height,
+            width, channels), with kind="series" (n, steps, channels), with kind="audio" (n, samples), with kind="rows"
+            (n, columns), a DataFrame, a dict of columns, a pair (images, labels), a `tf.data.Dataset` of images or of
+            dicts, or a `Dataset`.
+        kind: kind of the data, "image", "series", "rows" or "audio"; None chooses it by the name of the data, which is
+            "series" for "ucr:", "uea:", .ts and .npz, "audio" for "audio:", "rows" for tables with names of their
+            columns, else "image".
         encoder: name of an encoder, such as "resnet18", or "keras.applications:NAME"; in Python also a built Keras
             model, or a function `(input_shape, **knobs) -> keras.Model`.
         start_from: weights that the encoder starts from: the folder of an exported encoder or of a keras-hub preset, a
@@ -50,13 +52,14 @@ class Experiment:
         weight_decay_end: final weight decay, reached along a cosine (0.4 in DINO and MSN); constant if None.
         clip_norm: maximum norm of the gradient of each weight, over all devices; no clipping if None.
         warmup: share of the steps, in [0, 1], in which the learning rate rises; it then falls along a cosine.
-        labels: "auto" takes sub-folders of images as classes, "folders" requires them, "none" omits all labels;
-            otherwise a CSV file with rows FILE,CLASS. Of tables the column of the classes; "auto" takes that of a known
-            table, or a column called label, class or target.
+        labels: "auto" takes sub-folders of images or sounds as classes, "folders" requires them, "none" omits all
+            labels; otherwise a CSV file with rows FILE,CLASS, of sounds also FILE,CLASS,GROUP. Of tables the column of
+            the classes; "auto" takes that of a known table, or a column called label, class or target.
         categories: of tables, columns of numbers that are categories, "a,b"; strings are categories anyway.
         captions: of a folder of images: "auto" takes captions.csv, captions.jsonl or captions.json in it, "txt" a file
             NAME.txt next to each image, "none" omits them; otherwise a file, a .csv with rows FILE,CAPTION, a .jsonl or
             a .json of COCO.
+        sample_rate: of audio, samples per second, to which files are resampled and which arrays have; 16000 if None.
         splits: "auto" takes folders named train, test, val, unlabeled and the like as splits, "none" does not;
             otherwise the folders of each split, "train=a+b,test=c".
         value_range: pixel values of black and white, such as "0,4095", for images that use a part of the range of their
@@ -64,7 +67,8 @@ class Experiment:
         scan: "headers" reads the headers of the files of a folder at the start; a file that cannot be decoded later is
             then named and replaced by its neighbour. "full" decodes all files at the start and omits those.
         image_size: side of the square input of the encoder, in pixels; chosen from the data if None. For series the
-            number of steps that they are stretched to, by default those of the longest.
+            number of steps that they are stretched to, by default those of the longest; for audio the samples of a
+            view, by default 0.95 seconds.
         max_size: longest side of the images that views are cut from, in pixels; larger images are shrunk. None keeps
             the size of arrays and packed data, and shrinks the images of a folder to 8/7 of image_size, rounded up to
             a multiple of 32 (256 for 224), or to 256 without image_size.
@@ -110,6 +114,7 @@ class Experiment:
     labels: str | Path = "auto"
     categories: str | Any | None = None
     captions: str | Path = "auto"
+    sample_rate: int | None = None
     splits: str | dict = "auto"
     value_range: str | Any | None = None
     scan: str = "headers"
@@ -227,6 +232,7 @@ READING = {  # arguments of `data.load`
     "scan": "headers",
     "categories": None,
     "captions": "auto",
+    "sample_rate": None,
 }
 STARTING = {"start_from": None, "freeze_blocks": 0, "layer_decay": 1.0, "lora_rank": 0, "stay": 0.0}
 # Name -> minimum and maximum.
@@ -247,6 +253,7 @@ RANGES = {
     "classes": (2, math.inf),
     "max_images": (2, math.inf),
     "micro_batch": (1, math.inf),
+    "sample_rate": (4000, 384_000),
     "seed": (0, 2**31 - 1),
 }
 

@@ -68,7 +68,7 @@ class Plan:
     def __init__(self, experiment: Experiment, run: RunOptions = RunOptions()):  # noqa: B008, it is frozen
         self.experiment, self.run = experiment, run
         self.method, self.kind = methods.find(experiment.method), KINDS[kind_of(experiment.data, experiment.kind)]
-        check_kind(self.method, self.method_name, self.kind.name)
+        check_kind(self.method, self.method_name, self.kind.name, experiment.encoder)
         self.origin = starting.find(experiment)
         self.experiment = experiment = starting.chosen(experiment, self.origin, self.kind)
         preset = experiment.preset

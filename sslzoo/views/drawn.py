@@ -30,6 +30,10 @@ class Drawn:
         """Makes the views of examples (n, ...) of sizes (n, axes) with n rows of parameters."""
         raise NotImplementedError
 
+    def sample_of(self, seed: tf.Tensor, number: int, count: int | tf.Tensor) -> Any:
+        """Draws the parameters of view `number`; a kind may draw some of them from `seed` for all views alike."""
+        return self.sample(fold(seed, number), count)
+
     def where(self, sizes: tf.Tensor, draws: Any) -> tf.Tensor:
         """The part of each example that the view shows, float32 (n, k)."""
         raise NotImplementedError
@@ -129,4 +133,4 @@ class Views:
     def sample(self, step: int | tf.Tensor) -> list:
         """Draws the parameters of each operation of each view for the global batch at `step`."""
         seed = fold(tf.constant([self.seed, 0], tf.int32), step)
-        return [view.sample(fold(seed, k), self.batch_size) for k, view in enumerate(self.views)]
+        return [view.sample_of(seed, k, self.batch_size) for k, view in enumerate(self.views)]
