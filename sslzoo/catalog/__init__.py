@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sslzoo.catalog import knobs
-from sslzoo.catalog.kinds import DEFAULT, KINDS
+from sslzoo.catalog.kinds import DEFAULT, KINDS, of_input
 from sslzoo.catalog.knobs import Knob
 
 ROOT = Path(__file__).parents[1]
@@ -16,7 +16,7 @@ RECIPES = next((path for path in (ROOT / "recipes", ROOT.parent / "recipes") if 
 GUIDE = ROOT / "catalog" / "guide.json"  # what a step costs, by benchmarks/guide.py
 # Arguments that pretraining sets.
 GIVEN = {"encoder", "input_shape", "size", "channels", "dataset_size", "num_classes", "length", "schema"}
-GIVEN |= {"columns", "bank", "vocabulary"}
+GIVEN |= {"columns", "bank", "tokens", "vocabulary"}
 # Fields of an experiment or of run options that the command line does not have.
 PYTHON_ONLY = {"knobs", "callbacks"}
 APPLICATIONS = "keras.applications:"  # prefix of the names of Keras architectures
@@ -31,7 +31,8 @@ def encoders(kind: str = DEFAULT) -> dict[str, Path]:
     """Returns name -> file of every encoder of a kind of data.
 
     An encoder is a public function of encoders/ whose only required argument is `input_shape`. The annotation of this
-    argument says how many axes an input has, and so the kind: tuple[int, int] is a series, tuple[int] a row.
+    argument says how many axes an input has, and so the kind: tuple[int, int] is a series, tuple[int] a row, in the
+    file text.py a text.
     """
     found = _functions(ROOT / "encoders", "input_shape")
     return {name: path for name, path in found.items() if _kind(path, name) == kind}
@@ -40,18 +41,19 @@ def encoders(kind: str = DEFAULT) -> dict[str, Path]:
 def presets(kind: str = DEFAULT) -> dict[str, Path]:
     """Returns name -> file of every preset of a kind of data.
 
-    A preset is a public function of views/*presets.py with the argument `channels`, of rows `bank`, and with the extent
-    of a view, such as `size` of images or `length` of series, as its only required argument.
+    A preset is a public function of views/*presets.py with the argument `channels`, of rows `bank`, of texts neither,
+    and with the extent of a view, such as `size` of images or `length` of series, as its only required argument.
     """
     found = _functions(ROOT / "views", KINDS[kind].extent, KINDS[kind].folder)
-    return {name: path for name, path in found.items() if KINDS[kind].second in knobs.read(path, name)}
+    second = KINDS[kind].second
+    return {name: path for name, path in found.items() if not second or second in knobs.read(path, name)}
 
 
 def _kind(path: Path, encoder: str) -> str:
     """The kind of data whose examples have as many axes as the input of an encoder; images where it is not said."""
     written = knobs.read(path, encoder)["input_shape"].type
     axes = 0 if "..." in written else written.count("int")
-    return next((kind.name for kind in KINDS.values() if len(kind.axes) == axes), DEFAULT)
+    return next(iter(of_input(axes, file=path.stem)), DEFAULT)
 
 
 def recipes() -> dict[str, Path]:

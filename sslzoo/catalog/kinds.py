@@ -33,9 +33,10 @@ class Kind:
         noun: plural, in messages.
         axes: names of the axes of an example; the last one is not padded.
         extent: argument of the presets that is the extent of a view.
-        second: their other argument that pretraining sets, `channels` or `bank`.
+        second: their other argument that pretraining sets, `channels` or `bank`; "" for none.
         unit: of the extent.
         values: what the numbers of an input are, for cards.
+        dtype: of an input.
         module: of the functions above.
         folder: pattern of the files of its presets, in views/.
         options: options of `data.load` that the reader takes.
@@ -58,6 +59,7 @@ class Kind:
     module: str
     folder: str
     second: str = "channels"
+    dtype: str = "float32"
     preset: str = "simclr"
     reader: str = ""
     options: tuple[str, ...] = ()
@@ -134,6 +136,24 @@ KINDS = {
         sample="sklearn:breast_cancer",
         defaults=SMALL | {"encoder": "mlp_rows"},
     ),
+    "text": Kind(
+        name="text",
+        noun="texts",
+        axes=("tokens",),
+        extent="tokens",
+        second="",
+        unit="tokens",
+        values="numbers of tokens, 0 after the end",
+        dtype="int32",
+        module="sslzoo.views.of_text",
+        folder="token_presets.py",
+        reader="sslzoo.data.texts",
+        options=("labels",),
+        prefixes=("text:",),
+        suffixes=(".txt", ".jsonl"),
+        sample="text:fortunes",
+        defaults=SMALL | {"encoder": "text_transformer"},
+    ),
 }
 DEFAULT = "image"
 
@@ -147,6 +167,18 @@ def find(name: str) -> Kind:
     if name not in KINDS:
         raise ValueError(nearest("kind", name, KINDS))
     return KINDS[name]
+
+
+def of_input(axes: int, dtype: str = "float32", file: str = "") -> list[str]:
+    """The kinds whose inputs have a number of axes, the best first.
+
+    Args:
+        axes: without that of the batch.
+        dtype: of the input; kinds with inputs of this type come first.
+        file: name of the file that has the encoder; the kind of this name comes first.
+    """
+    found = [one for one in KINDS.values() if len(one.axes) == axes]
+    return [one.name for one in sorted(found, key=lambda one: (one.name != file, one.dtype != dtype))]
 
 
 def kind_of(data: Any, kind: str | None = None) -> str:

@@ -37,7 +37,7 @@ def make(encoder, input_shape: tuple, **knobs):
         encoder: name of a function of this package such as "resnet18", or "keras.applications:NAME"; a callable
             `(input_shape, **knobs) -> keras.Model`; or a built functional or sequential model, which is returned as it
             is.
-        input_shape: (height, width, channels) of images, (steps, channels) of series.
+        input_shape: (height, width, channels) of images, (steps, channels) of series, (columns,) of rows, (tokens,) of texts.
         **knobs: arguments of the function. A built model takes none.
 
     Returns:
@@ -108,11 +108,12 @@ def copied(model):
 def _check_kind(name: str, input_shape: tuple) -> None:
     """Raises ValueError if an encoder of this package takes inputs of another kind than those of a shape."""
     from sslzoo import catalog
-    from sslzoo.catalog.kinds import DEFAULT, KINDS
+    from sslzoo.catalog.kinds import DEFAULT, KINDS, of_input
 
     kind = next((kind for kind in KINDS if name in catalog.encoders(kind)), DEFAULT)
-    wanted = next((one.name for one in KINDS.values() if len(one.axes) == len(input_shape)), kind)
-    if kind != wanted:
+    fitting = of_input(len(input_shape)) or [kind]
+    if kind not in fitting:
+        wanted = fitting[0]
         known = ", ".join(catalog.encoders(wanted))
         raise ValueError(
             f"encoder={name!r} takes {KINDS[kind].noun}, the data are {KINDS[wanted].noun} of shape {input_shape}: "

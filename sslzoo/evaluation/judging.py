@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from sslzoo.catalog.checked import checked
-from sslzoo.catalog.kinds import KINDS
+from sslzoo.catalog.kinds import KINDS, of_input
 from sslzoo.data import Dataset, Splits, restrict
 from sslzoo.evaluation import baseline, image_text, places, sources
 from sslzoo.evaluators import Score, WrongOption
@@ -152,7 +152,7 @@ def model_kind(model: keras.Model, facts: dict, data) -> str | None:
     if facts:
         return exported_kind(facts)
     shape = getattr(model, "input_shape", None)
-    found = [one.name for one in KINDS.values() if isinstance(shape, tuple) and len(shape) == len(one.axes) + 1]
+    found = of_input(len(shape) - 1, model.inputs[0].dtype) if isinstance(shape, tuple) else []
     own = isinstance(getattr(getattr(data, "train", data), "kind", None), str)
     return found[0] if found and not own else None
 
