@@ -1,5 +1,7 @@
 """SimCSE: a text twice, with other units dropped, is contrasted with the other texts of the batch."""
 
+import keras
+
 from sslzoo.layers.tokenized import words_of
 from sslzoo.layers.transformer import dense
 from sslzoo.losses import cross_view_info_nce
@@ -30,7 +32,9 @@ class SimCSE(SSLModel):
         super().__init__(encoder, **kwargs)
         self.temperature = temperature
         words_of(encoder, "sim_cse")
-        self.projector = dense(encoder.output_shape[-1], "projector", activation="tanh", dtype="float32")
+        dim = encoder.output_shape[-1]
+        layer = dense(dim, "dense", activation="tanh", dtype="float32")
+        self.projector = keras.Sequential([keras.Input((dim,)), layer], name="projector")
 
     def call(self, batch):
         z_a, z_b = self.together((batch["views"][0],) * 2, self.embed)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sslzoo import catalog, methods
 from sslzoo.catalog import knobs, options
-from sslzoo.catalog.kinds import KINDS
+from sslzoo.catalog.kinds import of_input
 from sslzoo.data.made import in_memory
 from sslzoo.encoders.conv_1d import conv_pool_1d, fcn_1d
 from sslzoo.encoders.dilated import dilated_conv
@@ -17,6 +17,7 @@ from sslzoo.encoders.patch_series import patch_series
 from sslzoo.encoders.resnet import resnet
 from sslzoo.encoders.rows import mlp_rows, subset_rows
 from sslzoo.encoders.vit import vit
+from sslzoo.testing.small_texts import views_of_texts, worded
 from sslzoo.views import chosen, presets
 from sslzoo.views.of_rows import schema
 from sslzoo.views.rows import Bank
@@ -96,6 +97,7 @@ OWN = {
     "ts2vec": {"mask_ratio": 0.0},
     "ts_tcc": {"horizon": 2},
     "masked_series": {"mask_ratio": 0.5},
+    "mlm": {"mask_ratio": 0.3},
 }
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
@@ -108,6 +110,7 @@ STEPS = {
     "ts2vec": 40,
     "ts_tcc": 60,
     "masked_series": 90,
+    "mlm": 90,
     "relative_patch": 90,
     "rotation": 90,
 }
@@ -140,7 +143,7 @@ def encoder_of(method) -> Callable:
     if "image" in kinds:
         return transformer if method in TOKENS else residual
     encoders = {"subtab": subsets, "ts2vec": dilated, "ts_tcc": pooling, "masked_series": patched}
-    return encoders.get(method, {"series": convolutional, "rows": tabular}[kinds[0]])
+    return encoders.get(method, {"series": convolutional, "rows": tabular, "text": worded}[kinds[0]])
 
 
 def arguments(method) -> dict:
@@ -182,7 +185,7 @@ def losses_of(model: keras.Model, steps: int) -> list[float]:
 
 def views(model: keras.Model, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Views in the number and size of the method's preset; two of the size of the images without a preset."""
-    kind = next(kind.name for kind in KINDS.values() if len(kind.axes) == len(model.encoder.input_shape) - 1)
+    kind, *_ = of_input(len(model.encoder.input_shape) - 1, model.encoder.inputs[0].dtype)
     return MADE[kind](model, seed)
 
 
@@ -206,7 +209,7 @@ def _views_of_rows(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
     return tuple(view(values, np.zeros((COUNT, 0)), (seed, k)).numpy() for k, view in enumerate(chain))
 
 
-MADE = {"image": _views_of_images, "series": _views_of_series, "rows": _views_of_rows}
+MADE = {"image": _views_of_images, "series": _views_of_series, "rows": _views_of_rows, "text": views_of_texts}
 
 
 def images(count: int, seed: int = 0) -> list[np.ndarray]:
@@ -240,19 +243,19 @@ def rows(seed: int = 0) -> np.ndarray:
     return values.astype("float32")
 
 
-def _schema() -> dict:
-    """The schema of the rows, as encoders take it."""
-    return schema(in_memory("rows", rows(), kind="rows", columns=COLUMNS))
+def _of_rows(encoder: Callable, **knobs) -> keras.Model:
+    described = schema(in_memory("rows", rows(), kind="rows", columns=COLUMNS))
+    return encoder((len(COLUMNS),), units=32, schema=described, **knobs)
 
 
 def tabular() -> keras.Model:
     """A small encoder of rows."""
-    return mlp_rows((len(COLUMNS),), units=32, depth=2, schema=_schema())
+    return _of_rows(mlp_rows, depth=2)
 
 
 def subsets() -> keras.Model:
     """A small encoder of subsets of columns."""
-    return subset_rows((len(COLUMNS),), units=32, schema=_schema())
+    return _of_rows(subset_rows)
 
 
 def convolutional() -> keras.Model:
