@@ -110,7 +110,7 @@ STEPS = {
     "ts2vec": 40,
     "ts_tcc": 60,
     "masked_series": 90,
-    "mlm": 90,
+    "mlm": 150,
     "relative_patch": 90,
     "rotation": 90,
 }
