@@ -21,7 +21,7 @@ def text_transformer(
 ) -> keras.Model:
     """Embeddings of tokens and positions, pre-norm blocks, mean over the tokens of the text.
 
-    Differences from BERT: the norms precede the branches, attention weights are not dropped, and the mean stands in
+    Differences from BERT: the norms precede the branches, attention weights are not dropped, and the mean takes the
     place of a class token.
 
     Args:

@@ -12,7 +12,7 @@ from sslzoo.layers.text import Embedded, Tokenizer, token_count
 class Words(Embedded):
     """Embeddings of tokens plus learned positions: int32 (batch, length) -> (batch, length, dim).
 
-    Tokens are those of `Tokenizer`; one more, `mask`, stands for a hidden token. A token that is not known becomes the
+    Tokens are those of `Tokenizer`; one more, `mask`, replaces a hidden token. A token that is not known becomes the
     unknown word, 1.
 
     Args:
