@@ -19,6 +19,7 @@ from sslzoo.views.rows import Bank
 
 PACKAGE = Path(sslzoo.__file__).parent
 ON_ROWS = [name for name in catalog.methods() if "rows" in methods.find(name).kinds]
+ON_TEXT = [name for name in catalog.methods() if "text" in methods.find(name).kinds]
 ON_SERIES = [name for name in catalog.methods() if "series" in methods.find(name).kinds]
 FEW = ("simclr", "moco", "byol", "swav", "vicreg", "dino")
 SMALL_OF_ROWS = {
@@ -75,6 +76,11 @@ def test_nothing_outside_of_the_table_asks_for_a_kind_by_name():
         (({"a": [1, 2]}, [0, 1]), None, "rows"),
         (np.zeros(3, [("a", "f4"), ("b", "i4")]), None, "rows"),
         (np.zeros((4, 9)), "rows", "rows"),
+        ("text:wordnet", None, "text"),
+        ("x.txt", None, "text"),
+        (Path("x.jsonl"), None, "text"),
+        ("x.csv", "text", "text"),
+        (["a b", "c"], "text", "text"),
     ],
 )
 def test_the_kind_is_known_without_reading_the_data(data, given, kind):
@@ -177,6 +183,7 @@ def test_dividing_settings_leaves_them_as_they_are():
 @pytest.mark.parametrize(
     "method, kind, expected",
     [("ts2vec", "series", "dilated_conv"), ("mae", "image", "vit_tiny"), ("dino", "series", "fcn_1d")]
+    + [("mlm", "text", "text_transformer"), ("simclr", "text", "text_transformer")]
     + [("subtab", "rows", "subset_rows"), ("simclr", "rows", "mlp_rows"), ("simclr", "image", "resnet18")],
 )
 def test_an_encoder_that_is_not_chosen_is_that_of_the_method_or_of_the_kind(method, kind, expected):
@@ -189,3 +196,25 @@ def test_a_default_encoder_takes_data_of_every_kind_of_its_method():
     for name in catalog.methods():
         own = options.attribute_of(name, "default_encoder", "")
         assert not own or all(own in catalog.encoders(kind) for kind in options.kinds_of(name)), name
+
+
+@pytest.mark.parametrize("name", ON_TEXT)
+def test_a_method_takes_steps_on_texts(name):
+    model = miniatures.build(name, encoder=miniatures.worded)
+    assert np.isfinite(miniatures.losses_of(model, 2)).all()
+
+
+@pytest.mark.parametrize("check", [check_replicas, check_gradients, check_saving])
+def test_contract_of_methods_on_texts(check, mirrored):
+    check("simclr", encoder=miniatures.worded)
+
+
+@pytest.mark.parametrize("check", ENCODER_CHECKS, ids=lambda check: check.__name__)
+def test_contract_of_encoders_of_texts(check):
+    check("text_transformer", (12,), dim=16, depth=1)
+
+
+@pytest.mark.parametrize("check", VIEWS_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", catalog.presets("text"))
+def test_contract_of_views_of_texts(check, name):
+    check(name, 12, 12, "text")

@@ -16,7 +16,7 @@ RECIPES = next((path for path in (ROOT / "recipes", ROOT.parent / "recipes") if 
 GUIDE = ROOT / "catalog" / "guide.json"  # what a step costs, by benchmarks/guide.py
 # Arguments that pretraining sets.
 GIVEN = {"encoder", "input_shape", "size", "channels", "dataset_size", "num_classes", "length", "schema"}
-GIVEN |= {"columns", "bank", "vocabulary"}
+GIVEN |= {"columns", "bank", "tokens", "vocabulary"}
 # Fields of an experiment or of run options that the command line does not have.
 PYTHON_ONLY = {"knobs", "callbacks"}
 APPLICATIONS = "keras.applications:"  # prefix of the names of Keras architectures
@@ -41,11 +41,12 @@ def encoders(kind: str = DEFAULT) -> dict[str, Path]:
 def presets(kind: str = DEFAULT) -> dict[str, Path]:
     """Returns name -> file of every preset of a kind of data.
 
-    A preset is a public function of views/*presets.py with the argument `channels`, of rows `bank`, and with the extent
-    of a view, such as `size` of images or `length` of series, as its only required argument.
+    A preset is a public function of views/*presets.py with the argument `channels`, of rows `bank`, of texts neither,
+    and with the extent of a view, such as `size` of images or `length` of series, as its only required argument.
     """
     found = _functions(ROOT / "views", KINDS[kind].extent, KINDS[kind].folder)
-    return {name: path for name, path in found.items() if KINDS[kind].second in knobs.read(path, name)}
+    second = KINDS[kind].second
+    return {name: path for name, path in found.items() if not second or second in knobs.read(path, name)}
 
 
 def _kind(path: Path, encoder: str) -> str:

@@ -33,9 +33,10 @@ class Kind:
         noun: plural, in messages.
         axes: names of the axes of an example; the last one is not padded.
         extent: argument of the presets that is the extent of a view.
-        second: their other argument that pretraining sets, `channels` or `bank`.
+        second: their other argument that pretraining sets, `channels` or `bank`; "" for none.
         unit: of the extent.
         values: what the numbers of an input are, for cards.
+        dtype: of an input.
         module: of the functions above.
         folder: pattern of the files of its presets, in views/.
         encoders: pattern of the files of its encoders, in encoders/, where the number of axes does not decide; or "".
@@ -60,6 +61,7 @@ class Kind:
     folder: str
     encoders: str = ""
     second: str = "channels"
+    dtype: str = "float32"
     preset: str = "simclr"
     reader: str = ""
     options: tuple[str, ...] = ()
@@ -154,6 +156,25 @@ KINDS = {
         sample="sklearn:breast_cancer",
         defaults=SMALL | {"encoder": "mlp_rows"},
     ),
+    "text": Kind(
+        name="text",
+        noun="texts",
+        axes=("tokens",),
+        extent="tokens",
+        second="",
+        unit="tokens",
+        values="numbers of tokens, 0 after the end",
+        dtype="int32",
+        module="sslzoo.views.of_text",
+        folder="token_presets.py",
+        encoders="text*.py",
+        reader="sslzoo.data.texts",
+        options=("labels",),
+        prefixes=("text:",),
+        suffixes=(".txt", ".jsonl"),
+        sample="text:fortunes",
+        defaults=SMALL | {"encoder": "text_transformer"},
+    ),
 }
 DEFAULT = "image"
 
@@ -169,16 +190,22 @@ def find(name: str) -> Kind:
     return KINDS[name]
 
 
-def of_input(axes: int, name: str = "") -> Kind | None:
-    """The kind of inputs by their number of axes, and by the name of an encoder's input where several kinds have it."""
+def of_input(axes: int, name: str = "", dtype: str = "float32") -> Kind | None:
+    """The kind of inputs, where there is one with this number of axes.
+
+    Args:
+        axes: without that of the batch.
+        name: of the encoder's input; of several kinds the one of this name is preferred.
+        dtype: of the input; kinds with inputs of this type are preferred next.
+    """
     fitting = [one for one in KINDS.values() if len(one.axes) == axes]
-    return next((one for one in fitting if one.name == name), fitting[0] if fitting else None)
+    return min(fitting, key=lambda one: (one.name != name, one.dtype != dtype), default=None)
 
 
 def of_encoder(encoder: Any) -> Kind | None:
     """The kind of inputs of a Keras model; None where it has no or several inputs, or of another number of axes."""
     inputs = getattr(encoder, "inputs", None) or ()
-    return of_input(len(inputs[0].shape) - 1, inputs[0].name) if len(inputs) == 1 else None
+    return of_input(len(inputs[0].shape) - 1, inputs[0].name, inputs[0].dtype) if len(inputs) == 1 else None
 
 
 def kind_of(data: Any, kind: str | None = None) -> str:

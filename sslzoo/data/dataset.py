@@ -48,11 +48,12 @@ class Dataset:
         in_memory: reading is cheap, and is done a batch at a time instead of an image at a time in parallel.
         content: index -> the bytes of the image's file; None if the images are in no files.
         version: changes with the content of any file, where that is known; "" where it is not.
-        kind: kind of the examples, such as "image" or "series", and name of the main column.
+        kind: kind of the examples, "image", "series", "audio", "rows" or "text", and name of the main column.
         columns: of rows, a dict for each column: "name", "kind" ("number" or "category"), and its "categories" in the
-            order of their codes; fitted on the training part.
+            order of their codes; fitted on the training part. Of texts one dict, the arguments of their `Tokenizer`.
         graph: index () int64 -> {column: tensor of one example}, what `read` returns in TensorFlow operations; or None.
         digests: (count,) uint64, which change with the content of each image; None where they are to be computed.
+        texts: of texts, the strings whose tokens the main column has.
         captions: of the images; where they have tokens, these are the column "text" of batches. Or None.
         rate: of audio, samples per second; None for other kinds.
         confine: indices (k,) -> None: from now on, what cannot be decoded of them is replaced by one of them; or None.
@@ -76,6 +77,7 @@ class Dataset:
     confine: Callable[[np.ndarray], None] | None = None
     captions: Captions | None = None
     rate: int | None = None
+    texts: tuple[str, ...] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -175,6 +177,7 @@ class Dataset:
             digests=None if self.digests is None else self.digests[chosen],
             confine=self.confine and (lambda index: self.confine(chosen[index])),
             captions=self.captions and self.captions.take(chosen),
+            texts=self.texts and tuple(self.texts[i] for i in chosen),
         )
 
     def part(self, indices: Sequence[int] | slice | np.ndarray) -> "Dataset":

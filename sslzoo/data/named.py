@@ -83,15 +83,11 @@ def load(
     Raises:
         DataError: a line that says what is wrong and what to do.
     """
-    if (
-        isinstance(data, Splits)
-        and labels == splits == captions == "auto"
-        and value_range is None
-        and not (categories or sample_rate)
-    ):
-        return data  # as it is
-    reading = dict(max_size=max_size, labels=labels, splits=splits, value_range=value_range, scan=scan)
     own = dict(categories=categories, captions=captions, sample_rate=sample_rate)
+    as_it_is = labels == splits == captions == "auto" and value_range is None and not (categories or sample_rate)
+    if isinstance(data, Splits) and as_it_is:
+        return data
+    reading = dict(max_size=max_size, labels=labels, splits=splits, value_range=value_range, scan=scan)
     parts = load_parts(data, **reading, kind=kind, **own)
     return Splits(parts["train"], judge_of(parts))
 

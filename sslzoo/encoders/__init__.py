@@ -37,7 +37,8 @@ def make(encoder, input_shape: tuple, **knobs):
         encoder: name of a function of this package such as "resnet18", or "keras.applications:NAME"; a callable
             `(input_shape, **knobs) -> keras.Model`; or a built functional or sequential model, which is returned as it
             is.
-        input_shape: (height, width, channels) of images, (steps, channels) of series.
+        input_shape: (height, width, channels) of images, (steps, channels) of series, (columns,) of rows, (tokens,) of
+            texts.
         **knobs: arguments of the function. A built model takes none.
 
     Returns:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from sslzoo.catalog.kinds import DEFAULT, KINDS
 from sslzoo.layers.columns import columns_in
+from sslzoo.layers.tokenized import words_in
 
 ARCHITECTURE = "encoder.json"
 FACTS = "recipe.json"
@@ -71,6 +72,7 @@ def contract(encoder: keras.Model, shape: tuple[int, ...], kind: str = "image") 
         "input": {"name": spec.name, "shape": [None, *shape], "dtype": spec.dtype.name},
     }
     told |= {"schema": {"columns": columns.columns}} if (columns := columns_in(encoder)) else {}
+    told |= {"schema": words.arguments} if (words := words_in(encoder)) else {}
     return told | ({"image_shape": list(shape)} if kind == "image" else {})
 
 

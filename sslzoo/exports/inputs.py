@@ -10,7 +10,10 @@ from sslzoo.catalog.kinds import DEFAULT, KINDS, is_table
 from sslzoo.data import Dataset, Splits, from_array
 from sslzoo.data.row_sources import table_of
 from sslzoo.data.row_types import coded, recoded, some
+from sslzoo.data.text_sources import checked
+from sslzoo.data.texts import tokenized, with_tokenizer
 from sslzoo.layers.columns import Columns, columns_in
+from sslzoo.layers.tokenized import Words, words_in
 from sslzoo.utils.log import log
 
 
@@ -96,12 +99,14 @@ def accepted(data: Dataset, channels: int) -> Dataset:
 
 
 def accepted_by(data: Dataset, encoder: keras.Model) -> Dataset:
-    """`accepted` for an encoder; rows get the columns of an encoder that knows its own.
+    """`accepted` for an encoder; rows get the columns, and texts the tokens, of an encoder that knows its own.
 
     Raises:
         ValueError: the encoder takes other channels or columns, or another kind of data.
     """
     channels = input_shape(encoder, data.kind)[-1]
+    if data.columns and (words := words_in(encoder)):
+        return with_tokenizer(data, words.arguments)
     columns = columns_in(encoder) if data.columns else None
     return accepted(data, channels) if columns is None else with_columns(data, columns.columns)
 
@@ -154,6 +159,16 @@ def raw_rows(table, layer: Columns | None) -> np.ndarray:
     if array.dtype.kind in "biuf":
         return array.astype("float32")
     return coded(dict(zip(names, numbered.values(), strict=True)), columns)
+
+
+def raw_texts(texts, layer: Words | None) -> np.ndarray:
+    """Texts as an encoder takes them: int32 (n, tokens), from strings by the encoder's tokenizer, or from tokens."""
+    array = np.asarray(texts)
+    if array.dtype.kind not in "iu":
+        if layer is None:
+            raise ValueError("this encoder has no tokenizer: give tokens, integers (n, tokens)")
+        return tokenized(checked(list(array.ravel())), layer.tokenizer)
+    return array.astype("int32")
 
 
 def values(array, shape: Sequence[int], kind: str) -> np.ndarray:

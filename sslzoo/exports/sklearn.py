@@ -9,15 +9,17 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sslzoo.catalog.kinds import DEFAULT, KINDS, Kind
-from sslzoo.exports.inputs import exported_kind, pixels, raw_rows, values
+from sslzoo.exports.inputs import exported_kind, pixels, raw_rows, raw_texts, values
 from sslzoo.exports.savedmodel import load_encoder, read_facts
 from sslzoo.layers.columns import columns_in
+from sslzoo.layers.tokenized import words_in
 
 
 class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Features of images, series or rows of tables by a frozen exported encoder; `fit` only checks the examples.
+    """Features of images, series, rows of tables or texts by a frozen exported encoder; `fit` only checks the examples.
 
-    An encoder of rows takes a DataFrame: columns are found by name, and texts become the codes of its training.
+    An encoder of rows takes a DataFrame: columns are found by name, and texts become the codes of its training. An
+    encoder of texts takes a list of strings, or tokens (n, tokens).
 
     Args:
         encoder_path: folder of the export. The estimator holds the path alone, so that copies of it are small.
@@ -75,6 +77,8 @@ class EncoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     def _images(self, X, shape: tuple[int, ...]) -> np.ndarray:
         """X as the encoder takes it, float32: of images (n, *shape)."""
+        if self._kind.dtype == "int32":
+            return raw_texts(X, words_in(self._load()[0]))
         if len(shape) == 1:
             return raw_rows(X, columns_in(self._load()[0]))
         return pixels(X, shape, self.value_range) if self._kind.pixels else values(X, shape, self._kind.name)

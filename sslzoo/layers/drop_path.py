@@ -110,6 +110,11 @@ def with_drop_path(branch, rate: float, name: str):
     return DropPath(rate, name=name)(branch) if rate else branch
 
 
+def with_dropout(branch, rate: float, name: str):
+    """The symbolic branch with `Dropout` at a rate; itself at rate 0."""
+    return Dropout(rate, name=name)(branch) if rate else branch
+
+
 def growing(rate: float, depth: int) -> list[float]:
     """The rate of each of `depth` blocks: linear from 0 in the first to `rate` in the last, as in DeiT and DINO."""
     return [rate * number / max(1, depth - 1) for number in range(depth)]

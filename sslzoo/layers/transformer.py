@@ -6,7 +6,7 @@ import re
 import keras
 from keras import layers, ops
 
-from sslzoo.layers.drop_path import with_drop_path
+from sslzoo.layers.drop_path import with_drop_path, with_dropout
 from sslzoo.layers.tokens import Attention, CrossAttention, Gate, GridPool, LayerScale, Pool, sincos
 from sslzoo.utils.keras_internals import nodes
 
@@ -26,6 +26,7 @@ def block(
     swiglu: bool = False,
     drop_path: float = 0.0,
     allowed=None,
+    dropout: float = 0.0,
 ):
     """A pre-norm block (arXiv 2010.11929): attention, then two dense layers, each with norm and shortcut.
 
@@ -37,14 +38,16 @@ def block(
         swiglu: bool, as of `feed_forward`.
         drop_path: float, rate at which examples skip a branch (`DropPath`), each branch by itself; 0 for none.
         allowed: symbolic bool (batch, 1 or tokens, tokens), which tokens each token sees; None for all.
+        dropout: float, rate at which numbers of both branches are dropped (`Dropout`); 0 for none.
     """
     branch = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
     branch = dense(3 * dim, f"{name}_qkv")(branch)
     attention, seen = Attention(heads, name=f"{name}_attention"), {} if allowed is None else {"allowed": allowed}
     branch = dense(dim, f"{name}_projection")(attention(branch, **seen))
+    branch = with_dropout(branch, dropout, f"{name}_dropout1")
     branch = LayerScale(layer_scale, name=f"{name}_scale1")(branch) if layer_scale else branch
     x = layers.Add(name=f"{name}_add1")([x, with_drop_path(branch, drop_path, f"{name}_drop1")])
-    branch = feed_forward(x, dim, name, swiglu)
+    branch = with_dropout(feed_forward(x, dim, name, swiglu), dropout, f"{name}_dropout2")
     branch = LayerScale(layer_scale, name=f"{name}_scale2")(branch) if layer_scale else branch
     branch = with_drop_path(branch, drop_path, f"{name}_drop2")
     return layers.Add(name=name)([x, branch])

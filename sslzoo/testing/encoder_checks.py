@@ -22,7 +22,7 @@ def check_encoder(encoder, input_shape: tuple = (32, 32, 3), **knobs) -> None:
     Args:
         encoder: function `(input_shape, **knobs) -> keras.Model`, built functional or sequential model, or name of an
             encoder.
-        input_shape: (height, width, channels) of the images, or (steps, channels) of the series.
+        input_shape: (height, width, channels) of the images, or (steps, channels) of the series, (tokens,) of texts.
         **knobs: arguments of the function.
 
     Raises:
@@ -52,7 +52,8 @@ def check_knobs(encoder, input_shape: tuple = (32, 32, 3), **knobs) -> None:
 
 def check_features(encoder, input_shape: tuple = (32, 32, 3), **knobs) -> None:
     """Features are float32 (batch, dim), finite, differ between images and do not depend on the rest of the batch."""
-    model, images = _built(encoder, input_shape, knobs), _images(input_shape)
+    model = _built(encoder, input_shape, knobs)
+    images = _images(input_shape, model)
     features = keras.ops.convert_to_numpy(model(images, training=False))
     shape, name = (len(images), model.output_shape[-1]), model.name
     require(features.shape == shape, f"{name}: features have the shape {features.shape}, not {shape}")
@@ -74,7 +75,7 @@ def check_weights(encoder, input_shape: tuple = (32, 32, 3), **knobs) -> None:
     training.compile(keras.optimizers.Adam(1e-2), "mse", run_eagerly=True)
     before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights}
     weights = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
-    training.fit(_images(input_shape), np.arange(4.0), epochs=4, verbose=0)
+    training.fit(_images(input_shape, model), np.arange(4.0), epochs=4, verbose=0)
     unmoved = [w.path for w in model.trainable_weights if np.array_equal(before[w.path], w)]
     model.set_weights(weights)  # a given model is left as it was
     require(not unmoved, f"{model.name}: no gradient reaches {', '.join(unmoved)}: use them, or make them untrainable")
@@ -82,7 +83,8 @@ def check_weights(encoder, input_shape: tuple = (32, 32, 3), **knobs) -> None:
 
 def check_copies(encoder, input_shape: tuple = (32, 32, 3), **knobs) -> None:
     """A copy by its config, and one loaded from a .keras file, give the same features."""
-    model, images = _built(encoder, input_shape, knobs), _images(input_shape)
+    model = _built(encoder, input_shape, knobs)
+    images = _images(input_shape, model)
     expected = keras.ops.convert_to_numpy(model(images, training=False))
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "encoder.keras")
@@ -100,7 +102,7 @@ def check_half_precision(encoder, input_shape: tuple = (32, 32, 3), **knobs) -> 
     for policy in POLICIES:
         with precision(policy):
             model = _built(encoder, input_shape, knobs)
-        features = keras.ops.cast(model(_images(input_shape), training=True), "float32")
+        features = keras.ops.cast(model(_images(input_shape, model), training=True), "float32")
         require(np.isfinite(features).all(), f"{model.name}: features are not finite in {policy}")
 
 
@@ -112,8 +114,12 @@ def _built(encoder, input_shape: tuple, knobs: dict) -> keras.Model:
         raise AssertionError(str(error)) from error
 
 
-def _images(input_shape: tuple) -> np.ndarray:
-    return np.random.default_rng(0).random((4, *input_shape), "float32")
+def _images(input_shape: tuple, encoder: keras.Model) -> np.ndarray:
+    """Four random inputs of an encoder; those of integers are tokens below 100."""
+    rng, dtype = np.random.default_rng(0), encoder.inputs[0].dtype
+    if dtype.startswith("int"):
+        return rng.integers(1, 100, (4, *input_shape)).astype(dtype)
+    return rng.random((4, *input_shape), "float32")
 
 
 ENCODER_CHECKS: tuple[Callable, ...] = (

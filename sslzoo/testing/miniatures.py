@@ -11,21 +11,20 @@ from sslzoo import catalog, methods
 from sslzoo.catalog import knobs, options
 from sslzoo.catalog.kinds import of_encoder
 from sslzoo.data.made import in_memory
-from sslzoo.encoders.audio import byol_a_encoder
 from sslzoo.encoders.conv_1d import conv_pool_1d, fcn_1d
 from sslzoo.encoders.dilated import dilated_conv
 from sslzoo.encoders.patch_series import patch_series
 from sslzoo.encoders.resnet import resnet
 from sslzoo.encoders.rows import mlp_rows, subset_rows
 from sslzoo.encoders.vit import vit
+from sslzoo.testing.small_audio import auditory, views_of_audio
+from sslzoo.testing.small_texts import views_of_texts, worded
 from sslzoo.views import chosen, presets
-from sslzoo.views.audio import Bank as AudioBank
 from sslzoo.views.of_rows import schema
 from sslzoo.views.rows import Bank
 
 SIZE, COUNT = 16, 32  # side of the images, images in the only batch
 STEPS_OF_SERIES, CHANNELS = 48, 2  # shape of the series
-SAMPLES, AUDIO_SCHEMA = 1200, {"rate": 4000, "mean": -4.0, "deviation": 4.0}  # length and schema of the audio
 COLUMNS = tuple({"name": f"x{number}", "kind": "number"} for number in range(4)) + tuple(
     {"name": name, "kind": "category", "categories": ["a", "b", "c"]} for name in ("y", "z")
 )
@@ -91,8 +90,7 @@ OWN = {
     "vibcreg": {"invariance": 1.0, "variance": 1.0, "covariance": 8.0},
     # A term that is constant at the optimum exceeds what thirty steps can gain.
     "emp_ssl": {"invariance": 1.0, "distortion": 1.0},
-    # A sum over the values: large steps of SGD diverge.
-    "subtab": {"value_weight": 0.05},
+    "subtab": {"value_weight": 0.05},  # a sum over the values: large steps of SGD diverge
     "generalized_contrastive": {"temperature": 0.3},
     # Losses of shares near 0 and 1 are small from the start: shares near one half can be compared.
     "mixup_contrast": {"temperature": 0.1, "mixup_alpha": 20.0},
@@ -100,6 +98,7 @@ OWN = {
     "ts_tcc": {"horizon": 2},
     "masked_series": {"mask_ratio": 0.5},
     "cola": {"projection_dim": 4},  # of many, large steps amplify rounding errors
+    "mlm": {"mask_ratio": 0.3},
 }
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
@@ -113,6 +112,7 @@ STEPS = {
     "ts2vec": 40,
     "ts_tcc": 60,
     "masked_series": 90,
+    "mlm": 150,
     "relative_patch": 90,
     "rotation": 90,
 }
@@ -145,7 +145,7 @@ def encoder_of(method) -> Callable:
     if "image" in kinds:
         return transformer if method in TOKENS else residual
     encoders = {"subtab": subsets, "ts2vec": dilated, "ts_tcc": pooling, "masked_series": patched}
-    return encoders.get(method, {"series": convolutional, "audio": auditory, "rows": tabular}[kinds[0]])
+    return encoders.get(method) or dict(series=convolutional, audio=auditory, rows=tabular, text=worded)[kinds[0]]
 
 
 def arguments(method) -> dict:
@@ -192,9 +192,8 @@ def views(model: keras.Model, seed: int = 0) -> tuple[np.ndarray, ...]:
 
 def _views_of_images(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
     chain = getattr(presets, model.views)(SIZE) if isinstance(model.views, str) else ()
-    sides = [view.size for view in chain] or [SIZE, SIZE]
-    small = [np.arange(side) * SIZE // side for side in sides]
-    return tuple(view[:, some][:, :, some] for view, some in zip(images(len(sides), seed), small, strict=True))
+    small = [np.arange(side) * SIZE // side for side in [view.size for view in chain] or [SIZE, SIZE]]
+    return tuple(view[:, some][:, :, some] for view, some in zip(images(len(small), seed), small, strict=True))
 
 
 def _views_of_series(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
@@ -210,15 +209,8 @@ def _views_of_rows(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
     return tuple(view(values, np.zeros((COUNT, 0)), (seed, k)).numpy() for k, view in enumerate(chain))
 
 
-def _views_of_audio(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
-    waves = audio(seed)
-    sizes = np.full((COUNT, 1), waves.shape[1], "int32")
-    bank = AudioBank(waves, sizes, **AUDIO_SCHEMA)
-    chain = chosen.make(options.views_of(type(model), "audio"), SAMPLES, 1, "audio", bank)
-    return tuple(view(waves, sizes, (seed, k)).numpy() for k, view in enumerate(chain))
-
-
-MADE = {"image": _views_of_images, "series": _views_of_series, "rows": _views_of_rows, "audio": _views_of_audio}
+MADE = {"image": _views_of_images, "series": _views_of_series, "audio": views_of_audio}
+MADE |= {"rows": _views_of_rows, "text": views_of_texts}
 
 
 def images(count: int, seed: int = 0) -> list[np.ndarray]:
@@ -240,45 +232,30 @@ def series(count: int, seed: int = 0) -> list[np.ndarray]:
     return [(clean + rng.normal(scale=0.05, size=clean.shape)).astype("float32") for _ in range(count)]
 
 
-def audio(seed: int = 0) -> np.ndarray:
-    """Tones that differ in pitch, rhythm and loudness, with noise: (COUNT, 2 * SAMPLES, 1)."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(2 * SAMPLES)[None, :, None] / AUDIO_SCHEMA["rate"]
-    pitch, beat, gain = (rng.uniform(low, high, (COUNT, 1, 1)) for low, high in ((100, 1500), (2, 20), (0.05, 0.5)))
-    tones = gain * np.sin(2 * np.pi * pitch * time) * (1 + np.sin(2 * np.pi * beat * time)) / 2
-    return (tones + rng.normal(scale=0.002, size=tones.shape)).astype("float32")
-
-
-def auditory() -> keras.Model:
-    """A small encoder of audio."""
-    return byol_a_encoder((SAMPLES, 1), dim=32, width=0.125, dropout=0.0, schema=AUDIO_SCHEMA)
-
-
 def rows(seed: int = 0) -> np.ndarray:
     """Rows of four numbers and two categories of three, which depend on two hidden numbers; some values are missing."""
     rng = np.random.default_rng(seed)
     hidden = rng.normal(size=(COUNT, 2))
-    numeric = (
-        hidden @ np.random.default_rng(0).normal(size=(2, 4)) * [1, 10, 100, 1] + rng.normal(size=(COUNT, 4)) * 0.1
-    )
+    numbers = hidden @ np.random.default_rng(0).normal(size=(2, 4)) * [1, 10, 100, 1]
+    numeric = numbers + rng.normal(size=(COUNT, 4)) * 0.1
     values = np.concatenate([numeric, np.digitize(hidden, (-0.5, 0.5))], axis=1)
     values[rng.uniform(size=values.shape) < 0.03] = np.nan
     return values.astype("float32")
 
 
-def _schema() -> dict:
-    """The schema of the rows, as encoders take it."""
-    return schema(in_memory("rows", rows(), kind="rows", columns=COLUMNS))
+def _of_rows(encoder: Callable, **knobs) -> keras.Model:
+    described = schema(in_memory("rows", rows(), kind="rows", columns=COLUMNS))
+    return encoder((len(COLUMNS),), units=32, schema=described, **knobs)
 
 
 def tabular() -> keras.Model:
     """A small encoder of rows."""
-    return mlp_rows((len(COLUMNS),), units=32, depth=2, schema=_schema())
+    return _of_rows(mlp_rows, depth=2)
 
 
 def subsets() -> keras.Model:
     """A small encoder of subsets of columns."""
-    return subset_rows((len(COLUMNS),), units=32, schema=_schema())
+    return _of_rows(subset_rows)
 
 
 def convolutional() -> keras.Model:

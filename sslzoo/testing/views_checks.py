@@ -13,7 +13,7 @@ from sslzoo.testing.require import difference, require
 from sslzoo.views import Drawn, Views, chosen
 
 COUNT = 8  # examples of the batch
-CANVAS = {"image": (40, 48), "series": (40,), "rows": (), "audio": (2000,)}  # extent of the examples
+CANVAS = {"image": (40, 48), "series": (40,), "audio": (2000,), "rows": (), "text": ()}  # extent of the examples
 LAST = {"audio": BANDS}  # last axis of a view, where it is not that of the examples
 
 
@@ -23,9 +23,10 @@ def check_views(views, channels: int = 3, size: int = 32, kind: str = DEFAULT, *
     Args:
         views: list of `sslzoo.views.View` or `SeriesView`; callable batch -> batch that adds `views`; or name of a
             preset.
-        channels: int, of the images, 40 x 48 pixels of type uint8, or of the series, 40 steps.
+        channels: int, of the images, 40 x 48 pixels of type uint8, or of the series, 40 steps; of the texts the
+            number of tokens.
         size: int, extent of the views of a preset: side in pixels, or number of steps.
-        kind: kind of the data, "image", "series", "rows" or "audio".
+        kind: kind of the data, "image", "series", "audio", "rows" or "text".
         **knobs: of the preset.
 
     Raises:
@@ -44,17 +45,17 @@ def check_knobs(views, channels: int = 3, size: int = 32, kind: str = DEFAULT, *
 
 
 def check_images(views, channels: int = 3, size: int = 32, kind: str = DEFAULT, **knobs) -> None:
-    """`views` is a tuple of float32, of images (n, side, side, channels) in [0, 1]; other columns are unchanged."""
+    """`views` is a tuple of float32, of images (n, side, side, channels) in [0, 1], of texts int32; others are kept."""
     made, given, noun = _called(views, channels, size, kind, knobs), batch(channels, kind), KINDS[kind].noun
     require("views" in made, f"the batch has no `views`, a tuple of {noun}, which methods read")
     require(isinstance(made["views"], tuple), f"`views` is a {type(made['views']).__name__}, not a tuple of {noun}")
     for number, view in enumerate(made["views"]):
         view, name = np.asarray(view), f"view {number}"
         axes = KINDS[kind].axes
-        last = LAST.get(kind, channels)
+        last, dtype = LAST.get(kind, channels), KINDS[kind].dtype
         shape = view.ndim == len(axes) + 1 and (len(view), view.shape[-1]) == (COUNT, last)
         require(shape, f"{name} has the shape {view.shape}, not ({COUNT}, {', '.join(axes[:-1])}, {last})")
-        require(view.dtype == "float32", f"{name} is {view.dtype}: encoders take float32")
+        require(view.dtype == dtype, f"{name} is {view.dtype}: encoders take {dtype}")
         require(np.isfinite(view).all(), f"{name} has values that are not finite")
         inside = not KINDS[kind].pixels or 0 <= view.min() and view.max() <= 1
         require(inside, f"{name} has values in {view.min():.3g}..{view.max():.3g}: encoders take [0, 1]")
@@ -86,7 +87,7 @@ def batch(channels: int = 3, kind: str = DEFAULT, step: int = 3, rows: slice = s
     """A batch as training gives it to views, or some rows of it."""
     canvas, number = CANVAS[kind], np.arange(COUNT, dtype="int32")
     values = np.random.default_rng(0).integers(0, 256, (COUNT, *canvas, channels), "uint8")
-    values = values if KINDS[kind].pixels else values.astype("float32") - 100
+    values = values if KINDS[kind].pixels else values.astype(KINDS[kind].dtype) - 100 * (KINDS[kind].dtype == "float32")
     columns = {kind: values, "size": np.tile(np.array(canvas, "int32"), (COUNT, 1)), "row": number}
     columns |= dict(step=np.full(COUNT, step, "int64"), index=number + 100, label=number % 2)
     return {name: tf.constant(column[rows]) for name, column in columns.items()}

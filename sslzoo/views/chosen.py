@@ -17,9 +17,10 @@ def make(preset: Any, size: int, channels: int, kind: str = DEFAULT, bank: Any =
 
     Args:
         preset: name of a preset; a function `(size, channels, **knobs) -> list of View`, of series `(length, channels,
-            **knobs) -> list of SeriesView`, of rows `(columns, bank, **knobs) -> list of RowView`; such a list; or a
-            function from batch to batch that adds `views`, a tuple of float32 tensors, of images (n, height, width,
-            channels). A function of series may have an argument `bank` as well.
+            **knobs) -> list of SeriesView`, of rows `(columns, bank, **knobs) -> list of RowView`, of texts `(tokens,
+            **knobs) -> list of TextView`; such a list; or a function from batch to batch that adds `views`, a tuple of
+            float32 tensors, of images (n, height, width, channels), of texts int32. A function of series may have an
+            argument `bank` as well.
         size: extent of the views: of images the side in pixels, of series the number of steps, of rows that of columns.
         channels: number of channels of the examples.
         kind: of the data.
@@ -41,7 +42,7 @@ def make(preset: Any, size: int, channels: int, kind: str = DEFAULT, bank: Any =
         return _checked(list(preset), kind)
     if not callable(preset):
         raise ValueError(f"{preset!r} gives no views: use a preset's name, a list of View or a function of a batch")
-    made = {KINDS[kind].extent, KINDS[kind].second} <= inspect.signature(preset).parameters.keys()
+    made = {KINDS[kind].extent, KINDS[kind].second} - {""} <= inspect.signature(preset).parameters.keys()
     given = _taken(preset, channels=channels, bank=bank)
     return _checked(preset(size, **given, **knobs), kind) if made else preset
 

@@ -1,0 +1,121 @@
+"""Texts as tokens, from any source, with classes and a test part; the words are those of the training part."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from sslzoo.data import labels as numbers
+from sslzoo.data.dataset import DataError, Dataset
+from sslzoo.data.made import in_memory
+from sslzoo.data.selection import divided
+from sslzoo.data.text_sources import Source, read
+from sslzoo.layers.text import Tokenizer, fit_vocabulary
+
+WORDS = 8192  # of the vocabulary, at most
+LONGEST = 64  # tokens of a text, at most
+PART = 4096  # texts that are tokenized at a time
+
+
+def parts(data: Any, labels: str = "auto") -> dict[str, Dataset]:
+    """The parts of texts.
+
+    A text is split into words, in lower case and without punctuation. The vocabulary is that of the training part
+    alone, after a test part is held out. Equal texts are in one part.
+
+    Args:
+        data: "text:fortunes" or "text:wordnet"; the path of a .txt file with a text in each line, or of a .csv or
+            .jsonl file with a column of texts, whose name may end in _train or _test; a list of texts; a pair (texts,
+            labels); or two such pairs for training and testing.
+        labels: column of the classes. "auto" takes a column called label, class, target or category; "none" takes none.
+
+    Returns:
+        "train", and with labels "test" -> datasets of int32 (n, tokens).
+
+    Raises:
+        DataError: a line that says what is wrong and what to do.
+    """
+    source = read(data, labels)
+    texts, y, classes, notes = _divided(source)
+    vocabulary = fit_vocabulary(texts["train"], WORDS)
+    if not vocabulary:
+        raise DataError(f"{source.name} has no words in its training part")
+    lengths = [len(text.split()) for text in texts["train"]]
+    length = int(np.clip(np.quantile(lengths, 0.95), 2, LONGEST))
+    cut = float(np.mean(np.array(lengths) > length))
+    notes += [f"{len(vocabulary)} words, the most frequent of the training part; {length} tokens of each text"]
+    notes += [f"{cut:.1%} of the training texts are longer and are cut"] if cut else []
+    tokenizer = {"how": "words", "length": length, "vocabulary": list(vocabulary)}
+    return {
+        part: of_texts(
+            source.name, some, tokenizer, labels=y.get(part), class_names=classes if y else None, notes=tuple(notes)
+        )
+        for part, some in texts.items()
+    }
+
+
+def of_texts(name: str, texts: Sequence[str], tokenizer: dict, **fields) -> Dataset:
+    """The dataset of some texts.
+
+    Args:
+        name: of the dataset.
+        texts: strings.
+        tokenizer: arguments of `Tokenizer`.
+        **fields: other attributes of the Dataset.
+    """
+    tokens = tokenized(texts, Tokenizer(**tokenizer))
+    return in_memory(name, tokens, kind="text", columns=(tokenizer,), texts=tuple(texts), **fields)
+
+
+def tokenized(texts: Sequence[str], tokenizer: Tokenizer) -> np.ndarray:
+    """Tokens int32 (n, length) of texts."""
+    texts = list(texts)
+    made = [tokenizer(tf.constant(texts[k : k + PART])).numpy() for k in range(0, len(texts), PART)]
+    return np.concatenate(made) if made else np.zeros((0, tokenizer.length), np.int32)
+
+
+def with_tokenizer(data: Dataset, tokenizer: dict) -> Dataset:
+    """The same texts with the tokens of another tokenizer.
+
+    Raises:
+        ValueError: the texts are not known.
+    """
+    if data.columns == (tokenizer,):
+        return data
+    if data.texts is None:
+        raise ValueError(f"{data.name} has tokens of another vocabulary, and no texts: give a list of texts")
+    own = {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
+    kept = ("labels", "class_names", "files", "notes", "version")
+    return of_texts(data.name, data.texts, tokenizer, **{name: own[name] for name in kept})
+
+
+def _divided(source: Source) -> tuple[dict, dict, tuple, list[str]]:
+    """Texts and labels of each part, the names of classes, and lines for the user."""
+    texts, notes = {part: list(some) for part, some in source.texts.items()}, list(source.notes)
+    if source.labels is None:
+        return texts, {}, (), notes
+    counts = {part: len(some) for part, some in texts.items()}
+    for part, some in source.labels.items():
+        if len(some) != counts[part]:
+            raise DataError(f"{counts[part]} texts and {len(some)} labels: give one label for each text")
+    names = [None if one is None else str(one) for part in texts for one in source.labels[part]]
+    found, classes = numbers.by_name([None if name == str(numbers.UNLABELLED) else name for name in names])
+    y = dict(zip(texts, np.split(found, np.cumsum([*counts.values()])[:-1]), strict=True))
+    if "test" in texts:
+        return texts, y, classes, notes
+    once = sorted({text: row for row, text in reversed([*enumerate(texts["train"])])}.values())
+    if len(once) < counts["train"]:
+        notes.append(f"{counts['train'] - len(once)} texts are there before and are left out")
+        texts["train"], y["train"] = [texts["train"][row] for row in once], y["train"][once]
+    if (split := divided(y["train"], "texts")) is None:
+        return texts, y, classes, notes
+    train, test, note = split
+    rows = {"train": train, "test": test}
+    return (
+        {part: [texts["train"][row] for row in some] for part, some in rows.items()},
+        {part: y["train"][some] for part, some in rows.items()},
+        classes,
+        [*notes, note],
+    )
