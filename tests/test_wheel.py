@@ -27,6 +27,13 @@ SHORTER = {
     "sslzoo evaluate exported_models/simclr_digits --data digits --all": (
         "sslzoo evaluate exported_models/simclr_digits --data digits --all --max-images 200"
     ),
+    "sslzoo train simclr --data PATH/TO/FOLDER --start-from MODEL --lora-rank 8": (
+        "sslzoo train simclr --data PATH/TO/FOLDER --start-from exported_models/simclr_digits --lora-rank 2 --epochs 1 "
+        "--batch-size 16 --name further"
+    ),
+    "sslzoo benefit exported_models/simclr_digits --data digits": (
+        "sslzoo benefit exported_models/simclr_digits --data digits --per-class 1 --seeds 1 --epochs 1 --max-images 100"
+    ),
     "sslzoo tune simclr_digits --trials 8": "sslzoo tune simclr_digits --trials 2 --epochs 1",
     "sslzoo doctor --distributed": "sslzoo doctor --methods simclr --steps 1",
     "sslzoo train simclr --data ucr:GunPoint --encoder inception_time": (
