@@ -97,7 +97,7 @@ OWN = {
     "ts2vec": {"mask_ratio": 0.0},
     "ts_tcc": {"horizon": 2},
     "masked_series": {"mask_ratio": 0.5},
-    "cola": {"projection_dim": 4},  # of many, large steps amplify rounding errors
+    "cola": {"projection_dim": 8},  # of many, large steps amplify rounding errors
     "mlm": {"mask_ratio": 0.3},
 }
 # Methods that need a vision transformer.
