@@ -197,9 +197,6 @@ def test_list_names_everything_in_the_zoo(capsys):
         assert f"  {name} " in said
 
 
-OF_TABLES = {"vime", "subtab"}  # their default data, digits, are replaced before they train
-
-
 @pytest.mark.parametrize("name", [*catalog.methods(), *catalog.recipes()])
 def test_help_names_every_knob(name, capsys):
     command(["train", name, "--help"])
@@ -208,14 +205,16 @@ def test_help_names_every_knob(name, capsys):
         known = knobs.read(catalog.recipes()[name], name)
     else:
         recipe, about = found(name)
-        settings = recipe.settings | ({"encoder": "mlp_rows"} if name in OF_TABLES else {})
+        settings = recipe.settings
+        kind = options.kind_for(settings["method"], settings.get("data"), settings.get("kind"))
+        settings = settings | {"encoder": options.encoder_of(settings["method"], kind, settings["encoder"])}
         known = options.names(*(settings.get(part) for part in options.PARTS)) - {*catalog.PYTHON_ONLY, "method"}
         assert about.splitlines()[0] in said and "Paper: https://" in said and "Use it for: " in said
     shown = set(re.findall(r"^  --([a-z0-9-]+)", said, re.M)) - {"help"}
     assert shown == {knob.replace("_", "-") for knob in known}
 
 
-@pytest.mark.parametrize("name", sorted({*catalog.methods(), *catalog.recipes()} - STUDIES - OF_TABLES))
+@pytest.mark.parametrize("name", sorted({*catalog.methods(), *catalog.recipes()} - STUDIES))
 def test_help_shows_the_defaults_that_act(name, capsys):
     """Each default in the help is the value that a run without options resolves."""
     command(["train", name, "--help"])

@@ -91,7 +91,7 @@ def test_pretraining_takes_it_and_refuses_what_cannot_be(tmp_path, capsys):
     places = dict(data="digits", encoder="mlp", epochs=1, batch_size=64, max_images=128, runs=str(tmp_path))
     places |= dict(export_to=None, evaluate=False)
     sslzoo.pretrain("simclr", micro_batch=16, name="parts", optimizer="adam", **places)
-    assert "processes 16 images at a time" in capsys.readouterr().out
+    assert "takes 16 images at a time" in capsys.readouterr().out
     with pytest.raises(ValueError, match="a micro-batch of 48 does not divide the 64 images"):
         sslzoo.pretrain("simclr", micro_batch=48, **places)
     with pytest.raises(ValueError, match="vicreg_l reads inside its encoder"):

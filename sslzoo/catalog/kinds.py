@@ -136,6 +136,7 @@ KINDS = {
         options=("labels", "sample_rate"),
         prefixes=("audio:",),
         suffixes=(".wav", ".flac", ".ogg", ".aiff"),
+        sample="audio:drum_kits",
         defaults=SMALL | {"encoder": "byol_a_encoder"},
     ),
     "rows": Kind(
