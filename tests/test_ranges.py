@@ -5,8 +5,9 @@ import math
 import pytest
 
 from sslzoo import catalog
-from sslzoo.catalog import ranges, resolved
+from sslzoo.catalog import options, ranges, resolved
 from sslzoo.catalog import recipe as recipes
+from sslzoo.catalog.kinds import kind_of
 from sslzoo.catalog.knobs import Knob
 
 EVERY = {
@@ -53,6 +54,7 @@ def test_the_settings_of_every_recipe_are_in_range():
         recipe = recipes.read(path)
         if recipe is not None:
             own = {n: v for n, v in recipe.settings.items() if n not in catalog.experiment_knobs()}
-            preset = recipe.settings.get("preset") or catalog.method_attribute(recipe.settings["method"], "views")
-            parts = (recipe.settings[part] for part in ("method", "encoder"))
-            resolved.resolve(own, *parts, preset, recipe.settings["data"], recipe.settings.get("kind"))
+            method, encoder = (recipe.settings[part] for part in ("method", "encoder"))
+            data = recipe.settings["data"], recipe.settings.get("kind")
+            preset = recipe.settings.get("preset") or options.views_of(method, kind_of(*data))
+            resolved.resolve(own, method, encoder, preset, *data)
