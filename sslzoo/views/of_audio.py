@@ -1,5 +1,6 @@
 """The functions of the kind "audio"; see `sslzoo.catalog.kinds`."""
 
+import itertools
 import string
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -91,21 +92,12 @@ def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:
         columns |= {f"{a} {number + 1}": np.asarray(v) for a, v in zip(string.ascii_letters, made, strict=False)}
     with replacing(path) as temporary:
         _pictures(columns, temporary)
-    return "" if callable(chain) else sheet.table(_statistics(chain))
+    return "" if callable(chain) else sheet.table(sheet.acting(chain, itertools.count(), skip=1))
 
 
 def _batches(dataset: Dataset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for start in range(0, len(dataset), AT_ONCE):
         yield dataset.examples(np.arange(start, min(start + AT_ONCE, len(dataset))))
-
-
-def _statistics(chain: list, count: int = 512) -> list[sheet.Row]:
-    rows = []
-    for number, (letter, view) in enumerate(zip(string.ascii_letters, chain, strict=False)):
-        drawn = view.sample(tf.constant([0, number]), count)[1:]
-        for operation, parameters in zip(view.operations, drawn, strict=True):
-            rows += sheet.describe(letter, operation, parameters, count)
-    return rows
 
 
 def _pictures(columns: dict[str, np.ndarray], path: Path) -> None:

@@ -1,6 +1,6 @@
 """The functions of the kind "rows"; see `sslzoo.catalog.kinds`."""
 
-import string
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -90,27 +90,11 @@ def views(size: int, channels: int, dataset: Dataset) -> list:
 
 def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:
     """Writes the contact sheet as a PNG; returns the table of the operations, "" for a function of a batch."""
-    original = np.asarray(batch["rows"])
-    seen = {"original": original}
-    for number in range(DRAWS):
-        if callable(chain):
-            made = chain({**batch, "step": tf.zeros_like(batch["step"]) + number})["views"]
-        else:
-            made = [view(original, batch["size"], (number, k)).numpy() for k, view in enumerate(chain)]
-        seen |= {f"view {a} {number + 1}": np.asarray(v) for a, v in zip(string.ascii_letters, made, strict=False)}
-    columns = Bank(original).columns if callable(chain) else chain[0].bank.columns
+    seen = sheet.drawn(chain, batch, "rows", DRAWS)
+    columns = Bank(seen["original"]).columns if callable(chain) else chain[0].bank.columns
     with replacing(path) as temporary:
         _table(seen, columns, temporary)
-    return "" if callable(chain) else sheet.table(_statistics(chain))
-
-
-def _statistics(chain: list, count: int = 512) -> list[sheet.Row]:
-    rows = []
-    for number, (letter, view) in enumerate(zip(string.ascii_letters, chain, strict=False)):
-        drawn = view.sample(tf.constant([0, number]), count)
-        for operation, parameters in zip(view.operations, drawn, strict=True):
-            rows += sheet.describe(letter, operation, parameters, count)
-    return rows
+    return "" if callable(chain) else sheet.table(sheet.acting(chain, itertools.count()))
 
 
 def _table(seen: dict[str, np.ndarray], columns: Sequence[dict], path: Path) -> None:

@@ -77,16 +77,7 @@ def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:
                 columns[f"{letter} {number + 1}"] = [*seen]
     with replacing(path) as temporary:
         _lines(columns, temporary)
-    return "" if callable(chain) else sheet.table(_statistics(chain))
-
-
-def _statistics(chain: list, count: int = 512) -> list[sheet.Row]:
-    rows = []
-    for letter, view in zip(string.ascii_letters, chain, strict=False):
-        drawn = view.sample(tf.constant([0, ord(letter)]), count)
-        for operation, parameters in zip(view.operations, drawn, strict=True):
-            rows += sheet.describe(letter, operation, parameters, count)
-    return rows
+    return "" if callable(chain) else sheet.table(sheet.acting(chain, map(ord, string.ascii_letters)))
 
 
 def _lines(columns: dict[str, list[np.ndarray]], path: Path) -> None:

@@ -1,6 +1,6 @@
 """The functions of the kind "text"; see `sslzoo.catalog.kinds`."""
 
-import string
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from sslzoo.data import Dataset
 from sslzoo.evaluators import words
 from sslzoo.utils.files import replacing
 from sslzoo.utils.plots import plain
-from sslzoo.views import sheet, token_presets
+from sslzoo.views import sheet, text_presets
 from sslzoo.views.baselines import Baseline
 from sslzoo.views.text import fitted
 
@@ -74,7 +74,7 @@ def bank(dataset: Dataset) -> None:
 
 def views(size: int, channels: int, dataset: Dataset) -> list:
     """Mild views of any text, by which reports measure how an encoder changes."""
-    return token_presets.simclr(size, deleted_share=0.1, span_share=0.85)
+    return text_presets.simclr(size, deleted_share=0.1, span_share=0.85)
 
 
 def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:
@@ -82,26 +82,10 @@ def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:
 
     Tokens are shown by their numbers.
     """
-    original = np.asarray(batch["text"])
-    seen = {"original": original}
-    for number in range(DRAWS):
-        if callable(chain):
-            made = chain({**batch, "step": tf.zeros_like(batch["step"]) + number})["views"]
-        else:
-            made = [view(original, batch["size"], (number, k)).numpy() for k, view in enumerate(chain)]
-        seen |= {f"view {a} {number + 1}": np.asarray(v) for a, v in zip(string.ascii_letters, made, strict=False)}
+    seen = sheet.drawn(chain, batch, "text", DRAWS)
     with replacing(path) as temporary:
         _lines(seen, temporary)
-    return "" if callable(chain) else sheet.table(_statistics(chain))
-
-
-def _statistics(chain: list, count: int = 512) -> list[sheet.Row]:
-    rows = []
-    for number, (letter, view) in enumerate(zip(string.ascii_letters, chain, strict=False)):
-        drawn = view.sample(tf.constant([0, number]), count)
-        for operation, parameters in zip(view.operations, drawn, strict=True):
-            rows += sheet.describe(letter, operation, parameters, count)
-    return rows
+    return "" if callable(chain) else sheet.table(sheet.acting(chain, itertools.count()))
 
 
 def _lines(seen: dict[str, np.ndarray], path: Path) -> None:

@@ -15,10 +15,10 @@ from sslzoo.views.colour import Grayscale, Jitter, Solarize
 from sslzoo.views.distribution_presets import emp_ssl, lejepa, mmcr, ressl, vis_reg  # noqa: F401
 from sslzoo.views.geometry import Blur, Centre, Crop, Flip
 from sslzoo.views.image import View
+from sslzoo.views.image_text_presets import clip, slip  # noqa: F401
 from sslzoo.views.masked_presets import aim, capi, data2vec, dino_v2, i_jepa, ibot, igpt, mae, nepa, sim_mim  # noqa: F401
 from sslzoo.views.operation import check_number
 from sslzoo.views.part_presets import cpc, crop_flip, pirl, puzzle  # noqa: F401
-from sslzoo.views.text_presets import clip, slip  # noqa: F401
 
 
 @checked()

@@ -1,9 +1,9 @@
 """Preview of views: a contact sheet, and a table of how often and how strongly each operation acts."""
 
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -99,13 +99,46 @@ def statistics(views: Sequence[View], channels: int = 3, count: int = 8192) -> l
     Raises:
         ValueError: if a colour operation does not accept this number of channels.
     """
-    rows = []
-    for letter, view in zip(_letters(views), views, strict=True):
+    for view in views:
         view(tf.zeros((1, 2, 2, channels)), [[2, 2]])  # raises if the chain does not accept these channels
-        drawn = view.sample(tf.constant([0, ord(letter)]), count)
-        for operation, parameters in zip(view.operations, drawn, strict=True):
+    return acting(views, map(ord, _letters(views)), count)
+
+
+def acting(views: Sequence, seeds: Iterable[int], count: int = 512, skip: int = 0) -> list[Row]:
+    """Rows of the statistics of views of any kind.
+
+    Args:
+        views: the views.
+        seeds: an integer for each view.
+        count: number of draws.
+        skip: number of the first draws of a view that are not of its operations.
+    """
+    rows = []
+    for letter, seed, view in zip(_letters(views), seeds, views, strict=False):
+        draws = view.sample(tf.constant([0, seed]), count)[skip:]
+        for operation, parameters in zip(view.operations, draws, strict=True):
             rows += describe(letter, operation, parameters, count)
     return rows
+
+
+def drawn(chain: Any, batch: Mapping, column: str, draws: int) -> dict[str, np.ndarray]:
+    """Title -> the examples of a batch, and each view of them `draws` times.
+
+    Args:
+        chain: list of views, or function from batch to batch that adds `views`.
+        batch: a batch of a dataset.
+        column: name of its main column.
+        draws: number of draws of each view.
+    """
+    original = np.asarray(batch[column])
+    seen = {"original": original}
+    for number in range(draws):
+        if callable(chain):
+            made = chain({**batch, "step": tf.zeros_like(batch["step"]) + number})["views"]
+        else:
+            made = [view(original, batch["size"], (number, k)).numpy() for k, view in enumerate(chain)]
+        seen |= {f"view {a} {number + 1}": np.asarray(v) for a, v in zip(string.ascii_letters, made, strict=False)}
+    return seen
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -132,12 +165,12 @@ def _letters(views: Sequence) -> str:
 
 def _columns(images: np.ndarray, sizes: np.ndarray, views: Sequence[View], draws: int) -> dict[str, list[np.ndarray]]:
     """Returns title of a column -> pictures (height, width, channels) in [0, 1]."""
-    drawn = {
+    shown = {
         f"{letter} {draw + 1}": view(images, sizes, (draw, ord(letter))).numpy()
         for letter, view in zip(_letters(views), views, strict=True)
         for draw in range(draws)
     }
-    return {"original": _valid(images, sizes), **drawn}
+    return {"original": _valid(images, sizes), **shown}
 
 
 def _valid(images: np.ndarray, sizes: np.ndarray) -> list[np.ndarray]:

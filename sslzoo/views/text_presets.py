@@ -1,34 +1,31 @@
-"""Presets of methods that compare images with texts; also available from `presets`."""
+"""Presets of views of texts. Each preset returns a list of `TextView`, one for each view, for `Views`.
+
+Every preset takes `tokens`, the number of tokens of the views. Other knobs are keyword arguments and are checked for
+their range.
+"""
 
 from sslzoo.catalog.checked import checked
-from sslzoo.views.chains import MILD, blurred, coloured, cropped
-from sslzoo.views.image import View
+from sslzoo.views.text import Delete, Span, TextView
 
 
 @checked()
-def clip(size: int, channels: int = 3, min_scale: float = 0.9, flip: bool = False, **knobs) -> list[View]:
-    """CLIP (arXiv:2103.00020, section 2.5): one view, a random crop of nearly the whole image; nothing else changes.
+def simclr(tokens: int, deleted_share: float = 0.2, span_share: float = 0.7) -> list[TextView]:
+    """Two views of one chain: a span of the text, in which words are deleted; after CLEAR (arXiv:2012.15466).
 
     Args:
-        size: int, side of the views in pixels.
-        channels: int, number of channels of the images.
-        min_scale: float in (0, 1], smallest share of the area that a crop keeps; 0.9 as in open_clip.
-        flip: bool, mirror left and right with probability 0.5; wrong for letters, and for captions with sides.
-        **knobs: interpolation.
+        tokens: int, number of tokens of the views.
+        deleted_share: float in [0, 1], probability that a token is deleted.
+        span_share: float in [0, 1], share of the tokens of the text that are consecutive in a view.
     """
-    return [View(cropped("clip", min_scale=min_scale, flip=flip, **knobs), size)]
+    return [TextView([Span(max(span_share, 1e-6)), Delete(deleted_share)], tokens)] * 2
 
 
 @checked()
-def slip(size: int, channels: int = 3, flip: bool = False, min_scale: float = 0.08, **knobs) -> list[View]:
-    """SLIP (arXiv:2112.12750, section 4): the view of CLIP for captions, and two of SimCLR for each other.
+def whole(tokens: int, **knobs) -> list[TextView]:
+    """The text as it is, for methods that hide or drop parts themselves, and a view that monitors compare it with.
 
     Args:
-        size: int, side of the views in pixels; up to 64 px nothing is blurred.
-        channels: int, number of channels of the images.
-        flip: bool, mirror left and right with probability 0.5, in the views of SimCLR too, where the paper does.
-        min_scale: float in (0, 1], smallest share of the area that a crop of SimCLR keeps.
-        **knobs: strength and hue_space.
+        tokens: int, number of tokens of the views.
+        **knobs: deleted_share and span_share, of the second view.
     """
-    view = View(coloured("slip", channels, MILD, min_scale=min_scale, flip=flip, **knobs) + blurred(size, 0.5), size)
-    return [*clip(size, channels, flip=flip), view, view]
+    return [TextView([], tokens), simclr(tokens, **knobs)[0]]
