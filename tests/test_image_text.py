@@ -17,7 +17,7 @@ from sslzoo.data.selection import hold_out
 from sslzoo.evaluation.image_text import image_text_scores, pairs_of
 from sslzoo.evaluators import image_text
 from sslzoo.exports.text import export_text, load_text, tower_of
-from sslzoo.layers.text import Tokenizer, fit_vocabulary, text_transformer
+from sslzoo.layers.text import Tokenizer, fit_vocabulary, text_tower
 from sslzoo.testing import miniatures
 from sslzoo.testing.require import precision
 
@@ -109,7 +109,7 @@ def test_a_tokenizer_that_cannot_be_is_refused(given, words):
 
 def test_what_follows_the_end_of_a_text_changes_nothing():
     keras.utils.set_random_seed(0)
-    long, short = (text_transformer(12, length, 16, 2, 2, output_dim=8) for length in (7, 4))
+    long, short = (text_tower(12, length, 16, 2, 2, output_dim=8) for length in (7, 4))
     weights = [w[:4] if "positions" in v.path else w for v, w in zip(long.weights, long.get_weights(), strict=True)]
     short.set_weights(weights)
     text = np.array([[3, 5, 2, 0], [4, 0, 0, 0], [9, 8, 7, 6]])
@@ -121,7 +121,7 @@ def test_what_follows_the_end_of_a_text_changes_nothing():
 
 def test_the_order_of_words_matters():
     keras.utils.set_random_seed(0)
-    model = text_transformer(12, 4, 16, 1, 2, output_dim=8)
+    model = text_tower(12, 4, 16, 1, 2, output_dim=8)
     one, other = model(np.array([[3, 5, 0, 0], [5, 3, 0, 0]]))
     assert np.abs(one - other).max() > 1e-4
 

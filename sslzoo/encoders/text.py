@@ -1,13 +1,10 @@
 """A transformer on tokens of texts, as BERT (arXiv 1810.04805), small enough for thousands of texts."""
 
 import keras
-from keras import layers
 
 from sslzoo.catalog.checked import checked
-from sslzoo.layers.drop_path import with_dropout
-from sslzoo.layers.text import MeanOfReal, Real
+from sslzoo.layers.text import MeanOfReal, read
 from sslzoo.layers.tokenized import Words
-from sslzoo.layers.transformer import block, check_width
 
 
 @checked()
@@ -36,12 +33,7 @@ def text_transformer(
     Raises:
         ValueError: if the heads do not divide the width, or the width is no multiple of 4.
     """
-    check_width(dim, heads)
     tokens = keras.Input(input_shape, dtype="int32", name="tokens")
-    real = Real(name="real")(tokens)
-    x = Words(input_shape[0], dim, **(schema or {"how": "bytes"}), name="words")(tokens)
-    x = with_dropout(x, dropout, "dropout")
-    for number in range(depth):
-        x = block(x, dim, heads, f"block{number + 1}", allowed=real, dropout=dropout)
-    x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
+    embedding = Words(input_shape[0], dim, **(schema or {"how": "bytes"}), name="words")
+    x, real = read(tokens, embedding, depth, heads, dropout)
     return keras.Model(tokens, MeanOfReal(name="features", dtype="float32")(x, real), name="text_transformer")

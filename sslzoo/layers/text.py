@@ -8,6 +8,7 @@ from keras import layers, ops
 
 from sslzoo.catalog.checked import checked
 from sslzoo.catalog.knobs import nearest
+from sslzoo.layers.drop_path import with_dropout
 from sslzoo.layers.transformer import block, check_width
 
 TOKENIZERS = ("words", "bytes")
@@ -69,14 +70,37 @@ def token_count(how: str, vocabulary: Sequence[str]) -> int:
     return len(vocabulary) + 2 if how == "words" else 256 + SPECIAL
 
 
+def read(tokens, embedding: layers.Layer, depth: int, heads: int, dropout: float = 0.0):
+    """Pre-norm blocks and a norm on embedded tokens, symbolic: int (batch, length) -> (batch, length, dim), and `Real`.
+
+    Tokens of 0, after the end of a text, are seen by no other token.
+
+    Args:
+        tokens: int (batch, length).
+        embedding: int (batch, length) -> (batch, length, dim).
+        depth, heads: int, number of blocks, heads of each.
+        dropout: float in 0..0.99, share of the numbers that is dropped in training, after the embeddings and in both
+            branches of each block.
+
+    Raises:
+        ValueError: if the heads do not divide the width, or the width is no multiple of 4.
+    """
+    check_width(embedding.dim, heads)
+    real = Real(name="real")(tokens)
+    x = with_dropout(embedding(tokens), dropout, "dropout")
+    for number in range(depth):
+        x = block(x, embedding.dim, heads, f"block{number + 1}", allowed=real, dropout=dropout)
+    return layers.LayerNormalization(epsilon=1e-6, name="norm")(x), real
+
+
 @checked()
-def text_transformer(
+def text_tower(
     token_count: int, length: int, dim: int, depth: int, heads: int, output_dim: int, name: str = "text"
 ) -> keras.Model:
     """CLIP's text tower (arXiv 2103.00020, section 2.4), bidirectional: int32 (batch, length) -> (batch, output_dim).
 
     Token embeddings and learned positions pass pre-norm blocks and a norm; the mean over the tokens of the text is
-    projected. Tokens of 0, after its end, are seen by no other token. CLIP's own is causal and takes the last token.
+    projected. CLIP's own is causal and takes the last token.
 
     Args:
         token_count: int, number of different tokens.
@@ -88,13 +112,8 @@ def text_transformer(
     Raises:
         ValueError: if the heads do not divide the width, or the width is no multiple of 4.
     """
-    check_width(dim, heads)
     tokens = keras.Input((length,), dtype="int32", name="tokens")
-    real = Real(name="real")(tokens)
-    x = Embedded(token_count, length, dim, name="embedded")(tokens)
-    for number in range(depth):
-        x = block(x, dim, heads, f"block{number + 1}", allowed=real)
-    x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
+    x, real = read(tokens, Embedded(token_count, length, dim, name="embedded"), depth, heads)
     x = MeanOfReal(name="features")(x, real)
     return keras.Model(tokens, projection(dim, output_dim, name="projection")(x), name=name)
 

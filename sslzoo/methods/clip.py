@@ -7,7 +7,7 @@ from keras import ops
 from sslzoo import losses
 from sslzoo.catalog.knobs import nearest
 from sslzoo.layers.heads import mlp
-from sslzoo.layers.text import projection, text_transformer, token_count
+from sslzoo.layers.text import projection, text_tower, token_count
 from sslzoo.model import SSLModel
 from sslzoo.utils.replicas import gather
 
@@ -82,7 +82,7 @@ class CLIP(SSLModel):
         self.encoder.trainable = not frozen_image
         self.projector = None if frozen_image else projection(features, projection_dim, name="projector")
         tower = token_count(tokenizer, vocabulary), text_length, text_dim, text_depth, text_heads
-        self.text = text_transformer(*tower, output_dim=features if frozen_image else projection_dim)
+        self.text = text_tower(*tower, output_dim=features if frozen_image else projection_dim)
         if simclr_weight:
             self.simclr_projector = mlp(features, hidden_dim, SIMCLR_DIM, 2, name="simclr_projector")
         self.log_scale = self._scalar("log_scale", -math.log(temperature))
