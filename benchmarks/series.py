@@ -8,12 +8,12 @@ Both write a table to series.md. Runs are kept: the same command continues an in
 
 import argparse
 import gc
-import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from zoo import percent
 
 from sslzoo.commands import import_tensorflow
 from sslzoo.commands import run as run_command
@@ -70,12 +70,12 @@ def methods(sweep, sets: tuple[str, ...], given) -> None:
     lines = {}
     for data in sets:
         for title, found in baselines(data).items():
-            lines.setdefault((title, ""), []).append(figure([found]))
+            lines.setdefault((title, ""), []).append(percent([found]))
         for method in names:
             some = [row for row in rows if (row["method"], row["data"]) == (method, data)]
             kind = f"`{method}`, {METHODS.get(method, {}).get('encoder', '')}"
             for which in ("untrained", "trained"):
-                lines.setdefault((kind, which), []).append(figure([row[which] for row in some]))
+                lines.setdefault((kind, which), []).append(percent([row[which] for row in some]))
         if data in SETS:
             for title, found in PUBLISHED.items():
                 lines.setdefault((title, "published"), []).append(f"{100 * found[SETS.index(data)]:.1f}")
@@ -100,9 +100,9 @@ def augmentations(sweep, sets: tuple[str, ...], given) -> None:
     ]
 
     def cell(views: str, data: str) -> str:
-        return figure([row["trained"] for row in rows if (row["views"], row["data"]) == (views, data)])
+        return percent([row["trained"] for row in rows if (row["views"], row["data"]) == (views, data)])
 
-    untrained = [figure([row["untrained"] for row in rows if row["data"] == data]) for data in sets]
+    untrained = [percent([row["untrained"] for row in rows if row["data"] == data]) for data in sets]
     body = [["untrained encoder", *untrained], *([views, *(cell(views, data) for data in sets)] for views in every)]
     text = "SimCLR on FCN with one augmentation alone in both views; accuracy as above, mean and deviation over "
     text += f"{given.seeds} seeds, {given.steps} steps each."
@@ -190,12 +190,6 @@ def machine(train_x: np.ndarray, test_x: np.ndarray, splits) -> float:
     if len(train_y) >= 50 and len(train_y) // len(set(train_y)) >= 5:
         model = GridSearchCV(model, {"svc__C": [*(10.0**power for power in range(-4, 5)), 1e9]}, cv=5)
     return float((model.fit(train_x, train_y).predict(test_x) == test_y).mean())
-
-
-def figure(values: list[float]) -> str:
-    values = [100 * value for value in values]
-    deviation = f" +- {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{deviation}"
 
 
 def put(name: str, command: str, text: str, head: list[str], body: list[list[str]]) -> None:

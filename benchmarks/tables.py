@@ -7,9 +7,10 @@ writes tables.md. Runs are kept: the same command continues an interrupted bench
 
 import argparse
 import gc
-import statistics
 import sys
 from pathlib import Path
+
+from zoo import percent
 
 from sslzoo.commands import import_tensorflow
 from sslzoo.commands import run as run_command
@@ -100,9 +101,8 @@ def lines(rows: list[dict], tables: list[str], keys: list[str]) -> list[list[str
 
 
 def cell(rows: list[dict], column: str, key: str) -> str:
-    values = [100 * row["scores"][column][key] for row in rows if key in row["scores"].get(column, {})]
-    deviation = f" +- {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{deviation}" if values else ""
+    values = [row["scores"][column][key] for row in rows if key in row["scores"].get(column, {})]
+    return percent(values) if values else ""
 
 
 if __name__ == "__main__":

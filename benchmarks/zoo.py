@@ -212,6 +212,7 @@ def table(lines: dict[str, list[str]], before: str) -> str:
 
 
 def percent(values) -> str:
+    """Mean of shares in %, and their deviation where there are several."""
     values = [100 * value for value in values]
     deviation = f" +- {statistics.stdev(values):.1f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.1f}{deviation}"
