@@ -102,25 +102,33 @@ def _of_folder(
     clips, notes = _read(folder, files, rate)
     roles = [file.split(os.sep)[0].lower() for file in clips.files]
     split = {*roles} == {*PARTS}
-    names = [file.split(os.sep)[split:-1] for file in clips.files]  # folders from the class down
-    classes = None
+    classes, lines = _label(clips, [file.split(os.sep)[split:-1] for file in clips.files], labels, known)
+    if split:
+        rows = {part: np.flatnonzero([role == part for role in roles]) for part in PARTS}
+    else:
+        rows = _by_group(clips, known and known.test)
+        lines += [_said(clips, rows)] * bool(clips.groups and len(rows) == len(PARTS))
+    return {part: clips.take(some) for part, some in rows.items()}, classes, [*notes, *lines]
+
+
+def _label(
+    clips: Clips, names: list[list[str]], labels: str | Path, known: KnownSet | None
+) -> tuple[tuple[str, ...] | None, list[str]]:
+    """Gives clips their labels and groups, from the folders `names` of each file, from the class down, or elsewhere.
+
+    Returns:
+        The names of the classes, and lines for the user.
+    """
+    classes, lines = None, []
     if labels not in ("auto", "none"):
         clips.labels, classes, clips.groups, lines = numbers.with_groups(labels, clips.files)
-        notes += lines
     elif labels == "auto" and known:
         clips.labels, classes = numbers.by_name([known.told(file)[0] for file in clips.files])
         clips.groups = [known.told(file)[1] for file in clips.files]
     elif labels == "auto" and len({one[0] for one in names if one}) > 1 and all(names):
         clips.labels, classes = numbers.by_name([one[0] for one in names])
         clips.groups = ["/".join(one[1:]) for one in names] if all(len(one) > 1 for one in names) else None
-    rows = (
-        {part: np.flatnonzero([role == part for role in roles]) for part in PARTS}
-        if split
-        else _by_group(clips, known and known.test)
-    )
-    if clips.groups and not split and len(rows) == len(PARTS):
-        notes += [_said(clips, rows)]
-    return {part: clips.take(some) for part, some in rows.items()}, classes, notes
+    return classes, lines
 
 
 def _nearest(folder: Path) -> str:

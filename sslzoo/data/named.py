@@ -67,11 +67,11 @@ def load(
             none for one; or the folders of each split, {"train": ["a", "b"], "test": "c"} or "train=a+b,test=c".
         value_range: (low, high), the pixel values that become black and white, for data that use a part of their
             range, such as (0, 4095) for 12 bits in 16. By default that of the type.
-        kind: "image", "series", "rows" or "audio". By default "series" for "ucr:NAME", "uea:NAME" and files that end
-            in .ts or .npz, "audio" for "audio:FOLDER", "rows" for "table:NAME", "sklearn:NAME", files that end in .csv
-            or .parquet, DataFrames, dicts of columns and structured arrays, and "image" for everything else; of series,
-            see `sslzoo.data.series.parts`, of audio `sslzoo.data.audio.parts`, of rows `sslzoo.data.rows.parts`, where
-            `labels` is the column of the classes.
+        kind: "image", "series", "audio", "rows" or "text". By default "series" for "ucr:NAME", "uea:NAME" and files
+            that end in .ts or .npz, "audio" for "audio:FOLDER", "rows" for "table:NAME", "sklearn:NAME", .csv and
+            .parquet files, DataFrames, dicts of columns and structured arrays, "text" for "text:NAME", .txt and .jsonl
+            files, and "image" for everything else; `parts` of `sslzoo.data.series`, `audio`, `rows` and `texts` say
+            more. Of rows and texts, `labels` is the column of the classes.
         scan: of folders of images. "headers" reads the headers of the files; a file that cannot be decoded later, when
             it is used, is named then and replaced by its neighbour. "full" decodes all files at the start.
         categories: of rows, columns of numbers that are categories, "a,b" or a list.

@@ -77,17 +77,8 @@ def checked(texts: Any) -> list[str]:
 
 
 def _of_file(path: Path, labels: str) -> Source:
-    if path.suffix.lower() not in READERS:
-        raise DataError(f"{path} is no file of texts: give one that ends in {', '.join(READERS)}, or text:NAME")
-    if not path.is_file():
-        raise DataError(f"there is no file {path}")
     stem = re.sub("_(train|test)$", "", path.stem, flags=re.I)
-    both = {part: path.with_name(f"{stem}_{part}{path.suffix}") for part in PARTS}
-    files = both if all(file.is_file() for file in both.values()) else {"train": path}
-    try:
-        columns = {part: _columns(file) for part, file in files.items()}
-    except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
+    columns = _columns(path, stem)
     text, label = _names([*columns["train"]], labels, path)
     if any(name not in table for table in columns.values() for name in (text, label) if name):
         raise DataError(f"{path}: training and test part have other columns")
@@ -117,8 +108,18 @@ def _names(names: list[str], labels: str, path: Path) -> tuple[str, str | None]:
     return known[0], None if labels == "none" else label
 
 
-def _columns(path: Path) -> dict[str, list]:
-    return READERS[path.suffix.lower()](path)
+def _columns(path: Path, stem: str) -> dict[str, dict[str, list]]:
+    """The columns of each part: of a file, or of STEM_train and STEM_test next to each other."""
+    if path.suffix.lower() not in READERS:
+        raise DataError(f"{path} is no file of texts: give one that ends in {', '.join(READERS)}, or text:NAME")
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    both = {part: path.with_name(f"{stem}_{part}{path.suffix}") for part in PARTS}
+    files = both if all(file.is_file() for file in both.values()) else {"train": path}
+    try:
+        return {part: READERS[path.suffix.lower()](file) for part, file in files.items()}
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
 
 
 def _of_lines(path: Path) -> dict[str, list]:

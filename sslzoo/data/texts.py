@@ -96,18 +96,12 @@ def _divided(source: Source) -> tuple[dict, dict, tuple, list[str]]:
     texts, notes = {part: list(some) for part, some in source.texts.items()}, list(source.notes)
     if source.labels is None:
         return texts, {}, (), notes
-    counts = {part: len(some) for part, some in texts.items()}
-    for part, some in source.labels.items():
-        if len(some) != counts[part]:
-            raise DataError(f"{counts[part]} texts and {len(some)} labels: give one label for each text")
-    names = [None if one is None else str(one) for part in texts for one in source.labels[part]]
-    found, classes = numbers.by_name([None if name == str(numbers.UNLABELLED) else name for name in names])
-    y = dict(zip(texts, np.split(found, np.cumsum([*counts.values()])[:-1]), strict=True))
+    y, classes = _numbered(texts, source.labels)
     if "test" in texts:
         return texts, y, classes, notes
     once = sorted({text: row for row, text in reversed([*enumerate(texts["train"])])}.values())
-    if len(once) < counts["train"]:
-        notes.append(f"{counts['train'] - len(once)} texts are there before and are left out")
+    if repeated := len(texts["train"]) - len(once):
+        notes.append(f"{repeated} texts are there before and are left out")
         texts["train"], y["train"] = [texts["train"][row] for row in once], y["train"][once]
     if (split := divided(y["train"], "texts")) is None:
         return texts, y, classes, notes
@@ -119,3 +113,14 @@ def _divided(source: Source) -> tuple[dict, dict, tuple, list[str]]:
         classes,
         [*notes, note],
     )
+
+
+def _numbered(texts: dict[str, list], labels: dict[str, Sequence]) -> tuple[dict[str, np.ndarray], tuple]:
+    """Labels of each part as numbers, and the names of classes."""
+    for part, some in labels.items():
+        if len(some) != len(texts[part]):
+            raise DataError(f"{len(texts[part])} texts and {len(some)} labels: give one label for each text")
+    names = [None if one is None else str(one) for part in texts for one in labels[part]]
+    found, classes = numbers.by_name([None if name == str(numbers.UNLABELLED) else name for name in names])
+    ends = np.cumsum([len(some) for some in texts.values()])[:-1]
+    return dict(zip(texts, np.split(found, ends), strict=True)), classes

@@ -84,7 +84,7 @@ def evaluate(
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
-        kind: kind of the data, "image", "series", "rows" or "audio"; by default that of the encoder.
+        kind: kind of the data, "image", "series", "audio", "rows" or "text"; by default that of the encoder.
         scan: "headers" or "full", as for `data.load`; by default as in the training.
         captions: "auto", "txt", "none" or a file, as for `data.load`; by default as in the training. An export with a
             text tower is also judged by retrieval and zero-shot classification.

@@ -109,7 +109,7 @@ def benefit(
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
-        kind: kind of the data, "image", "series" or "rows"; by default that of the encoder.
+        kind: kind of the data, "image", "series", "audio", "rows" or "text"; by default that of the encoder.
         scan: "headers" or "full", as for `data.load`; by default as in the training.
 
     Raises:

@@ -23,13 +23,13 @@ class Experiment:
             `(encoder, **knobs) -> SSLModel`.
         data: name of a dataset ("digits", "fashion_mnist", "stamps", "emoji", any TFDS image dataset), a folder of
             images, of time series "ucr:NAME", "uea:NAME", a .ts or .npz file, of tables "table:NAME", "sklearn:NAME", a
-            .csv or .parquet file, of audio "audio:FOLDER"; in Python also a list of folders, an array (n, height,
-            width, channels), with kind="series" (n, steps, channels), with kind="audio" (n, samples), with kind="rows"
-            (n, columns), a DataFrame, a dict of columns, a pair (images, labels), a `tf.data.Dataset` of images or of
-            dicts, or a `Dataset`.
-        kind: kind of the data, "image", "series", "rows" or "audio"; None chooses it by the name of the data, which is
+            .csv or .parquet file, of audio "audio:FOLDER", of texts "text:NAME", a .txt or .jsonl file; in Python also
+            a list of folders, an array (n, height, width, channels), with kind="series" (n, steps, channels), with
+            kind="audio" (n, samples), with kind="rows" (n, columns), with kind="text" a list of strings, a DataFrame, a
+            dict of columns, a pair (images, labels), a `tf.data.Dataset` of images or of dicts, or a `Dataset`.
+        kind: kind of the data, "image", "series", "audio", "rows" or "text"; None chooses it by the name of the data:
             "series" for "ucr:", "uea:", .ts and .npz, "audio" for "audio:", "rows" for tables with names of their
-            columns, else "image".
+            columns, "text" for "text:", .txt and .jsonl, else "image".
         encoder: name of an encoder, such as "resnet18", or "keras.applications:NAME"; in Python also a built Keras
             model, or a function `(input_shape, **knobs) -> keras.Model`.
         start_from: weights that the encoder starts from: the folder of an exported encoder or of a keras-hub preset, a
