@@ -107,7 +107,8 @@ def _of_folder(
         rows = {part: np.flatnonzero([role == part for role in roles]) for part in PARTS}
     else:
         rows = _by_group(clips, known and known.test)
-        lines += [_said(clips, rows)] * bool(clips.groups and len(rows) == len(PARTS))
+        if clips.groups and len(rows) == len(PARTS):
+            lines += [_said(clips, rows)]
     return {part: clips.take(some) for part, some in rows.items()}, classes, [*notes, *lines]
 
 
