@@ -48,6 +48,8 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
         captions: bool, whether a batch must have `text`, int32 (batch, captions, length), the tokens of captions. Such
             a method has the arguments tokenizer, text_length, word_count and vocabulary, and the attributes that
             `exports.text.tower_of` reads.
+        relation: str, function of `sslzoo.data.relations` that draws partners of frames; "" for none. There is then one
+            view of each frame, and a batch has the columns of `Episodes.columns`.
         micro_batches: bool, whether all images pass through `encode`, which can divide the batch.
         augment: callable batch -> batch applied within the training step, or None.
         micro_batch: int, examples that `encode` passes through the encoder at a time, or None for all.
@@ -66,6 +68,7 @@ class SSLModel(internals.NoSymbolicBuild, keras.Model):
     kinds: tuple[str, ...] = tuple(KINDS)
     supervised: bool = False
     captions: bool = False
+    relation: str = ""
     micro_batches: bool = True
 
     def __init__(self, encoder: keras.Model, **kwargs):

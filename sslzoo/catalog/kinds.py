@@ -102,6 +102,7 @@ KINDS = {
         values="in [0, 1], normalized inside",
         module="sslzoo.views.of_images",
         folder="*presets.py",
+        prefixes=("episodes:",),
         pixels=True,
         repeats=True,
     ),

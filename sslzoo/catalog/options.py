@@ -71,6 +71,11 @@ def needs_captions(method: Any) -> bool:
     return attribute_of(method, "captions", False)
 
 
+def relation_of(method: Any) -> str:
+    """Returns the relation by which a method draws partners of frames, its class attribute `relation`; "" for none."""
+    return attribute_of(method, "relation", "")
+
+
 def views_of(method: Any, kind: str = DEFAULT) -> Any:
     """Returns the preset of a method, its class attribute `views`; that of the kind if the kind has no such preset."""
     views = attribute_of(method, "views", "simclr")

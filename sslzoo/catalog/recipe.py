@@ -56,10 +56,12 @@ class Recipe:
 
 
 def of_method(method: Any) -> Recipe:
-    """Returns a method as a recipe: on digits, on data with captions, or on data of the kind that the method is for."""
+    """Returns a method as a recipe: on digits, on data with captions or episodes, or of the kind it is for."""
     kind = KINDS[options.kind_for(method)]
     if options.needs_captions(method):
         return Recipe(method, "stamps")
+    if options.relation_of(method):
+        return Recipe(method, "episodes:dot")
     return Recipe(method, kind.sample) if kind.sample else Recipe(method)
 
 

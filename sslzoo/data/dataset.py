@@ -13,7 +13,9 @@ import tensorflow as tf
 from sslzoo.catalog.kinds import KINDS
 from sslzoo.data.captions import Captions
 from sslzoo.data.columns import MainColumns, ReadMain, main_spec, taken
+from sslzoo.data.companions import companions, content_of, with_partners
 from sslzoo.data.described import describe
+from sslzoo.data.episodes import Episodes
 from sslzoo.data.order import MARKED_BYTES, marks_of, shuffled
 from sslzoo.utils import iterators
 
@@ -56,6 +58,7 @@ class Dataset:
         texts: of texts, the strings whose tokens the main column has.
         captions: of the images; where they have tokens, these are the column "text" of batches. Or None.
         rate: of audio, samples per second; None for other kinds.
+        episodes: of images that are frames, their episodes, times, actions, rewards and states; or None.
         confine: indices (k,) -> None: from now on, what cannot be decoded of them is replaced by one of them; or None.
     """
 
@@ -78,6 +81,7 @@ class Dataset:
     captions: Captions | None = None
     rate: int | None = None
     texts: tuple[str, ...] | None = None
+    episodes: Episodes | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -145,7 +149,8 @@ class Dataset:
         Returns:
             Dicts of the main column, such as `image` (B, height, width, channels), `size` (B, 2) int32, `index` (B,)
             int64 in the dataset, `row` (B,) int32 in the batch, `step` (B,) int64, `label` (B,) int32 where there are
-            labels, and `text` (B, captions, length) int32 where there are tokens of captions.
+            labels, `text` (B, captions, length) int32 where there are tokens of captions, and with a relation the
+            columns of `Episodes.columns` and `partners` (B, partners, height, width, channels).
 
         Raises:
             DataError: no full batch can be made, or no equal shares of it.
@@ -155,12 +160,13 @@ class Dataset:
         steps = tf.data.Dataset.range(start, end if stop is None else min(stop, end))
         columns = steps.map(lambda step: self._columns(step, batch_size, seed, drop_remainder, part))
         parallel = functools.partial(tf.data.Dataset.map, num_parallel_calls=tf.data.AUTOTUNE)
+        read = functools.partial(with_partners, self)
         if self.in_memory:
-            return parallel(columns, self._with_columns)
-        if self.graph:
+            return parallel(columns, read)
+        if self.graph and "partner" not in columns.element_spec:
             images = parallel(columns.unbatch(), lambda example: example | self.graph(example["index"]))
         else:
-            images = parallel(columns.unbatch().batch(1, drop_remainder=True), self._with_columns).unbatch()
+            images = parallel(columns.unbatch().batch(1, drop_remainder=True), read).unbatch()
         return images.batch(batch_size // share[1], drop_remainder=drop_remainder)
 
     def take(self, indices: Sequence[int] | slice | np.ndarray) -> "Dataset":
@@ -178,6 +184,7 @@ class Dataset:
             confine=self.confine and (lambda index: self.confine(chosen[index])),
             captions=self.captions and self.captions.take(chosen),
             texts=self.texts and tuple(self.texts[i] for i in chosen),
+            episodes=self.episodes and self.episodes.take(chosen),
         )
 
     def part(self, indices: Sequence[int] | slice | np.ndarray) -> "Dataset":
@@ -187,9 +194,11 @@ class Dataset:
         return self.take(indices)
 
     def sample(self, count: int, seed: int = 0) -> "Dataset":
-        """At most `count` of the images, drawn by `seed`, in their order."""
+        """At most `count` of the images, drawn by `seed`, in their order; of episodes all frames or none."""
         if self.count <= count:
             return self
+        if self.episodes:
+            return self.take(self.episodes.sample(count, seed))
         return self.take(np.sort(np.random.default_rng(seed).permutation(self.count)[:count]))
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
@@ -208,7 +217,7 @@ class Dataset:
         """
         digest = hashlib.sha256(self.sampled_fingerprint().encode())
         digest.update(np.ascontiguousarray(self.marks, "<u8"))
-        digest.update(repr(self.captions.texts).encode("utf-8", "surrogatepass") if self.captions else b"")
+        digest.update(content_of(self))
         return digest.hexdigest()[:16]
 
     @functools.cached_property
@@ -265,18 +274,11 @@ class Dataset:
             index = index[index < self.count]
         row, index = tf.range(tf.shape(index)[0])[part], index[part]
         columns = dict(index=index, row=row, step=tf.fill(tf.shape(index), step))
-        if self.labels is not None:
-            columns["label"] = tf.gather(tf.constant(self.labels, tf.int32), index)
-        if self.captions and self.captions.tokens is not None:
-            columns["text"] = tf.gather(tf.constant(self.captions.tokens), index)
+        columns |= companions(self, index, row, step, batch_size, seed)
         return {name: tf.ensure_shape(column, (*index.shape, *column.shape[1:])) for name, column in columns.items()}
 
-    def _with_columns(self, columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        rows = columns["index"].shape
-        read = zip(self.spec.items(), self._read_columns(columns["index"]), strict=True)
-        return columns | {name: tf.ensure_shape(column, (*rows, *spec.shape)) for (name, spec), column in read}
-
-    def _read_columns(self, index: tf.Tensor) -> list[tf.Tensor]:
+    def read_columns(self, index: tf.Tensor) -> list[tf.Tensor]:
+        """The columns at indices (k,) within a graph, in the order of `spec`."""
         # The array stays in NumPy: as a tensor it would become part of the graph, which may not exceed 2 GB.
         return tf.numpy_function(self.ordered, [index], self.types)
 

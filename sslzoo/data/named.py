@@ -21,6 +21,7 @@ from sslzoo.data.arrays import from_array, splits_of
 from sslzoo.data.builders import from_tfds, is_prepared, tfds_names
 from sslzoo.data.clip_art import captioned_pictures
 from sslzoo.data.dataset import DataError, Dataset, Splits
+from sslzoo.data.episode_files import PREFIX, load_episodes
 from sslzoo.data.folder import checked_scan, parts_of_folder
 from sslzoo.data.joined import join
 from sslzoo.data.packed import from_packed, is_packed
@@ -53,12 +54,11 @@ def load(
 
     Args:
         data: "digits" (scikit-learn's), "fashion_mnist", "stamps" or "emoji" (with captions, as of
-            `clip_art.captioned_pictures`), the name of any TFDS image dataset ("cifar10",
-            "cifar10:3.0.2", "stl10[unlabelled]", "imagenet2012[:10%]"); the path of a folder, of images or packed; an
-            array (n, height, width) or (n, height, width, channels), uint8, uint16 or float within [0, 1]; a pair
-            (images, labels); two such pairs for training and testing; a list of folders; a finite `tf.data.Dataset`, as
-            of `streams.from_stream`; a Dataset; or Splits. Where a folder has the name of a dataset, "./digits" is the
-            folder, and "builtin:digits" or "tfds:cifar10" the dataset.
+            `clip_art.captioned_pictures`), "episodes:FILE" (as of `load_episodes`), the name of any TFDS image dataset
+            ("cifar10", "cifar10:3.0.2", "imagenet2012[:10%]"); the path of a folder, of images or packed; an array (n,
+            height, width[, channels]), uint8, uint16 or float within [0, 1]; a pair (images, labels); two such pairs
+            for training and testing; a list of folders; a finite `tf.data.Dataset`, as of `streams.from_stream`; a
+            Dataset; or Splits. "./digits" is always a folder, "builtin:digits" and "tfds:cifar10" always a dataset.
         max_size: longest side in pixels; larger images are shrunk. By default 256 where sizes are mixed, else none.
         labels: "auto" takes folders of images for classes, if there are at least two; "folders" fails if there are
             not; "none" leaves out all labels; a path is that of a CSV file with rows FILE,CLASS. The last but "none"
@@ -253,6 +253,8 @@ def _path(text: str) -> Path | None:
 
 
 def _by_text(text: str, max_size: int | None) -> Splits:
+    if text.startswith(PREFIX):
+        return load_episodes(text.removeprefix(PREFIX), max_size=max_size)
     name = text.removeprefix("builtin:").removeprefix("tfds:")
     if not name:
         raise DataError("data is an empty text: give a name, a folder or an array")

@@ -141,7 +141,7 @@ class Served(Dataset):
         lost = f"the data service at {self.address} does not answer any more: start it again, then resume the run"
         return watched(made, lambda: _answers(self.address), lost)
 
-    def _read_columns(self, index: tf.Tensor) -> list[tf.Tensor]:
+    def read_columns(self, index: tf.Tensor) -> list[tf.Tensor]:
         return tf.raw_ops.PyFuncStateless(input=[index], token=self.function, Tout=self.types)
 
 

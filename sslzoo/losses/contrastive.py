@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from sslzoo.catalog.checked import checked
-from sslzoo.losses.directions import unit
+from sslzoo.losses.directions import masked_mean, unit
 
 
 @checked("N dim", "N dim")
@@ -105,21 +105,22 @@ def mixup_nt_xent(z_mixed, z_a, z_b, *, share, temperature: float):
     return ops.mean(ops.logsumexp(logits, axis=1) - share * hit_a - (1 - share) * hit_b)
 
 
-@checked("N dim", "N dim", "dim dim")
-def bilinear_info_nce(z_a, z_b, weight):
-    """InfoNCE of one direction with the similarity z_a W z_b (COLA, arXiv 2010.10915, section 2).
+@checked("N dim", "N dim", "dim dim", "N")
+def bilinear_info_nce(z_a, z_b, weight, valid=None):
+    """InfoNCE of one direction with the similarity z_a W z_b (CURL, arXiv 2004.04136, equation 4).
 
     Args:
         z_a: (N, dim), anchors; they are not normalized, and there is no temperature.
         z_b: (N, dim), row i is the positive of row i of z_a, the other rows are its negatives.
         weight: (dim, dim), W.
+        valid: (N,), 1 for anchors that count and 0 for others, whose row of z_b remains a negative; None if all count.
 
     Returns:
-        A float32 scalar, the mean over the anchors; log(N) where all embeddings are equal.
+        A float32 scalar, the mean over the valid anchors; log(N) where all embeddings are equal, 0 without any.
     """
     z_a, z_b, weight = (ops.cast(one, "float32") for one in (z_a, z_b, weight))
     logits = ops.matmul(z_a, ops.matmul(weight, ops.transpose(z_b)))
-    return ops.mean(ops.logsumexp(logits, axis=1) - ops.diagonal(logits))
+    return masked_mean(ops.logsumexp(logits, axis=1) - ops.diagonal(logits), valid)
 
 
 @checked("N h w offsets dim", "N h w dim")

@@ -17,6 +17,14 @@ def unit(z):
     return ops.where(none, 0.0, z * ops.rsqrt(ops.where(none, 1.0, squared)))
 
 
+def masked_mean(values, valid=None):
+    """Mean of values over the entries where `valid` is 1, 0 without any; over all entries if None. Shapes are equal."""
+    if valid is None:
+        return ops.mean(values)
+    valid = ops.cast(valid, "float32")
+    return ops.sum(ops.cast(values, "float32") * valid) / ops.maximum(ops.sum(valid), 1.0)
+
+
 def squared_distances(z):
     """Squared Euclidean distances of all pairs of rows, float32: (N, dim) -> (N, N).
 

@@ -18,6 +18,7 @@ from sslzoo.encoders.resnet import resnet
 from sslzoo.encoders.rows import mlp_rows, subset_rows
 from sslzoo.encoders.vit import vit
 from sslzoo.testing.small_audio import auditory, views_of_audio
+from sslzoo.testing.small_companions import ACTIONS, companions_of, frames_of
 from sslzoo.testing.small_texts import views_of_texts, worded
 from sslzoo.views import chosen, presets
 from sslzoo.views.of_rows import schema
@@ -70,6 +71,8 @@ SMALL = {
     "text_heads": 2,
     "text_length": 4,
     "vocabulary": tuple("abcdefghijkl"),
+    "action_dim": ACTIONS,
+    "horizon": 2,
 }
 OWN = {
     # Views interact through the bank only, and CPC has a context network: the usual values need more than thirty steps.
@@ -95,7 +98,6 @@ OWN = {
     # Losses of shares near 0 and 1 are small from the start: shares near one half can be compared.
     "mixup_contrast": {"temperature": 0.1, "mixup_alpha": 20.0},
     "ts2vec": {"mask_ratio": 0.0},
-    "ts_tcc": {"horizon": 2},
     "masked_series": {"mask_ratio": 0.5},
     "cola": {"projection_dim": 8},  # of many, large steps amplify rounding errors
     "mlm": {"mask_ratio": 0.3},
@@ -107,6 +109,7 @@ STEPS = {
     "clip": 60,
     "cola": 90,
     "colorization": 60,
+    "curl": 90,
     "jigsaw": 60,
     "mixup_contrast": 60,
     "ts2vec": 40,
@@ -162,15 +165,8 @@ def batch(model: keras.Model, seed: int = 0) -> dict:
     index, made = np.arange(COUNT), views(model, seed)
     whole = np.tile(np.array([0, 0, 1, 1, 0], "float32"), (COUNT, 1))
     boxes = (whole,) * len(made)
-    columns = {"text": captions()} if model.captions else {}
+    columns = companions_of(model, COUNT)
     return {"views": made, "boxes": boxes, "index": index, "label": (index % 4).astype("int32")} | columns
-
-
-def captions() -> np.ndarray:
-    """Tokens of two captions of each example, int32 (COUNT, 2, 4): words for its number; the second has a word more."""
-    index = np.arange(COUNT)
-    words = np.stack([2 + index // 8, 6 + index % 8, 0 * index, 0 * index], axis=1)
-    return np.stack([words, words + [0, 0, 1, 0]], axis=1).astype("int32")
 
 
 def batches(model: keras.Model, steps: int, seed: int = 0, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
@@ -192,7 +188,8 @@ def views(model: keras.Model, seed: int = 0) -> tuple[np.ndarray, ...]:
 
 def _views_of_images(model: keras.Model, seed: int) -> tuple[np.ndarray, ...]:
     chain = getattr(presets, model.views)(SIZE) if isinstance(model.views, str) else ()
-    small = [np.arange(side) * SIZE // side for side in [view.size for view in chain] or [SIZE, SIZE]]
+    sides = [SIZE] * frames_of(model) if model.relation else [view.size for view in chain] or [SIZE, SIZE]
+    small = [np.arange(side) * SIZE // side for side in sides]
     return tuple(view[:, some][:, :, some] for view, some in zip(images(len(small), seed), small, strict=True))
 
 

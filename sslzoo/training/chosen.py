@@ -33,3 +33,11 @@ def schema_of(encoder: Any, data: Dataset, kind: Kind) -> dict:
     takes = options.takes(catalog.found("encoders", encoder), "schema")
     schema = kind.functions.schema(data) if takes else None
     return {} if schema is None else {"schema": schema}
+
+
+def given_of(data: Dataset, input_shape: tuple[int, ...]) -> dict[str, Any]:
+    """The arguments of methods that depend on the training data."""
+    classes = 0 if data.labels is None else int(data.labels.max()) + 1
+    action = data.episodes.action if data.episodes else None
+    known = dict(input_shape=input_shape, dataset_size=len(data), num_classes=classes)
+    return known | dict(action_dim=0 if action is None else action.shape[1])

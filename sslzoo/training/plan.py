@@ -23,9 +23,9 @@ from sslzoo.layers import lora
 from sslzoo.layers.norms import Calibration
 from sslzoo.model import SSLModel
 from sslzoo.training import layerwise, starting
-from sslzoo.training.captioned import tokenized
 from sslzoo.training.checks import canvas_side, check, check_kind, engine_of
-from sslzoo.training.chosen import extent_of, preset_of, schema_of
+from sslzoo.training.chosen import extent_of, given_of, preset_of, schema_of
+from sslzoo.training.companions import companions
 from sslzoo.training.experiment import Experiment, RunOptions
 from sslzoo.training.fitted import fitted
 from sslzoo.training.monitors import Labelled, Watch
@@ -85,7 +85,7 @@ class Plan:
             self.splits = accepted_splits(self.splits, model)
         if run.cache:
             self.splits = Splits(*(part and cached(part, run.cache) for part in self.splits))
-        self.splits, self.words = tokenized(self.splits, self.method, self.method_name, self.knobs["method"], preset)
+        self.splits, self.words = companions(self.splits, self.method, self.method_name, self.knobs["method"], preset)
         (self.train_set, self.test_set), devices = self.splits, self.strategy.num_replicas_in_sync
         self.experiment = experiment = fitted(experiment, self.knobs["method"], len(self.train_set), devices)
         self.knobs = resolved.resolve(experiment.knobs, *parts)
@@ -201,7 +201,8 @@ class Plan:
         keras.config.set_dtype_policy(self.experiment.precision)
         try:
             taken = signature(self.method).parameters
-            given = {name: value for name, value in self._given().items() if name in taken}
+            given = given_of(self.train_set, self.input_shape) | self.words
+            given = {name: value for name, value in given.items() if name in taken}
             encoder = encoder or starting.prepared(self.build_encoder(), self.experiment)
             return self.method(encoder, **given, **self.knobs["method"])
         finally:
@@ -223,12 +224,6 @@ class Plan:
         if s.micro_batch:
             log.info(f"the encoder takes {s.micro_batch} {self.kind.noun} at a time; BatchNorm normalizes over these")
         return model
-
-    def _given(self) -> dict:
-        """Returns the arguments of methods that depend on the data."""
-        labels = self.train_set.labels
-        classes = 0 if labels is None else int(labels.max()) + 1
-        return dict(input_shape=self.input_shape, dataset_size=len(self.train_set), num_classes=classes) | self.words
 
     def batches(self, start: int, stop: int, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
         """Returns the training batches of the steps start..stop - 1, or the rows of a worker in them."""

@@ -101,6 +101,9 @@ class Views:
     def __call__(self, batch: Mapping[str, tf.Tensor]) -> dict:
         """Replaces the main column, `size`, `row` and `step` by `views` and `boxes`; other columns pass through.
 
+        Where a relation drew `partners` (n, partners, ...), there is one view of each example and partner instead of
+        several views of an example: of the k-th of them by the k-th view, or the last one if there are fewer.
+
         Args:
             batch: the column of the kind: `image` (n, height, width, channels) uint8, uint16 or float, or `series` (n,
                 steps, channels) float; `size` (n, axes) int, the extent of the valid part, of images height and width,
@@ -113,24 +116,31 @@ class Views:
             width in units of the longer side of the valid part, and 1 for mirrored images; of series (n, 2), start and
             length in units of the length; and the other columns.
         """
-        consumed = (self.views[0].kind, "size", "row", "step")
-        examples, sizes, rows, step = (batch[name] for name in consumed)
+        consumed = (self.views[0].kind, "size", "row", "step", "partners", "partner_size")
+        examples, sizes, rows, step = (batch[name] for name in consumed[:4])
         if (examples.shape[0] or 0) > self.batch_size:
             noun = KINDS[consumed[0]].noun
             raise ValueError(
                 f"Views: batch_size is {self.batch_size}, got {examples.shape[0]} {noun}: give the global size"
             )
-        examples = tf.convert_to_tensor(examples)
-        draws = self.sample(tf.reduce_max(step))
+        frames = [(tf.convert_to_tensor(examples), sizes)]
+        if "partners" in batch:
+            frames += zip(*(tf.unstack(batch[name], axis=1) for name in consumed[4:]), strict=True)
+        chain = self.chain(len(frames))
+        frames = frames if len(frames) == len(chain) else frames * len(chain)
         looks = [
-            view.look(examples, self.engine, self.xla)(examples, sizes, rows, drawn)
-            for view, drawn in zip(self.views, draws, strict=True)
+            view.look(one, self.engine, self.xla)(one, size, rows, drawn)
+            for view, (one, size), drawn in zip(chain, frames, self.sample(tf.reduce_max(step), chain), strict=True)
         ]
         views, boxes = zip(*looks, strict=True)
         rest = {name: column for name, column in batch.items() if name not in consumed}
         return {"views": views, "boxes": boxes, **rest}
 
-    def sample(self, step: int | tf.Tensor) -> list:
+    def chain(self, frames: int = 1) -> tuple[Drawn, ...]:
+        """The views of a batch: all views of one frame, or one view of each of several; the last serves the others."""
+        return self.views if frames == 1 else tuple(self.views[min(k, len(self.views) - 1)] for k in range(frames))
+
+    def sample(self, step: int | tf.Tensor, chain: Sequence[Drawn] | None = None) -> list:
         """Draws the parameters of each operation of each view for the global batch at `step`."""
         seed = fold(tf.constant([self.seed, 0], tf.int32), step)
-        return [view.sample_of(seed, k, self.batch_size) for k, view in enumerate(self.views)]
+        return [view.sample_of(seed, k, self.batch_size) for k, view in enumerate(chain or self.views)]
