@@ -77,7 +77,9 @@ def test_later_and_following_frames_count_steps_and_end_with_the_episode():
 
 
 def test_a_goal_is_later_and_the_frames_between_are_neighbours():
-    drawn = [partners("goal", np.random.default_rng(seed).uniform(size=(COUNT, 4))) for seed in range(200)]
+    drawn = [
+        partners("goal", np.random.default_rng(seed).uniform(size=(COUNT, relations.NUMBERS))) for seed in range(200)
+    ]
     start, time = np.arange(COUNT), related("goal").time
     last = np.isin(time + 1, LENGTHS) & (time + 1 == np.array(LENGTHS)[EPISODE])
     for partner, valid in drawn:
@@ -90,21 +92,20 @@ def test_a_goal_is_later_and_the_frames_between_are_neighbours():
     assert {*np.stack([partner[0, 1] for partner, _ in drawn])} == {0, 1, 2, 3}
 
 
-def test_a_clip_has_ordered_frames_and_ends_in_its_outer_fifths():
-    drawn = [partners("clip", np.random.default_rng(seed).uniform(size=(COUNT, 4))) for seed in range(200)]
+def test_a_clip_has_an_earlier_frame_and_this_or_a_later_one():
+    drawn = [partners("clip", np.random.default_rng(seed).uniform(size=(COUNT, 2)))[0] for seed in range(200)]
     time = related("clip").time
-    for partner, valid in drawn:
-        start, earlier, after, end = partner.T
-        np.testing.assert_array_equal(valid[:, 1], time > 0)
-        some = valid.all(1) == 1
-        assert (earlier[some] < np.arange(COUNT)[some]).all() and (after >= np.arange(COUNT)).all()
-        assert (time[start] <= 1).all() and (np.array(LENGTHS)[EPISODE] - 1 - time[end] <= 1).all()
-    assert any((partner[:, 2] == np.arange(COUNT)).sum() > 4 for partner, _ in drawn), "the frame itself, too"
+    _, valid = partners("clip")
+    np.testing.assert_array_equal(valid[:, 0], time > 0)
+    assert {*np.stack(drawn)[:, 8, 0]} == {6, 7} and {*np.stack(drawn)[:, 8, 1]} == {8, 9, 10, 11, 12}
 
 
 def test_another_frame_is_any_but_the_frame_itself():
     drawn = np.stack(
-        [partners("same_episode", np.random.default_rng(s).uniform(size=(COUNT, 4)))[0] for s in range(200)]
+        [
+            partners("same_episode", np.random.default_rng(s).uniform(size=(COUNT, relations.NUMBERS)))[0]
+            for s in range(200)
+        ]
     )
     assert {*drawn[:, 7, 0]} == {6, 8, 9, 10, 11, 12}
     _, valid = partners("same_episode")
@@ -114,7 +115,9 @@ def test_another_frame_is_any_but_the_frame_itself():
 def test_frames_that_are_left_out_make_a_pair_invalid():
     some = np.delete(np.arange(COUNT), 2)  # of the first episode
     found = (
-        related("later", interval=1).take(some).columns(tf.range(COUNT - 1, dtype=tf.int64), tf.zeros((COUNT - 1, 4)))
+        related("later", interval=1)
+        .take(some)
+        .columns(tf.range(COUNT - 1, dtype=tf.int64), tf.zeros((COUNT - 1, relations.NUMBERS)))
     )
     assert found["valid"].numpy()[:4, 0].tolist() == [1, 0, 1, 0]
 

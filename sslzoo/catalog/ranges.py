@@ -37,7 +37,7 @@ RULES = (
     (r"patch|cell|mask_unit|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),
     (r"knots", (2, math.inf, False)),
     (r"text_length", COUNT),
-    (r"label_smoothing", SHARE),
+    (r"label_smoothing|discount", SHARE),
     (r"scale", POSITIVE),
 )
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-NUMBERS = 4  # random numbers for each frame
+NUMBERS = 2  # random numbers for each frame
 
 
 class Place(NamedTuple):
@@ -53,16 +53,10 @@ def goal(place: Place, uniform: tf.Tensor) -> tf.Tensor:
 
 
 def clip(place: Place, uniform: tf.Tensor) -> tf.Tensor:
-    """Of the episode a start, an earlier frame, this or a later frame, and an end (R3M).
-
-    The start is in the first fifth of the episode, the end in the last fifth.
-    """
-    fifth = (place.last - place.first + 1) // 5
-    start = place.first + _below(uniform[:, 0], fifth + 1)
-    earlier = place.first + _below(uniform[:, 1], place.rank - place.first)
-    after = place.rank + _below(uniform[:, 2], place.last - place.rank + 1)
-    end = place.last - _below(uniform[:, 3], fifth + 1)
-    return tf.stack([start, tf.minimum(earlier, place.rank - 1), after, end], axis=1)
+    """An earlier frame of the episode, and this frame or a later one (R3M)."""
+    earlier = place.first + _below(uniform[:, 0], place.rank - place.first)
+    later = place.rank + _below(uniform[:, 1], place.last - place.rank + 1)
+    return tf.stack([tf.minimum(earlier, place.rank - 1), later], axis=1)
 
 
 def names() -> list[str]:

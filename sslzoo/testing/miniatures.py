@@ -101,6 +101,9 @@ OWN = {
     "masked_series": {"mask_ratio": 0.5},
     "cola": {"projection_dim": 8},  # of many, large steps amplify rounding errors
     "mlm": {"mask_ratio": 0.3},
+    # Logits are not normalized: without the paper's clipping, large steps of SGD in many dimensions diverge.
+    "atc": {"projection_dim": 8, "hidden_dim": 8},
+    "vip": {"discount": 0.5},  # near 1 the distance of other frames counts little
 }
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sslzoo.catalog.checked import checked
 from sslzoo.views.chains import cropped
-from sslzoo.views.geometry import Crop
+from sslzoo.views.geometry import Centre, Crop
 from sslzoo.views.image import View
 from sslzoo.views.operation import check_number, fold
 from sslzoo.views.shift import Intensity, Shift
@@ -19,6 +19,17 @@ class SameView(View):
 
     def sample_of(self, seed, number, count):
         return self.sample(fold(seed, 0), count)
+
+
+@checked()
+def frames(size: int, channels: int = 3) -> list[View]:
+    """ST-DIM (arXiv:1906.08226): frames as they are, resized only.
+
+    Args:
+        size: int, side of the views in pixels.
+        channels: int, number of channels of the images.
+    """
+    return [View([Centre()], size)] * 2
 
 
 @checked()

@@ -13,7 +13,7 @@ from sslzoo.catalog.checked import checked
 from sslzoo.views.chains import MILD, MILDER, STRONG, asymmetric, blurred, coloured, cropped, crops
 from sslzoo.views.colour import Grayscale, Jitter, Solarize
 from sslzoo.views.distribution_presets import emp_ssl, lejepa, mmcr, ressl, vis_reg  # noqa: F401
-from sslzoo.views.frame_presets import curl, random_shift, same_crop, spr  # noqa: F401
+from sslzoo.views.frame_presets import curl, frames, random_shift, same_crop, spr  # noqa: F401
 from sslzoo.views.geometry import Blur, Centre, Crop, Flip
 from sslzoo.views.image import View
 from sslzoo.views.image_text_presets import clip, slip  # noqa: F401

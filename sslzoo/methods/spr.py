@@ -1,0 +1,111 @@
+"""SPR: predict the latents of the next frames from a frame and the actions."""
+
+import keras
+from keras import layers, ops
+
+from sslzoo.catalog.knobs import nearest
+from sslzoo.layers.dynamics import MinMax, transition
+from sslzoo.layers.heads import norm_mlp
+from sslzoo.layers.maps import with_map
+from sslzoo.layers.targets import Target
+from sslzoo.losses import latent_prediction
+from sslzoo.model import SSLModel
+from sslzoo.utils.replicas import gather
+
+VARIANTS = ("spr", "efficient_zero")
+
+
+class SPR(SSLModel):
+    """Self-predictive representations: a transition model is unrolled over the actions; its latents match targets.
+
+    A latent is the feature map within [0, 1]. Targets are projected latents of the next frames by the EMA networks,
+    without gradient. Steps after the end of an episode count 0. In the paper the projector is the first layer of the
+    agent's head; here it is a layer of its own. EfficientZero's consistency (arXiv 2111.00210) is
+    variant="efficient_zero" with projection_dim=1024, state_gradient=0.5.
+
+    Args:
+        encoder: functional model whose features have no weights behind the feature map, such as nature_conv.
+        horizon: int, number of next frames.
+        hidden_dim: int, channels of the hidden layer of the transition model.
+        projection_dim: int, width of projections and predictions.
+        ema_rate: float, share that the target network moves towards the online network in a step; 1, a copy, with
+            augmentation, and 0.01 without it.
+        variant: "spr", a dense projector and predictor, or "efficient_zero", with hidden layers and BatchNorm.
+        state_gradient: float in 0..1, factor of the gradient of a latent at each step of the transition model.
+        action_dim: int, width of the actions, as pretraining finds it.
+
+    Raises:
+        ValueError: if a name is unknown, or the encoder has weights behind its feature map.
+    """
+
+    paper = "https://arxiv.org/abs/2007.05929"
+    use = "frames of episodes with actions: what an agent can change"
+    batch = 32
+    views = "spr"
+    relation = "following"
+    default_encoder = "nature_conv"
+    kinds = ("image",)
+    micro_batches = False
+
+    def __init__(
+        self,
+        encoder,
+        horizon: int = 5,
+        hidden_dim: int = 256,
+        projection_dim: int = 512,
+        ema_rate: float = 1.0,
+        variant: str = "spr",
+        state_gradient: float = 1.0,
+        action_dim: int = 0,
+        **kwargs,
+    ):
+        super().__init__(encoder, **kwargs)
+        if variant not in VARIANTS:
+            raise ValueError(nearest("variant", variant, VARIANTS))
+        self.horizon, self.hidden_dim, self.projection_dim = horizon, hidden_dim, projection_dim
+        self.ema_rate, self.variant, self.state_gradient = ema_rate, variant, state_gradient
+        self.action_dim = action_dim
+        feature_map = with_map(encoder).outputs[0]
+        self.latent = keras.Model(encoder.input, MinMax(name="range")(feature_map), name="latent")
+        if len(self.latent.weights) < len(encoder.weights):
+            raise ValueError(f"{encoder.name} has weights behind its feature map: take an encoder such as nature_conv")
+        shape = self.latent.output_shape[1:]
+        self.transition = transition(shape, action_dim, hidden_dim, name="transition")
+        self.projector = self._projector(shape)
+        self.predictor = self._predictor()
+        self.target = Target(self.latent, self.projector)
+
+    def _projector(self, shape):
+        dim, flat = self.projection_dim, [keras.Input(shape), layers.Flatten()]
+        if self.variant == "spr":
+            return keras.Sequential([*flat, layers.Dense(dim, dtype="float32")], name="projector")
+        head = norm_mlp(shape[0] * shape[1] * shape[2], dim, dim, hidden_layers=2)
+        return keras.Sequential([*flat, head], name="projector")
+
+    def _predictor(self):
+        dim = self.projection_dim
+        if self.variant == "spr":
+            return keras.Sequential([keras.Input((dim,)), layers.Dense(dim, dtype="float32")], name="predictor")
+        return norm_mlp(dim, dim // 2, dim, last_norm=False, last_bias=True, name="predictor")
+
+    def call(self, batch):
+        frame, *later = batch["views"]
+        latent, predictions = self.latent(frame), []
+        z_a = self.projector(latent)
+        for step in range(self.horizon):
+            share = self.state_gradient
+            latent = share * latent + (1 - share) * ops.stop_gradient(latent)
+            latent = self.transition([latent, batch["action"][:, step]])
+            predictions.append(self.predictor(self.projector(latent)))
+        targets = self.together(tuple(later), self.target)
+        predictions, targets = ops.stack(predictions, axis=1), ops.stack(targets, axis=1)
+        return dict(z_a=z_a, z_b=targets[:, 0], p=predictions, targets=targets, valid=batch["valid"])
+
+    def embed(self, inputs):
+        return self.projector(self.latent(inputs))
+
+    def objective(self, p, targets, valid, **embeddings):
+        return latent_prediction(gather(p), ops.stop_gradient(gather(targets)), gather(valid))
+
+    def after_step(self, **outputs):
+        self.target.update(self.ema_rate)
