@@ -197,7 +197,7 @@ def test_st_dim_adds_the_global_and_the_local_term():
     model = miniatures.build("st_dim")
     batch = miniatures.batch(model)
     before, frame = batch["views"]
-    maps = [np.asarray(model.encoder_with_map(view)[0]).reshape(len(view), -1, 32) for view in (before, frame)]
+    maps = [np.asarray(model.encoder_with_map(view)[0]).reshape(len(view), -1, 16) for view in (before, frame)]
     z = model.projector(model.encoder(frame))
     whole = np.tile(np.asarray(model.global_predictor(z))[:, None], (1, maps[0].shape[1], 1))
     valid = batch["valid"][:, 0]
@@ -212,7 +212,7 @@ def test_spr_unrolls_the_actions_and_copies_its_target():
     outputs = model(batch, training=False)
     latent = model.latent(batch["views"][0])
     for step in range(2):
-        latent = model.transition([latent, batch["action"][:, step]])
+        latent = model.transition([latent, keras.ops.convert_to_tensor(batch["action"][:, step])])
         np.testing.assert_allclose(
             outputs["p"][:, step], model.predictor(model.projector(latent)), rtol=1e-3, atol=1e-5
         )

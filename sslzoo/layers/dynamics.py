@@ -16,7 +16,7 @@ class MinMax(layers.Layer):
     """
 
     def __init__(self, epsilon: float = 1e-5, **kwargs):
-        super().__init__(dtype="float32", **kwargs)
+        super().__init__(**{"dtype": "float32"} | kwargs)
         self.epsilon = epsilon
 
     def call(self, inputs):

@@ -33,6 +33,7 @@ class SPR(SSLModel):
         variant: "spr", a dense projector and predictor, or "efficient_zero", with hidden layers and BatchNorm.
         state_gradient: float in 0..1, factor of the gradient of a latent at each step of the transition model.
         action_dim: int, width of the actions, as pretraining finds it.
+        input_shape: (height, width, channels) of the frames, needed if the encoder accepts any size.
 
     Raises:
         ValueError: if a name is unknown, or the encoder has weights behind its feature map.
@@ -57,6 +58,7 @@ class SPR(SSLModel):
         variant: str = "spr",
         state_gradient: float = 1.0,
         action_dim: int = 0,
+        input_shape: tuple | None = None,
         **kwargs,
     ):
         super().__init__(encoder, **kwargs)
@@ -64,12 +66,12 @@ class SPR(SSLModel):
             raise ValueError(nearest("variant", variant, VARIANTS))
         self.horizon, self.hidden_dim, self.projection_dim = horizon, hidden_dim, projection_dim
         self.ema_rate, self.variant, self.state_gradient = ema_rate, variant, state_gradient
-        self.action_dim = action_dim
+        self.action_dim, self.input_shape = action_dim, input_shape
         feature_map = with_map(encoder).outputs[0]
         self.latent = keras.Model(encoder.input, MinMax(name="range")(feature_map), name="latent")
         if len(self.latent.weights) < len(encoder.weights):
             raise ValueError(f"{encoder.name} has weights behind its feature map: take an encoder such as nature_conv")
-        shape = self.latent.output_shape[1:]
+        shape = self.latent.compute_output_shape((None, *(input_shape or encoder.input_shape[1:])))[1:]
         self.transition = transition(shape, action_dim, hidden_dim, name="transition")
         self.projector = self._projector(shape)
         self.predictor = self._predictor()
