@@ -29,6 +29,7 @@ _OBJECTS = {
     "load_text": "exports.text",
     "pack": "data.packing",
     "pretrain": "training.pretraining",
+    "record": "data.recording",
     "report": "reports",
     "serve_data": "data.service",
     "tune": "tuning.search",

@@ -207,7 +207,7 @@ def test_st_dim_adds_the_global_and_the_local_term():
 
 
 def test_spr_unrolls_the_actions_and_copies_its_target():
-    model = miniatures.build("spr")
+    model = miniatures.build("spr", ema_rate=1.0)
     batch = miniatures.batch(model)
     outputs = model(batch, training=False)
     latent = model.latent(batch["views"][0])

@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": ("evaluation.comparison:compare", [MODEL, MODEL, "--data", "digits"]),
     "embed": ("evaluation.embedding:embed", [MODEL, "--data", "digits", "--out", "x.npz"]),
     "export": ("exports.formats:export", [MODEL, "--format", "keras"]),
+    "record": ("data.recording:record", ["CartPole-v1", "--out", "x"]),
     "pack": ("data.packing:pack", ["digits", "packed"]),
     "serve-data": ("data.service:serve_data", ["digits"]),
     "tune": ("tuning.search:tune", ["simclr_digits"]),
@@ -34,6 +35,7 @@ COMMANDS = {
 # Texts of which any may be meant, and objects.
 FREE = {
     "out",
+    "environment",
     "tensorboard",
     "runs",
     "export_to",
@@ -64,7 +66,7 @@ def cases():
 
 def places():
     """Commands with a file, a folder or a name that does not exist, or without one."""
-    missing = ["evaluate", "embed", "export", "import", "pack", "tune", "serve-data", "views", "compare"]
+    missing = ["evaluate", "embed", "export", "import", "pack", "record", "tune", "serve-data", "views", "compare"]
     yield from ((command, "", []) for command in missing)
     data, out = ["--data", "digits"], ["--out", "o"]
     yield from (("evaluate", "nowhere", ["nowhere", *data]), ("embed", "nowhere", ["nowhere", *data, "--out", "o.npz"]))

@@ -10,7 +10,7 @@ import keras
 from sslzoo.catalog.checked import checked
 from sslzoo.catalog.kinds import KINDS, of_encoder
 from sslzoo.data import Dataset, Splits, restrict
-from sslzoo.evaluation import baseline, image_text, places, sources
+from sslzoo.evaluation import baseline, image_text, observations, places, sources
 from sslzoo.evaluators import Score, WrongOption
 from sslzoo.evaluators.judge import EVALUATORS, TRAINED, Evaluator, Features, check, judge, options_of, title
 from sslzoo.evaluators.remember import remembered
@@ -101,7 +101,10 @@ def evaluate(
     check(**options)
     reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind, scan=scan, captions=captions)
     tower = None if isinstance(encoder, keras.Model) else find_text(encoder)
-    subject = prepare(encoder, data, untrained, image_size, classes, max_images, tower is not None, **reading)
+    unlabelled = tower is not None or observations.are_episodes(data)
+    subject = prepare(encoder, data, untrained, image_size, classes, max_images, unlabelled, **reading)
+    if observations.has_episodes(subject.data) and subject.data.test.labels is None:
+        return observations.observation_scores(subject.columns, subject.data, subject.size)
     if tower is None or not image_text.has_captions(subject.data):
         sources.require_labels(subject.data)
         return _scores(subject.columns, subject.data, subject.size, **options)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sslzoo.evaluation import image_text, judging
+from sslzoo.evaluation import image_text, judging, observations
 from sslzoo.evaluation.judging import TRAINED
 from sslzoo.evaluation.places import TokenPictures
 from sslzoo.evaluators.report import Row
@@ -65,9 +65,14 @@ def judge_all(plan: Plan, result: Result) -> None:
     columns = {judging.before(plan.origin): [result.untrained]}
     if not plan.experiment.layerwise:
         columns = {TRAINED: [result.encoder]} | columns
-    unlabelled = plan.train_set.labels is None and plan.words
+    episodes = observations.has_episodes(plan.judged)
+    unlabelled = plan.train_set.labels is None and (plan.words or episodes)
     found = Scores() if unlabelled else judging.score(columns, plan.judged, plan.size)
     more = _judge_captions(plan, result) if plan.words and image_text.has_captions(plan.judged) else Scores()
+    if episodes:
+        states = observations.observation_scores(columns, plan.judged, plan.size)
+        observations.draw_values(columns, plan.judged.test, plan.size, result.run / "values.png")
+        more = Scores([*more, *states], [*more.notes, *states.notes])
     result.scores = Scores([*result.scores, *found, *more], [*found.notes, *more.notes])
     log.info(result.scores)
 

@@ -128,3 +128,35 @@ def retrieved(
             for side in axes.spines.values():
                 side.set(color=COLOURS[2] if hit else "#CCCCCC", linewidth=2.5 if hit else 0.5)
     save(figure, path, command)
+
+
+def values(
+    lines: Mapping[str, Sequence[float]], steps: Sequence[int], frames: Sequence[np.ndarray], path: Path, command: str
+) -> Path:
+    """Draws values along an episode, one line for each encoder, with some of its frames above.
+
+    Args:
+        lines: name -> value of each frame, from -1 to 0.
+        steps: times of the frames that are drawn.
+        frames: (height, width, channels) each, uint8; of a stack the last three channels are drawn.
+        path: path of the PNG.
+        command: command line that made the plot.
+
+    Returns:
+        The path.
+    """
+    figure = Figure(figsize=(1.6 * len(steps), 4.6), layout="constrained")
+    grid = figure.add_gridspec(2, len(steps), height_ratios=(1, 2.4))
+    for column, (step, frame) in enumerate(zip(steps, frames, strict=True)):
+        axes = figure.add_subplot(grid[0, column])
+        shown = frame[..., -3:] if frame.shape[-1] >= 3 else frame[..., -1]
+        axes.imshow(shown / np.iinfo(frame.dtype).max if frame.dtype.kind == "u" else shown, cmap="gray")
+        axes.set(xticks=[], yticks=[], title=f"step {step}")
+    axes = figure.add_subplot(grid[1, :])
+    for number, (name, line) in enumerate(lines.items()):
+        axes.plot(line, label=plain(name), color=COLOURS[number % len(COLOURS)], lw=1.5)
+    axes.set(xlabel="step", ylabel="value: minus the distance to the last frame, of 1")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7)
+    save(figure, path, command)
+    return path

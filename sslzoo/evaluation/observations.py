@@ -1,0 +1,128 @@
+"""Scores of encoders of frames: states, rewards and the distance to the goal, next to those of pixels."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from sslzoo.catalog.kinds import KINDS
+from sslzoo.data import Dataset, Splits
+from sslzoo.data.episode_files import PREFIX
+from sslzoo.evaluators.bootstrap import paired_difference
+from sslzoo.evaluators.judge import TRAINED
+from sslzoo.evaluators.observations import monotone, reward_score, state_scores, values
+from sslzoo.evaluators.report import Row
+from sslzoo.evaluators.scores import Scores
+from sslzoo.utils import plots
+from sslzoo.utils.provenance import command
+from sslzoo.views.inputs import encode, without_encoder
+
+MOST = 12  # variables of the state whose scores are listed; of more the mean alone is
+
+
+def has_episodes(data: Splits) -> bool:
+    """Whether both parts are frames of episodes."""
+    return data.test is not None and all(part.episodes is not None for part in data)
+
+
+def are_episodes(data: Any) -> bool:
+    """Whether data are known to be frames of episodes before they are read."""
+    return str(data).startswith(PREFIX) or getattr(getattr(data, "train", data), "episodes", None) is not None
+
+
+def observation_scores(columns: Mapping[str, Sequence[keras.Model]], data: Splits, size: int) -> Scores:
+    """Scores of encoders and of the raw frames, on the episodes of the test part.
+
+    Args:
+        columns: name -> encoders; the mean of several is taken.
+        data: frames of episodes, with a test part.
+        size: side of the inputs in pixels.
+
+    Returns:
+        Rows with the keys "state_NAME" and "state_mean" (R2 of ridge regressions), "reward_auc", "value_spearman" and
+        "value_monotone", as far as states and rewards are known.
+    """
+    found = {name: [_features(encoder, data, size) for encoder in encoders] for name, encoders in columns.items()}
+    for name, baseline in KINDS["image"].functions.baselines(size).items():
+        found[name] = [tuple(without_encoder(part, baseline) for part in data)]
+    rows = [*_states(found, data), *_rewards(found, data), *_values(found, data.test)]
+    count = len(np.unique(data.test.episodes.episode))
+    note = f"{len(data.test)} frames of {count} test episodes; frames of an episode depend on each other"
+    return Scores(rows, [note])
+
+
+def _features(encoder: keras.Model, data: Splits, size: int) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(encode(encoder, part, size) for part in data)
+
+
+def _states(found: Mapping, data: Splits) -> list[Row]:
+    train, test = (part.episodes for part in data)
+    if train.state is None or len(np.unique(train.episode)) < 2:
+        return []
+    names, rows = train.state_names, []
+    for column, encoders in found.items():
+        parts = (train.state, test.state, train.episode)
+        scores = np.mean([state_scores(*features, *parts) for features in encoders], axis=0)
+        listed = zip(names, scores, strict=True) if len(names) <= MOST else ()
+        rows += [
+            Row(f"state {name}, R2", column, float(score), key=f"state_{name}")
+            for name, score in listed
+            if np.isfinite(score)
+        ]
+        mean = float(np.nanmean(scores)) if np.isfinite(scores).any() else None
+        rows.append(Row("state, mean R2", column, mean, key="state_mean"))
+    return rows
+
+
+def _rewards(found: Mapping, data: Splits) -> list[Row]:
+    rewards = [part.episodes.reward for part in data]
+    if any(reward is None or np.ptp(reward > 0) == 0 for reward in rewards):
+        return []
+    scores = {name: np.mean([reward_score(*one, *rewards) for one in encoders]) for name, encoders in found.items()}
+    return [Row("frames with a reward, AUC", name, float(score), key="reward_auc") for name, score in scores.items()]
+
+
+def _values(found: Mapping, test: Dataset) -> list[Row]:
+    """The correlation of values with time, and the share of monotone episodes, with what training gains."""
+    episodes, rows = test.episodes, []
+    figures = {
+        name: np.mean([monotone([*values(one[1], episodes.episode, episodes.time)]) for one in encoders], axis=0)
+        for name, encoders in found.items()
+    }
+    titles = {"value_spearman": "value and time, Spearman", "value_monotone": "monotone episodes"}
+    for place, (key, title) in enumerate(titles.items()):
+        for name, figure in figures.items():
+            if not figure.size:
+                continue
+            others = [other for other in figures if other != TRAINED] if name == TRAINED and len(figure[0]) > 1 else []
+            gains = {other: paired_difference(figure[place], figures[other][place]) for other in others}
+            mean = float(np.mean(figure[place]))
+            rows.append(Row(title, name, mean, percent=key == "value_monotone", key=key, gains=gains))
+    return rows
+
+
+def draw_values(columns: Mapping[str, Sequence[keras.Model]], test: Dataset, size: int, path: str | Path) -> Path:
+    """Draws the values along the longest test episode as a PNG: minus the distance to its last frame.
+
+    Args:
+        columns: name -> encoders, of which the first is taken.
+        test: frames of episodes.
+        size: side of the inputs in pixels.
+        path: of the PNG.
+
+    Returns:
+        The path.
+    """
+    names, counts = np.unique(test.episodes.episode, return_counts=True)
+    longest = test.take(test.episodes.episode == names[np.argmax(counts)])
+    longest = longest.take(np.argsort(longest.episodes.time))
+    found = {name: encode(encoders[0], longest, size) for name, encoders in columns.items()}
+    baselines = KINDS["image"].functions.baselines(size)
+    found |= {name: without_encoder(longest, baseline) for name, baseline in baselines.items()}
+    lines = {name: next(values(x, longest.episodes.episode, longest.episodes.time)) for name, x in found.items()}
+    lines = {name: line / max(-line.min(), 1e-12) for name, line in lines.items()}
+    frames, _ = longest.arrays()
+    some = np.unique(np.linspace(0, len(frames) - 1, 6).astype(int))
+    return plots.values(lines, some, frames[some], Path(path), command())

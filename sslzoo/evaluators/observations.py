@@ -1,0 +1,113 @@
+"""What features of frames hold: states and rewards by linear probes, and the distance to the goal of an episode."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import roc_auc_score
+
+from sslzoo.catalog.checked import checked
+from sslzoo.evaluators.linear import standardize
+
+ALPHAS = (1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4, 1e5)  # of the ridge
+HELD_OUT = 4  # one of this number of training episodes chooses the strength of the ridge
+
+
+@checked("n dim", "m dim", "n variables", "m variables", "n")
+def state_scores(train, test, train_state, test_state, episodes) -> np.ndarray:
+    """R2 on the test part of a ridge regression from features to each variable of the state.
+
+    The strength of the ridge is chosen on a quarter of the training episodes, since neighbouring frames are alike.
+
+    Args:
+        train, test: (n, dim) and (m, dim), features of frames; no episode is in both.
+        train_state, test_state: (n, variables) and (m, variables).
+        episodes: (n,), number of the episode of each training frame.
+
+    Returns:
+        (variables,), at most 1; 0 is as good as the mean of the training part, NaN for a constant of the test part.
+
+    Raises:
+        ValueError: there is one training episode.
+    """
+    names = np.unique(episodes)
+    if len(names) < 2:
+        raise ValueError("states are probed by episodes: at least 2 are needed for training")
+    inner = ~np.isin(episodes, names[::HELD_OUT])
+    target, deviation = np.asarray(train_state, "float64"), np.std(train_state, axis=0)
+    target = (target - np.mean(train_state, axis=0)) / np.where(deviation > 0, deviation, 1)
+    fitted = _ridge(train[inner], target[inner])
+    errors = [np.mean((fitted(train[~inner], alpha) - target[~inner]) ** 2) for alpha in ALPHAS]
+    found = _ridge(train, np.asarray(train_state, "float64"))(test, ALPHAS[int(np.argmin(errors))])
+    rest = np.mean((test_state - found) ** 2, axis=0)
+    spread = np.var(np.asarray(test_state, "float64"), axis=0)
+    return np.where(spread > 0, 1 - rest / np.where(spread > 0, spread, 1), np.nan)
+
+
+def _ridge(x: np.ndarray, y: np.ndarray):
+    """The function (features, alpha) -> predictions of a ridge that is fitted to x and y."""
+    models = {}
+
+    def predict(features: np.ndarray, alpha: float) -> np.ndarray:
+        scaled, new = standardize(x, features)
+        if alpha not in models:
+            models[alpha] = Ridge(alpha=alpha).fit(scaled, y)
+        return models[alpha].predict(new).reshape(len(new), -1)
+
+    return predict
+
+
+@checked("n dim", "m dim", "n", "m")
+def reward_score(train, test, train_reward, test_reward) -> float:
+    """Area under the ROC curve of a logistic regression that finds the frames with a reward above 0.
+
+    Args:
+        train, test: (n, dim) and (m, dim), features of frames.
+        train_reward, test_reward: (n,) and (m,).
+
+    Raises:
+        ValueError: all frames of a part are rewarded, or none.
+    """
+    known, wanted = np.asarray(train_reward) > 0, np.asarray(test_reward) > 0
+    if len({*known}) < 2 or len({*wanted}) < 2:
+        raise ValueError("rewards are probed where some frames of each part have one, and some have none")
+    x, new = standardize(train, test)
+    model = LogisticRegression(C=0.01, max_iter=200).fit(x, known)
+    return float(roc_auc_score(wanted, model.decision_function(new)))
+
+
+def values(features, episodes, times) -> Iterator[np.ndarray]:
+    """Minus the distance of each frame to the last one of its episode, in order of time, an episode at a time.
+
+    Args:
+        features: (n, dim).
+        episodes, times: (n,) integers.
+    """
+    features, episodes = np.asarray(features, "float64"), np.asarray(episodes)
+    for one in np.unique(episodes):
+        rows = np.flatnonzero(episodes == one)
+        rows = rows[np.argsort(np.asarray(times)[rows])]
+        yield -np.linalg.norm(features[rows] - features[rows[-1]], axis=1)
+
+
+def monotone(series: Sequence[np.ndarray], least: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """How values rise along episodes: Spearman's correlation with time, and whether no step lowers the value.
+
+    The last frame, whose distance to itself is 0, is left out.
+
+    Args:
+        series: of each episode the values in order of time, as of `values`.
+        least: number of frames below which an episode is left out.
+
+    Returns:
+        Two arrays with one entry for each episode; the correlation is 0 where all values are equal.
+    """
+    long = [one[:-1] for one in series if len(one) > least]
+    correlations = [_spearman(one) for one in long]
+    return np.array(correlations), np.array([float(np.all(np.diff(one) >= 0)) for one in long])
+
+
+def _spearman(values: np.ndarray) -> float:
+    ranks = rankdata(values)
+    return 0.0 if np.ptp(ranks) == 0 else float(np.corrcoef(ranks, np.arange(len(values)))[0, 1])
