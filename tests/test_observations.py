@@ -1,0 +1,166 @@
+"""Judging of frames: states, rewards and values along episodes; recording of environments."""
+
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+
+import sslzoo
+from sslzoo.data import DataError, load_episodes
+from sslzoo.data.moving_dot import moving_dot
+from sslzoo.data.recording import record
+from sslzoo.evaluation.observations import draw_values, observation_scores
+from sslzoo.evaluators.observations import monotone, reward_score, state_scores, values
+
+RNG = np.random.default_rng(0)
+EPISODES = np.repeat(np.arange(12), 10)
+
+
+def test_a_linear_state_has_r2_1_noise_about_0_and_a_constant_none():
+    train, test = RNG.normal(size=(120, 6)), RNG.normal(size=(60, 6))
+    mix = RNG.normal(size=(6, 1))
+    states = [np.concatenate([x @ mix, RNG.normal(size=(len(x), 1)), np.ones((len(x), 1))], 1) for x in (train, test)]
+    linear, noise, constant = state_scores(train, test, *states, EPISODES)
+    assert linear > 0.999 and abs(noise) < 0.3 and np.isnan(constant)
+    shifted = [state * 1000 + 5 for state in states]
+    np.testing.assert_allclose(state_scores(train, test, *shifted, EPISODES)[0], linear, atol=1e-3)
+
+
+def test_the_strength_of_the_ridge_is_chosen_on_other_episodes():
+    """A feature that names the episode, on which no other episode can be predicted, does not count."""
+    train_names = np.eye(12)[EPISODES]
+    offset = RNG.normal(size=12)
+    state = offset[EPISODES][:, None]
+    test = np.zeros((40, 12))
+    assert state_scores(train_names, test, state, RNG.normal(size=(40, 1)), EPISODES)[0] < 0.1
+    with pytest.raises(ValueError, match="at least 2 are needed"):
+        state_scores(train_names, test, state, np.ones((40, 1)), EPISODES * 0)
+
+
+def test_the_reward_score_is_an_auc():
+    train, test = RNG.normal(size=(120, 3)), RNG.normal(size=(200, 3))
+    rewards = [(x[:, 0] > 1).astype("float32") for x in (train, test)]
+    assert reward_score(train, test, *rewards) > 0.98
+    assert 0.3 < reward_score(train[:, 1:], test[:, 1:], *rewards) < 0.7
+    with pytest.raises(ValueError, match="some frames of each part have one"):
+        reward_score(train, test, rewards[0] * 0, rewards[1])
+
+
+def test_values_are_distances_to_the_last_frame_in_order_of_time():
+    features = np.array([[0.0, 0], [3, 4], [0, 2], [1, 1], [5, 5]])
+    first, second = values(features, [7, 7, 7, 2, 2], [0, 2, 1, 1, 0])
+    np.testing.assert_allclose(first, [-np.hypot(4, 4), 0])
+    np.testing.assert_allclose(second, [-5, -np.hypot(3, 2), 0])
+
+
+def test_a_straight_path_is_monotone_and_a_detour_is_not():
+    straight, back = np.array([-4.0, -3, -2, -1, 0]), np.array([-1.0, -2, -3, -4, 0])
+    correlation, rising = monotone([straight, back, np.array([-1.0, -1, -1, 0]), straight[-3:]])
+    np.testing.assert_allclose(correlation, [1, -1, 0], atol=1e-12)
+    assert rising.tolist() == [1, 0, 1], "short episodes are left out"
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_episodes(moving_dot(10))
+
+
+def flat(images):
+    return keras.Model(images, keras.layers.Flatten()(images))
+
+
+def test_frames_are_scored_next_to_raw_pixels(data, tmp_path):
+    model = flat(keras.Input((32, 32, 3)))
+    found = observation_scores({"trained": [model], "untrained": [model]}, data, 32)
+    by_key = {(row.key, row.features): row for row in found}
+    keys = {"state_agent_x", "state_goal_y", "state_mean", "reward_auc", "value_spearman", "value_monotone"}
+    for key in keys:
+        pixels = by_key[key, "raw pixels"].mean
+        assert by_key[key, "trained"].mean == pytest.approx(pixels, abs=1e-4), "the same features"
+    gain = by_key["value_spearman", "trained"].gains["raw pixels"]
+    assert gain.mean == pytest.approx(0, abs=1e-6) and "2 test episodes" in found.notes[0]
+    assert draw_values({"trained": [model]}, data.test, 32, tmp_path / "values.png").stat().st_size > 10_000
+
+
+def test_evaluate_takes_episodes_without_labels(data):
+    model = flat(keras.Input((32, 32, 3)))
+    found = sslzoo.evaluate(model, data, untrained=model)
+    assert {row.features for row in found} == {"trained", "untrained", "raw pixels"}
+    assert any(row.key == "state_ball_x" for row in found)
+
+
+class Line:
+    """An environment as Gymnasium has them: a dot on a line of 5 places; action 1 moves it, the end is rewarded."""
+
+    def __init__(self):
+        self.unwrapped, self.spec = self, types.SimpleNamespace(id="Line-v0")
+        self.observation_space = types.SimpleNamespace(shape=(1,))
+        self.action_space = types.SimpleNamespace(seed=self.start, sample=lambda: int(self.rng.integers(2)))
+        self.closed = False
+
+    def start(self, seed):
+        self.rng = np.random.default_rng(seed)
+
+    def reset(self, seed):
+        self.place = 0
+        return np.array([0.0]), {}
+
+    def step(self, action):
+        self.place += action
+        return np.array([float(self.place)]), float(self.place == 4), self.place == 4, False, {}
+
+    def render(self):
+        frame = np.zeros((8, 20, 3), "uint8")
+        frame[:, 4 * self.place : 4 * self.place + 4] = 255
+        return frame
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def gym(monkeypatch):
+    module = types.ModuleType("gymnasium")
+    module.error = types.SimpleNamespace(Error=KeyError)
+    made = {"Line-v0": Line}
+    module.make = lambda name, **options: made[name]()
+    monkeypatch.setitem(sys.modules, "gymnasium", module)
+
+
+def test_a_recording_has_the_frames_before_each_action_and_the_last_one(gym, tmp_path):
+    path = record("Line-v0", tmp_path / "line", episodes=6, frame_size=16)
+    splits = load_episodes(path)
+    assert (
+        path.name == "line.npz"
+        and len(splits.train) + len(splits.test) == sum(len(part) for part in splits)
+        and splits.train.shape == (16, 16, 3)
+    )
+    for part in splits:
+        episodes = part.episodes
+        for one in np.unique(episodes.episode):
+            rows = np.flatnonzero(episodes.episode == one)
+            places, actions = episodes.state[rows, 0], episodes.action[rows].argmax(1)
+            np.testing.assert_array_equal(places[1:], places[:-1] + actions[:-1])
+            assert places[0] == 0 and places[-1] == 4
+            np.testing.assert_array_equal(episodes.reward[rows], (np.arange(len(rows)) == len(rows) - 2).astype(float))
+        lit = part.arrays()[0][..., 0].mean(1).argmax(1)
+        np.testing.assert_allclose(lit / 16 * 5, episodes.state[:, 0], atol=0.8)
+
+
+def test_what_cannot_be_recorded_is_said_in_one_line(gym, tmp_path, monkeypatch):
+    for environment, options, words in (
+        ("Nowhere-v0", {}, "no environment 'Nowhere-v0'"),
+        ("Line-v0", dict(policy="expert"), "known for BabyAI alone"),
+        ("Line-v0", dict(policy="exprt"), "did you mean expert"),
+    ):
+        with pytest.raises(DataError, match=words) as caught:
+            record(environment, tmp_path / "x", **options)
+        assert "\n" not in str(caught.value)
+    record("Line-v0", tmp_path / "x", episodes=1)
+    with pytest.raises(DataError, match="x.npz exists: give another name, or overwrite=True"):
+        record("Line-v0", tmp_path / "x", episodes=1)
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    with pytest.raises(DataError, match=r"need the package gymnasium .*pip install 'sslzoo\[rl\]'"):
+        record("Line-v0", tmp_path / "y")
