@@ -78,7 +78,7 @@ def _states(found: Mapping, data: Splits) -> list[Row]:
 
 def _rewards(found: Mapping, data: Splits) -> list[Row]:
     rewards = [part.episodes.reward for part in data]
-    if any(reward is None or np.ptp(reward > 0) == 0 for reward in rewards):
+    if any(reward is None or len(np.unique(reward > 0)) < 2 for reward in rewards):
         return []
     scores = {name: np.mean([reward_score(*one, *rewards) for one in encoders]) for name, encoders in found.items()}
     return [Row("frames with a reward, AUC", name, float(score), key="reward_auc") for name, score in scores.items()]

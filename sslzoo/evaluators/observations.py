@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from sslzoo.catalog.checked import checked
 from sslzoo.evaluators.linear import standardize
 
-ALPHAS = (1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4, 1e5)  # of the ridge
+ALPHAS = (1e-1, 1.0, 1e1, 1e2, 1e3, 1e4, 1e5)  # of the ridge
 HELD_OUT = 4  # one of this number of training episodes chooses the strength of the ridge
 
 
@@ -50,7 +50,7 @@ def _ridge(x: np.ndarray, y: np.ndarray):
     models = {}
 
     def predict(features: np.ndarray, alpha: float) -> np.ndarray:
-        scaled, new = standardize(x, features)
+        scaled, new = (part.astype("float64") for part in standardize(x, features))
         if alpha not in models:
             models[alpha] = Ridge(alpha=alpha).fit(scaled, y)
         return models[alpha].predict(new).reshape(len(new), -1)
