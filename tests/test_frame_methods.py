@@ -130,8 +130,9 @@ def test_vip_of_equal_embeddings_is_one_and_of_a_straight_line_falls_with_the_di
     orders = np.arange(N)[None]
     assert float(losses.vip(same, same, same, same, discount=0.98)) == pytest.approx(1, abs=1e-5)
     assert float(losses.vip(same, same, same, same, None, orders, discount=0.98)) == pytest.approx(2, abs=1e-5)
-    steps = np.arange(1, N + 1, dtype="float32")[:, None] * np.eye(DIM, dtype="float32")[:1]
-    before, after, goal = -steps, -(steps - 1), 0 * steps  # k and k - 1 steps of length 1 from the goal
+    step = np.eye(DIM, dtype="float32")[:1]
+    steps = np.arange(1, N + 1, dtype="float32")[:, None] * step
+    before, after, goal = -steps, step - steps, 0 * steps  # k and k - 1 steps of length 1 from the goal
     expected = np.log(np.mean(np.exp(-0.02 * (np.arange(1, N + 1) - 1))))
     assert float(losses.vip(goal, goal, before, after, discount=0.98)) == pytest.approx(expected, abs=1e-5)
     assert expected < 0

@@ -75,7 +75,7 @@ def test_frames_are_scored_next_to_raw_pixels(data, tmp_path):
     model = flat(keras.Input((32, 32, 3)))
     found = observation_scores({"trained": [model], "untrained": [model]}, data, 32)
     by_key = {(row.key, row.features): row for row in found}
-    keys = {"state_agent_x", "state_goal_y", "state_mean", "reward_auc", "value_spearman", "value_monotone"}
+    keys = {"state_agent_x", "state_agent_y", "state_mean", "reward_auc", "value_spearman", "value_monotone"}
     for key in keys:
         pixels = by_key[key, "raw pixels"].mean
         assert by_key[key, "trained"].mean == pytest.approx(pixels, abs=1e-4), "the same features"
