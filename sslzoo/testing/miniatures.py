@@ -87,6 +87,7 @@ OWN = {
     # The centre of an untrained teacher moves for longer than thirty steps.
     "ibot": {"projection_dim": 64, "centre_rate": 0.01},
     "dino_v2": {"projection_dim": 64, "centre_rate": 0.01},
+    "spr": {"projection_dim": 64},
     "dino": {"projection_dim": 64},  # in 16 dimensions its sharp teacher amplifies rounding errors
     # A rounding error may change the matches, which large steps of SGD would amplify.
     "vicreg_l": {"invariance": 1.0, "variance": 1.0, "covariance": 0.04},
@@ -101,14 +102,12 @@ OWN = {
     "masked_series": {"mask_ratio": 0.5},
     "cola": {"projection_dim": 8},  # of many, large steps amplify rounding errors
     "mlm": {"mask_ratio": 0.3},
-    # Logits are not normalized: without the paper's clipping, large steps of SGD in many dimensions diverge.
-    "atc": {"projection_dim": 8, "hidden_dim": 8},
+    "atc": {"projection_dim": 8, "hidden_dim": 8},  # without the paper's clipping, SGD in many dimensions diverges
     "vip": {"discount": 0.5},  # near 1 the distance of other frames counts little
 }
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
-# Steps to learn; 30 are sufficient for all others.
-STEPS = {
+STEPS = {  # to learn; 30 are sufficient for all others
     "clip": 60,
     "cola": 90,
     "colorization": 60,
@@ -121,6 +120,7 @@ STEPS = {
     "mlm": 150,
     "relative_patch": 90,
     "rotation": 90,
+    "spr": 60,
 }
 
 
