@@ -17,8 +17,21 @@ from sslzoo.training.runs import Run
 from sslzoo.views import presets
 
 # Methods that need an encoder with maps.
-MAPS = {"autoencoder", "colorization", "cpc", "dense_cl", "det_con", "parallel_autoencoder", "spread", "vicreg_l"}
-PRETRAINING = {"input_shape": (SIZE, SIZE, 3), "dataset_size": 32, "num_classes": 4, "vocabulary": ("a",)}
+MAPS = {
+    "autoencoder",
+    "colorization",
+    "cpc",
+    "dense_cl",
+    "det_con",
+    "parallel_autoencoder",
+    "spread",
+    "spr",
+    "st_dim",
+    "vicreg_l",
+}
+PRETRAINING = {"input_shape": (SIZE, SIZE, 3), "dataset_size": 32, "num_classes": 4, "vocabulary": ("a",)} | {
+    "action_dim": 3
+}
 DIGITS = np.random.default_rng(0).integers(0, 255, (16, 8, 8, 1), "uint8"), np.arange(16) % 2
 TINY = dict(encoder="mlp", units=16, hidden_dim=16, epochs=1, batch_size=8, optimizer="adam")
 

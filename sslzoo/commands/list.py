@@ -48,6 +48,7 @@ def _guide() -> str:
         costs = measured.get(name, {})
         needs = ["labels"] * bool(catalog.method_attribute(name, "supervised", False))
         needs += ["a ViT"] * (costs.get("encoder") == "vit_tiny")
+        needs += ["episodes"] * bool(catalog.method_attribute(name, "relation"))
         needs += ["a row per image"] * catalog.gives_each_image_a_row(name)
         batch = catalog.method_attribute(name, "batch", 256)
         use = catalog.method_attribute(name, "use")
