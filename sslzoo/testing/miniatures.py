@@ -118,6 +118,7 @@ STEPS = {  # to learn; 30 are sufficient for all others
     "ts_tcc": 60,
     "masked_series": 90,
     "mlm": 150,
+    "r3m": 90,
     "relative_patch": 90,
     "rotation": 90,
     "spr": 60,
@@ -166,8 +167,7 @@ def arguments(method) -> dict:
 def batch(model: keras.Model, seed: int = 0) -> dict:
     """One batch of COUNT examples of the kind that the encoder takes, as training receives it."""
     index, made = np.arange(COUNT), views(model, seed)
-    whole = np.tile(np.array([0, 0, 1, 1, 0], "float32"), (COUNT, 1))
-    boxes = (whole,) * len(made)
+    boxes = (np.tile(np.array([0, 0, 1, 1, 0], "float32"), (COUNT, 1)),) * len(made)
     columns = companions_of(model, COUNT)
     return {"views": made, "boxes": boxes, "index": index, "label": (index % 4).astype("int32")} | columns
 
