@@ -118,7 +118,7 @@ STEPS = {  # to learn; 30 are sufficient for all others
     "ts_tcc": 60,
     "masked_series": 90,
     "mlm": 150,
-    "r3m": 90,
+    "r3m": 150,
     "relative_patch": 90,
     "rotation": 90,
     "spr": 60,
