@@ -11,7 +11,7 @@ from sslzoo.utils import moved
 # Hides the messages and warnings of TensorFlow's C++ code, also in notebooks, unless the user has chosen a level.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _OBJECTS = {
     "EncoderTransformer": "exports.sklearn",
