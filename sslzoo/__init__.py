@@ -5,8 +5,29 @@ Functions and packages are imported when they are first used: `import sslzoo` lo
 
 import os
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from sslzoo.utils import moved
+
+if TYPE_CHECKING:  # what type checkers and editors see; a test compares it with _OBJECTS
+    from sslzoo.catalog.recipe import Recipe as Recipe
+    from sslzoo.data.packing import pack as pack
+    from sslzoo.data.service import serve_data as serve_data
+    from sslzoo.evaluation.comparison import compare as compare
+    from sslzoo.evaluation.embedding import embed as embed
+    from sslzoo.evaluation.judging import evaluate as evaluate
+    from sslzoo.exports.formats import export as export
+    from sslzoo.exports.savedmodel import load_encoder as load_encoder
+    from sslzoo.exports.sklearn import EncoderTransformer as EncoderTransformer
+    from sslzoo.exports.text import load_text as load_text
+    from sslzoo.exports.weights import import_weights as import_weights
+    from sslzoo.model import SSLModel as SSLModel
+    from sslzoo.reports import report as report
+    from sslzoo.reports.benefit import benefit as benefit
+    from sslzoo.testing.doctor import doctor as doctor
+    from sslzoo.training.pretraining import draw_views as draw_views
+    from sslzoo.training.pretraining import pretrain as pretrain
+    from sslzoo.tuning.search import tune as tune
 
 # Hides the messages and warnings of TensorFlow's C++ code, also in notebooks, unless the user has chosen a level.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

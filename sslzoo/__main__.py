@@ -3,7 +3,8 @@
 import importlib
 import sys
 
-from sslzoo import __version__, commands
+import sslzoo
+from sslzoo import commands
 from sslzoo.catalog import knobs
 from sslzoo.catalog.parser import Parser
 
@@ -21,7 +22,7 @@ def main(words: list[str] | None = None) -> None:
         parser.print_help()
         return
     if words == ["--version"]:
-        print(f"sslzoo {__version__}")
+        print(f"sslzoo {sslzoo.__version__}")
         return
     if words[0] not in known:
         parser.error(knobs.nearest("command", words[0], known))

@@ -25,7 +25,7 @@ FORMATS = tables.FORMATS
 def embed(
     encoder: str | Path,
     data: Any,
-    out: str,
+    out: str | Path,
     batch_size: int = 256,
     labels: str = "auto",
     splits: str = "auto",
