@@ -2,8 +2,8 @@
 
     python benchmarks/blocks.py --runs runs
 
-Features are those of all patches, or their mean. The runs are those that `python benchmarks/zoo.py --runs runs` keeps; the
-table is blocks.md.
+Features are those of all patches, or their mean. The runs are those that `python benchmarks/zoo.py --runs runs` keeps;
+the table is blocks.md.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def measure(method: str, folder: Path) -> Iterator[list[str]]:
         shutil.copytree((folder / f"{method}-0").resolve(), Path(copy) / "run", ignore=shutil.ignore_patterns("lock"))
         places = dict(name="run", runs=copy, max_images=zoo.IMAGES, export_to=None, evaluate=False, resume=True)
         if "teacher" in recipes.read(zoo.recipe_of(method)).settings:
-            places["teacher"] = str(zoo.teacher(folder, "mae"))
+            places |= dict(teacher=str(zoo.teacher(folder, "mae")), change=True)  # change: of its path
         result = recipes.load(zoo.recipe_of(method))(seed=0, **places)
     parts = result.plan.train_set, zoo.few(result.plan.test_set)
     found = {
