@@ -85,12 +85,9 @@ def main() -> None:
 
     rows = [row for method in given.methods.split(",") for row in measure(method, Path(given.runs) / "zoo")]
     head = ["method", "accuracy", "features", "start, last block", *(f"block {n + 1}" for n in range(len(rows[0]) - 4))]
-    text = (
-        "python benchmarks/blocks.py\n\nAccuracy in % on 4000 test images of Fashion-MNIST, as in zoo.md; one seed.\n"
-    )
-    (HERE / "blocks.md").write_text(
-        f"# By block\n\n    python benchmarks/blocks.py\n\n{text}\n{grid(head, rows)}\n", "utf-8"
-    )
+    text = "Accuracy in % on 4000 test images of Fashion-MNIST, as in zoo.md; one seed.\n"
+    page = f"# By block\n\n    python benchmarks/blocks.py\n\n{text}\n{grid(head, rows)}\n"
+    (HERE / "blocks.md").write_text(page, "utf-8")
 
 
 if __name__ == "__main__":
