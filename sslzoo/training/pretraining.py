@@ -20,6 +20,7 @@ from sslzoo.exports.savedmodel import export, refuse_existing, write_projector
 from sslzoo.exports.text import export_text, tower_of
 from sslzoo.training import hparams, keeping, starting
 from sslzoo.training.experiment import divide
+from sslzoo.training.outcome import Outcome, origin_of
 from sslzoo.training.plan import Plan
 from sslzoo.training.result import Result
 from sslzoo.training.runner import judge_all, train_blocks, train_whole
@@ -72,15 +73,19 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         return _follow(plan, train_all, folder)
     tracker = _tracker(plan, folder, exported) if run.mlflow else contextlib.nullcontext()
     model = plan.build()
-    with Run(folder, plan.settings, resume, run.overwrite, run.free, {"data": plan.data_before}), tracker:
+    called = origin_of(experiment, run, plan.name) | {"epochs": plan.stage_count * plan.experiment.epochs}
+    owner = Run(folder, plan.settings, resume, run.overwrite, run.free, {"data": plan.data_before})
+    with owner, Outcome(folder, **called) as outcome, tracker:
         log.info(f"run folder {folder}")
         plan.draw_views(folder / "views.png")
         hparams.write(folder / "events", plan.settings)
         replicas.barrier(strategy)
         with _naming_memory(plan.experiment.batch_size):
             result = train_all(plan, model, folder, [tracker] * run.mlflow)
+        outcome.note(verdict=result.verdict, **_ancestry(plan))
         with going_on("the training is saved, resume=True exports and evaluates its encoder"):
             figures = _finish(plan, result, exported, earlier)
+        outcome.note(**_noted(result))
         if run.mlflow:
             tracker.log(figures)
             tracker.tag({"verdict": result.verdict, "commit": provenance.commit()})
@@ -114,6 +119,19 @@ def _finish(
     if run.evaluate and plan.train_set.labels is None:
         _report(plan, result)
     return figures
+
+
+def _noted(result: Result) -> dict[str, Any]:
+    """Returns what result.json has of a result; scores of an earlier evaluation are kept where there are no new ones."""
+    scores = {"scores": result.scores, "kept": result.kept}
+    found = {name: [row.as_dict() for row in rows] for name, rows in scores.items() if rows}
+    exported = {"exported": str(result.exported)} if result.exported else {}
+    return found | exported | {"verdict": result.verdict}
+
+
+def _ancestry(plan: Plan) -> dict[str, Any]:
+    """Returns the entry "ancestry" of cards and results: the public weights of the start; {} for random weights."""
+    return {"ancestry": plan.origin.ancestry} if plan.origin else {}
 
 
 def _tracker(plan: Plan, folder: Path, exported: Path | None) -> MLflow:
@@ -250,6 +268,6 @@ def _facts(plan: Plan, result: Result) -> dict:
         "seed": plan.experiment.seed,
         "command": provenance.command(),
         "knobs": plan.settings,
-        **({"ancestry": plan.origin.ancestry} if plan.origin else {}),
+        **_ancestry(plan),
         **provenance.facts(),
     }
