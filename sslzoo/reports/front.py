@@ -20,7 +20,8 @@ from sslzoo.utils import provenance
 from sslzoo.utils.plots import BLUE, COLOURS, GRAY
 
 WIDTH = 6.4  # inches of a picture: half a page
-FIGURES = {"knn": (100, "k-NN accuracy (%)"), "contrast_accuracy": (100, "other view found (%)")}
+FIGURES = {"probe_linear": (100, "linear probe on the probe data (%)"), "knn": (100, "k-NN accuracy (%)")}
+FIGURES |= {"contrast_accuracy": (100, "other view found (%)")}
 
 
 @dataclasses.dataclass
@@ -110,6 +111,7 @@ def facts(study: Study, known: dict, history: Sequence[dict]) -> dict[str, str]:
         "command": str(known.get("command", "")),
         "judged on": f"{describe(study.train).split(':')[0]}: {' and '.join(parts)} {extent}",
         "labels": "" if study.labelled else "none; the chapters that need labels are left out",
+        "probe": str(known.get("probe", "")),
         "baselines": f"{untrained}; {_without(study)}",
         "versions": ", ".join(f"{name} {version}" for name, version in provenance.versions().items()),
     }

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sslzoo.catalog.runs import details
-from sslzoo.catalog.runs.record import CHECKPOINTS, FINISHED, Record, named
+from sslzoo.catalog.runs.record import CHECKPOINTS, FINISHED, Record
+from sslzoo.catalog.runs.search import named
 from sslzoo.exports.formats import export
 from sslzoo.training.checkpoints import saved
 from sslzoo.training.pretraining import pretrain

@@ -6,7 +6,8 @@ from pathlib import Path
 from sslzoo.catalog.runs import details, listing
 from sslzoo.catalog.runs import page as pages
 from sslzoo.catalog.runs.listing import select
-from sslzoo.catalog.runs.record import Record, named
+from sslzoo.catalog.runs.record import Record
+from sslzoo.catalog.runs.search import named
 
 
 def runs(json: bool = False, **filters) -> str:
@@ -89,7 +90,9 @@ def nothing(filters: dict) -> str:
     folder = filters.get("runs", "runs")
     if filters.keys() - {"runs", "sort"}:
         return f"no run in {folder} has all of these properties: `sslzoo runs {folder}` lists all"
-    return f"no runs in {folder}: `sslzoo train simclr_digits` trains one in a minute; `sslzoo runs DIR` looks elsewhere"
+    return (
+        f"no runs in {folder}: `sslzoo train simclr_digits` trains one in a minute; `sslzoo runs DIR` looks elsewhere"
+    )
 
 
 def _listed(records: list[Record], json: bool, form, filters: dict) -> str:

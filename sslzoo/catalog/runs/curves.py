@@ -33,13 +33,14 @@ def panel(title: str, runs: dict[int, tuple[str, Points]], xlabel: str = "epoch"
         return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
 
     grid = [_horizontal(place(left, y)[1], y) for y in ys]
-    grid += [_vertical(place(x, low)[0], x) for x in xs if left <= x <= right]
-    lines = [_line(number, name, [place(*point) for point in _thinned(points)]) for number, (name, points) in runs.items()]
+    grid += [_vertical(place(x, low)[0], x) for x in xs if left <= x <= right and x == int(x)]
+    lines = [
+        _line(number, name, [place(*point) for point in _thinned(points)]) for number, (name, points) in runs.items()
+    ]
     label = f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 4}" text-anchor="middle">{html.escape(xlabel)}</text>'
     drawn = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(title)}">'
-    return (
-        f"<figure><figcaption>{html.escape(title)}</figcaption>{drawn}{''.join(grid)}{label}{''.join(lines)}</svg></figure>"
-    )
+    content = "".join([*grid, label, *lines])
+    return f"<figure><figcaption>{html.escape(title)}</figcaption>{drawn}{content}</svg></figure>"
 
 
 def swatch(number: int) -> str:

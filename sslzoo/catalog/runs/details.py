@@ -77,8 +77,10 @@ def scores(record: Record) -> str:
 
 def commands(record: Record) -> list[str]:
     """Returns the command lines that resume, evaluate and export a run, or why there are none."""
-    lines, model, data = [], exported(record), record.result.get("arguments", {}).get("data", record.data)
-    if record.state != BROKEN and (record.state != FINISHED or not model):
+    lines, model, data = [], exported(record), _arguments(record).get("data", record.data)
+    if record.state == FINISHED and record.planned:
+        lines.append(f"extend:   {resume(record, epochs=2 * record.planned)}")
+    elif record.state != BROKEN:
         lines.append(f"resume:   {resume(record)}")
     if model:
         place = shlex.quote(str(model))
@@ -89,20 +91,32 @@ def commands(record: Record) -> list[str]:
     return [clean(line) for line in lines] or ["none: the run cannot be read"]
 
 
-def resume(record: Record) -> str:
-    """Returns the command line that continues a run."""
-    arguments = record.result.get("arguments")
-    if not isinstance(arguments, dict) or record.result.get("objects"):
+def resume(record: Record, epochs: int | None = None) -> str:
+    """Returns the command line that continues a run.
+
+    Args:
+        record: the run.
+        epochs: extend a finished run to this number of epochs.
+    """
+    more = ["--resume"] if epochs is None else ["--extend", "--epochs", str(epochs)]
+    arguments = _arguments(record)
+    if not arguments or record.result.get("objects"):
         made = str(record.result.get("command", ""))
         if made.startswith(("sslzoo ", "python ")):
-            return f"{made} --resume"
-        return f"the call of its training, with runs={str(record.path.parent)!r}, name={record.path.name!r}, resume=True"
-    words = ["sslzoo", "train", str(arguments["method"])]
+            return f"{made} {' '.join(more)}"
+        place = f"runs={str(record.path.parent)!r}, name={record.path.name!r}"
+        return (
+            f"the call of its training, with {place}, {'resume=True' if epochs is None else f'extend=True, {epochs=}'}"
+        )
+    words, own = (
+        ["sslzoo", "train", str(arguments.get("method", record.method))],
+        {"method", "epochs" if epochs else ""},
+    )
     for name, value in arguments.items():
         option = f"--{name.replace('_', '-')}"
-        if name != "method" and COMMANDS.get(option, ...) != value:
+        if name not in own and COMMANDS.get(option, ...) != value:
             words += [option, _word(value)]
-    return shlex.join([*words, "--resume"])
+    return shlex.join([*words, *more])
 
 
 def differences(one: Record, other: Record) -> str:
@@ -135,10 +149,19 @@ def tag(record: Record, names: Sequence[str], remove: bool = False) -> tuple[str
     return tuple(found)
 
 
+def _arguments(record: Record) -> dict[str, Any]:
+    """The arguments of the call of a run; {} if they are not recorded."""
+    found = record.result.get("arguments")
+    return found if isinstance(found, dict) else {}
+
+
 def _course(record: Record) -> str:
     names = [name for name in record.last if name not in ("epoch", "step", "time")]
     lines = [
-        [f"  {name}", *(shown("online_knn" if name == "knn" else name, of.get(name)) for of in (record.start, record.last))]
+        [
+            f"  {name}",
+            *(shown("online_knn" if name == "knn" else name, of.get(name)) for of in (record.start, record.last)),
+        ]
         for name in names
     ]
     return aligned(["  figure", "before", "after"], lines)

@@ -5,7 +5,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from sslzoo.catalog.knobs import nearest
-from sslzoo.catalog.runs.record import BROKEN, Record, clean, find, online
+from sslzoo.catalog.runs.record import BROKEN, Record, clean
+from sslzoo.catalog.runs.search import find
 
 LOWER = {"loss", "loss_excess", "nt_xent_excess", "contrast_entropy", "alignment", "uniformity", "data_wait"}
 LOWER |= {"davies_bouldin", "calibration"}  # figures of which the lower is better
@@ -76,7 +77,17 @@ def ordered(records: Sequence[Record], sort: str) -> list[Record]:
 
 
 def table(records: Sequence[Record]) -> str:
-    """Returns a line for each run; columns that all runs leave empty are omitted."""
+    """Returns a line for each run as text."""
+    return aligned(*cells(records, headline))
+
+
+def cells(records: Sequence[Record], verdict: Callable[[Record], str]) -> tuple[list[str], list[list[str]]]:
+    """Returns the head of the table of runs and a line for each; columns that all runs leave empty are omitted.
+
+    Args:
+        records: the runs.
+        verdict: function of a run that returns the text of its verdict.
+    """
     columns: dict[str, Callable[[Record], str]] = {
         "run": lambda record: record.name,
         "method": lambda record: record.method,
@@ -89,11 +100,10 @@ def table(records: Sequence[Record]) -> str:
         "online k-NN %": lambda record: _course(record, "knn"),
         "probe k-NN %": lambda record: _course(record, "probe_knn"),
         "probe linear %": lambda record: _course(record, "probe_linear"),
-        "verdict": headline,
         "tags": lambda record: ", ".join(map(clean, record.tags)),
+        "verdict": verdict,
     }
-    lines = [[cell(record) for cell in columns.values()] for record in records]
-    return aligned(list(columns), lines)
+    return _filled(list(columns), [[cell(record) for cell in columns.values()] for record in records])
 
 
 def headline(record: Record) -> str:
@@ -148,11 +158,9 @@ def shown(figure: str, value: Any) -> str:
 
 def aligned(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """Returns a plain table; columns without any entry are omitted."""
-    lines = list(lines)
-    kept = [place for place in range(len(head)) if any(line[place] for line in lines)]
-    rows = [[line[place] for place in kept] for line in (head, *lines)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(kept))]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    head, lines = _filled(head, list(lines))
+    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *lines))
 
 
 def raw(columns: dict[str, float]) -> float | None:
@@ -160,6 +168,12 @@ def raw(columns: dict[str, float]) -> float | None:
     others = [name for name in columns if name not in ("trained", "before") and not name.startswith("untrained")]
     chosen = next((name for name in others if name.startswith("raw")), others[0] if others else None)
     return None if chosen is None else columns[chosen]
+
+
+def _filled(head: Sequence[str], lines: list[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """Head and lines of a table without the columns that have no entry."""
+    kept = [place for place in range(len(head)) if any(line[place] for line in lines)]
+    return [head[place] for place in kept], [[line[place] for place in kept] for line in lines]
 
 
 def _compared(record: Record, key: str) -> str:
@@ -174,7 +188,7 @@ def _compared(record: Record, key: str) -> str:
 
 def _course(record: Record, name: str) -> str:
     """A figure before the first step and after the last epoch."""
-    values = record.start.get(name), record.figures.get(online(name))
+    values = record.start.get(name), record.last.get(name)
     if values[1] is None:
         return ""
     return " to ".join(f"{100 * value:.1f}" for value in values if value is not None)

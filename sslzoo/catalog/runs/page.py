@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sslzoo.catalog.runs import curves
-from sslzoo.catalog.runs.listing import OF_METHOD, SHARES, shown
-from sslzoo.catalog.runs.record import COUNTERS, Record, clean, online
+from sslzoo.catalog.runs.listing import OF_METHOD, SHARES, cells
+from sslzoo.catalog.runs.record import COUNTERS, Record, online
 from sslzoo.utils.files import replacing
 
 MARK = '<meta name="generator" content="sslzoo runs page">'
@@ -32,6 +32,7 @@ body { margin: 0 auto; max-width: 1240px; padding: 24px 20px 60px; color: var(--
 h1 { font-size: 21px; margin: 0 0 10px; } h2 { font-size: 17px; margin: 28px 0 8px; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
+th { white-space: nowrap; }
 th, td { padding: 4px 14px 4px 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 td { white-space: nowrap; } td.text { white-space: normal; min-width: 260px; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 13.5px; position: sticky; top: 0; padding: 6px 0;
@@ -60,7 +61,7 @@ def as_html(records: Sequence[Record], title: str) -> str:
         records: runs, in the order of the table.
         title: of the page.
     """
-    drawn = [panel for panel in _panels(records) if panel]
+    drawn = [curves.panel(name, runs) for name, runs in panels(records).items()] or ["<p>No figures are recorded.</p>"]
     boxes = "".join(map(_legend, range(len(records)), records))
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -88,20 +89,22 @@ def write(records: Sequence[Record], out: Path, title: str) -> Path:
 
 
 def panels(records: Sequence[Record]) -> dict[str, dict[int, tuple[str, curves.Points]]]:
-    """Returns title of a panel -> number of a run -> its name and points; losses have a panel for each method."""
+    """Returns title of a panel -> number of a run -> its name and points.
+
+    Losses of several methods have a panel for each method, after the figures that all runs share.
+    """
     found: dict[tuple[str, str], dict[int, tuple[str, curves.Points]]] = {}
     for number, record in enumerate(records):
         for name, points in _courses(record).items():
             of = record.method if name in OF_METHOD else ""
             found.setdefault((name, of), {})[number] = (record.name, points)
-    order = list(TITLES)
-    keys = sorted(found, key=lambda key: (order.index(key[0]) if key[0] in order else len(order), key))
-    several = {name: len([1 for other, _ in keys if other == name]) > 1 for name, _ in keys}
-    return {_title(name, of if several[name] else ""): found[name, of] for name, of in keys}
+    order, methods = list(TITLES), {of for _, of in found if of}
 
+    def place(key: tuple[str, str]) -> tuple:
+        name, of = key
+        return bool(of) and len(methods) > 1, order.index(name) if name in order else len(order), key
 
-def _panels(records: Sequence[Record]) -> list[str]:
-    return [curves.panel(title, runs) for title, runs in panels(records).items()]
+    return {_title(name, of if len(methods) > 1 else ""): found[name, of] for name, of in sorted(found, key=place)}
 
 
 def _courses(record: Record) -> dict[str, curves.Points]:
@@ -127,16 +130,11 @@ def _legend(number: int, record: Record) -> str:
 
 
 def _table(records: Sequence[Record]) -> str:
-    head = ("run", "method", "data", "begun", "epochs", "state", "k-NN", "before", "linear", "before", "tags", "verdict")
-    rows = "".join(map(_row, records))
-    return f"<table><thead><tr>{''.join(f'<th>{name}</th>' for name in head)}</tr></thead><tbody>{rows}</tbody></table>"
+    head, lines = cells(records, lambda record: record.verdict)
+    names = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    rows = "".join(f"<tr>{''.join(map(_cell, head, line))}</tr>\n" for line in lines)
+    return f"<table><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _row(record: Record) -> str:
-    cells = [record.name, record.method, record.data, record.when, f"{record.done}/{record.planned or '?'}", record.state]
-    for key in ("knn", "linear"):
-        columns = record.main.get(key, {})
-        cells += [shown(key, columns[name]) if name in columns else "" for name in ("trained", "before")]
-    cells.append(", ".join(record.tags))
-    told = "".join(f"<td>{html.escape(clean(cell))}</td>" for cell in cells)
-    return f'<tr>{told}<td class="text">{html.escape(record.verdict)}</td></tr>'
+def _cell(column: str, text: str) -> str:
+    return f"<td{' class=text' if column == 'verdict' else ''}>{html.escape(text)}</td>"
