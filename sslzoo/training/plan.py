@@ -96,8 +96,8 @@ class Plan:
         if not run.preview:
             check(experiment, self.method, self.method_name, self.train_set, devices, self.knobs["method"])
         optimizer(experiment, 1)  # refuses wrong names before anything is written
-        others = ((None if run.preview else getattr(run, name), name) for name in ("keep", "probe"))
-        self.earlier, self.probed = (data and read_labelled(data, self.kind, name) for data, name in others)
+        others = {name: None if run.preview else getattr(run, name) for name in ("keep", "probe")}
+        self.earlier, self.probed = (read_labelled(data, self.kind, name) for name, data in others.items())
         self.size = extent_of(experiment.encoder, self.train_set, experiment.image_size, self.kind)
         self.input_shape = self.kind.functions.input_shape(self.size, self.train_set.shape[-1])
         self.schema = schema_of(experiment.encoder, self.train_set, self.kind)

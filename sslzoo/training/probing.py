@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from sslzoo.catalog.kinds import Kind, kind_of
+from sslzoo.catalog.kinds import KINDS, Kind, kind_of
 from sslzoo.data import Dataset, Splits
 from sslzoo.evaluation import judging, sources
 from sslzoo.evaluation.judging import TRAINED
@@ -18,17 +18,19 @@ JUDGED = dict(raw_pixels=False, evaluators=("linear", "knn"), fractions=(1.0,))
 KEYS = {"knn": "probe_knn", "linear_1": "probe_linear"}  # keys of scores -> names in the logs of a run
 
 
-def read(data: Any, kind: Kind, option: str) -> Splits:
+def read(data: Any, kind: Kind, option: str) -> Splits | None:
     """Returns labelled data, at most 10 000 training and 5000 test examples of them.
 
     Args:
-        data: as for `pretrain`, with labels.
+        data: as for `pretrain`, with labels; None for none.
         kind: that of the training data.
         option: name of the argument, for messages.
 
     Raises:
         ValueError: they have no labels, or are of another kind; one line.
     """
+    if data is None:
+        return None
     named = isinstance(data, str | Dataset | Splits)
     if named and (found := kind_of(data)) != kind.name:
         shown = repr(data) if isinstance(data, str) else "..."
@@ -62,6 +64,7 @@ class Probe:
 
     def __init__(self, data: Splits, size: int, every: int = 1, epochs: int = 1):
         self.data, self.size, self.every, self.epochs = data, size, every, epochs
+        self.view = KINDS[data.train.kind].functions.evaluation(size)
 
     def due(self, epoch: int) -> bool:
         """Returns whether an epoch, counted from 1, is followed by a probe."""
@@ -82,5 +85,5 @@ class Probe:
         return {KEYS[row.key]: row.mean for row in found if row.key in KEYS}
 
     def _features(self, encode: Callable, part: Dataset) -> np.ndarray:
-        batches = inputs.images(part, self.size)
+        batches = inputs.images(part, self.size, view=self.view)
         return np.concatenate([keras.ops.convert_to_numpy(encode(batch)) for batch in batches]).astype("float32")

@@ -77,14 +77,14 @@ def scores(record: Record) -> str:
 
 def commands(record: Record) -> list[str]:
     """Returns the command lines that resume, evaluate and export a run, or why there are none."""
-    lines, model, data = [], exported(record), _arguments(record).get("data", record.data)
+    lines, model, data = [], exported(record), _arguments(record).get("data")
     if record.state == FINISHED and record.planned:
         lines.append(f"extend:   {resume(record, epochs=2 * record.planned)}")
     elif record.state != BROKEN:
         lines.append(f"resume:   {resume(record)}")
     if model:
         place = shlex.quote(str(model))
-        lines.append(f"evaluate: sslzoo evaluate {place} --data {shlex.quote(str(data))}")
+        lines.append(f"evaluate: sslzoo evaluate {place} --data {shlex.quote(data) if data else 'DATA'}")
         lines.append(f"export:   sslzoo export {place} --format keras")
     elif record.state == FINISHED:
         lines.append(f"export:   sslzoo runs export {shlex.quote(str(record.path))} --format keras")
@@ -102,7 +102,7 @@ def resume(record: Record, epochs: int | None = None) -> str:
     arguments = _arguments(record)
     if not arguments or record.result.get("objects"):
         made = str(record.result.get("command", ""))
-        if made.startswith(("sslzoo ", "python ")):
+        if made.startswith("sslzoo "):
             return f"{made} {' '.join(more)}"
         place = f"runs={str(record.path.parent)!r}, name={record.path.name!r}"
         return (
