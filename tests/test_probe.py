@@ -30,7 +30,9 @@ def trained(tmp_path_factory):
     """A run of three epochs without labels, with a probe every second epoch, without an export."""
     runs = str(tmp_path_factory.mktemp("work") / "runs")
     more = dict(runs=runs, export_to=None, name="probed", epochs=3, probe=(OTHERS, LABELS), probe_every=2)
-    return sslzoo.pretrain("simclr", IMAGES, **QUICK, **more)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sslzoo.reports.CHAPTERS", ())  # the first screen alone
+        return sslzoo.pretrain("simclr", IMAGES, **QUICK, **more)
 
 
 def test_online_figures_are_those_of_the_evaluators_on_the_same_features():
@@ -74,7 +76,8 @@ def test_the_figures_are_in_the_logs_the_table_and_the_report(trained):
 
 
 def test_the_probe_changes_no_weight(trained):
-    again = sslzoo.pretrain("simclr", IMAGES, **QUICK, runs=str(trained.run.parent), export_to=None, epochs=3)
+    places = dict(runs=str(trained.run.parent), export_to=None, evaluate=False)
+    again = sslzoo.pretrain("simclr", IMAGES, **QUICK, **places, epochs=3)
     for one, other in zip(trained.encoder.get_weights(), again.encoder.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -109,7 +112,7 @@ def test_a_failed_and_an_interrupted_run_say_so(tmp_path):
         return (LambdaCallback(on_epoch_end=act),)
 
     for kind, state in ((ValueError, "failed"), (KeyboardInterrupt, "interrupted")):
-        more = dict(runs=str(tmp_path), export_to=None, name=state, epochs=2, callbacks=stop(kind))
+        more = dict(runs=str(tmp_path), export_to=None, name=state, epochs=1, callbacks=stop(kind))
         with pytest.raises(kind):
             sslzoo.pretrain("simclr", IMAGES, **QUICK, **more)
         record = named(state, tmp_path)
@@ -127,6 +130,11 @@ def test_the_encoder_of_a_finished_run_is_exported_later(tmp_path, monkeypatch, 
     record = named("simclr_digits", "runs")
     assert record.verdict == result.verdict and record.state == "finished"
     assert read_facts("exported_models/simclr_digits")["verdict"] == result.verdict
+
+
+def test_a_layerwise_training_has_no_probe():
+    with pytest.raises(ValueError, match="layerwise=True .*leave out probe"):
+        sslzoo.pretrain("simclr", IMAGES, "conv6", layerwise=True, probe=(OTHERS, LABELS))
 
 
 @pytest.mark.parametrize(

@@ -284,6 +284,8 @@ def divide(options: dict[str, Any]) -> tuple[Experiment, RunOptions]:
     run = {name: options[name] for name in _names(RunOptions) & options.keys()}
     fields = {name: options[name] for name in (_names(Experiment) - {"knobs"}) & options.keys()}
     knobs = {name: value for name, value in options.items() if name not in run and name not in fields}
+    if fields.get("layerwise") and run.get("probe") is not None:
+        raise ValueError("layerwise=True trains encoders that grow, and evaluates each: leave out probe=...")
     return Experiment(**fields, knobs=knobs), RunOptions(**run)
 
 
