@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import math
 import os
 import subprocess
 import sys
@@ -76,6 +77,7 @@ def place(tmp_path, monkeypatch):
     (runs / "cut").mkdir()
     (runs / "cut" / "settings.json").write_text('{"method": "sim')
     (runs / "half" / "checkpoints").mkdir(parents=True)
+    (runs / "half" / "lock").touch()
     (runs / "empty").mkdir()
     (runs / "list").mkdir()
     (runs / "list" / "settings.json").write_text("[1]")
@@ -113,6 +115,16 @@ def test_states_and_reasons_of_all_folders(place):
         "list": "settings.json holds no dict",
     }
     assert named("broke", "runs").verdict == "the loss is nan"
+
+
+def test_exports_and_folders_of_others_are_no_runs(place):
+    known = {f"runs/{name}": state for name, state in states().items()}
+    exported = place / "exported_models" / "good"
+    for path in (exported / "assets", place / "other" / "checkpoints", place / "other" / "deep" / "empty"):
+        path.mkdir(parents=True)
+    for name in ("recipe.json", "metrics.jsonl"):
+        (exported / name).touch()
+    assert states(".") == {name: state for name, state in known.items() if name != "runs/empty"}
 
 
 def test_a_run_of_an_earlier_version_that_lacks_epochs_was_interrupted(place):
@@ -348,6 +360,27 @@ def test_help_of_each_command(place, capsys, action):
 def test_bad_input_is_one_line(place, capsys, words, text):
     line = said(capsys, *words, status=2)
     assert text in line and line.count("\n") == 1
+
+
+ODD = (None, [], {}, "x", "a\0b", math.inf, -1, 1e308, True, [{"key": "linear_x", "features": "trained", "mean": 0.5}])
+
+
+@pytest.mark.parametrize("file", ["settings.json", "result.json", "metrics.jsonl", "tags.json"])
+def test_no_content_of_a_file_ends_a_command(tmp_path, file):
+    make(tmp_path / "other", result={"scores": rows(0.4)})
+    folder = make(tmp_path / "odd", result={"scores": rows(0.4), "verdict": "learning: x", "command": "sslzoo train x"})
+    first = (folder / file).read_text().splitlines()[0] if file == "metrics.jsonl" else "{}"
+    whole = json.loads((folder / file).read_text() if file in ("settings.json", "result.json") else first)
+    contents = [json.dumps(whole | {key: value}) for key in whole for value in ODD]
+    for content in [*contents, *map(json.dumps, ODD), "", "\0", '{"epoch"', "\udcff"]:
+        (folder / file).write_text(content, "utf-8", "surrogateescape")
+        records = find(tmp_path)
+        odd = next((record for record in records if record.name == "odd"), None)
+        assert listing.table(records) and page.as_html(records, "runs")
+        assert listing.best(records, "knn")[0] and listing.best(records, "loss")[0]
+        if odd:
+            assert details.show(odd) and details.differences(odd, records[-1])
+            json.loads(json.dumps(odd.as_dict()))
 
 
 def test_a_folder_without_runs_says_what_to_do(tmp_path, monkeypatch, capsys):

@@ -74,7 +74,7 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
     model = plan.build()
     called = origin_of(experiment, run, plan.name) | {"epochs": plan.stage_count * plan.experiment.epochs}
     owner = Run(folder, plan.settings, resume, run.overwrite, run.free, {"data": plan.data_before})
-    with owner, Outcome(folder, **called) as outcome, tracker:
+    with owner, tracker, Outcome(folder, **called) as outcome:
         log.info(f"run folder {folder}")
         plan.draw_views(folder / "views.png")
         hparams.write(folder / "events", plan.settings)

@@ -128,7 +128,7 @@ def best(records: Sequence[Record], by: str = "knn") -> tuple[str, list[Record]]
         raise ValueError(nearest("figure by", by, known) if known else "no run has figures: evaluate=True records some")
     groups: dict[tuple, list[Record]] = {}
     for record in ordered([record for record in records if by in record.figures], by):
-        part = record.settings.get("data"), record.method if by in OF_METHOD else ""
+        part = str(record.settings.get("data")), record.method if by in OF_METHOD else ""
         groups.setdefault(part, []).append(record)
     chosen = [some[0] for some in groups.values()]
     lines = [

@@ -112,8 +112,7 @@ def _courses(record: Record) -> dict[str, curves.Points]:
     found: dict[str, list[tuple[float, float]]] = {}
     for line in record.history:
         for name, value in line.items():
-            finite = isinstance(value, int | float) and value - value == 0
-            if finite and name not in COUNTERS:
+            if name not in COUNTERS:
                 scale = 100 if online(name) in SHARES else 1
                 found.setdefault(online(name), []).append((line["epoch"], scale * value))
     return found

@@ -3,8 +3,8 @@
 import dataclasses
 import fcntl
 import json
-import math
 import os
+import re
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 LOCK, SETTINGS, METRICS, RESULT, TAGS = "lock", "settings.json", "metrics.jsonl", "result.json", "tags.json"
 CHECKPOINTS = "checkpoints"
+LARGEST = 1e300  # of numbers, above which they are as infinite
 END = 1 << 16  # bytes at the end of metrics.jsonl that hold its last line
 FINISHED, RUNNING, INTERRUPTED, FAILED, BROKEN = "finished", "running", "interrupted", "failed", "broken"
 COUNTERS = ("epoch", "step", "time")  # of metrics.jsonl, which are no figures
@@ -86,7 +87,10 @@ class Record:
 
     @property
     def when(self) -> str:
-        return datetime.fromtimestamp(self.began).strftime("%Y-%m-%d %H:%M")
+        try:
+            return datetime.fromtimestamp(self.began).strftime("%Y-%m-%d %H:%M")
+        except (ValueError, OverflowError, OSError):  # a damaged time
+            return "?"
 
     @property
     def done(self) -> int:
@@ -123,7 +127,7 @@ class Record:
 
         "knn" is the final score, "online_knn" the figure of the last epoch; "linear" is the probe with most labels.
         """
-        found = {online(name): value for name, value in self.last.items() if _is_number(value) and name not in COUNTERS}
+        found = {online(name): value for name, value in self.last.items() if name not in COUNTERS}
         final = self.scores | self.main
         return found | {key: columns["trained"] for key, columns in final.items()}
 
@@ -141,7 +145,8 @@ class Record:
     @property
     def main(self) -> dict[str, dict[str, float]]:
         """The final scores of the table: "knn", and "linear", the probe with most labels."""
-        probes = sorted((key for key in self.scores if key.startswith("linear_")), key=lambda key: float(key[7:]))
+        probes = [key for key in self.scores if re.fullmatch(r"linear_\d+(\.\d+)?", key)]
+        probes.sort(key=lambda key: float(key.removeprefix("linear_")))
         keys = {"knn": "knn", "linear": probes[-1] if probes else ""}
         return {name: self.scores[key] for name, key in keys.items() if key in self.scores}
 
@@ -171,16 +176,17 @@ def clean(value: Any) -> str:
 
 
 def _line(text: bytes) -> dict[str, Any]:
-    """The figures of a line of metrics.jsonl; {} for a damaged line."""
+    """The finite figures of a line of metrics.jsonl; {} for a damaged line."""
     try:
         found = json.loads(text)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) and _is_number(found.get("epoch")) else {}
+    figures = {name: value for name, value in found.items() if _is_number(value)} if isinstance(found, dict) else {}
+    return figures if "epoch" in figures else {}
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def _is_locked(file: Path) -> bool:
@@ -196,7 +202,10 @@ def _is_locked(file: Path) -> bool:
 
 
 def _modified(path: Path) -> float | None:
-    return path.stat().st_mtime if path.exists() else None
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
 
 
 def _bytes(file: Path) -> int:

@@ -9,6 +9,9 @@ from typing import Any
 from sslzoo.catalog.knobs import nearest
 from sslzoo.catalog.runs.record import CHECKPOINTS, FINISHED, LOCK, METRICS, RESULT, SETTINGS, TAGS, Record, clean
 
+EXPORT = "recipe.json"  # of an exported encoder
+EMPTY = "the folder is empty"
+
 PARTS = {CHECKPOINTS, "events", "plugins", "pictures", "keras_tuner"}  # sub-folders that hold no runs
 DEPTH = 4  # levels of folders below the first one
 
@@ -46,10 +49,10 @@ def read(path: Path, name: str) -> Record | None:
         files = set(os.listdir(path))
     except OSError as error:
         return Record(path, name, faults=(f"cannot be read: {error.strerror}",))
-    if files and not files & {SETTINGS, METRICS, CHECKPOINTS, LOCK}:
+    if EXPORT in files or files and not files & {SETTINGS, METRICS, LOCK}:
         return None
     if SETTINGS not in files:
-        return Record(path, name, faults=(f"{SETTINGS} is missing" if files else "the folder is empty",))
+        return Record(path, name, faults=(f"{SETTINGS} is missing" if files else EMPTY,))
     settings, fault = _json(path / SETTINGS, dict)
     if not fault and "method" not in settings:
         return None if METRICS not in files else Record(path, name, faults=(f"{SETTINGS} names no method",))
@@ -65,9 +68,9 @@ def _found(folder: Path, above: Path, depth: int, seen: set[str]) -> Iterator[Re
     seen.add(real)
     name = clean(folder.name or folder.resolve().name if folder == above else folder.relative_to(above).as_posix())
     record = read(folder, name) if folder != above or any(folder.iterdir()) else None
-    if record:
+    if record and (record.faults != (EMPTY,) or depth == DEPTH - 1):  # deeper, an empty folder may be anything
         yield record
-    if depth == 0 or record and record.settings:
+    if depth == 0 or record and record.settings or os.path.exists(folder / EXPORT):
         return
     for path in _folders(folder):
         yield from _found(path, above, depth - 1, seen)
@@ -97,7 +100,7 @@ def _json(file: Path, kind: type) -> tuple[Any, str]:
 def _of_export(path: Path, settings: dict) -> dict[str, Any]:
     """The result of a run of an earlier version, from the card of its export; {} without one of the same settings."""
     exported = path.parent.parent / "exported_models" / path.name
-    facts, _ = _json(exported / "recipe.json", dict)
+    facts, _ = _json(exported / EXPORT, dict)
     if facts.get("knobs") != settings:
         return {}
     found = {name: facts[name] for name in ("verdict", "scores", "command", "ancestry") if name in facts}
