@@ -117,8 +117,8 @@ class Record:
 
     @property
     def verdict(self) -> str:
-        """The verdict; without one, the error, or what could not be read."""
-        found = self.result.get("verdict") or self.result.get("error") or "; ".join(self.faults)
+        """The error that ended the run, or the verdict, or what could not be read."""
+        found = self.result.get("error") or self.result.get("verdict") or "; ".join(self.faults)
         return clean(found)
 
     @property
