@@ -48,5 +48,6 @@ def _written(record: Record) -> Path:
     steps = [int(path.name.removeprefix("step-")) for path in saved(record.path / CHECKPOINTS)]
     if not steps or steps[-1] != record.last.get("step"):
         raise ValueError(f"{stated} and no checkpoint of its last step in {record.path / CHECKPOINTS}: train it again")
-    folders = dict(runs=str(record.path.parent), name=record.path.name, export_to=arguments["export_to"] or EXPORTS)
-    return pretrain(**arguments | folders, resume=True, evaluate=False).exported
+    exports = arguments.get("export_to") or EXPORTS
+    places = dict(runs=str(record.path.parent), name=record.path.name, export_to=exports)
+    return pretrain(**arguments | places | dict(resume=True, evaluate=False)).exported
