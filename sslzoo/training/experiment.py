@@ -172,6 +172,9 @@ class RunOptions:
         keep_projector: export the projector too, as projector.keras; `sslzoo evaluate --all` then evaluates its layers.
         keep: labelled data of earlier, as `data`; at the end the encoder and its start are compared on them too, by
             k-NN and a linear probe, and the verdict says which is better.
+        probe: other labelled data, as `data`, on which k-NN and a linear probe of the frozen encoder are measured while
+            it trains, as probe_knn and probe_linear, and compared with its start at the end.
+        probe_every: number of epochs between two measurements on `probe`; the last epoch is always measured.
         evaluate: run the linear probe, k-NN and clustering at the end if the data has labels; otherwise write a report
             to the run folder.
         resume: continue the run of this name, on the devices that are available now.
@@ -194,6 +197,8 @@ class RunOptions:
     export_to: str | None = "exported_models"
     keep_projector: bool = False
     keep: str | Any | None = None
+    probe: str | Any | None = None
+    probe_every: int = 1
     evaluate: bool = True
     resume: bool = False
     extend: bool = False
@@ -211,6 +216,7 @@ class RunOptions:
     def __post_init__(self) -> None:
         check_types(self)
         check("keep_checkpoints", self.keep_checkpoints, 1, math.inf, whole=True)
+        check("probe_every", self.probe_every, 1, math.inf, whole=True)
         check("checkpoint_steps", self.checkpoint_steps, 1, math.inf, whole=True)
         check("checkpoint_minutes", self.checkpoint_minutes, 0, 1e9)
         refuse_path(self.name)
@@ -223,17 +229,9 @@ class RunOptions:
         return {"strategy", "epochs"} if self.extend else {"strategy"}
 
 
-READING = {  # arguments of `data.load`
-    "labels": "auto",
-    "splits": "auto",
-    "value_range": None,
-    "max_size": None,
-    "kind": None,
-    "scan": "headers",
-    "categories": None,
-    "captions": "auto",
-    "sample_rate": None,
-}
+# Arguments of `data.load`.
+READING = {"labels": "auto", "splits": "auto", "value_range": None, "max_size": None, "kind": None, "scan": "headers"}
+READING |= {"categories": None, "captions": "auto", "sample_rate": None}
 STARTING = {"start_from": None, "freeze_blocks": 0, "layer_decay": 1.0, "lora_rank": 0, "stay": 0.0}
 # Name -> minimum and maximum.
 RANGES = {
@@ -286,6 +284,8 @@ def divide(options: dict[str, Any]) -> tuple[Experiment, RunOptions]:
     run = {name: options[name] for name in _names(RunOptions) & options.keys()}
     fields = {name: options[name] for name in (_names(Experiment) - {"knobs"}) & options.keys()}
     knobs = {name: value for name, value in options.items() if name not in run and name not in fields}
+    if fields.get("layerwise") and run.get("probe") is not None:
+        raise ValueError("layerwise=True trains encoders that grow, and evaluates each: leave out probe=...")
     return Experiment(**fields, knobs=knobs), RunOptions(**run)
 
 

@@ -69,7 +69,6 @@ def judge_all(plan: Plan, result: Result) -> None:
     found = Scores() if unlabelled else judging.score(columns, plan.judged, plan.size)
     more = _judge_captions(plan, result) if plan.words and image_text.has_captions(plan.judged) else Scores()
     result.scores = Scores([*result.scores, *found, *more], [*found.notes, *more.notes])
-    log.info(result.scores)
 
 
 def _judge_captions(plan: Plan, result: Result) -> Scores:
