@@ -11,8 +11,8 @@ from sslzoo.catalog.knobs import Knob
 SHARE, RATE, POSITIVE, COUNT = (0, 1, False), (0, 1, True), (0, math.inf, True), (1, math.inf, False)
 # Pattern of the name -> (least, greatest, whether the least itself is excluded); the first that fits.
 RULES = (
-    (r"(.*_)?temperature(_end)?|sharpening|(sinkhorn_)?epsilon|width|(uniform_)?t|margin|align_power|beta", POSITIVE),
-    (r"reach|distortion|mixup_alpha", POSITIVE),
+    (r"(.*_)?temperature(_end)?|sharpening|(sinkhorn_)?epsilon|width|(uniform_)?t|align_power|beta", POSITIVE),
+    (r"reach|distortion|mixup_alpha|(.*_)?margin", POSITIVE),
     (r"vector_rate|sigma|alpha|queue_size|whitening_groups", (0, math.inf, False)),
     (r"ema_rate|rate", SHARE),  # 0: the target never changes
     (r"(.*_)?rate|(.*_)?(min|max)_scale", RATE),
@@ -38,7 +38,7 @@ RULES = (
     (r"knots", (2, math.inf, False)),
     (r"text_length", COUNT),
     (r"label_smoothing", SHARE),
-    (r"scale", POSITIVE),
+    (r"((positive|negative|circle)_)?scale", POSITIVE),
 )
 
 
