@@ -104,6 +104,6 @@ class Metric(SSLModel):
             self.queue.enqueue(*self._rows(z, labels))
 
     def _rows(self, z, labels):
-        """Embeddings (rows, dim) and labels (rows,) of all views of the global batch, those of an example in sequence."""
+        """Embeddings (rows, dim) and labels (rows,) of the global batch; views of an example are successive rows."""
         z, labels = gather(z), gather(labels)
         return ops.reshape(z, (-1, z.shape[-1])), ops.repeat(labels, z.shape[1])
