@@ -94,7 +94,7 @@ def test_choices_cover_planted_clusters(choose):
 
 def test_k_centre_is_greedy_and_typical_ones_lie_in_the_middle():
     line = np.array([[0.0], [1.0], [2.0], [10.0], [5.5]], "float32")
-    assert k_centre(line, 4).tolist() == [4, 0, 3, 2]  # nearest to the mean 3.7, then the farthest
+    assert k_centre(line, 4).tolist() == [2, 3, 4, 0]  # nearest to the mean 3.7, then the farthest
     assert k_centre(line, 2, labelled=[3]).tolist() == [0, 4]
     features, _ = clusters(1, 60)
     ring = typicality(unit(features))
@@ -111,7 +111,7 @@ def test_k_centre_is_greedy_and_typical_ones_lie_in_the_middle():
         (lambda: duplicates(np.eye(4), 1.5), "similarity must be at least 0 and at most 1"),
         (lambda: calibrate([1.0, 2.0], [1, 1]), "pairs of one class and pairs of two"),
         (lambda: calibrate([1.0, np.nan], [1, 0]), "one finite similarity per pair"),
-        (lambda: calibrate([1.0, 2.0], [1, 0], 1.5), "false_positive_rate must be"),
+        (lambda: calibrate([1.0, 2.0], [1, 0], 1.5), "false_positives must be at least 0 and at most 1"),
         (lambda: pairs_of([1, 1, 1]), "pairs of one class and of two are required"),
     ],
 )

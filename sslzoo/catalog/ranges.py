@@ -27,7 +27,7 @@ RULES = (
     (r"(.*_)?(dim|size|count|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
     (r"classes|max_images|trials|steps|seeds|k|components|ways|shots|queries|episodes|draws|hidden|epochs", COUNT),
     (r"fraction", RATE),
-    (r"level", SHARE),
+    (r"level|false_positives", SHARE),
     (r"seed", (0, 2**31 - 1, False)),
     (r"port", (0, 65535, False)),
     (r"permutations|hardest|matches|matches_back|centres|directions|samples|neighbours|segments|features", COUNT),

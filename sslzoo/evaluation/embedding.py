@@ -60,22 +60,40 @@ def embed(
     if path.suffix == ".parquet":
         tables.pyarrow()
     tables.refuse_foreign(path)
-    facts, model = read_facts(encoder), load_encoder(encoder)
-    size, kind = exported_extent(facts), exported_kind(facts)
-    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind, scan=scanned(facts, scan))
-    reading["sample_rate"] = sample_rate(facts, data)
-    parts = load_parts(data, max_size=canvas(facts), **reading)
-    announce(parts["train"])
-    parts = {name: accepted_by(part, model) for name, part in parts.items()}
-    table = _Table(model, parts, size, batch_size)
+    reading = dict(labels=labels, splits=splits, value_range=value_range, scan=scan)
+    table = table_of(encoder, data, batch_size, **reading)
     with replacing(path) as beside:
         FORMATS[path.suffix](beside, table)
     log.info(f"{table.count} x {table.dim} features, float32, of {table.origin()}; columns {', '.join(table.columns)}")
     return path
 
 
+def table_of(
+    encoder: str | Path,
+    data: Any,
+    batch_size: int = 256,
+    max_images: int | None = None,
+    scan: str | None = None,
+    **reading,
+) -> "FeatureTable":
+    """The rows of `embed`; features are computed when they are read.
+
+    Args:
+        encoder, data, batch_size, scan: as of `embed`.
+        max_images: maximum number of images of each part, drawn with a fixed seed; None for all.
+        **reading: `labels`, `splits` and `value_range` of `data.load`.
+    """
+    facts, model = read_facts(encoder), load_encoder(encoder)
+    size, kind = exported_extent(facts), exported_kind(facts)
+    reading |= dict(kind=kind, scan=scanned(facts, scan), sample_rate=sample_rate(facts, data))
+    parts = load_parts(data, max_size=canvas(facts), **reading)
+    announce(parts["train"])
+    parts = {name: part.sample(max_images or len(part)) for name, part in parts.items()}
+    return FeatureTable(model, {name: accepted_by(part, model) for name, part in parts.items()}, size, batch_size)
+
+
 @dataclasses.dataclass
-class _Table:
+class FeatureTable:
     """The rows to write; their features are made while they are read, a batch at a time."""
 
     model: keras.Model

@@ -35,7 +35,7 @@ class Verification(NamedTuple):
 
 
 @checked()
-def calibrate(similarities, same, false_positive_rate: float = 0.01) -> Verification:
+def calibrate(similarities, same, false_positives: float = 0.01) -> Verification:
     """The threshold from which two examples are the same, for a target rate of false positives.
 
     Each similarity that occurs is tried. Where even the most similar pair is false, no pair is accepted: the threshold
@@ -44,7 +44,7 @@ def calibrate(similarities, same, false_positive_rate: float = 0.01) -> Verifica
     Args:
         similarities: of pairs, (pairs,).
         same: whether each pair is of one class, (pairs,), both kinds occur.
-        false_positive_rate: target, the largest share of different pairs that may be accepted, in 0..1.
+        false_positives: target rate, the largest share of different pairs that may be accepted, in 0..1.
 
     Raises:
         ValueError: other shapes, values that are not finite, one kind of pairs, or a rate outside of 0..1.
@@ -54,8 +54,6 @@ def calibrate(similarities, same, false_positive_rate: float = 0.01) -> Verifica
         raise ValueError(f"one finite similarity per pair is required: {similarities.shape} and same {same.shape}")
     if same.all() or not same.any():
         raise ValueError("same: pairs of one class and pairs of two are required")
-    if not 0 <= false_positive_rate <= 1:
-        raise ValueError(f"false_positive_rate must be at least 0 and at most 1, got {false_positive_rate!r}")
     order = np.argsort(-similarities, kind="stable")
     values, hits = similarities[order], np.cumsum(same[order])
     last = np.flatnonzero(np.append(np.diff(values), -1) < 0)  # of equal similarities the last
@@ -64,7 +62,7 @@ def calibrate(similarities, same, false_positive_rate: float = 0.01) -> Verifica
     precision, recall = true / np.maximum(accepted, 1), true / same.sum()
     f1 = 2 * true / (accepted + same.sum())
     curve = np.stack([thresholds, precision, recall, f1, (accepted - true) / (~same).sum()], axis=1)
-    allowed = np.flatnonzero(curve[:, 4] <= false_positive_rate)
+    allowed = np.flatnonzero(curve[:, 4] <= false_positives)
     chosen = allowed[np.argmax(recall[allowed])]
     auc = auc_of(np.stack([same, similarities], axis=1))
     return Verification(Threshold(*curve[chosen].tolist()), Threshold(*curve[np.argmax(f1)].tolist()), auc, curve)
