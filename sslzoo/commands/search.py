@@ -6,4 +6,4 @@ QUERY = dict(metavar="QUERY", help="a row of the index, the path of a file, or a
 
 
 def run(words: list[str]) -> None:
-    print(call("reports.searching:neighbours_page", words, "search", INDEX | {"query": QUERY}))
+    print(call("reports.searching:search", words, "search", INDEX | {"query": QUERY}))

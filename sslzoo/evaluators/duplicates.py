@@ -9,6 +9,7 @@ from sslzoo.evaluators import as_features, unit_length
 from sslzoo.evaluators.outliers import Found
 
 VALUES = 2**24  # similarities at once
+MOST = 2_000_000  # pairs
 
 
 @checked("N dim")
@@ -23,7 +24,7 @@ def duplicates(features, similarity: float = 0.98) -> Found:
         Pairs of rows (pairs, 2), the smaller row first, and their similarities (pairs,).
 
     Raises:
-        ValueError: a threshold outside of 0..1.
+        ValueError: a threshold outside of 0..1, or one that more than two million pairs reach.
     """
     if not 0 <= similarity <= 1:
         raise ValueError(f"similarity must be at least 0 and at most 1, got {similarity!r}")
@@ -34,6 +35,8 @@ def duplicates(features, similarity: float = 0.98) -> Found:
         one, two = np.nonzero(np.triu(found >= similarity, 1))
         pairs.append(np.stack([one, two], axis=1) + start)
         scores.append(found[one, two])
+        if sum(map(len, scores)) > MOST:
+            raise ValueError(f"similarity={similarity} gives more than {MOST} pairs: raise it")
     pairs, scores = np.concatenate(pairs), np.concatenate(scores)
     order = np.argsort(-scores, kind="stable")
     return Found(pairs[order], scores[order])

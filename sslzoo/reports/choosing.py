@@ -1,6 +1,5 @@
 """Pages of an index: thresholds of "same or not", anomalies, and examples to label first."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from sslzoo.reports import charts, examples, pages
 from sslzoo.reports.pages import Page
 from sslzoo.reports.searching import opened
 from sslzoo.reports.study import Picture
-from sslzoo.utils.files import replacing
 from sslzoo.utils.plots import COLOURS
 
 RATES = (0.001, 0.01, 0.05, 0.1)
@@ -65,8 +63,8 @@ def calibrate(
         f"{chosen.f1:.3f} at a false-positive rate of {chosen.false_positive_rate:.2%}; ROC AUC {found.auc:.4f}"
     )
     text = (
-        f"{len(same)} random pairs, {int(same.sum())} of them of one class; two examples are accepted as the same from a "
-        "cosine similarity on. Precision and F1 hold for this share of equal pairs."
+        f"{len(same)} random pairs, {int(same.sum())} of them of one class; two examples are accepted as the same from "
+        "a cosine similarity on. Precision and F1 hold for this share of equal pairs."
     )
     make = [("curves", lambda: _curves(found)), ("histogram", lambda: _histogram(similarities, same, chosen.threshold))]
     return pages.write(folder, index, "Same or not", text, table, verdict, make, found)
@@ -137,7 +135,7 @@ def anomaly(
     order = np.argsort(-scores, kind="stable")
     rows, scores = rows[order], scores[order]
     table = [["place", "row", "score", "class", "name"]]
-    for place, (row, score) in enumerate(zip(rows[:1000], scores, strict=False), 1):
+    for place, (row, score) in enumerate(zip(rows, scores, strict=True), 1):
         table.append([place, row, f"{score:.4f}", index.class_of(row), index.name_of(row)])
     verdict = f"{len(rows)} examples scored by {len(bank)} reference examples"
     verdict += f"; ROC AUC of classes other than {normal}: {auc:.4f}" if auc is not None else ""
@@ -174,7 +172,7 @@ def select(
     seed: int = 0,
     out: str | None = None,
 ) -> Page:
-    """Selects examples to label first, and writes them to selected.csv.
+    """Selects examples to label first, and writes them to table.csv.
 
     Args:
         index: folder of an index, or the index.
@@ -208,12 +206,9 @@ def select(
     verdict = f"{count} of {len(rows)} examples of {split} by {strategy}"
     if index.labels is not None:
         verdict += f", of {len({index.class_of(row) for row in found} - {''})} classes"
-    text = "Label these examples first; they are in the order of the choice. selected.csv has all of them."
+    text = "Label these examples first; they are in the order of the choice, in table.csv too."
     make = [("selected examples", lambda: _selected(index, found))]
-    page = pages.write(folder, index, "Examples to label", text, table, verdict, make, found)
-    with replacing(folder / "selected.csv") as beside, open(beside, "w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(table)
-    return page
+    return pages.write(folder, index, "Examples to label", text, table, verdict, make, found)
 
 
 def _selected(index: Index, found: np.ndarray) -> Picture:

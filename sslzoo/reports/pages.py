@@ -1,5 +1,6 @@
 """Pages about an index of features: one chapter, its table and its pictures, written to a folder."""
 
+import csv
 import dataclasses
 import html
 import os
@@ -15,8 +16,10 @@ from sslzoo.reports.page import as_html
 from sslzoo.reports.study import Chapter
 from sslzoo.reports.text import as_json, as_markdown
 from sslzoo.utils import provenance
+from sslzoo.utils.files import replacing
 
-SHOWN = 12  # lines of a table that are printed
+TABLE = "table.csv"  # has all lines of the table
+PRINTED, SHOWN = 12, 1000  # lines of it that are printed, and on the page
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -24,7 +27,7 @@ class Page(os.PathLike):
     """A written page; prints as its table, and is a path to its folder.
 
     Attributes:
-        folder: with report.html, report.md, report.json and pictures/.
+        folder: with report.html, report.md, report.json, table.csv and pictures/.
         verdict: one sentence.
         table: head and lines.
         notes: what was left out and why.
@@ -45,8 +48,8 @@ class Page(os.PathLike):
         return str(self.folder)
 
     def __str__(self) -> str:
-        more = len(self.table) - 1 - SHOWN
-        lines = [aligned(self.table[: SHOWN + 1]), f"... {more} more lines" * (more > 0), *self.notes]
+        more = len(self.table) - 1 - PRINTED
+        lines = [aligned(self.table[: PRINTED + 1]), f"... {more} more lines" * (more > 0), *self.notes]
         return "\n".join([*filter(None, lines), self.verdict, f"page: {self.html}"])
 
     __repr__ = __str__
@@ -71,6 +74,8 @@ def folder_of(index: Index, command: str, out: str | None) -> Path:
     name = index.folder.name if index.folder else "index"
     found = Path(out or f"neighbours/{name}-{command}")
     folder.refuse_foreign(found)
+    if (found / TABLE).exists() and not (found / "report.json").exists():
+        raise ValueError(f"{found / TABLE} was not written by sslzoo: choose another folder with out=...")
     return found
 
 
@@ -90,7 +95,9 @@ def write(
             do not allow is left out, and a note says why.
         found: the result, an attribute of the page.
     """
-    chapter = Chapter(title, text, grid=table)
+    chapter = Chapter(title, text, grid=table[: SHOWN + 1])
+    if len(table) - 1 > SHOWN:
+        chapter.under_table = f"The first {SHOWN} of {len(table) - 1} lines; {TABLE} has all."
     for name, picture in make:
         chapter.attempt(name, lambda picture=picture: chapter.pictures.append(picture()))
     settings = index.settings
@@ -99,4 +106,6 @@ def write(
     pages = {"report.json": as_json, "report.md": as_markdown, "report.html": as_html}
     texts = {name: form(front, [chapter]) for name, form in pages.items()}
     folder.write(out, {f"{picture.name}.png": picture.png for picture in chapter.pictures}, texts)
+    with replacing(out / TABLE) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(table)
     return Page(out, verdict, table, chapter.notes, found)

@@ -20,7 +20,7 @@ CLOSE = "Cosine similarity of features less the mean of the index."
 
 
 @checked()
-def neighbours_page(index: Index | str | Path, query: Any, k: int = 10, out: str | None = None) -> Page:
+def search(index: Index | str | Path, query: Any, k: int = 10, out: str | None = None) -> Page:
     """Finds the examples of an index that are nearest to a query.
 
     Args:
@@ -73,7 +73,7 @@ def _nearest(index: Index, found: tuple, own: np.ndarray | None, data) -> Pictur
 def duplicates(
     index: Index | str | Path, similarity: float = 0.98, split: str | None = None, out: str | None = None
 ) -> Page:
-    """Finds exact and near-duplicates in an index: all pairs whose similarity is at least a threshold, and their groups.
+    """Finds exact and near-duplicates in an index: all pairs from a similarity on, and their groups.
 
     Args:
         index: folder of an index, or the index.
@@ -85,7 +85,7 @@ def duplicates(
         A page, whose `found` has `rows` (pairs, 2) and `scores` (pairs,), the most similar pair first.
 
     Raises:
-        ValueError: no index, no such split, or a threshold outside of 0..1.
+        ValueError: no index, no such split, a threshold outside of 0..1, or too many pairs.
     """
     index = opened(index)
     folder = pages.folder_of(index, "duplicates", out)
@@ -102,8 +102,8 @@ def duplicates(
             place = [row, index.columns["split"][row], index.class_of(row), index.name_of(row)]
             table.append([number, len(some), *place])
     verdict = (
-        f"{len(found.rows)} pairs of similarity {similarity:g} or more in {len(sets)} groups, {exact} with equal features"
-        f", {across} across splits; {sum(map(len, sets)) - len(sets)} of {len(rows)} examples are copies of others"
+        f"{len(found.rows)} pairs of similarity {similarity:g} or more in {len(sets)} groups, {exact} with equal "
+        f"features, {across} across splits; {sum(map(len, sets)) - len(sets)} of {len(rows)} examples are copies"
     )
     make = [("pairs", lambda: _pairs(index, found))] if len(found.rows) else []
     text = f"{CLOSE} Groups are sets of examples that pairs connect."
