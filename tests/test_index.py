@@ -47,7 +47,7 @@ def command(capsys, *words, status=0):
 
 def test_the_folder_holds_features_ids_and_the_identity_of_encoder_and_data(folder):
     index = open_index(folder / "index")
-    assert index.features.shape == (61, 256) and set(index.columns) == {"split", "label", "class", "path"}
+    assert index.features.shape == (61, 2304) and set(index.columns) == {"split", "label", "class", "path"}
     settings = json.loads((folder / "index/index.json").read_text())
     assert settings["identity"] == indexing.identity(MODEL) and settings["data"] == str(folder / "data")
     assert {name: part["count"] for name, part in settings["parts"].items()} == {"train": 40, "test": 21}
@@ -171,7 +171,7 @@ def test_the_graph_of_faiss_finds_the_exact_neighbours(folder, tmp_path):
     graph = open_index(tmp_path / "index")
     assert (tmp_path / "index" / neighbours.GRAPH).is_file()
     for own in (None, np.arange(20)):
-        (rows, similarities), expected = (
+        (_, similarities), expected = (
             graph.search(graph.features[:20], 5, own),
             exact.search(graph.features[:20], 5, own),
         )

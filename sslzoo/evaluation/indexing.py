@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from sslzoo.catalog.checked import checked
-from sslzoo.evaluation.embedding import table_of
+from sslzoo.evaluation.embedding import read_parts, table_of
 from sslzoo.evaluation.neighbours import GRAPH, Index, described, faiss_module, same_parts
+from sslzoo.evaluation.sources import announce
 from sslzoo.exports.inputs import exported_kind
 from sslzoo.exports.savedmodel import read_facts
 from sslzoo.utils.files import replacing
@@ -65,12 +66,14 @@ def build_index(
         raise ValueError(f"{folder} exists and is no index: choose another folder with out=...")
     facts = read_facts(encoder)
     reading = dict(max_images=max_images, labels=labels, splits=splits, value_range=value_range, scan=scan)
-    table = table_of(encoder, data, batch_size, **reading)
+    parts = read_parts(encoder, data, **reading)
+    announce(parts["train"])
+    table = table_of(encoder, parts, batch_size)
     settings = dict(format=FORMAT, encoder=str(encoder), identity=identity(encoder), method=facts.get("method", ""))
-    settings |= dict(data=str(data) if _named(data) else table.parts["train"].name, named=_named(data))
-    settings |= dict(reading=reading, kind=exported_kind(facts), backend=backend, parts=described(table.parts))
+    settings |= dict(data=str(data) if _named(data) else parts["train"].name, named=_named(data))
+    settings |= dict(reading=reading, kind=exported_kind(facts), backend=backend, parts=described(parts))
     columns = {name: np.asarray(column) for name, column in table.columns.items()}
-    made = Index(np.concatenate([*table.features()]), columns, settings, given=table.parts)
+    made = Index(np.concatenate([*table.features()]), columns, settings, given=parts)
     if not np.isfinite(made.features).all():
         raise ValueError("the features hold NaN or infinity; look at the encoder that made them")
     _write(made, folder)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sslzoo.data import Dataset
-from sslzoo.evaluation.embedding import table_of
+from sslzoo.evaluation.embedding import read_parts
 from sslzoo.evaluators import unit_length
 from sslzoo.evaluators.overlap import search
 
@@ -157,7 +157,7 @@ class Index:
 
 def same_parts(settings: dict, data: Any) -> dict[str, Dataset]:
     """The parts of the data of an index; raises ValueError if they are not those that it was made of."""
-    parts = table_of(settings["encoder"], data, **settings["reading"]).parts
+    parts = read_parts(settings["encoder"], data, **settings["reading"])
     if described(parts) != settings["parts"]:
         raise ValueError(f"{settings['data']} has changed since the index was made: make it again")
     return parts
