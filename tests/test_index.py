@@ -112,6 +112,10 @@ def test_selection_covers_both_classes_and_writes_a_table(folder, monkeypatch, c
     assert "of 2 classes" in said
     lines = list(csv.DictReader((folder / strategy / "table.csv").open()))
     assert {line["class"] for line in lines} == {"upper", "lower"} and len(lines) == 2
+    chosen = [int(line["row"]) for line in lines]
+    more = choosing.select("index", 5, strategy, labelled=f"{strategy}/table.csv").found
+    assert not set(more) & set(chosen)
+    np.testing.assert_array_equal(more, choosing.select("index", 5, strategy, labelled=chosen).found)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +131,8 @@ def test_selection_covers_both_classes_and_writes_a_table(folder, monkeypatch, c
         (("anomaly", "index", "--normal", "middle"), "no class 'middle': there are lower, upper"),
         (("select", "index", "--count", "41"), "there are 40 examples without a label"),
         (("select", "index", "--count", "2", "--strategy", "best"), "no strategy 'best'"),
+        (("select", "index", "--count", "2", "--labelled", "3,x"), "'x' is no row"),
+        (("select", "index", "--count", "2", "--labelled", "45"), "labelled holds 45, which is no row of split"),
         (("index", MODEL, "--data", "digits", "--out", "data"), "data exists and is no index"),
         (("index", MODEL, "--data", "digits", "--backend", "fast"), "choose one of exact, faiss"),
         (("index", "nowhere", "--data", "digits"), "holds no exported encoder"),
@@ -135,8 +141,8 @@ def test_selection_covers_both_classes_and_writes_a_table(folder, monkeypatch, c
 def test_bad_words_are_one_line(folder, monkeypatch, capsys, words, said):
     monkeypatch.chdir(folder)
     error = command(capsys, *words, status=2)
-    line = error.strip().split("\n")[-1]
-    assert said.replace("false_positives", "--false-positives") in line.replace("false_positives", "--false-positives")
+    line = error.strip().split("\n")[-1].replace("--false-positives", "false_positives").replace("--", "")
+    assert said in line.replace(" index MODEL data", " index MODEL --data")
     assert "Traceback" not in error
 
 

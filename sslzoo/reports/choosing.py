@@ -1,6 +1,8 @@
 """Pages of an index: thresholds of "same or not", anomalies, and examples to label first."""
 
+import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -167,7 +169,7 @@ def select(
     index: Index | str | Path,
     count: int,
     strategy: str = "typical",
-    labelled: tuple[int, ...] = (),
+    labelled: str | Any = "",
     split: str = "train",
     seed: int = 0,
     out: str | None = None,
@@ -179,7 +181,8 @@ def select(
         count: number of examples to select.
         strategy: "typical" (TypiClust, arXiv 2202.02794), for few labels; "k_centre" (arXiv 1708.00489), which covers
             outliers too.
-        labelled: rows of the index that have labels.
+        labelled: rows of the index that have labels, such as "5,17", or the table.csv of an earlier selection; in
+            Python also a sequence of int.
         split: split to select from.
         seed: of the clustering of "typical".
         out: folder of the page; by default neighbours/INDEX-select.
@@ -195,11 +198,12 @@ def select(
     index = opened(index)
     folder = pages.folder_of(index, "select", out)
     rows = index.rows(split)
-    if foreign := sorted(set(labelled) - set(rows.tolist())):
+    known = _labelled(labelled)
+    if foreign := sorted(set(known) - set(rows.tolist())):
         raise ValueError(f"labelled holds {foreign[0]}, which is no row of split={split!r}")
     options = {"seed": seed} if strategy == "typical" else {}
     features = np.asarray(index.unit if strategy == "typical" else index.features)[rows]
-    found = rows[STRATEGIES[strategy](features, count, np.searchsorted(rows, labelled), **options)]
+    found = rows[STRATEGIES[strategy](features, count, np.searchsorted(rows, known), **options)]
     table = [["place", "row", "split", "class", "name"]]
     for place, row in enumerate(found, 1):
         table.append([place, row, index.columns["split"][row], index.class_of(row), index.name_of(row)])
@@ -209,6 +213,20 @@ def select(
     text = "Label these examples first; they are in the order of the choice, in table.csv too."
     make = [("selected examples", lambda: _selected(index, found))]
     return pages.write(folder, index, "Examples to label", text, table, verdict, make, found)
+
+
+def _labelled(given: str | Any) -> list[int]:
+    """Rows, from a text of numbers, the column "row" of a CSV file, or a sequence."""
+    if not isinstance(given, str | Path):
+        return [int(row) for row in given]
+    if str(given).endswith(".csv"):
+        with open(given, encoding="utf-8", newline="") as file:
+            words = [line.get("row", "") for line in csv.DictReader(file)]
+    else:
+        words = [word for word in str(given).split(",") if word.strip()]
+    if wrong := [word for word in words if not word.strip().isdigit()]:
+        raise ValueError(f"labelled={str(given)!r}: {wrong[0]!r} is no row; give numbers, or the table of a selection")
+    return [int(word) for word in words]
 
 
 def _selected(index: Index, found: np.ndarray) -> Picture:
