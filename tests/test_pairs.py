@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sslzoo import losses
+from sslzoo import losses, methods
+from sslzoo.layers.memory import LabelledQueue
+from sslzoo.methods.metric import LOSSES
+from sslzoo.testing.method_checks import check_learning, check_replicas
+from sslzoo.testing.miniatures import batch, build, losses_of
 
 RNG = np.random.default_rng(0)
 LABELS = np.array([0, 1, 0, 2, 1, 0, 2, 3])  # the last one has no positive
@@ -163,3 +167,43 @@ def test_weights_of_the_circle_loss_have_no_gradient():
     # Two anchors have a positive; the third has none. The key's gradient counts too.
     expected = 2 / 3 * pull * push / (1 + pull * push) * (s + 0.25) * -math.sin(1.0)
     assert float(tape.gradient(value, angle)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_labelled_queue_holds_directions_and_their_labels():
+    queue = LabelledQueue(5, 3)
+    assert set(np.array(queue.labels)) == {-1}
+    rows = RNG.normal(size=(7, 3)).astype("float32")
+    queue.enqueue(rows[:3], [4, 5, 6])
+    np.testing.assert_array_equal(queue.labels, [4, 5, 6, -1, -1])
+    queue.enqueue(rows[3:], [7, 8, 9, 0])
+    np.testing.assert_array_equal(queue.labels, [9, 0, 6, 7, 8])
+    expected = rows[[5, 6, 2, 3, 4]]
+    np.testing.assert_allclose(queue.rows, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-6)
+
+
+def test_the_objective_of_the_method_compares_all_views_and_the_queue():
+    model = build("metric", pair_loss="circle", circle_scale=16.0, circle_margin=0.3, queue_size=70)
+    losses_of(model, 1)  # fills 64 rows
+    outputs = model(batch(model), training=False)
+    z, labels = np.reshape(outputs["z"], (-1, 16)), np.repeat(outputs["labels"], 2)
+    known = np.array(model.queue.labels)
+    assert (known >= 0).sum() == 64
+    expected = circle(z, labels, np.array(model.queue.rows), known, margin=0.3, scale=16.0)
+    assert float(model.objective(**outputs)) == pytest.approx(expected, rel=1e-3)
+    model.total_steps, model.queue_start = 10, 0.5
+    expected = circle(z, labels, margin=0.3, scale=16.0)
+    assert float(model.objective(**outputs)) == pytest.approx(expected, rel=1e-3), "not used before its start"
+
+
+def test_an_unknown_loss_gets_the_nearest_name():
+    with pytest.raises(ValueError, match="no pair_loss 'circles': did you mean circle"):
+        build("metric", pair_loss="circles")
+    assert methods.Metric.supervised
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", LOSSES)
+def test_two_replicas_train_like_one_with_every_loss(name, mirrored):
+    check_replicas("metric", pair_loss=name)
+    if name != "lifted_structure":  # its bound falls slowly
+        check_learning("metric", pair_loss=name)
