@@ -206,7 +206,7 @@ def test_pages_show_examples_of_every_kind(kind, tmp_path):
     made = [
         searching.search(index, 0, k=3, out=str(tmp_path / "search")),
         searching.duplicates(index, 0.99, out=str(tmp_path / "duplicates")),
-        choosing.anomaly(index, split="train", out=str(tmp_path / "anomaly")),
+        choosing.anomaly(index, out=str(tmp_path / "anomaly")),
         choosing.select(index, 4, out=str(tmp_path / "select")),
         choosing.calibrate(index, pairs=50, out=str(tmp_path / "calibrate")),
     ]

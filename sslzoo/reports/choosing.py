@@ -104,7 +104,7 @@ def anomaly(
     neighbours: int = 2,
     normal: str | None = None,
     reference: str = "train",
-    split: str = "test",
+    split: str | None = None,
     out: str | None = None,
 ) -> Page:
     """Scores examples by their mean distance to the nearest reference examples (arXiv 2002.10445).
@@ -115,7 +115,8 @@ def anomaly(
         normal: name or number of the class of normal examples: the reference are examples of this class alone, and the
             ROC AUC says how well all other classes are found. Without it all reference examples are normal.
         reference: split of the reference examples.
-        split: split of the examples that are scored; for the split of the reference, without an example itself.
+        split: split of the examples that are scored; by default test, or the reference if there is no test split. A
+            reference example is not compared with itself.
         out: folder of the page; by default neighbours/INDEX-anomaly.
 
     Returns:
@@ -126,6 +127,7 @@ def anomaly(
     """
     index = opened(index)
     folder = pages.folder_of(index, "anomaly", out)
+    split = split or ("test" if "test" in index.settings["parts"] else reference)
     bank, rows = index.rows(reference), index.rows(split)
     label = None if normal is None else index.label_of(normal)
     bank = bank if label is None else bank[index.labels[bank] == label]
