@@ -95,6 +95,7 @@ class Index:
             raise ValueError(f"k must be 1 to {most}, the examples of the index, got {k!r}")
         if self.settings["backend"] == "exact":
             return search(self.unit, self.directions(queries), k, own)
+        self.graph.hnsw.efSearch = max(EFFORT, 2 * k)
         return _of_graph(self.graph, self.directions(queries), k, own)
 
     @functools.cached_property
@@ -106,7 +107,6 @@ class Index:
         else:
             found = faiss.IndexHNSWFlat(self.features.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
             found.add(self.unit)
-        found.hnsw.efSearch = EFFORT
         return found
 
     @functools.cached_property

@@ -102,7 +102,9 @@ def write(
         chapter.attempt(name, lambda picture=picture: chapter.pictures.append(picture()))
     settings = index.settings
     facts = {"encoder": settings["encoder"], "data": settings["data"], "examples": len(index)}
-    front = Front(title, verdict, facts | {"command": provenance.command()})
+    command = provenance.command()
+    facts |= {"command": command} if command.startswith("sslzoo ") else {}
+    front = Front(title, verdict, facts)
     pages = {"report.json": as_json, "report.md": as_markdown, "report.html": as_html}
     texts = {name: form(front, [chapter]) for name, form in pages.items()}
     folder.write(out, {f"{picture.name}.png": picture.png for picture in chapter.pictures}, texts)
