@@ -13,8 +13,6 @@ recipe = Recipe(
     examples_per_class=8,
     optimizer="adam",
     learning_rate=0.001,
-    queue_size=2048,
-    queue_start=0.2,
     min_scale=0.3,
     strength=1.0,
 )

@@ -108,7 +108,7 @@ def test_classes_are_separable_and_anomalies_found(folder, monkeypatch, capsys):
 @pytest.mark.parametrize("strategy", ["typical", "k_centre"])
 def test_selection_covers_both_classes_and_writes_a_table(folder, monkeypatch, capsys, strategy):
     monkeypatch.chdir(folder)
-    said = command(capsys, "select", "index", "--count", "2", "--strategy", strategy, "--out", strategy)
+    said = command(capsys, "select", "index", "--count", "2", "--by", strategy, "--out", strategy)
     assert "of 2 classes" in said
     lines = list(csv.DictReader((folder / strategy / "table.csv").open()))
     assert {line["class"] for line in lines} == {"upper", "lower"} and len(lines) == 2
@@ -130,7 +130,7 @@ def test_selection_covers_both_classes_and_writes_a_table(folder, monkeypatch, c
         (("calibrate", "index", "--false-positives", "3"), "false_positives must be at least 0 and at most 1"),
         (("anomaly", "index", "--normal", "middle"), "no class 'middle': there are lower, upper"),
         (("select", "index", "--count", "41"), "there are 40 examples without a label"),
-        (("select", "index", "--count", "2", "--strategy", "best"), "no strategy 'best'"),
+        (("select", "index", "--count", "2", "--by", "best"), "no strategy 'best'"),
         (("select", "index", "--count", "2", "--labelled", "3,x"), "'x' is no row"),
         (("select", "index", "--count", "2", "--labelled", "45"), "labelled holds 45, which is no row of split"),
         (("index", MODEL, "--data", "digits", "--out", "data"), "data exists and is no index"),

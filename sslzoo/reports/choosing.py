@@ -170,7 +170,7 @@ def _abnormal(index: Index, rows: np.ndarray, scores: np.ndarray) -> Picture:
 def select(
     index: Index | str | Path,
     count: int,
-    strategy: str = "typical",
+    by: str = "typical",
     labelled: str | Any = "",
     split: str = "train",
     seed: int = 0,
@@ -181,7 +181,7 @@ def select(
     Args:
         index: folder of an index, or the index.
         count: number of examples to select.
-        strategy: "typical" (TypiClust, arXiv 2202.02794), for few labels; "k_centre" (arXiv 1708.00489), which covers
+        by: "typical" (TypiClust, arXiv 2202.02794), for few labels; "k_centre" (arXiv 1708.00489), which covers
             outliers too.
         labelled: rows of the index that have labels, such as "5,17", or the table.csv of an earlier selection; in
             Python also a sequence of int.
@@ -195,21 +195,21 @@ def select(
     Raises:
         ValueError: no index, no such split, or fewer examples than `count`.
     """
-    if strategy not in STRATEGIES:
-        raise ValueError(nearest("strategy", strategy, STRATEGIES))
+    if by not in STRATEGIES:
+        raise ValueError(nearest("strategy", by, STRATEGIES))
     index = opened(index)
     folder = pages.folder_of(index, "select", out)
     rows = index.rows(split)
     known = _labelled(labelled)
     if foreign := sorted(set(known) - set(rows.tolist())):
         raise ValueError(f"labelled holds {foreign[0]}, which is no row of split={split!r}")
-    options = {"seed": seed} if strategy == "typical" else {}
-    features = np.asarray(index.unit if strategy == "typical" else index.features)[rows]
-    found = rows[STRATEGIES[strategy](features, count, np.searchsorted(rows, known), **options)]
+    options = {"seed": seed} if by == "typical" else {}
+    features = np.asarray(index.unit if by == "typical" else index.features)[rows]
+    found = rows[STRATEGIES[by](features, count, np.searchsorted(rows, known), **options)]
     table = [["place", "row", "split", "class", "name"]]
     for place, row in enumerate(found, 1):
         table.append([place, row, index.columns["split"][row], index.class_of(row), index.name_of(row)])
-    verdict = f"{count} of {len(rows)} examples of {split} by {strategy}"
+    verdict = f"{count} of {len(rows)} examples of {split} by {by}"
     if index.labels is not None:
         verdict += f", of {len({index.class_of(row) for row in found} - {''})} classes"
     text = "Label these examples first; they are in the order of the choice, in table.csv too."
