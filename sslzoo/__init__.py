@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test compares it with
     from sslzoo.data.service import serve_data as serve_data
     from sslzoo.evaluation.comparison import compare as compare
     from sslzoo.evaluation.embedding import embed as embed
+    from sslzoo.evaluation.indexing import build_index as build_index
+    from sslzoo.evaluation.indexing import open_index as open_index
     from sslzoo.evaluation.judging import evaluate as evaluate
     from sslzoo.exports.formats import export as export
     from sslzoo.exports.savedmodel import load_encoder as load_encoder
@@ -39,6 +41,7 @@ _OBJECTS = {
     "Recipe": "catalog.recipe",
     "SSLModel": "model",
     "benefit": "reports.benefit",
+    "build_index": "evaluation.indexing",
     "compare": "evaluation.comparison",
     "doctor": "testing.doctor",
     "draw_views": "training.pretraining",
@@ -48,6 +51,7 @@ _OBJECTS = {
     "import_weights": "exports.weights",
     "load_encoder": "exports.savedmodel",
     "load_text": "exports.text",
+    "open_index": "evaluation.indexing",
     "pack": "data.packing",
     "pretrain": "training.pretraining",
     "report": "reports",

@@ -7,6 +7,7 @@ import numpy as np
 
 import sslzoo
 from sslzoo.evaluation.comparison import Comparison
+from sslzoo.evaluation.neighbours import Index
 from sslzoo.evaluators.scores import Scores
 from sslzoo.reports.benefit import Benefit
 from sslzoo.training.result import Result
@@ -45,6 +46,8 @@ def files() -> None:
     assert_type(sslzoo.pack(images, "packed", overwrite=True), Path)
     sslzoo.import_weights("weights.safetensors", "resnet50", path)
     sslzoo.load_text(path)
+    assert_type(sslzoo.build_index(path, images), Index)
+    assert_type(sslzoo.open_index("indexes/simclr_digits"), Index)
     sslzoo.serve_data(images, port=5050)
 
 

@@ -18,6 +18,7 @@ from sslzoo.utils.files import terminable
 
 MODEL = {"encoder": dict(metavar="MODEL", help="folder of an exported encoder")}
 DATA = {"data": dict(metavar="DATA", help="folder of images, or name of a dataset")}
+INDEX = {"index": dict(metavar="INDEX", help="folder of an index, made by `sslzoo index`")}
 QUOTE = "'"
 IDLE = {"untrained"}  # arguments for objects, which a command line cannot give
 

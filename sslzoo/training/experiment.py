@@ -10,6 +10,7 @@ from sslzoo.catalog.kinds import KINDS, kind_of
 from sslzoo.catalog.knobs import AUTO, FITTED
 from sslzoo.catalog.options import encoder_of
 from sslzoo.catalog.ranges import check_number
+from sslzoo.training.limits import RANGES
 from sslzoo.training.spelling import spelled
 from sslzoo.utils.files import refuse_path
 
@@ -44,6 +45,8 @@ class Experiment:
             Needs start_from.
         epochs: passes over the data; "auto" gives 10,000 steps, and at most 500 epochs.
         batch_size: images of a step, over all devices; "auto" gives up to 256, and 16 steps per epoch or more.
+        examples_per_class: class-balanced batches of labelled data: this number of examples of each of batch_size /
+            examples_per_class classes, so that each has positives in the batch; 0 draws examples whatever their class.
         optimizer: "lars", "lamb", "sgd" or the name of any Keras optimizer; in Python also an optimizer, which keeps
             its own learning rate, weight decay and clipping.
         learning_rate: peak learning rate for a batch of 256; see learning_rate_rule.
@@ -104,6 +107,7 @@ class Experiment:
     stay: float = 0.0
     epochs: int = 100
     batch_size: int = 256
+    examples_per_class: int = 0
     optimizer: str | Any = "sgd"
     learning_rate: float = 0.12
     learning_rate_rule: str = "linear"
@@ -146,7 +150,7 @@ class Experiment:
         """The fields except `knobs`, with objects as text, as a run folder records them."""
         texts = {f.name: spelled(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "knobs"}
         # Earlier versions did not record these settings.
-        recent = READING | STARTING
+        recent = READING | STARTING | {"examples_per_class": 0}
         return {name: value for name, value in texts.items() if name not in recent or value != recent[name]}
 
     @property
@@ -233,27 +237,6 @@ class RunOptions:
 READING = {"labels": "auto", "splits": "auto", "value_range": None, "max_size": None, "kind": None, "scan": "headers"}
 READING |= {"categories": None, "captions": "auto", "sample_rate": None}
 STARTING = {"start_from": None, "freeze_blocks": 0, "layer_decay": 1.0, "lora_rank": 0, "stay": 0.0}
-# Name -> minimum and maximum.
-RANGES = {
-    "freeze_blocks": (0, math.inf),
-    "layer_decay": (1e-6, 1),
-    "lora_rank": (0, math.inf),
-    "stay": (0, 1e6),
-    "epochs": (1, 1_000_000),
-    "batch_size": (2, math.inf),
-    "learning_rate": (0, 1e38),
-    "weight_decay": (0, 1e6),
-    "weight_decay_end": (0, 1e6),
-    "clip_norm": (1e-12, 1e12),
-    "warmup": (0, 1),
-    "image_size": (1, 8192),
-    "max_size": (1, 65536),
-    "classes": (2, math.inf),
-    "max_images": (2, math.inf),
-    "micro_batch": (1, math.inf),
-    "sample_rate": (4000, 384_000),
-    "seed": (0, 2**31 - 1),
-}
 
 
 def check_types(value: Any) -> None:

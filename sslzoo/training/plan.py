@@ -237,8 +237,8 @@ class Plan:
     def batches(self, start: int, stop: int, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
         """Returns the training batches of the steps start..stop - 1, or the rows of a worker in them."""
         s = self.experiment
-        source = self.service or self.train_set
-        batches = source.batches(s.batch_size, seed=s.seed, start=start, stop=stop, share=share)
+        order = dict(seed=s.seed, share=share, examples_per_class=s.examples_per_class)
+        batches = (self.service or self.train_set).batches(s.batch_size, start=start, stop=stop, **order)
         if s.augment_on == "host":
             batches = batches.map(self.augment, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         if self.service:
