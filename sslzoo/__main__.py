@@ -3,6 +3,7 @@
 import importlib
 import sys
 
+import sslzoo
 from sslzoo import commands
 from sslzoo.catalog import knobs
 from sslzoo.catalog.parser import Parser
@@ -16,8 +17,12 @@ def main(words: list[str] | None = None) -> None:
     lines = (f"  {name:11} {knobs.summary(path)}" for name, path in known.items())
     parser.epilog = "\n".join(["commands:", *lines, "", "sslzoo COMMAND --help shows the options of a command."])
     parser.add_argument("command", metavar="COMMAND", nargs="?")
+    parser.add_argument("--version", action="store_true", help="print the version")
     if not words or words[0] in ("-h", "--help"):
         parser.print_help()
+        return
+    if words == ["--version"]:
+        print(f"sslzoo {sslzoo.__version__}")
         return
     if words[0] not in known:
         parser.error(knobs.nearest("command", words[0], known))

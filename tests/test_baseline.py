@@ -56,6 +56,10 @@ def test_at_learning_rate_zero_no_recipe_has_a_measurable_gain(name, tmp_path):
         mae = recipes.load(catalog.recipes()["mae_fashion_mnist"])
         kept = dict(runs=str(tmp_path), export_to=str(tmp_path / "exports"), evaluate=False)
         places["teacher"] = str(mae(epochs=1, max_images=1024, **kept).exported)
+    if name.startswith("sim_cse"):
+        kept = dict(runs=str(tmp_path), export_to=str(tmp_path / "exports"), evaluate=False)
+        mlm = recipes.load(catalog.recipes()["mlm_wordnet"])
+        places["start_from"] = str(mlm(epochs=1, max_images=1024, **kept).exported)
     result = recipe(learning_rate=0.0, epochs=1, max_images=1024, **places)
     assert result.verdict.startswith("no measurable gain over the untrained encoder"), result.verdict
 

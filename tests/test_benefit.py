@@ -11,7 +11,7 @@ from sslzoo import encoders
 from sslzoo.__main__ import main
 from sslzoo.evaluation import arms
 from sslzoo.evaluators.bootstrap import Difference
-from sslzoo.evaluators.report import Row
+from sslzoo.evaluators.report import Row, markdown
 from sslzoo.exports.savedmodel import export
 from sslzoo.reports import benefit as module
 from sslzoo.reports import saving
@@ -79,13 +79,13 @@ def test_the_factor_is_interpolated_in_the_logarithm(count, accuracy, factor, mo
     assert saving.saved(count, accuracy, scratch) == (pytest.approx(factor), more)
 
 
-def rows(gains, own=(0.8, 0.9), start=None):
+def rows(gains, own=(0.8, 0.9), start=None, other="start, fine-tuned"):
     """Rows of training from scratch (0.6, 0.8) with 10 and 100 labels and of the pretrained encoder."""
     found = []
     for number, count in enumerate((10, 100)):
         found.append(Row("", "from scratch", (0.6, 0.8)[number], percent=True, key=f"labels_{count}"))
         over = {"from scratch": Difference(*gains[number])}
-        over |= {"start, fine-tuned": Difference(*start[number])} if start else {}
+        over |= {other: Difference(*start[number])} if start else {}
         found.append(Row("", "trained, frozen", own[number], percent=True, key=f"labels_{count}", gains=over))
     return found
 
@@ -107,6 +107,10 @@ BETTER, EQUAL, WORSE = (0.2, 0.1, 0.3), (0.0, -0.1, 0.1), (-0.2, -0.3, -0.1)
         (rows([BETTER, EQUAL], start=[EQUAL, EQUAL]), "; no measurable gain over the fine-tuned start"),
         (rows([BETTER, EQUAL], start=[WORSE, EQUAL]), "; the fine-tuned start is better"),
         (rows([BETTER, EQUAL], start=[BETTER, WORSE]), "; it depends on the labels"),
+        (
+            rows([BETTER, EQUAL], start=[EQUAL, EQUAL], other="untrained, frozen"),
+            "; no measurable gain over the untrained encoder, frozen",
+        ),
     ],
 )
 def test_the_sentence_follows_the_intervals(found, words):
@@ -135,7 +139,8 @@ def test_every_arm_is_trained_and_written(exported, tmp_path):
     tuned = next(row for row in result.scores if row.features == "trained, fine-tuned")
     assert set(tuned.gains) == {f"{other} (trained, fine-tuned)" for other in ("from scratch", "untrained, frozen")}
     for row in result.scores:
-        assert all(row.gain(name) in (tmp_path / "report" / "report.html").read_text() for name in row.gains)
+        for text in ((tmp_path / "report" / "report.html").read_text(), markdown(result.scores), str(result)):
+            assert all(row.gain(name) in text for name in row.gains)
     assert result.duplicates >= 4 and (result.duplicates == 60 or result.without)
     told = json.loads((tmp_path / "report" / "report.json").read_text())
     assert told["verdict"] == result.verdict and (tmp_path / "report" / "pictures" / "labels.png").is_file()

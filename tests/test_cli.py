@@ -65,6 +65,11 @@ def trained(tmp_path_factory):
     return folder, done.stdout
 
 
+def test_the_version_is_that_of_the_package(capsys):
+    main(["--version"])
+    assert capsys.readouterr().out == f"sslzoo {sslzoo.__version__}\n"
+
+
 def test_a_recipe_trains_exports_and_judges_beside_its_baselines(trained):
     folder, said = trained
     facts = json.loads((folder / "exported_models/simclr_digits/recipe.json").read_text())

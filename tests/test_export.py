@@ -1,7 +1,7 @@
 """The artefact: one size, every route, trainable, and a card that tells the truth."""
 
+import importlib.util
 import json
-import sys
 
 import keras
 import numpy as np
@@ -111,10 +111,21 @@ def test_a_path_without_an_encoder_names_those_nearby(exported):
 
 
 def test_a_route_that_fails_is_named_on_the_card(encoder, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorflow_hub", None)
+    def broken(path):
+        raise OSError("of another project")
+
+    monkeypatch.setitem(ROUTES, "tf.saved_model.load", broken)
     facts = export(encoder, tmp_path / "model", IMAGES, {})
-    assert facts["loads"]["tensorflow_hub.load"].startswith("failed: ModuleNotFoundError")
+    assert facts["loads"]["tf.saved_model.load"].startswith("failed: OSError: of another project")
     assert "failed" in (tmp_path / "model" / "README.md").read_text()
+
+
+def test_a_route_of_a_package_that_is_missing_names_the_extra(encoder, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tensorflow_hub" else find(name))
+    facts = export(encoder, tmp_path / "model", IMAGES, {})
+    assert facts["loads"]["tensorflow_hub.load"] == "not checked, as it is not installed: pip install 'sslzoo[hub]'"
+    assert "not checked" in (tmp_path / "model" / "README.md").read_text()
 
 
 def test_the_card_and_its_facts_tell_the_contract(encoder, exported):

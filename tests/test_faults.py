@@ -252,6 +252,23 @@ def test_a_keras_file_or_pickle_that_would_run_code_is_refused_and_runs_none(kin
     assert not mark.exists() and not (tmp_path / "o.npz").exists()
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+def test_a_pickle_in_arrays_of_data_is_refused_and_runs_none(suffix, tmp_path, capsys):
+    mark, file = tmp_path / "executed", tmp_path / f"data{suffix}"
+    bombs = np.array([Bomb(mark)], dtype=object)
+    np.savez(file, x=bombs) if suffix == ".npz" else np.save(file, bombs, allow_pickle=True)
+    refusal(["train", "simclr", "--data", file, *QUICK, "--evaluate", "false", "--name", "x"], capsys)
+    assert not mark.exists()
+
+
+def test_a_pickle_in_pytorch_weights_is_refused_and_runs_none(tmp_path, capsys):
+    pytest.importorskip("torch")
+    mark, file = tmp_path / "executed", tmp_path / "weights.pth"
+    file.write_bytes(pickle.dumps({"weight": Bomb(mark)}))
+    refusal(["import", file, "--encoder", "resnet18", "--out", tmp_path / "out"], capsys)
+    assert not mark.exists()
+
+
 def test_a_card_that_is_no_json_is_named(exported, tmp_path):
     bad = shutil.copytree(exported, tmp_path / "bad")
     (bad / "recipe.json").write_text('{"name": ')

@@ -30,6 +30,7 @@ COMMANDS = {
     "pack": ("data.packing:pack", ["digits", "packed"]),
     "serve-data": ("data.service:serve_data", ["digits"]),
     "tune": ("tuning.search:tune", ["simclr_digits"]),
+    "index": ("evaluation.indexing:build_index", [MODEL, "--data", "digits"]),
     "doctor": ("testing.doctor:doctor", []),
 }
 # Texts of which any may be meant, and objects.
@@ -66,6 +67,9 @@ def cases():
 
 def places():
     """Commands with a file, a folder or a name that does not exist, or without one."""
+    missing = ["index", "search", "duplicates", "calibrate", "anomaly", "select"]
+    yield from ((command, "", []) for command in missing)
+    yield from ((command, "nowhere", ["nowhere"]) for command in missing[2:5])
     missing = ["evaluate", "embed", "export", "import", "pack", "record", "tune", "serve-data", "views", "compare"]
     yield from ((command, "", []) for command in missing)
     data, out = ["--data", "digits"], ["--out", "o"]

@@ -41,6 +41,19 @@ def test_scores_stand_next_to_raw_columns_and_boosting(result):
     assert np.isfinite(gain.mean) and (result.run / "views.png").is_file()
 
 
+def test_a_training_on_other_rows_starts_from_an_export_with_its_columns(result, tmp_path):
+    FRAME[FRAME.city != "ulm"].to_csv(tmp_path / "fewer.csv", index=False)  # a category less
+    places = dict(runs=str(tmp_path / "runs"), export_to=None, evaluate=False)
+    again = sslzoo.pretrain(
+        "simclr", tmp_path / "fewer.csv", labels="left", preset="scarf", start_from=result.exported, learning_rate=0.0,
+        weight_decay=0.0, epochs=1, batch_size=32, hidden_dim=16, projection_dim=8, **places,
+    )  # fmt: skip
+    first = sslzoo.load_encoder(result.exported)
+    assert np.concatenate([w.ravel() for w in again.untrained.get_weights()]) == pytest.approx(
+        np.concatenate([w.ravel() for w in first.get_weights()])
+    )
+
+
 def test_the_export_knows_its_columns_and_takes_raw_codes(result):
     facts = read_facts(result.exported)
     columns = facts["encoder"]["schema"]["columns"]

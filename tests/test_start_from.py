@@ -168,6 +168,7 @@ def test_weights_of_keras_applications_start_a_training(tmp_path):
 
 BAD = {
     "nothing": (lambda p: p / "absent", {}, "holds no weights"),
+    "a recipe that has not run": (lambda p: p / "simclr_digits", {}, "`sslzoo train simclr_digits` makes it"),
     "an empty folder": (lambda p: p, {}, "holds no weights"),
     "no architecture": (lambda p: write(p / "x.h5"), {}, "has no architecture: give encoder='keras.applications:NAME'"),
     "other weights": (lambda p: write(p / "x.h5"), {"encoder": "keras.applications:MobileNetV2"}, "do not fit"),

@@ -159,7 +159,8 @@ def test_strings_become_features_by_the_tokenizer_of_the_export(tmp_path):
     known = {row.features: row.mean for row in scores}
     assert known["TF-IDF"] > 0.9 and {"trained", "untrained", "TF-IDF", "LSA"} <= known.keys()
     other = [text.upper() for text in texts[:40]]
-    again = sslzoo.pretrain("sim_cse", other, encoder=encoder, name="second", evaluate=False, **options)
+    start = tmp_path / "first"  # its tokenizer, not one of the new texts
+    again = sslzoo.pretrain("sim_cse", other, start_from=start, name="second", evaluate=False, **options)
     assert sslzoo.load_encoder(again.exported).get_layer("words").vocabulary == encoder.get_layer("words").vocabulary
     moved = sslzoo.load_encoder(again.exported)(tokens).numpy()
     assert 0 < np.abs(moved - expected).max() < 1, "the training goes on from the given weights"

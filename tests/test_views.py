@@ -1,6 +1,7 @@
 """Views: each image by itself, the same everywhere, and equal to one operation after the other."""
 
 import itertools
+from string import ascii_letters
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from sslzoo.views import (
     sheet,
 )
 from sslzoo.views.operation import whole
+from sslzoo.views.sheet import statistics
 
 LUMA = np.array([0.299, 0.587, 0.114])
 FULL = presets.simclr(20, blur=True, solarize=0.3)
@@ -473,6 +475,16 @@ def test_a_strength_of_zero_leaves_the_jitter_out():
 @pytest.mark.parametrize("name", catalog.presets())
 def test_contract(check, name):
     check(name, size=16)
+
+
+@pytest.mark.parametrize("name", catalog.presets())
+def test_the_table_of_a_preset_has_a_row_for_each_operation_of_each_view(name):
+    chain = getattr(presets, name)(16)
+    rows = statistics(chain, 3, count=16)
+    expected = {
+        (letter, one.name) for letter, view in zip(ascii_letters, chain, strict=False) for one in view.operations
+    }
+    assert {(row.view, row.operation) for row in rows} == expected
 
 
 def test_presets_are_attributes_of_the_package():

@@ -3,15 +3,17 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from sslzoo.catalog.knobs import inspected
 from sslzoo.catalog.ranges import check
 
+Function = TypeVar("Function", bound=Callable)
 
-def checked(*shapes: str) -> Callable[[Callable], Callable]:
+
+def checked(*shapes: str) -> Callable[[Function], Function]:
     """Decorator of a function that raises ValueError, in one line, for arguments with which it cannot work.
 
     Arguments annotated `int` or `float` must lie in the range of their name, see `sslzoo.catalog.ranges`; a tensor in
@@ -26,7 +28,7 @@ def checked(*shapes: str) -> Callable[[Callable], Callable]:
             argument that is not checked.
     """
 
-    def decorate(function: Callable) -> Callable:
+    def decorate(function: Function) -> Function:
         signature = inspect.signature(function)
         numbers = {name: knob for name, knob in inspected(function).items() if name != "self"}
         tensors = list(zip(signature.parameters, shapes, strict=False))

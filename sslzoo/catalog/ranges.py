@@ -11,8 +11,8 @@ from sslzoo.catalog.knobs import Knob
 SHARE, RATE, POSITIVE, COUNT = (0, 1, False), (0, 1, True), (0, math.inf, True), (1, math.inf, False)
 # Pattern of the name -> (least, greatest, whether the least itself is excluded); the first that fits.
 RULES = (
-    (r"(.*_)?temperature(_end)?|sharpening|(sinkhorn_)?epsilon|width|(uniform_)?t|margin|align_power|beta", POSITIVE),
-    (r"reach|distortion|mixup_alpha", POSITIVE),
+    (r"(.*_)?temperature(_end)?|sharpening|(sinkhorn_)?epsilon|width|(uniform_)?t|align_power|beta", POSITIVE),
+    (r"reach|distortion|mixup_alpha|(.*_)?margin", POSITIVE),
     (r"vector_rate|sigma|alpha|queue_size|whitening_groups", (0, math.inf, False)),
     (r"ema_rate|rate", SHARE),  # 0: the target never changes
     (r"(.*_)?rate|(.*_)?(min|max)_scale", RATE),
@@ -27,7 +27,7 @@ RULES = (
     (r"(.*_)?(dim|size|count|row|blocks|groups|interval|rounds)|units|depth|grid|prototypes|clusterings|number", COUNT),
     (r"classes|max_images|trials|steps|seeds|k|components|ways|shots|queries|episodes|draws|hidden|epochs", COUNT),
     (r"fraction", RATE),
-    (r"level", SHARE),
+    (r"level|false_positives", SHARE),
     (r"seed", (0, 2**31 - 1, False)),
     (r"port", (0, 65535, False)),
     (r"permutations|hardest|matches|matches_back|centres|directions|samples|neighbours|segments|features", COUNT),
@@ -38,7 +38,7 @@ RULES = (
     (r"knots", (2, math.inf, False)),
     (r"text_length", COUNT),
     (r"label_smoothing|discount", SHARE),
-    (r"scale", POSITIVE),
+    (r"((positive|negative|circle)_)?scale", POSITIVE),
 )
 
 

@@ -18,6 +18,7 @@ from sslzoo.utils.files import terminable
 
 MODEL = {"encoder": dict(metavar="MODEL", help="folder of an exported encoder")}
 DATA = {"data": dict(metavar="DATA", help="folder of images, or name of a dataset")}
+INDEX = {"index": dict(metavar="INDEX", help="folder of an index, made by `sslzoo index`")}
 QUOTE = "'"
 IDLE = {"untrained"}  # arguments for objects, which a command line cannot give
 
@@ -54,7 +55,15 @@ def import_tensorflow() -> None:
     importlib.import_module("sslzoo.utils.log").show()
 
 
-def call(function: str, words: list[str], command: str, places: dict[str, dict] | None = None, more: str = "") -> Any:
+def call(
+    function: str,
+    words: list[str],
+    command: str,
+    places: dict[str, dict] | None = None,
+    more: str = "",
+    about: str | None = None,
+    light: bool = False,
+) -> Any:
     """Calls a function with the arguments of a command line.
 
     Args:
@@ -63,6 +72,8 @@ def call(function: str, words: list[str], command: str, places: dict[str, dict] 
         command: name of the command.
         places: positional arguments with their argparse options; all other arguments are options.
         more: text to append to the help.
+        about: the help; by default the documentation of the command.
+        light: whether the function needs no TensorFlow.
 
     Returns:
         The return value of the function.
@@ -70,14 +81,16 @@ def call(function: str, words: list[str], command: str, places: dict[str, dict] 
     places, (module, name) = places or {}, function.split(":")
     file = catalog.ROOT / module.replace(".", "/")
     path = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
-    parser = Parser(prog=f"sslzoo {command}", description=knobs.document(names()[command]) + more)
-    for place, about in places.items():
-        parser.add_argument(place, **about)
+    about = knobs.document(names()[command]) if about is None else about
+    parser = Parser(prog=f"sslzoo {command}", description=about + more)
+    for place, options_of_place in places.items():
+        parser.add_argument(place, **options_of_place)
     for knob in knobs.read(path, name).values():
         if knob.name not in {*places, *IDLE}:
             parser.add(knob)
     given = vars(parser.parse_args(words))
-    import_tensorflow()
+    if not light:
+        import_tensorflow()
     return getattr(importlib.import_module(f"sslzoo.{module}"), name)(**given)
 
 

@@ -16,7 +16,7 @@ from sslzoo.data.columns import MainColumns, ReadMain, main_spec, taken
 from sslzoo.data.companions import companions, content_of, with_partners
 from sslzoo.data.described import describe
 from sslzoo.data.episodes import Episodes
-from sslzoo.data.order import MARKED_BYTES, marks_of, shuffled
+from sslzoo.data.order import MARKED_BYTES, indices, marks_of
 from sslzoo.utils import iterators
 
 iterators.stop_at_exit()
@@ -131,12 +131,13 @@ class Dataset:
         stop: int | None = None,
         drop_remainder: bool = True,
         share: tuple[int, int] = (0, 1),
+        examples_per_class: int = 0,
     ) -> tf.data.Dataset:
         """The batches of the steps `start` to `stop - 1`.
 
         Without a seed: in order, once. With a seed: shuffled epochs of `len(self) // batch_size` full batches without
         end, in an order that is a function of (seed, epoch, position) alone, so that starting late gives at once what
-        an uninterrupted run would give then. No image comes twice in an epoch.
+        an uninterrupted run would give then. No image comes twice in an epoch, unless batches are class-balanced.
 
         Args:
             batch_size: images per batch, B.
@@ -145,6 +146,8 @@ class Dataset:
             drop_remainder: leave out the last batch of the pass in order when it is short.
             share: (number, of): only part `number` of `of` equal parts of each full batch, as one of several
                 workers needs them.
+            examples_per_class: of shuffled batches of labelled examples, the examples of each class; see
+                `order.balanced`. 0 leaves the classes to chance.
 
         Returns:
             Dicts of the main column, such as `image` (B, height, width, channels), `size` (B, 2) int32, `index` (B,)
@@ -158,7 +161,9 @@ class Dataset:
         part = self._part(batch_size, share)
         end = self._end(batch_size, seed, drop_remainder)
         steps = tf.data.Dataset.range(start, end if stop is None else min(stop, end))
-        columns = steps.map(lambda step: self._columns(step, batch_size, seed, drop_remainder, part))
+        labels = self.labels if examples_per_class else None
+        order = functools.partial(indices, self.count, batch_size, seed, labels, examples_per_class)
+        columns = steps.map(lambda step: self._columns(step, order(step), batch_size, seed, drop_remainder, part))
         parallel = functools.partial(tf.data.Dataset.map, num_parallel_calls=tf.data.AUTOTUNE)
         read = functools.partial(with_partners, self)
         if self.in_memory:
@@ -262,14 +267,8 @@ class Dataset:
         return slice(share[0] * rows, (share[0] + 1) * rows)
 
     def _columns(
-        self, step: tf.Tensor, batch_size: int, seed: int | None, full: bool, part: slice
+        self, step: tf.Tensor, index: tf.Tensor, batch_size: int, seed: int | None, full: bool, part: slice
     ) -> dict[str, tf.Tensor]:
-        rows = tf.range(batch_size, dtype=tf.int64)
-        if seed is None:
-            index = step * batch_size + rows
-        else:
-            steps = self.count // batch_size
-            index = shuffled(step % steps * batch_size + rows, self.count, seed, epoch=step // steps)
         if not full:
             index = index[index < self.count]
         row, index = tf.range(tf.shape(index)[0])[part], index[part]

@@ -11,12 +11,12 @@ from sslzoo.evaluation import baseline
 from sslzoo.evaluators import unit_length
 from sslzoo.evaluators.finetuning import tuned_answers
 from sslzoo.evaluators.linear import fit, standardize
+from sslzoo.evaluators.overlap import search
 from sslzoo.views import inputs
 
 SCRATCH, FROZEN, TUNED = "from scratch", "frozen", "fine-tuned"
 HELD_OUT = 5  # one of this number of labelled images is held out to choose the learning rate
 LEAST_STEPS = 200  # of a training, so that few labels are trained on long enough
-CHUNK = 1024  # test images whose similarities are computed at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +109,7 @@ def repeated(train: np.ndarray, test: np.ndarray, similarity: float) -> np.ndarr
     """
     mean = train.mean(0, keepdims=True)
     bank, queries = unit_length(train - mean), unit_length(test - mean)
-    starts = range(0, len(queries), CHUNK)
-    return np.concatenate([(queries[start : start + CHUNK] @ bank.T).max(1) >= similarity for start in starts])
+    return search(bank, queries, 1)[1][:, 0] >= similarity
 
 
 def arrays(data, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -155,8 +155,8 @@ class Comparison:
 
 @checked()
 def compare(
-    encoders: Sequence[str],
-    data: str,
+    encoders: Sequence[str | Path],
+    data: Any,
     classes: int | None = None,
     max_images: int | None = None,
     image_size: int | None = None,

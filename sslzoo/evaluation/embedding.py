@@ -25,7 +25,7 @@ FORMATS = tables.FORMATS
 def embed(
     encoder: str | Path,
     data: Any,
-    out: str,
+    out: str | Path,
     batch_size: int = 256,
     labels: str = "auto",
     splits: str = "auto",
@@ -60,22 +60,43 @@ def embed(
     if path.suffix == ".parquet":
         tables.pyarrow()
     tables.refuse_foreign(path)
-    facts, model = read_facts(encoder), load_encoder(encoder)
-    size, kind = exported_extent(facts), exported_kind(facts)
-    reading = dict(labels=labels, splits=splits, value_range=value_range, kind=kind, scan=scanned(facts, scan))
-    reading["sample_rate"] = sample_rate(facts, data)
-    parts = load_parts(data, max_size=canvas(facts), **reading)
+    parts = read_parts(encoder, data, labels=labels, splits=splits, value_range=value_range, scan=scan)
     announce(parts["train"])
-    parts = {name: accepted_by(part, model) for name, part in parts.items()}
-    table = _Table(model, parts, size, batch_size)
+    table = table_of(encoder, parts, batch_size)
     with replacing(path) as beside:
         FORMATS[path.suffix](beside, table)
     log.info(f"{table.count} x {table.dim} features, float32, of {table.origin()}; columns {', '.join(table.columns)}")
     return path
 
 
+def read_parts(
+    encoder: str | Path, data: Any, max_images: int | None = None, scan: str | None = None, **reading
+) -> dict[str, Dataset]:
+    """The parts of data, read as in the training of an exported encoder.
+
+    Args:
+        encoder, data, scan: as of `embed`.
+        max_images: maximum number of images of each part, drawn with a fixed seed; None for all.
+        **reading: `labels`, `splits` and `value_range` of `data.load`.
+    """
+    facts = read_facts(encoder)
+    reading |= dict(kind=exported_kind(facts), scan=scanned(facts, scan), sample_rate=sample_rate(facts, data))
+    parts = load_parts(data, max_size=canvas(facts), **reading)
+    return {name: part.sample(max_images or len(part)) for name, part in parts.items()}
+
+
+def table_of(encoder: str | Path, parts: dict[str, Dataset], batch_size: int = 256) -> "FeatureTable":
+    """The rows of `embed`; features are computed when they are read.
+
+    Raises:
+        ValueError: the encoder does not accept the data.
+    """
+    model, size = load_encoder(encoder), exported_extent(read_facts(encoder))
+    return FeatureTable(model, {name: accepted_by(part, model) for name, part in parts.items()}, size, batch_size)
+
+
 @dataclasses.dataclass
-class _Table:
+class FeatureTable:
     """The rows to write; their features are made while they are read, a batch at a time."""
 
     model: keras.Model

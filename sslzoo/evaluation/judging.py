@@ -47,7 +47,7 @@ class Subject:
 @checked()
 def evaluate(
     encoder: keras.Model | str | Path,
-    data: str,
+    data: Any,
     untrained: keras.Model | None = None,
     image_size: int | None = None,
     classes: int | None = None,

@@ -6,6 +6,7 @@ from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import as_features, unit_length
 
 CHUNK = 256  # queries at once: 256 similarities to 10 000 images are 10 MB
+VALUES = 2**26  # similarities at once, at most
 
 
 @checked("N dim", "N other")
@@ -54,14 +55,33 @@ def neighbours(features, k: int, queries: np.ndarray | None = None) -> tuple[np.
     if not 1 <= k < len(unit):
         raise ValueError(f"{k} neighbours among {len(unit)} images: take k from 1 to images - 1")
     queries = np.arange(len(unit)) if queries is None else np.asarray(queries)
-    chunks = [queries[start : start + CHUNK] for start in range(0, len(queries), CHUNK)]
-    parts = [_neighbours(unit, chunk, k) for chunk in chunks]
+    return search(unit, unit[queries], k, own=queries)
+
+
+def search(bank: np.ndarray, queries: np.ndarray, k: int, own: np.ndarray | None = None) -> tuple:
+    """Rows of a bank and cosine similarities (queries, k) of the k nearest to each query, nearest first; exact.
+
+    Of equally similar rows the first ones are found. Queries are compared in blocks, so that memory is bounded.
+
+    Args:
+        bank: features of length one (images, dim).
+        queries: features of length one (queries, dim).
+        k: at most the rows of the bank, less one with `own`.
+        own: row of the bank that each query is, which is not found, or None.
+    """
+    step = max(1, min(CHUNK, VALUES // len(bank)))
+    parts = []
+    for start in range(0, len(queries), step):
+        similarity = queries[start : start + step] @ bank.T
+        if own is not None:
+            similarity[np.arange(len(similarity)), own[start : start + step]] = -np.inf
+        parts.append(_largest(similarity, k))
+    if not parts:
+        return np.zeros((0, k), np.int64), np.zeros((0, k), np.float32)
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
-def _neighbours(unit, queries, k):
-    similarity = unit[queries] @ unit.T
-    similarity[np.arange(len(queries)), queries] = -np.inf
+def _largest(similarity: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     rows = np.sort(np.argpartition(similarity, -k, axis=1)[:, -k:], axis=1)
     near = np.take_along_axis(similarity, rows, axis=1)
     for query in np.flatnonzero((similarity >= near.min(1, keepdims=True)).sum(1) > k):  # ties: the first rows

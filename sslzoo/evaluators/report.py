@@ -136,7 +136,7 @@ def cells(rows: Iterable[Row], bold: bool = False) -> list[list[str]]:
     lines: dict[str, dict[str, str]] = {row.metric: dict.fromkeys(columns, "") for row in rows}
     for row in rows:
         lines[row.metric][row.features] = str(row)
-        for name in over if row.gains else ():
+        for name in row.gains:
             mark = "**" if bold and row.better(name) is not None else ""
             lines[row.metric][f"gain over {name}"] = f"{mark}{row.gain(name)}{mark}"
     heads = [*columns, *(f"gain over {name}" for name in over)]

@@ -87,7 +87,8 @@ def find(weights: Any, encoder: Any = None, image_size: int | None = None) -> Or
         model, told = preset_encoder(path, image_size)
         return Origin(model, _ancestry(path.name, told, model), size=model.input_shape[1])
     if not path.is_file():
-        raise ValueError(f"start_from={str(weights)!r} holds no weights: {WAYS}")
+        ways = f"`sslzoo train {path.name}` makes it" if path.name in catalog.recipes() else WAYS
+        raise ValueError(f"start_from={str(weights)!r} holds no weights: {ways}")
     if path.suffix in TORCH:
         return _torch(path, name, image_size)
     if name.startswith(catalog.APPLICATIONS):

@@ -80,11 +80,38 @@ class Queue(Memory):
             rows: (count, dim), of the global batch. Of more than `size` rows only the last are kept.
         """
         count = ops.shape(rows)[0]
-        kept = ops.cast(rows, "float32")[-self.size :]
-        first = self.position + ops.maximum(count - self.size, 0)
-        where = (first + ops.arange(ops.shape(kept)[0], dtype="int32")) % self.size
-        self.rows.assign(ops.scatter_update(self.rows, where[:, None], kept))
+        where = self._oldest(count)
+        self.rows.assign(ops.scatter_update(self.rows, where, ops.cast(rows, "float32")[-self.size :]))
         self.position.assign((self.position + count) % self.size)
+
+    def _oldest(self, count):
+        """The places (kept, 1) of the next `count` rows, of which at most `size` are kept."""
+        first = self.position + ops.maximum(count - self.size, 0)
+        return ((first + ops.arange(ops.minimum(count, self.size), dtype="int32")) % self.size)[:, None]
+
+
+class LabelledQueue(Queue):
+    """A queue of directions and their labels, -1 for rows that are not filled yet.
+
+    Args:
+        size: int, number of rows.
+        dim: int, width of a row.
+    """
+
+    def __init__(self, size: int, dim: int, **kwargs):
+        super().__init__(size, dim, **kwargs)
+        self.labels = add_state(self, "labels", (size,), keras.initializers.Constant(-1), dtype="int32")
+
+    def enqueue(self, rows, labels) -> None:
+        """Replaces the oldest rows by the directions of new ones.
+
+        Args:
+            rows: (count, dim), of the global batch. Of more than `size` rows only the last are kept.
+            labels: int (count,).
+        """
+        kept = ops.cast(labels, "int32")[-self.size :]
+        self.labels.assign(ops.scatter_update(self.labels, self._oldest(ops.shape(rows)[0]), kept))
+        super().enqueue(unit(rows))
 
 
 class Bank(Memory):

@@ -69,6 +69,7 @@ from sslzoo.losses.masked import (
     standardized,
 )
 from sslzoo.losses.metric import contrastive_pair, mined_triplet, triplet
+from sslzoo.losses.pairs import circle, lifted_structure, multi_similarity, positive_negative, soft_nearest_neighbour
 from sslzoo.losses.reconstruction import cosine, l1, mse, swap_entropy
 from sslzoo.losses.redundancy import (
     barlow_twins,
@@ -89,6 +90,8 @@ from sslzoo.losses.supervised import class_conditional_info_nce, sup_con
 __all__ = [
     "align",
     "barlow_twins",
+    "bilinear_info_nce",
+    "circle",
     "class_conditional_info_nce",
     "class_cross_entropy",
     "cluster_cross_entropy",
@@ -97,7 +100,6 @@ __all__ = [
     "cosine",
     "cpc",
     "cross_view_entropy",
-    "bilinear_info_nce",
     "cross_view_info_nce",
     "cross_view_prediction",
     "dcl",
@@ -123,6 +125,7 @@ __all__ = [
     "koleo",
     "l1",
     "latent_prediction",
+    "lifted_structure",
     "log_sum_exp",
     "macl",
     "masked_cross_entropy",
@@ -133,6 +136,7 @@ __all__ = [
     "mmcr",
     "mse",
     "msn",
+    "multi_similarity",
     "nearest_centroid",
     "negative_cosine",
     "noise_contrastive",
@@ -146,6 +150,7 @@ __all__ = [
     "patch_mse",
     "patch_targets",
     "place_info_nce",
+    "positive_negative",
     "prior_divergence",
     "redundancy",
     "relational",
@@ -156,6 +161,7 @@ __all__ = [
     "sliced_wasserstein",
     "smooth_l1",
     "soft_cross_entropy",
+    "soft_nearest_neighbour",
     "spherical_kmeans",
     "standardized",
     "step_contrast",

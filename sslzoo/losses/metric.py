@@ -42,7 +42,7 @@ def triplet(anchor, positive, negative, *, margin: float | None):
         A float32 scalar, the mean over anchors; the margin where all embeddings are equal.
     """
     near, far = _squared_distance(anchor, positive), _squared_distance(anchor, negative)
-    return ops.mean(_hinge(near - far, margin))
+    return ops.mean(hinge(near - far, margin))
 
 
 @checked("N>1 dim", "N>1 dim")
@@ -68,32 +68,34 @@ def mined_triplet(z_a, z_b, *, margin: float | None, mining: str = "semi-hard"):
     far = squared_distances(unit(z))
     other = 1 - ops.tile(ops.eye(ops.shape(z_a)[0], dtype="float32"), (2, 2))
     if mining == "all":
-        return ops.sum(other * _hinge(near - far, margin)) / ops.sum(other)
-    return ops.mean(_hinge(near - mine(near, far, other, mining=mining), margin))
+        return ops.sum(other * hinge(near - far, margin)) / ops.sum(other)
+    chosen = mined(near, far, other, mining=mining)[:, None]
+    return ops.mean(hinge(near - ops.take_along_axis(far, chosen, axis=1), margin))
 
 
-def mine(near, far, other, *, mining: str):
-    """The squared distance of the negative that each anchor is compared with.
+def mined(near, far, other, *, mining: str):
+    """The negative that each anchor is compared with.
 
     Args:
-        near: (anchors, 1), squared distance of the positive.
-        far: (anchors, candidates), squared distances of all candidates.
+        near: (anchors, 1), distance of the positive.
+        far: (anchors, candidates), distances of all candidates.
         other: (anchors, candidates), 1 where a candidate is a negative, else 0.
         mining: "semi-hard" or "hard", as of `mined_triplet`.
 
     Returns:
-        float32 (anchors, 1).
+        int (anchors,), the number of a candidate.
     """
     nobody = 1e9  # larger than any distance of directions
     if mining == "hard":
-        return ops.min(far + nobody * (1 - other), axis=1, keepdims=True)
+        return ops.argmin(far + nobody * (1 - other), axis=1)
     farther = other * ops.cast(far > near, "float32")
-    closest = ops.min(far + nobody * (1 - farther), axis=1, keepdims=True)
-    farthest = ops.max(far - nobody * (1 - other), axis=1, keepdims=True)
-    return ops.where(ops.any(farther > 0, axis=1, keepdims=True), closest, farthest)
+    closest = ops.argmin(far + nobody * (1 - farther), axis=1)
+    farthest = ops.argmax(far - nobody * (1 - other), axis=1)
+    return ops.where(ops.any(farther > 0, axis=1), closest, farthest)
 
 
-def _hinge(difference, margin: float | None):
+def hinge(difference, margin: float | None):
+    """max(0, difference + margin), or the soft margin log(1 + exp(difference)) where it is None."""
     return ops.softplus(difference) if margin is None else ops.relu(difference + margin)
 
 

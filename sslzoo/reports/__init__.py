@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -65,9 +66,9 @@ class Report(os.PathLike):
 
 @checked()
 def report(
-    encoder: str,
-    data: str,
-    out: str | None = None,
+    encoder: keras.Model | str | Path,
+    data: Any,
+    out: str | Path | None = None,
     image_size: int | None = None,
     classes: int | None = None,
     max_images: int | None = None,

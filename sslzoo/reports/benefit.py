@@ -4,6 +4,7 @@ import dataclasses
 import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -69,8 +70,8 @@ class Benefit:
 @checked()
 def benefit(
     encoder: keras.Model | str | Path,
-    data: str,
-    out: str | None = None,
+    data: Any,
+    out: str | Path | None = None,
     fractions: tuple[float, ...] = (0.01, 0.1, 1.0),
     per_class: tuple[int, ...] | None = None,
     seeds: int = 3,

@@ -123,7 +123,7 @@ def matrix_width(names: Sequence[str]) -> float:
 
 
 def sheet(
-    cells: Sequence[Sequence[np.ndarray | None]],
+    cells: Sequence[Sequence[np.ndarray | Callable | None]],
     row_titles: Sequence[str] = (),
     column_titles: Sequence[str] = (),
     captions: Mapping[tuple[int, int], tuple[str, str]] | None = None,
@@ -133,7 +133,8 @@ def sheet(
     """Images in rows and columns.
 
     Args:
-        cells: rows of images (height, width) or (height, width, channels), values 0..1; None is an empty cell.
+        cells: rows of images (height, width) or (height, width, channels), values 0..1; functions of axes
+            that draw on them; None is an empty cell.
         row_titles, column_titles: at the left, and on top.
         captions: (row, column) -> text under an image and the colour of text and frame.
         cell: side of an image, inches.
@@ -162,8 +163,11 @@ def _cell(axes, image, caption):
     text, colour = caption or ("", "none")
     for side in axes.spines.values():
         side.set(visible=bool(caption) and colour != "black", color=colour, linewidth=2)
-    if image is not None:
+    if callable(image):
+        image(axes)
+    elif image is not None:
         axes.imshow(visible(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    if image is not None:
         axes.set_xlabel(text, fontsize=7, color=colour if caption else "black", labelpad=2)
 
 

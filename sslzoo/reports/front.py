@@ -20,7 +20,8 @@ from sslzoo.utils import provenance
 from sslzoo.utils.plots import BLUE, COLOURS, GRAY
 
 WIDTH = 6.4  # inches of a picture: half a page
-FIGURES = {"knn": (100, "k-NN accuracy (%)"), "contrast_accuracy": (100, "other view found (%)")}
+FIGURES = {"knn": (100, "k-NN accuracy (%)"), "probe_linear": (100, "linear probe, probe data (%)")}
+WITHOUT = {"contrast_accuracy": (100, "other view found (%)")}  # shown if there are none of these
 
 
 @dataclasses.dataclass
@@ -110,6 +111,7 @@ def facts(study: Study, known: dict, history: Sequence[dict]) -> dict[str, str]:
         "command": str(known.get("command", "")),
         "judged on": f"{describe(study.train).split(':')[0]}: {' and '.join(parts)} {extent}",
         "labels": "" if study.labelled else "none; the chapters that need labels are left out",
+        "probe": str(known.get("probe", "")),
         "baselines": f"{untrained}; {_without(study)}",
         "versions": ", ".join(f"{name} {version}" for name, version in provenance.versions().items()),
     }
@@ -219,8 +221,10 @@ def _wrapped(metric: str) -> str:
 
 
 def _training(history, chance: float) -> Picture:
-    shown = next(((name, *how) for name, how in FIGURES.items() if any(name in one for one in history)), None)
-    panels = {"loss": ("loss", 1, "loss (no unit)")} | ({shown[0]: shown} if shown else {})
+    recorded = {name for one in history for name in one}
+    shown = {name: (name, *how) for figures in (FIGURES, WITHOUT) for name, how in figures.items() if name in recorded}
+    chosen = [name for name in FIGURES if name in shown] or list(shown)
+    panels = {"loss": ("loss", 1, "loss (no unit)")} | {name: shown[name] for name in chosen}
 
     def draw(axes, title):
         name, scale, label = panels[title]
@@ -233,7 +237,7 @@ def _training(history, chance: float) -> Picture:
         axes.xaxis.get_major_locator().set_params(integer=True)
         if name == "knn" and chance:
             charts.from_chance(axes, chance, points[:, 1])
-        elif scale == 100:
+        elif name in WITHOUT:
             axes.set_ylim(0, None)
 
     image = charts.panels([*reversed(panels)], draw, width=WIDTH / len(panels), height=2.9)

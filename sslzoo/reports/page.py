@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sslzoo.evaluation.judging import TRAINED
 from sslzoo.evaluators.report import Row
+from sslzoo.evaluators.scores import html_table
 from sslzoo.reports.front import Front
 from sslzoo.reports.study import Chapter, Picture
 
@@ -91,7 +92,8 @@ def _chapter(chapter: Chapter) -> str:
     figures = "".join(map(_figure, chapter.pictures))
     head = f'<section id="{_anchor(chapter)}"><h2>{html.escape(chapter.title)}</h2><p>{html.escape(chapter.text)}</p>'
     under = f'<p class="note">{html.escape(chapter.under_table)}</p>' if chapter.under_table else ""
-    return f"{head}{notes}{_table(chapter.rows)}{under}{figures}</section>\n"
+    grid = html_table(chapter.grid[0], chapter.grid[1:]) if chapter.grid else ""
+    return f"{head}{notes}{_table(chapter.rows)}{grid}{under}{figures}</section>\n"
 
 
 def _table(rows: Sequence[Row]) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sslzoo.evaluation.arms import SCRATCH, TUNED
-from sslzoo.evaluation.judging import START, TRAINED
+from sslzoo.evaluation.arms import FROZEN, SCRATCH, TUNED
+from sslzoo.evaluation.judging import START, TRAINED, UNTRAINED
 from sslzoo.evaluators.bootstrap import Difference
 from sslzoo.evaluators.report import Row
 
-NO_GAIN = "no measurable gain over the fine-tuned start"
+# The arms that pretraining must beat too, and what the sentence calls them.
+OTHERS = {f"{START}, {TUNED}": "the fine-tuned start", f"{UNTRAINED}, {FROZEN}": "the untrained encoder, frozen"}
 
 
 def verdict(scores: Sequence[Row]) -> str:
@@ -17,7 +18,8 @@ def verdict(scores: Sequence[Row]) -> str:
 
     The better of the frozen and the fine-tuned encoder is compared with training from scratch. The factor is that of
     the fewest labels with a clear gain: the labels with which training from scratch is as accurate, interpolated in
-    the logarithm of their number, divided by the labels.
+    the logarithm of their number, divided by the labels. The encoder is also compared with its start: fine-tuned if it
+    has public weights, else frozen, since random features save labels too.
     """
     curves: dict[str, dict[int, Row]] = {}
     for row in scores:
@@ -26,10 +28,10 @@ def verdict(scores: Sequence[Row]) -> str:
     best = max(own, key=lambda name: np.mean([row.mean for row in curves[name].values()]))
     gains = {count: row.gains[SCRATCH] for count, row in curves[best].items()}
     line = _against_scratch(best, curves[best], curves[SCRATCH], gains)
-    start = {
-        count: row.gains[f"{START}, {TUNED}"] for count, row in curves[best].items() if f"{START}, {TUNED}" in row.gains
-    }
-    return f"{line}; {_against_start(start)}" if start else line
+    for name, words in OTHERS.items():
+        gains = [row.gains[name] for row in curves[best].values() if name in row.gains]
+        line += f"; {_against(gains, words)}" if gains else ""
+    return line
 
 
 def _against_scratch(name: str, own: dict[int, Row], scratch: dict[int, Row], gains: dict[int, Difference]) -> str:
@@ -48,11 +50,11 @@ def _against_scratch(name: str, own: dict[int, Row], scratch: dict[int, Row], ga
     return f"saves {'more than' if more else 'about'} {text} times the labels: {gain}"
 
 
-def _against_start(gains: dict[int, Difference]) -> str:
-    better, worse = any(gain.low > 0 for gain in gains.values()), any(gain.high < 0 for gain in gains.values())
+def _against(gains: Sequence[Difference], other: str) -> str:
+    better, worse = any(gain.low > 0 for gain in gains), any(gain.high < 0 for gain in gains)
     if better == worse:
-        return "it depends on the labels whether the fine-tuned start is better" if better else NO_GAIN
-    return "better than the fine-tuned start" if better else "the fine-tuned start is better"
+        return f"it depends on the labels whether {other} is better" if better else f"no measurable gain over {other}"
+    return f"better than {other}" if better else f"{other} is better"
 
 
 def saved(count: int, accuracy: float, scratch: Mapping[int, float]) -> tuple[float, bool]:

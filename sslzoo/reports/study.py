@@ -49,6 +49,7 @@ class Chapter:
         notes: what was left out and why.
         under_table: a line under the table.
         columns: name of an encoder -> column of its scores, if the two differ.
+        grid: head and lines of a table of any cells.
     """
 
     title: str
@@ -59,6 +60,7 @@ class Chapter:
     notes: list[str] = dataclasses.field(default_factory=list)
     under_table: str = ""
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    grid: Sequence[Sequence] = ()
 
     def add(
         self,

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 
-from sslzoo.evaluators.report import escaped, markdown
+from sslzoo.evaluators.report import escaped, grid, markdown
 from sslzoo.reports.front import Front
 from sslzoo.reports.study import Chapter, Picture
 
@@ -20,6 +20,9 @@ def as_markdown(front: Front, chapters: Sequence[Chapter]) -> str:
         parts += ["", f"## {escaped(chapter.title)}", "", escaped(chapter.text)]
         parts += [f"\n{escaped(note)}" for note in chapter.notes]
         parts += ["", markdown(chapter.rows), ""] if chapter.rows else []
+        if chapter.grid:
+            head, *lines = ([escaped(cell) for cell in line] for line in chapter.grid)
+            parts += ["", grid(head, lines), ""]
         parts += [escaped(chapter.under_table)] if chapter.under_table else []
         for picture in chapter.pictures:
             parts += _picture(picture)

@@ -24,8 +24,7 @@ from sslzoo.views import chosen, presets
 from sslzoo.views.of_rows import schema
 from sslzoo.views.rows import Bank
 
-SIZE, COUNT = 16, 32  # side of the images, images in the only batch
-STEPS_OF_SERIES, CHANNELS = 48, 2  # shape of the series
+SIZE, COUNT, STEPS_OF_SERIES, CHANNELS = 16, 32, 48, 2  # side and number of images, shape of series
 COLUMNS = tuple({"name": f"x{number}", "kind": "number"} for number in range(4)) + tuple(
     {"name": name, "kind": "category", "categories": ["a", "b", "c"]} for name in ("y", "z")
 )
@@ -113,6 +112,7 @@ STEPS = {  # to learn; 30 are sufficient for all others
     "colorization": 60,
     "curl": 90,
     "jigsaw": 60,
+    "metric": 90,
     "mixup_contrast": 60,
     "ts2vec": 40,
     "ts_tcc": 60,

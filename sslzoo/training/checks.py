@@ -51,6 +51,8 @@ def check(
     if experiment.micro_batch and not getattr(method, "micro_batches", True):
         raise ValueError(f"{name} reads inside its encoder, which therefore takes no micro-batches")
     _advise(experiment, knobs, len(data), data.noun)
+    if experiment.examples_per_class:
+        _check_balance(experiment.batch_size, experiment.examples_per_class, data)
     _check_batch(experiment.batch_size, experiment.micro_batch, len(data), devices, data.noun)
 
 
@@ -110,6 +112,15 @@ def _check_batch(batch: int, part: int | None, images: int, devices: int, noun: 
         raise ValueError(f"{line}: batch_size={max(1, batch // devices) * devices}")
     if part is not None and batch // devices % part:
         raise ValueError(f"a micro-batch of {part} does not divide the {batch // devices} {noun} of a device")
+
+
+def _check_balance(batch: int, each: int, data: Dataset) -> None:
+    if data.labels is None or (data.labels < 0).any():
+        raise ValueError(f"examples_per_class={each} needs labels, which some or all of the {data.noun} do not have")
+    if batch % each:
+        raise ValueError(f"a batch of {batch} is no multiple of examples_per_class={each}")
+    if batch == each:
+        raise ValueError(f"examples_per_class={each} leaves one class in a batch of {batch}: there are no negatives")
 
 
 def canvas_side(experiment: Experiment) -> int | None:

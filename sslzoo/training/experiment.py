@@ -10,6 +10,7 @@ from sslzoo.catalog.kinds import KINDS, kind_of
 from sslzoo.catalog.knobs import AUTO, FITTED
 from sslzoo.catalog.options import encoder_of
 from sslzoo.catalog.ranges import check_number
+from sslzoo.training.limits import RANGES
 from sslzoo.training.spelling import spelled
 from sslzoo.utils.files import refuse_path
 
@@ -44,6 +45,8 @@ class Experiment:
             Needs start_from.
         epochs: passes over the data; "auto" gives 10,000 steps, and at most 500 epochs.
         batch_size: images of a step, over all devices; "auto" gives up to 256, and 16 steps per epoch or more.
+        examples_per_class: class-balanced batches of labelled data: this number of examples of each of batch_size /
+            examples_per_class classes, so that each has positives in the batch; 0 draws examples whatever their class.
         optimizer: "lars", "lamb", "sgd" or the name of any Keras optimizer; in Python also an optimizer, which keeps
             its own learning rate, weight decay and clipping.
         learning_rate: peak learning rate for a batch of 256; see learning_rate_rule.
@@ -104,6 +107,7 @@ class Experiment:
     stay: float = 0.0
     epochs: int = 100
     batch_size: int = 256
+    examples_per_class: int = 0
     optimizer: str | Any = "sgd"
     learning_rate: float = 0.12
     learning_rate_rule: str = "linear"
@@ -146,7 +150,7 @@ class Experiment:
         """The fields except `knobs`, with objects as text, as a run folder records them."""
         texts = {f.name: spelled(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "knobs"}
         # Earlier versions did not record these settings.
-        recent = READING | STARTING
+        recent = READING | STARTING | {"examples_per_class": 0}
         return {name: value for name, value in texts.items() if name not in recent or value != recent[name]}
 
     @property
@@ -172,6 +176,9 @@ class RunOptions:
         keep_projector: export the projector too, as projector.keras; `sslzoo evaluate --all` then evaluates its layers.
         keep: labelled data of earlier, as `data`; at the end the encoder and its start are compared on them too, by
             k-NN and a linear probe, and the verdict says which is better.
+        probe: other labelled data, as `data`, on which k-NN and a linear probe of the frozen encoder are measured while
+            it trains, as probe_knn and probe_linear, and compared with its start at the end.
+        probe_every: number of epochs between two measurements on `probe`; the last epoch is always measured.
         evaluate: run the linear probe, k-NN and clustering at the end if the data has labels; otherwise write a report
             to the run folder.
         resume: continue the run of this name, on the devices that are available now.
@@ -194,6 +201,8 @@ class RunOptions:
     export_to: str | None = "exported_models"
     keep_projector: bool = False
     keep: str | Any | None = None
+    probe: str | Any | None = None
+    probe_every: int = 1
     evaluate: bool = True
     resume: bool = False
     extend: bool = False
@@ -211,6 +220,7 @@ class RunOptions:
     def __post_init__(self) -> None:
         check_types(self)
         check("keep_checkpoints", self.keep_checkpoints, 1, math.inf, whole=True)
+        check("probe_every", self.probe_every, 1, math.inf, whole=True)
         check("checkpoint_steps", self.checkpoint_steps, 1, math.inf, whole=True)
         check("checkpoint_minutes", self.checkpoint_minutes, 0, 1e9)
         refuse_path(self.name)
@@ -223,39 +233,10 @@ class RunOptions:
         return {"strategy", "epochs"} if self.extend else {"strategy"}
 
 
-READING = {  # arguments of `data.load`
-    "labels": "auto",
-    "splits": "auto",
-    "value_range": None,
-    "max_size": None,
-    "kind": None,
-    "scan": "headers",
-    "categories": None,
-    "captions": "auto",
-    "sample_rate": None,
-}
+# Arguments of `data.load`.
+READING = {"labels": "auto", "splits": "auto", "value_range": None, "max_size": None, "kind": None, "scan": "headers"}
+READING |= {"categories": None, "captions": "auto", "sample_rate": None}
 STARTING = {"start_from": None, "freeze_blocks": 0, "layer_decay": 1.0, "lora_rank": 0, "stay": 0.0}
-# Name -> minimum and maximum.
-RANGES = {
-    "freeze_blocks": (0, math.inf),
-    "layer_decay": (1e-6, 1),
-    "lora_rank": (0, math.inf),
-    "stay": (0, 1e6),
-    "epochs": (1, 1_000_000),
-    "batch_size": (2, math.inf),
-    "learning_rate": (0, 1e38),
-    "weight_decay": (0, 1e6),
-    "weight_decay_end": (0, 1e6),
-    "clip_norm": (1e-12, 1e12),
-    "warmup": (0, 1),
-    "image_size": (1, 8192),
-    "max_size": (1, 65536),
-    "classes": (2, math.inf),
-    "max_images": (2, math.inf),
-    "micro_batch": (1, math.inf),
-    "sample_rate": (4000, 384_000),
-    "seed": (0, 2**31 - 1),
-}
 
 
 def check_types(value: Any) -> None:
@@ -286,6 +267,8 @@ def divide(options: dict[str, Any]) -> tuple[Experiment, RunOptions]:
     run = {name: options[name] for name in _names(RunOptions) & options.keys()}
     fields = {name: options[name] for name in (_names(Experiment) - {"knobs"}) & options.keys()}
     knobs = {name: value for name, value in options.items() if name not in run and name not in fields}
+    if fields.get("layerwise") and run.get("probe") is not None:
+        raise ValueError("layerwise=True trains encoders that grow, and evaluates each: leave out probe=...")
     return Experiment(**fields, knobs=knobs), RunOptions(**run)
 
 

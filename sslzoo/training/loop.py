@@ -80,6 +80,8 @@ class EpochLine(Recorder):
     SHOWN = {
         "loss": "loss {:.3f}",
         "knn": "k-NN {:.1%}",
+        "probe_knn": "probe k-NN {:.1%}",
+        "probe_linear": "probe linear {:.1%}",
         "rank": "rank {:.0f}",
         "contrast_accuracy": "other view found {:.0%}",
         "images_per_second": "{:.0f} {noun}/s",

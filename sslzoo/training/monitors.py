@@ -11,15 +11,19 @@ import tensorflow as tf
 from keras import ops
 
 from sslzoo import losses
+from sslzoo.data import Dataset
 from sslzoo.evaluators import unit_length
 from sslzoo.evaluators.knn import leave_one_out
 from sslzoo.evaluators.spectrum import effective_rank
 from sslzoo.layers.norms import Calibration
+from sslzoo.training.probing import Probe
 from sslzoo.training.tracking import Recorder
 from sslzoo.training.verdict import Snapshot, verdict
 from sslzoo.utils.bars import bar
+from sslzoo.views import inputs
 
 ROWS = 256  # number of images of a forward pass
+WATCHED = 30_000_000  # maximum number of values in the images of the online k-NN: 200 images of 224 px
 
 
 def spread(z: np.ndarray) -> float:
@@ -109,6 +113,22 @@ class Labelled(NamedTuple):
     labels: np.ndarray
 
 
+def labelled(data: Dataset, size: int, values: int) -> Labelled | None:
+    """Draws the data of the online k-NN from the training data; None if these have no labels.
+
+    Args:
+        data: the training data.
+        size: extent of the inputs.
+        values: number of values of an input.
+    """
+    if data.labels is None:
+        return None
+    known = data.labelled()
+    count = min(len(known), 4000, WATCHED // values)
+    known = known.take(np.random.default_rng(0).permutation(len(known))[:count])
+    return Labelled(np.concatenate(list(inputs.images(known, size))), known.labels)
+
+
 class Watch(keras.callbacks.Callback):
     """Measures a model before the first step and after each epoch, with BatchNorm statistics of its current weights.
 
@@ -116,7 +136,8 @@ class Watch(keras.callbacks.Callback):
     labelled images; `features_found`, how often features find the other mild view of an example among all; and
     `loss_excess`, the loss minus its value for random embeddings, if the method defines it. The figures are added to
     the logs of each epoch. The figures before training are recorded as epoch 0, together with the loss of the first
-    batch, which is computed before the weights change.
+    batch, which is computed before the weights change. A `probe` adds its figures to those before training and to
+    those of the epochs that are due.
 
     Args:
         model: a method; its `embedded_views` are compared. The contrastive figures use its `temperature`, or 0.5.
@@ -126,6 +147,7 @@ class Watch(keras.callbacks.Callback):
         labelled: data of the online k-NN, or None.
         recorders: recorders of the figures before training, by `record(epoch, step, figures)`.
         baseline: str, what the verdict calls the encoder before the first step.
+        probe: online k-NN and linear probe on other labelled data, or None.
     """
 
     def __init__(
@@ -137,10 +159,11 @@ class Watch(keras.callbacks.Callback):
         labelled: Labelled | None = None,
         recorders: Sequence[Recorder] = (),
         baseline: str = "the untrained encoder",
+        probe: Probe | None = None,
     ):
         super().__init__()
         self.watched, self.batch_size, self.labelled, self.recorders = model, batch_size, labelled, recorders
-        self.baseline = baseline
+        self.baseline, self.probe, self.probed = baseline, probe, {}
         self.views, self.images = _parts(batch, ROWS), _parts(labelled.images, ROWS) if labelled else []
         self.pair = [_parts(view, ROWS) for view in pair]
         self.like_training = _parts(batch, min(batch_size, len(batch["index"])), drop_remainder=True)
@@ -183,14 +206,24 @@ class Watch(keras.callbacks.Callback):
         """Returns the verdict on the training so far, one line."""
         return verdict(self.start, self.end, self.watched.supervised, self.baseline)
 
+    def _probe(self) -> dict[str, float]:
+        with self.calibration.calibrated(self.like_training):
+            return self.probe.figures(lambda batch: self.features(batch)[0])
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        if self.probe and self.recorders and self.watched.steps_done == 0:
+            self.probed = self._probe()
+
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if self.recorders and self.watched.steps_done == 1:
-            figures = self.start.figures | {"loss": float(logs["loss"])}
+            figures = self.start.figures | self.probed | {"loss": float(logs["loss"])}
             for recorder in self.recorders:
                 recorder.record(0, 0, figures | self._excess(figures["loss"]))
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs.update(self.end.figures, **self._excess(logs["loss"]))
+        if self.probe and self.probe.due(epoch + 1):
+            logs.update(self._probe())
 
     def _excess(self, loss: float) -> dict[str, float]:
         baseline = self.watched.baseline(self.batch_size)

@@ -28,8 +28,10 @@ from sslzoo.training.chosen import extent_of, given_of, preset_of, schema_of
 from sslzoo.training.companions import companions
 from sslzoo.training.experiment import Experiment, RunOptions
 from sslzoo.training.fitted import fitted
-from sslzoo.training.monitors import Labelled, Watch
+from sslzoo.training.monitors import Watch, labelled
 from sslzoo.training.optimizing import optimizer
+from sslzoo.training.probing import Probe
+from sslzoo.training.probing import read as read_labelled
 from sslzoo.training.spelling import spelled
 from sslzoo.training.tracking import Recorder
 from sslzoo.utils import replicas
@@ -37,7 +39,6 @@ from sslzoo.utils.keras_internals import norms
 from sslzoo.utils.log import log
 from sslzoo.views import chosen, inputs
 
-WATCHED = 30_000_000  # maximum number of values in the images of the online k-NN: 200 images of 224 px
 CALIBRATED = 2048  # number of images for the BatchNorm statistics of exported encoders, and for `adapt`
 
 
@@ -53,6 +54,7 @@ class Plan:
         settings: settings that the run folder records: the fields of the experiment, and all knobs under names such
             as "method.temperature".
         splits, train_set, test_set: the data.
+        earlier, probed: the data of the run options `keep` and `probe`, or None.
         kind: of the data, an entry of `catalog.kinds.KINDS`.
         size, input_shape: extent of the inputs, such as the side of images in pixels, and their shape, such as
             (height, width, channels).
@@ -94,6 +96,8 @@ class Plan:
         if not run.preview:
             check(experiment, self.method, self.method_name, self.train_set, devices, self.knobs["method"])
         optimizer(experiment, 1)  # refuses wrong names before anything is written
+        others = {name: None if run.preview else getattr(run, name) for name in ("keep", "probe")}
+        self.earlier, self.probed = (read_labelled(data, self.kind, name) for name, data in others.items())
         self.size = extent_of(experiment.encoder, self.train_set, experiment.image_size, self.kind)
         self.input_shape = self.kind.functions.input_shape(self.size, self.train_set.shape[-1])
         self.schema = schema_of(experiment.encoder, self.train_set, self.kind)
@@ -228,8 +232,8 @@ class Plan:
     def batches(self, start: int, stop: int, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
         """Returns the training batches of the steps start..stop - 1, or the rows of a worker in them."""
         s = self.experiment
-        source = self.service or self.train_set
-        batches = source.batches(s.batch_size, seed=s.seed, start=start, stop=stop, share=share)
+        order = dict(seed=s.seed, share=share, examples_per_class=s.examples_per_class)
+        batches = (self.service or self.train_set).batches(s.batch_size, start=start, stop=stop, **order)
         if s.augment_on == "host":
             batches = batches.map(self.augment, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         if self.service:
@@ -240,22 +244,18 @@ class Plan:
         """Returns the monitor with fixed views of the first images and, if there are labels, an online k-NN."""
         count = min(len(self.train_set), max(128, 1024 * 32**2 // int(np.prod(self.input_shape[:-1]))), 1024)
         data = self.views_of_few(count), inputs.mild_pairs(self.train_set, self.size, count // 2)
-        before = {"baseline": "the start"} if self.origin else {}
-        return Watch(model, *data, self.experiment.batch_size, self._labelled(), recorders, **before)
+        more = {"baseline": "the start"} if self.origin else {}
+        if self.probed is not None:
+            own, epochs = accepted_splits(self.probed, self.untrained), self.stage_count * self.experiment.epochs
+            more["probe"] = Probe(own, self.size, self.run.probe_every, epochs)
+        data += self.experiment.batch_size, labelled(self.train_set, self.size, int(np.prod(self.input_shape)))
+        return Watch(model, *data, recorders, **more)
 
     def views_of_few(self, count: int) -> dict:
         """Returns a batch of the first `count` training images with fixed views, other than those of the training."""
         count = min(count, len(self.train_set))
         batch = next(iter(self.train_set.take(np.arange(count)).batches(count)))
         return chosen.of_batch(self.chain, count, self.experiment.seed + 1, engine_of(self.experiment, self.run))(batch)
-
-    def _labelled(self) -> Labelled | None:
-        if self.train_set.labels is None:
-            return None
-        known = self.train_set.labelled()
-        count = min(len(known), 4000, WATCHED // int(np.prod(self.input_shape)))
-        known = known.take(np.random.default_rng(0).permutation(len(known))[:count])
-        return Labelled(np.concatenate(list(inputs.images(known, self.size))), known.labels)
 
     def calibrated(self, model: SSLModel, start: bool = False) -> keras.Model:
         """Returns a copy of the network that the model exports, with BatchNorm statistics of the first batches.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sslzoo.data import Splits, describe
+from sslzoo.data import describe
 from sslzoo.evaluation import baseline, judging
 from sslzoo.evaluation.index import write_index
 from sslzoo.evaluation.judging import TRAINED, Subject
@@ -20,6 +20,7 @@ from sslzoo.exports.savedmodel import export, refuse_existing, write_projector
 from sslzoo.exports.text import export_text, tower_of
 from sslzoo.training import hparams, keeping, starting
 from sslzoo.training.experiment import divide
+from sslzoo.training.outcome import Outcome, origin_of
 from sslzoo.training.plan import Plan
 from sslzoo.training.result import Result
 from sslzoo.training.runner import judge_all, train_blocks, train_whole
@@ -58,7 +59,6 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         tf.config.experimental.enable_op_determinism()
     strategy = replicas.strategy(experiment.strategy)  # workers must create it before anything else
     plan = Plan(experiment, run)
-    earlier = None if run.keep is None else keeping.read(run.keep, plan.kind)
     folder = Path(run.runs) / plan.name
     if run.preview:
         plan.draw_views(_sheet(plan))
@@ -72,39 +72,39 @@ def pretrain(method: Any = "simclr", data: Any = "digits", encoder: Any = "resne
         return _follow(plan, train_all, folder)
     tracker = _tracker(plan, folder, exported) if run.mlflow else contextlib.nullcontext()
     model = plan.build()
-    with Run(folder, plan.settings, resume, run.overwrite, run.free, {"data": plan.data_before}), tracker:
+    called = origin_of(experiment, run, plan.name) | {"epochs": plan.stage_count * plan.experiment.epochs}
+    owner = Run(folder, plan.settings, resume, run.overwrite, run.free, {"data": plan.data_before})
+    with owner, tracker, Outcome(folder, **called) as outcome:
         log.info(f"run folder {folder}")
         plan.draw_views(folder / "views.png")
         hparams.write(folder / "events", plan.settings)
         replicas.barrier(strategy)
         with _naming_memory(plan.experiment.batch_size):
             result = train_all(plan, model, folder, [tracker] * run.mlflow)
+        outcome.note(verdict=result.verdict, **_ancestry(plan))
         with going_on("the training is saved, resume=True exports and evaluates its encoder"):
-            figures = _finish(plan, result, exported, earlier)
+            figures = _finish(plan, result, exported)
+        outcome.note(**_noted(result))
         if run.mlflow:
             tracker.log(figures)
             tracker.tag({"verdict": result.verdict, "commit": provenance.commit()})
     return result
 
 
-def _finish(
-    plan: Plan, result: Result, exported: Path | None, earlier: Splits | None = None
-) -> dict[str, float | None]:
-    """Exports, evaluates and reports; returns the scores by name.
-
-    Args:
-        earlier: data on which the start and the trained encoder are compared too.
-    """
+def _finish(plan: Plan, result: Result, exported: Path | None) -> dict[str, float | None]:
+    """Exports, evaluates and reports; returns the scores by name."""
     run, events = plan.run, result.run / "events"
     facts = _export(plan, result, exported, run.overwrite or run.resume or run.extend) if exported else {}
-    if earlier is not None:
-        result.kept = keeping.judge(plan, result, earlier)
-        told = keeping.sentence(result.kept, judging.before(plan.origin), earlier.train.name)
-        result.verdict = f"{result.verdict}; {told}"
-        log.info(f"verdict: {result.verdict}")
+    if plan.earlier is not None:
+        keeping.judge_earlier(plan, result)
         facts |= {"verdict": result.verdict, "kept": [row.as_dict() for row in result.kept]} if facts else {}
     if plan.judges:
         judge_all(plan, result)
+    if plan.probed is not None and run.evaluate:
+        keeping.judge_probe(plan, result)
+        facts |= {"probe": result.probe} if facts else {}
+    if plan.judges or result.scores:
+        log.info(result.scores)
         _write_scores(plan, result, facts)
     elif "kept" in facts:
         write_card(result.exported, facts)
@@ -114,6 +114,19 @@ def _finish(
     if run.evaluate and plan.train_set.labels is None:
         _report(plan, result)
     return figures
+
+
+def _noted(result: Result) -> dict[str, Any]:
+    """Returns the results for result.json; scores of an earlier evaluation are kept if there are no new ones."""
+    scores = {"scores": result.scores, "kept": result.kept}
+    found = {name: [row.as_dict() for row in rows] for name, rows in scores.items() if rows}
+    exported = {"exported": str(result.exported)} if result.exported else {}
+    return found | exported | {"verdict": result.verdict}
+
+
+def _ancestry(plan: Plan) -> dict[str, Any]:
+    """Returns the entry "ancestry" of cards and results: the public weights of the start; {} for random weights."""
+    return {"ancestry": plan.origin.ancestry} if plan.origin else {}
 
 
 def _tracker(plan: Plan, folder: Path, exported: Path | None) -> MLflow:
@@ -247,9 +260,10 @@ def _facts(plan: Plan, result: Result) -> dict:
         "data": f"{describe(plan.train_set)}; fingerprint {plan.fingerprint}",
         "exported": "the encoder" if model.exported() is model.encoder else "the target network, the encoder's average",
         "verdict": result.verdict,
+        **({"probe": result.probe} if result.probe else {}),
         "seed": plan.experiment.seed,
         "command": provenance.command(),
         "knobs": plan.settings,
-        **({"ancestry": plan.origin.ancestry} if plan.origin else {}),
+        **_ancestry(plan),
         **provenance.facts(),
     }

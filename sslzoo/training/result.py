@@ -31,6 +31,7 @@ class Result:
         untrained: the encoder with the weights before the first step, also calibrated.
         exported: folder of the export; None if there is none.
         verdict: one line on whether training improved the features, with intervals.
+        probe: one line on the scores of the data `probe`, which `scores` has; "" without such data.
         kept: scores of the trained encoder and of its start on the data `keep`.
         scores: scores of the trained encoder, the untrained encoder and raw pixels.
     """
@@ -42,6 +43,7 @@ class Result:
     untrained: keras.Model | None = None
     exported: Path | None = None
     verdict: str = ""
+    probe: str = ""
     scores: Scores = field(default_factory=Scores)
     kept: Scores = field(default_factory=Scores)
 

@@ -74,7 +74,6 @@ def judge_all(plan: Plan, result: Result) -> None:
         observations.draw_values(columns, plan.judged.test, plan.size, result.run / "values.png")
         more = Scores([*more, *states], [*more.notes, *states.notes])
     result.scores = Scores([*result.scores, *found, *more], [*found.notes, *more.notes])
-    log.info(result.scores)
 
 
 def _judge_captions(plan: Plan, result: Result) -> Scores:

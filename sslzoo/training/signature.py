@@ -3,12 +3,15 @@
 import dataclasses
 import inspect
 from collections.abc import Callable
+from typing import TypeVar
 
 from sslzoo.catalog.knobs import described
 from sslzoo.training.experiment import Experiment, RunOptions
 
+Function = TypeVar("Function", bound=Callable)
 
-def composed(function: Callable) -> Callable:
+
+def composed(function: Function) -> Function:
     """Gives `pretrain` the signature and the documentation of the fields of both dataclasses."""
     own = [p for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
     taken = {p.name for p in own} | {"knobs"}

@@ -50,7 +50,7 @@ def chosen(s: Experiment, start: Origin | None, kind: Kind) -> Experiment:
     left = isinstance(s.encoder, str) and s.encoder == encoder_of(s.method, kind.name, Experiment.encoder)
     if start is None or not left and s.encoder != start.encoder:
         return s
-    if start.encoder is None:
+    if start.encoder is None or "schema" in start.knobs:  # the model has the schema of its own training data
         return dataclasses.replace(s, encoder=start.model)
     size = s.image_size or start.size
     return dataclasses.replace(s, encoder=start.encoder, knobs=start.knobs | s.knobs, image_size=size)

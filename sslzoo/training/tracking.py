@@ -19,6 +19,8 @@ from sslzoo.views.sheet import picture_sheet
 GROUPS = {
     "loss": "learning/loss",
     "knn": "learning/knn",
+    "probe_knn": "learning/probe_knn",
+    "probe_linear": "learning/probe_linear",
     "learning_rate": "learning/rate",
     "step_loss": "learning/step_loss",
     "loss_excess": "learning/loss_excess",

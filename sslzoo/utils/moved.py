@@ -2,11 +2,12 @@
 
 import importlib
 import sys
-import warnings
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
 from types import ModuleType
+
+from sslzoo.utils.deprecation import warn
 
 # Module of version 0.1 -> module of now, both within sslzoo.
 MOVED = {
@@ -59,9 +60,9 @@ class Finder(MetaPathFinder, Loader):
         return spec_from_loader(name, self) if known else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        line = f"{spec.name} has moved to {_now(spec.name)}; the old path is to go in version 0.3"
-        warnings.warn(line, DeprecationWarning, stacklevel=5)
-        return Moved(spec.name, line)
+        change = f"has moved to {_now(spec.name)}"
+        warn(spec.name, change, "0.3", stacklevel=6)
+        return Moved(spec.name, f"{spec.name} {change}.")
 
     def exec_module(self, module: ModuleType) -> None:
         """There is nothing to execute."""

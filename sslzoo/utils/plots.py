@@ -7,9 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sslzoo.utils.files import replacing
+from sslzoo.utils.palette import COLOURS
 
-# The palette of Okabe and Ito without yellow, which is hard to see on white.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
 BLUE, ORANGE, GRAY = COLOURS[0], COLOURS[1], "#777777"
 # The ten-colour cycle of Petroff 2021 (arXiv 2107.02270), for classes.
 TEN = tuple("#3f90da #ffa90e #bd1f01 #94a4a2 #832db6 #a96b59 #e76300 #b9ac70 #717581 #92dadd".split())

@@ -69,7 +69,7 @@ class View(Drawn):
 
     def __call__(self, images: tf.Tensor, sizes: tf.Tensor, seed: Sequence[int] = (0, 0)) -> tf.Tensor:
         """Draws parameters from `seed` and applies the view; a deterministic view needs no seed."""
-        images = tf.convert_to_tensor(images)
+        images, sizes = tf.convert_to_tensor(images), tf.convert_to_tensor(sizes)
         return self.apply(images, sizes, self.sample(tf.constant(seed, tf.int32), tf.shape(images)[0]))
 
     def sample(self, seed: tf.Tensor, count: int | tf.Tensor) -> list[Draws]:

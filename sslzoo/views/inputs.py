@@ -1,6 +1,6 @@
 """Inputs of encoders from a dataset: images of one size in [0, 1], series of one length; and features."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -11,15 +11,17 @@ from sslzoo.utils.bars import bar
 from sslzoo.views.baselines import Baseline, flattened
 
 
-def images(dataset: Dataset, size: int, batch_size: int = 256) -> Iterator[np.ndarray]:
+def images(dataset: Dataset, size: int, batch_size: int = 256, view: Callable | None = None) -> Iterator[np.ndarray]:
     """Yields the inputs of all examples in order, in batches of float32: of images (n, size, size, channels) in [0, 1].
 
     Args:
         dataset: of any kind.
         size: extent of the inputs: of images the side in pixels, of series the number of steps.
         batch_size: examples of a batch.
+        view: function (examples, sizes) -> inputs, that of the kind of data if None; repeated calls with one function
+            trace it once.
     """
-    view = KINDS[dataset.kind].functions.evaluation(size)
+    view = view or KINDS[dataset.kind].functions.evaluation(size)
     for batch in dataset.batches(batch_size, drop_remainder=False):
         yield view(batch[dataset.kind], batch["size"]).numpy()
 

@@ -143,7 +143,7 @@ def drawn(chain: Any, batch: Mapping, column: str, draws: int) -> dict[str, np.n
 
 def table(rows: Sequence[Row]) -> str:
     """Formats the statistics as plain text."""
-    lines = [("view", "operation", "images", "strength", "mean", "range")]
+    lines = [("view", "operation", "applied", "strength", "mean", "range")]
     for row in rows:
         numbers = (f"{row.mean:.2f}", f"{row.low:.2f} to {row.high:.2f}") if row.strength else ("", "")
         lines.append((row.view, row.operation, f"{row.share:.0%}", row.strength, *numbers))

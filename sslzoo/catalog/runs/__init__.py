@@ -1,0 +1,1 @@
+"""Catalogue of runs: run folders are read as they are on disk, without TensorFlow."""
