@@ -78,17 +78,20 @@ SIZES |= {
     "other": 4,
     "steps": 5,
     "horizon": 2,
+    "places": 4,
+    "negatives": 2,
 }
 KNOBS = dict(temperature=0.5, margin=0.5, images=9, normalizer=np.float32(3), rows=(1, 2), dim=8, count=2)
 KNOBS |= dict(share=np.float32(0.3))
 EXTRA = {"w_mse": dict(whitening_size=6), "nt_xent_baseline": dict(count=7)}
 KNOBS |= dict(patch=2, grid=(2, 2), scale=10.0, offset=3.0)
+KNOBS |= dict(discount=0.9, l1_weight=0.001, l2_weight=0.001)
 LOSSES = [name for name in losses.__all__ if hasattr(getattr(losses, name), "shapes")]
 
 
 def tensor(name, shape):
     sizes = [SIZES[axis.partition(">")[0]] for axis in shape.split() if axis != "..."]
-    integers = name in ("labels", "index", "ids")
+    integers = name in ("labels", "index", "ids", "orders")
     return RNG.integers(0, 4, sizes) if integers else RNG.normal(size=sizes).astype("float32")
 
 

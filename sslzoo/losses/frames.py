@@ -54,7 +54,7 @@ def distance(a, b):
     return ops.sqrt(ops.sum((a - b) ** 2, axis=-1) + 1e-12)
 
 
-@checked("N dim", "N dim", "N dim", "N dim", "N", "")
+@checked("N dim", "N dim", "N dim", "N dim", "N", "negatives N")
 def vip(start, goal, before, after, valid=None, orders=None, *, discount: float):
     """Value-implicit pre-training (Ma et al., arXiv 2210.00030, equation 11), with V(x) = -|x - goal| and reward -1.
 
@@ -95,7 +95,7 @@ def _log_mean_exp(values, valid):
     return ops.where(count > 0, found, 0.0)
 
 
-@checked("N dim", "N dim", "N dim", "", "N")
+@checked("N dim", "N dim", "N dim", "negatives N", "N")
 def time_contrast(earlier, between, later, orders, valid=None):
     """Time-contrastive loss of three frames in order (R3M, Nair et al., arXiv 2203.12601, equation 1).
 
