@@ -1,0 +1,65 @@
+"""The site: python -m sphinx -W docs docs/_build. Pages are written in docs/; extensions/ makes the others."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE / "extensions")]
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the figures of the examples are those of a CPU
+
+import sslzoo  # noqa: E402
+
+project, author = "sslzoo", "the authors of sslzoo"
+version = release = sslzoo.__version__
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+    "mathml",
+    "repository_pages",
+    "method_pages",
+    "api_pages",
+]
+exclude_patterns = ["_build", "extensions", "examples", "**/GALLERY_HEADER.md"]
+myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
+myst_heading_anchors = 3
+suppress_warnings = ["myst.header"]  # README files of other folders begin where they like
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sslzoo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_math_renderer = "mathml"
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "header_links_before_dropdown": 8,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_prev_next": False,
+}
+html_context = {"default_mode": "light"}
+copyright = "the authors of sslzoo, Apache-2.0"  # noqa: A001, a name of Sphinx
+
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+python_use_unqualified_type_names = True
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": "plot_",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "min_reported_time": 0,
+    "show_memory": False,
+    "plot_gallery": True,
+    "remove_config_comments": True,
+}

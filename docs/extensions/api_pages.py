@@ -1,0 +1,95 @@
+"""The reference: a page for each package of sslzoo, written from its public names, and docstrings as reST.
+
+A package that says what is public, by `__all__` or `__dir__`, has a page of those objects. Of the others all modules
+are listed, such as those of `sslzoo.layers`.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import sslzoo
+from sphinx.application import Sphinx
+
+PLACE = Path(__file__).parents[1] / "api"
+CODE = re.compile(r"(`[^`\n]+`)")
+MARKUP = re.compile(r"([*|\\]|(?<=\w)_(?!\w))")  # what reST would take for markup in plain text
+LISTED = ("commands", "optimizers")  # packages whose public names are those of their own module
+
+
+def write(app: Sphinx) -> None:
+    """Writes the pages that have changed."""
+    texts = {"index": _index()} | {name: _page(name) for name in sslzoo._PACKAGES}
+    PLACE.mkdir(exist_ok=True)
+    for old in set(PLACE.glob("*.rst")) - {PLACE / f"{name}.rst" for name in texts}:
+        old.unlink()
+    for name, text in texts.items():
+        path = PLACE / f"{name}.rst"
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+
+
+def _index() -> str:
+    functions = "\n".join(_entry(f"sslzoo.{name}", sslzoo.public(name)) for name in sslzoo._OBJECTS)
+    packages = "\n".join(f"   {name}" for name in sslzoo._PACKAGES)
+    return f"{_title('Reference')}\n{_document(sslzoo)}\n\n.. toctree::\n   :maxdepth: 1\n\n{packages}\n\n{functions}\n"
+
+
+def _page(name: str) -> str:
+    package = importlib.import_module(f"sslzoo.{name}")
+    head = f"{_title(f'sslzoo.{name}')}\n{_document(package)}\n\n"
+    if "__all__" in vars(package) or "__dir__" in vars(package):
+        found = {name: getattr(package, name) for name in dir(package)}
+    elif name in ("catalog", "evaluators", "optimizers", "reports"):
+        found = {n: v for n, v in vars(package).items() if getattr(v, "__module__", "") == package.__name__}
+        found = {n: v for n, v in found.items() if callable(v)}
+    else:
+        found = {}
+    found = {n: v for n, v in found.items() if not n.startswith("_")}
+    modules = {f"{package.__name__}.{m.name}" for m in pkgutil.iter_modules(package.__path__)}
+    told = {getattr(thing, "__module__", "") for thing in found.values()}
+    rest = [] if found and name not in ("evaluators",) else sorted(modules - told)
+    entries = [_entry(f"{package.__name__}.{n}", thing) for n, thing in found.items()]
+    entries += [f"{_title(one, '-')}\n.. automodule:: {one}\n" for one in rest]
+    return head + "\n".join(filter(None, entries))
+
+
+def _entry(name: str, thing: object) -> str:
+    """The directive of an object; "" for constants, which have no docstring."""
+    if inspect.ismodule(thing):
+        return f".. automodule:: {thing.__name__}\n   :no-index:\n"
+    if not (inspect.isclass(thing) or callable(thing)):
+        return ""
+    kind = "class" if inspect.isclass(thing) else "function"
+    place = f"{thing.__module__}.{thing.__qualname__}"
+    return f".. auto{kind}:: {place}\n   :no-index-entry:\n\n"
+
+
+def _title(text: str, line: str = "=") -> str:
+    return f"{text}\n{line * len(text)}\n"
+
+
+def _document(module) -> str:
+    return "\n".join(plain(inspect.getdoc(module).split("\n")))
+
+
+def plain(lines: list[str]) -> list[str]:
+    """Lines of a docstring as reST: names in backticks are code, and no other mark has a meaning."""
+    found = []
+    for line in lines:
+        parts = CODE.split(line)
+        found.append("".join(f"`{p}`" if k % 2 else MARKUP.sub(r"\\\1", p) for k, p in enumerate(parts)))
+    return found
+
+
+def process(app: Sphinx, what: str, name: str, thing: object, options: dict, lines: list[str]) -> None:
+    """Called by autodoc for each docstring, before napoleon."""
+    lines[:] = plain(lines)
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect("builder-inited", write)
+    app.connect("autodoc-process-docstring", process, priority=400)
+    return {"parallel_read_safe": True}
