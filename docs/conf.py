@@ -28,7 +28,8 @@ extensions = [
 exclude_patterns = ["_build", "extensions", "examples", "**/GALLERY_HEADER.md"]
 myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3
-suppress_warnings = ["myst.header"]  # README files of other folders begin where they like
+# Pages of other folders need not begin with a heading of the first level; types in docstrings are words.
+suppress_warnings = ["myst.header", "ref.python"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sslzoo"
@@ -49,6 +50,8 @@ copyright = "the authors of sslzoo, Apache-2.0"  # noqa: A001, a name of Sphinx
 
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
+autodoc_inherit_docstrings = False  # those of Keras are Markdown
+napoleon_use_ivar = True
 autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
 
@@ -63,3 +66,10 @@ sphinx_gallery_conf = {
     "plot_gallery": True,
     "remove_config_comments": True,
 }
+
+
+def setup(app):
+    def typed(app, config):
+        config.plot_gallery = str(config.plot_gallery).lower() not in ("0", "false")  # -D plot_gallery=0 is a text
+
+    app.connect("config-inited", typed, priority=1)

@@ -14,9 +14,10 @@ import sslzoo
 from sphinx.application import Sphinx
 
 PLACE = Path(__file__).parents[1] / "api"
+TOP = tuple(sslzoo._OBJECTS)  # described on the first page alone
 CODE = re.compile(r"(`[^`\n]+`)")
 MARKUP = re.compile(r"([*|\\]|(?<=\w)_(?!\w))")  # what reST would take for markup in plain text
-LISTED = ("commands", "optimizers")  # packages whose public names are those of their own module
+OWN = ("catalog", "evaluators", "optimizers", "reports")  # packages whose public names are in their __init__ file
 
 
 def write(app: Sphinx) -> None:
@@ -32,7 +33,7 @@ def write(app: Sphinx) -> None:
 
 
 def _index() -> str:
-    functions = "\n".join(_entry(f"sslzoo.{name}", sslzoo.public(name)) for name in sslzoo._OBJECTS)
+    functions = "\n".join(_entry(sslzoo.public(name)) for name in TOP)
     packages = "\n".join(f"   {name}" for name in sslzoo._PACKAGES)
     return f"{_title('Reference')}\n{_document(sslzoo)}\n\n.. toctree::\n   :maxdepth: 1\n\n{packages}\n\n{functions}\n"
 
@@ -42,21 +43,19 @@ def _page(name: str) -> str:
     head = f"{_title(f'sslzoo.{name}')}\n{_document(package)}\n\n"
     if "__all__" in vars(package) or "__dir__" in vars(package):
         found = {name: getattr(package, name) for name in dir(package)}
-    elif name in ("catalog", "evaluators", "optimizers", "reports"):
+    elif name in OWN:
         found = {n: v for n, v in vars(package).items() if getattr(v, "__module__", "") == package.__name__}
-        found = {n: v for n, v in found.items() if callable(v)}
     else:
         found = {}
-    found = {n: v for n, v in found.items() if not n.startswith("_")}
-    modules = {f"{package.__name__}.{m.name}" for m in pkgutil.iter_modules(package.__path__)}
-    told = {getattr(thing, "__module__", "") for thing in found.values()}
-    rest = [] if found and name not in ("evaluators",) else sorted(modules - told)
-    entries = [_entry(f"{package.__name__}.{n}", thing) for n, thing in found.items()]
-    entries += [f"{_title(one, '-')}\n.. automodule:: {one}\n" for one in rest]
+    found = {n: v for n, v in found.items() if not n.startswith("_") and n not in TOP}
+    modules = sorted(f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__))
+    entries = [_entry(thing) for thing in found.values()]
+    if not found or name == "evaluators":
+        entries += [f"{_title(one, '-')}\n.. automodule:: {one}\n   :exclude-members: {', '.join(TOP)}\n" for one in modules]
     return head + "\n".join(filter(None, entries))
 
 
-def _entry(name: str, thing: object) -> str:
+def _entry(thing: object) -> str:
     """The directive of an object; "" for constants, which have no docstring."""
     if inspect.ismodule(thing):
         return f".. automodule:: {thing.__name__}\n   :no-index:\n"
@@ -64,7 +63,7 @@ def _entry(name: str, thing: object) -> str:
         return ""
     kind = "class" if inspect.isclass(thing) else "function"
     place = f"{thing.__module__}.{thing.__qualname__}"
-    return f".. auto{kind}:: {place}\n   :no-index-entry:\n\n"
+    return f".. auto{kind}:: {place}\n"
 
 
 def _title(text: str, line: str = "=") -> str:
@@ -76,9 +75,20 @@ def _document(module) -> str:
 
 
 def plain(lines: list[str]) -> list[str]:
-    """Lines of a docstring as reST: names in backticks are code, and no other mark has a meaning."""
-    found = []
-    for line in lines:
+    """Lines of a docstring as reST: names in backticks are code, and no other mark has a meaning.
+
+    Indented lines after a paragraph are a block of code, except in sections such as "Args:".
+    """
+    found, block = [], False
+    for number, line in enumerate(lines):
+        indented = line.startswith("    ")
+        if indented and not block and number > 1 and not lines[number - 1].strip() and lines[number - 2][:1].strip():
+            block = True
+            found += ["::", ""]
+        block = block and (indented or not line.strip())
+        if block:
+            found.append(line)
+            continue
         parts = CODE.split(line)
         found.append("".join(f"`{p}`" if k % 2 else MARKUP.sub(r"\\\1", p) for k, p in enumerate(parts)))
     return found
