@@ -124,7 +124,7 @@ def _sheet(name: str) -> str:
     if table is None:
         return f"The preset `{preset}`{of} passes the examples as they are."
     text = f"The preset `{preset}`{of}; `--preset` takes another one, and `sslzoo views {name} {DATA[kind]}` draws it "
-    text += f"for your data.\n\n![Contact sheet of the views](sheets/{kind}-{preset}.png){{.sheet}}\n"
+    text += f"for your data.\n\n![Contact sheet of the views](sheets/{kind}-{preset}.png)\n"
     return text + (f"\nHow often, and how strongly, each operation acts:\n\n```text\n{table}\n```" if table else "")
 
 

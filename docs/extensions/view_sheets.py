@@ -53,14 +53,17 @@ def _draw(kind: str, preset: str, path: Path) -> str:
 
 
 def _examples(kind: str):
-    """Two photographs in quarters, made series and sounds, a table of scikit-learn."""
+    """Parts of scikit-learn's two photographs, made series and sounds, or a table of scikit-learn."""
     import numpy as np
 
     rng, t = np.random.default_rng(0), np.linspace(0, 1, 128)
     if kind == "image":
-        from sslzoo.views.of_images import photographs
+        from PIL import Image
+        from sklearn.datasets import load_sample_images
 
-        return np.uint8(photographs((160, 160, 3))[[0, 1, 6, 2, 5, 3]] * 255)
+        temple, flower = load_sample_images().images
+        parts = temple[20:340, 30:350], flower[90:410, 170:490], temple[107:427, 300:620]
+        return np.stack([np.asarray(Image.fromarray(part).resize((160, 160))) for part in parts])
     if kind == "series":
         waves = [np.sin(2 * np.pi * (k + 2) * t) * (1 + t * (k % 3)) for k in range(12)]
         return (np.stack(waves) + 0.1 * rng.normal(size=(12, 128)))[..., None].astype("float32")
