@@ -4,6 +4,7 @@ pytest -m slow -n 0 tests/test_site.py builds it, without running the gallery.
 """
 
 import ast
+import functools
 import inspect
 import re
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from sslzoo import catalog, commands
 from sslzoo.catalog import knobs
+from sslzoo.catalog.kinds import KINDS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -25,11 +27,18 @@ QUICK = ("plot_own_method",)  # the others are for -m long
 sys.path.append(str(DOCS / "extensions"))
 
 
+@functools.cache
+def parts() -> frozenset[str]:
+    """The knobs of all encoders and presets."""
+    known = {knob for encoder in catalog.every_encoder() for knob in catalog.encoder_knobs(encoder)}
+    for kind in KINDS:
+        known |= {knob for preset in catalog.presets(kind) for knob in catalog.preset_knobs(preset, kind)}
+    return frozenset(known)
+
+
 def words(name: str) -> set[str]:
-    """Names that the entry of a method may use: its knobs, those of encoders, views and runs, methods and encoders."""
-    known = {*catalog.method_knobs(name), *catalog.methods(), *catalog.every_encoder(), *catalog.experiment_knobs()}
-    known |= {knob for encoder in catalog.every_encoder() for knob in catalog.encoder_knobs(encoder)}
-    return known | {knob for preset in catalog.presets() for knob in catalog.preset_knobs(preset)} | {"regions"}
+    """Names that the entry of a method may use: its knobs, those of encoders, views and runs, and methods."""
+    return {*catalog.method_knobs(name), *catalog.methods(), *catalog.experiment_knobs(), *parts(), "regions"}
 
 
 def test_every_method_has_formula_symbols_idea_and_failure():
@@ -80,12 +89,8 @@ def entries(page: Path) -> set[str]:
 
 def links(page: Path) -> set[str]:
     """The pages that a page has links, cards or entries of a toctree to, by name."""
-    text = page.read_text("utf-8")
-    return entries(page) | set(re.findall(r":link: (\w+)|\]\((\w+)(?:\.md)?[)#]", text) and _flat(text))
-
-
-def _flat(text: str) -> list[str]:
-    return [one or other for one, other in re.findall(r":link: (\w+)|\]\((\w+)(?:\.md)?[)#]", text)]
+    found = re.findall(r":link: (\w+)|\]\((\w+)(?:\.md)?[)#]", page.read_text("utf-8"))
+    return entries(page) | {card or link for card, link in found}
 
 
 def test_every_page_is_in_a_table_of_contents():
@@ -102,26 +107,27 @@ def test_the_journeys_are_within_two_clicks_of_the_start(goal):
     assert {"first_hour", "verdict", "deploy"} <= first, "the start page has cards"
 
 
+# Files of the functions that commands call with the words of a command line.
+CALLED = ("evaluation/judging", "evaluation/embedding", "exports/formats", "exports/weights", "tuning/search")
+CALLED += ("reports/__init__", "reports/benefit", "data/service", "data/packing", "testing/doctor")
+
+
+@functools.cache
 def known_options() -> set[str]:
     """All options of the command line."""
     known = {*catalog.experiment_knobs(), *catalog.run_knobs()}
     for name in catalog.methods():
         known |= set(catalog.method_knobs(name))
-    known |= {knob for encoder in catalog.every_encoder() for knob in catalog.encoder_knobs(encoder)}
-    for kind in ("image", "series", "audio", "rows", "text"):
-        known |= {knob for preset in catalog.presets(kind) for knob in catalog.preset_knobs(preset, kind)}
-    for name, path in commands.names().items():
+    known |= parts()
+    for path in commands.names().values():
         known |= set(re.findall(r"--([a-z][a-z-]+)", path.read_text("utf-8")))
-    for place in ("evaluation/judging", "evaluation/embedding", "exports/formats", "exports/weights", "tuning/search"):
-        functions = [n for n in knobs.parsed(catalog.ROOT / f"{place}.py").body if isinstance(n, ast.FunctionDef)]
-        known |= {arg.arg for one in functions for arg in one.args.args}
-    for place in ("reports/__init__", "reports/benefit", "data/service", "data/packing", "testing/doctor"):
+    for place in CALLED:
         functions = [n for n in knobs.parsed(catalog.ROOT / f"{place}.py").body if isinstance(n, ast.FunctionDef)]
         known |= {arg.arg for one in functions for arg in one.args.args}
     return {name.replace("_", "-") for name in known} | {"help", "all"}
 
 
-NEW = ("choose", "deploy", "faq", "first_hour", "first_hour_series", "first_hour_table", "install", "large_runs", "verdict")
+NEW = "choose deploy faq first_hour first_hour_series first_hour_table install large_runs verdict".split()
 
 
 @pytest.mark.parametrize("name", NEW)

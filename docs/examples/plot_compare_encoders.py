@@ -2,8 +2,8 @@
 Compare two encoders
 ====================
 
-Two methods with the same encoder, data and length. ``compare`` judges them on the same test images, and gives the difference an
-interval: without one, a point more or less says nothing.
+Two methods with the same encoder, data and length. ``compare`` judges them on the same test images, and gives the
+difference an interval: without one, a point more or less says nothing.
 """
 
 # %%
@@ -28,8 +28,8 @@ sslzoo.pretrain("simclr", data, "mlp", temperature=0.2, name="simclr", **common)
 sslzoo.pretrain("vicreg", data, "mlp", projection_dim=128, blur=False, solarize=0.0, name="vicreg", **common)
 
 # %%
-# The comparison: accuracies, gains over the untrained encoder of each and over the first encoder, and how many nearest neighbours the
-# encoders share.
+# The comparison: accuracies, gains over the untrained encoder of each and over the first encoder, and how many nearest
+# neighbours the encoders share.
 comparison = sslzoo.compare([folder / "simclr", folder / "vicreg"], data)
 print(comparison)
 

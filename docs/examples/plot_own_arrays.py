@@ -2,8 +2,8 @@
 Train on your own arrays
 ========================
 
-An array of images is all that a training needs. This example trains SimCLR on scikit-learn's digits, 8 x 8 pixels, reads
-the verdict, and looks at the scores.
+An array of images is all that a training needs. This example trains SimCLR with a small network of convolutions on
+scikit-learn's digits, 8 x 8 pixels, reads the verdict, and looks at the scores.
 """
 
 # %%
@@ -16,20 +16,20 @@ from sklearn.datasets import load_digits
 
 import sslzoo
 
-EPOCHS = 30
+EPOCHS = 25
 folder = Path(tempfile.mkdtemp())
 digits = load_digits()
 images = np.uint8(digits.images * 15.9)[..., None]
 print(images.shape, images.dtype)
 
 # %%
-# The views. Small images need large crops, and mirrored digits are no digits: ``min_scale`` and ``flip`` are knobs of the
-# preset. The sheet shows originals on the left, then draws of both views.
+# The views. Small images need large crops, and mirrored digits are no digits: ``min_scale`` and ``flip`` are knobs of
+# the preset. The sheet shows originals on the left, then draws of both views.
 import matplotlib.image
 import matplotlib.pyplot as plt
 
 views = dict(min_scale=0.5, flip=False, strength=0.5)
-sheet = sslzoo.draw_views("simclr", (images, digits.target), "mlp", runs=folder, name="digits", **views)
+sheet = sslzoo.draw_views("simclr", (images, digits.target), "conv6", runs=folder, name="digits", **views)
 plt.figure(figsize=(7, 7))
 plt.imshow(matplotlib.image.imread(sheet))
 plt.axis("off")
@@ -38,8 +38,9 @@ plt.show()
 # %%
 # The training. Every keyword is an option of ``sslzoo train`` too. A fifth of the images is held out for the scores.
 result = sslzoo.pretrain(
-    "simclr", (images, digits.target), "mlp", epochs=EPOCHS, batch_size=128, optimizer="adam", learning_rate=0.002,
-    hidden_dim=256, temperature=0.2, runs=folder / "runs", export_to=folder / "exports", name="digits", **views,
+    "simclr", (images, digits.target), "conv6", width=0.25, epochs=EPOCHS, batch_size=128, optimizer="adam",
+    learning_rate=0.002, hidden_dim=128, temperature=0.2, runs=folder / "runs", export_to=folder / "exports",
+    name="digits", **views,
 )  # fmt: skip
 print(result.verdict)
 
@@ -53,12 +54,12 @@ plt.axis("off")
 plt.show()
 
 # %%
-# The scores of the held-out images, next to the untrained encoder and to raw pixels. The training gains most where labels
-# are few. Centred digits are a case in which raw pixels are hard to beat.
+# The scores of the held-out images, next to the untrained encoder and to raw pixels. k-NN gains over the untrained
+# encoder. Centred digits of 64 pixels are a case in which raw pixels are hard to beat, and the table says so.
 scores = result.scores.to_dict()
 print(result.scores)
 assert result.verdict.startswith("learning"), result.verdict
-assert 0.93 < scores["trained"]["knn"]["mean"] <= 1, scores["trained"]["knn"]
+assert scores["untrained"]["knn"]["mean"] < scores["trained"]["knn"]["mean"] <= 1, scores
 
 # %%
 # The encoder is a Keras model, and is exported too.

@@ -2,8 +2,8 @@
 An own method in twenty lines
 =============================
 
-A method is a class: ``call`` maps a batch to named tensors, ``objective`` maps these to a scalar. Everything else, such as views,
-monitors, checkpoints, several devices and exports, is the same as for the methods of the package.
+A method is a class: ``call`` maps a batch to named tensors, ``objective`` maps these to a scalar. Everything else, such
+as views, monitors, checkpoints, several devices and exports, is the same as for the methods of the package.
 """
 
 # %%
@@ -62,8 +62,7 @@ assert result.history["knn"][-1] > 0.9
 assert result.history["spread"][-1] > 0.2
 
 # %%
-# ``sslzoo.testing.check_method(Hinge)`` would run the checks of the package on it: it learns, gradients reach all weights, two devices train
-# like one, and files restore it. Here is the first of them.
+# ``sslzoo.testing.check_method(Hinge)`` runs the checks that every method of the package passes.
 from sslzoo.testing import METHOD_CHECKS
 
 print([check.__name__ for check in METHOD_CHECKS])

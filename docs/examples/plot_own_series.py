@@ -2,8 +2,8 @@
 Train on your own time series
 =============================
 
-Noisy waves of four frequencies, written to a ``.npz`` file. The scores stand next to those of three baselines that need no
-training: flattened series, simple statistics, and random convolution kernels.
+Noisy waves of four frequencies, written to a ``.npz`` file. The scores stand next to those of three baselines that need
+no training: flattened series, simple statistics, and random convolution kernels.
 """
 
 # %%
@@ -16,9 +16,9 @@ import numpy as np
 
 import sslzoo
 
-EPOCHS = 15
+EPOCHS = 8
 folder, rng = Path(tempfile.mkdtemp()), np.random.default_rng(0)
-time, classes = np.linspace(0, 1, 100), np.arange(600) % 4
+time, classes = np.linspace(0, 1, 100), np.arange(480) % 4
 waves = np.stack([np.sin(2 * np.pi * (3 + k) * (time + rng.uniform())) * rng.uniform(0.5, 1.5) for k in classes])
 x = (waves + 1.5 * rng.normal(size=waves.shape))[..., None].astype("float32")
 np.savez(folder / "waves.npz", x=x, y=classes)
@@ -37,10 +37,12 @@ result = sslzoo.pretrain(
 print(result.verdict)
 
 # %%
-# The table of scores.
+# The table of scores. The training gains over the untrained encoder. Random kernels, which need no training, are
+# better, since these waves differ by their frequency alone.
 print(result.scores)
 scores = result.scores.to_dict()
-print(list(scores))
+knn = {name: found["knn"]["mean"] for name, found in scores.items() if "knn" in found}
+assert knn["untrained"] < knn["trained"] < knn["random kernels"], knn
 
 # %%
 # A raw series of any length goes into the exported encoder.

@@ -2,8 +2,8 @@
 Train on your own table
 =======================
 
-A CSV file with numbers, a category and missing values. SCARF's views swap values of a row for those of other rows. The scores
-stand next to raw columns and to gradient boosting.
+A CSV file with numbers, a category and missing values. SCARF's views swap values of a row for those of other rows. The
+scores stand next to raw columns and to gradient boosting.
 """
 
 # %%
@@ -12,7 +12,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from sklearn.datasets import load_breast_cancer
 
 import sslzoo

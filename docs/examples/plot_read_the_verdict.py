@@ -3,7 +3,7 @@ Read the verdict
 ================
 
 Three trainings of the same encoder on the same digits: one that learns, one whose learning rate is 0, and one whose
-embeddings collapse. The verdict tells them apart, the loss does not.
+embeddings collapse. The verdict says which is which, the loss does not.
 """
 
 # %%
@@ -17,31 +17,32 @@ from sklearn.datasets import load_digits
 
 import sslzoo
 
-EPOCHS = 15
+EPOCHS = 25
 folder = Path(tempfile.mkdtemp())
 digits = load_digits()
 images = np.uint8(digits.images * 15.9)[..., None]
 common = dict(
-    epochs=EPOCHS, batch_size=128, optimizer="adam", hidden_dim=128, min_scale=0.5, flip=False, strength=0.5,
+    width=0.25, epochs=EPOCHS, batch_size=128, optimizer="adam", min_scale=0.5, flip=False, strength=0.5,
     evaluate=False, export_to=None, runs=folder,
 )  # fmt: skip
 data = (images, digits.target)
 
 # %%
 # SimCLR with a learning rate that fits: the interval of the gain is above zero.
-learns = sslzoo.pretrain("simclr", data, "mlp", learning_rate=0.002, temperature=0.2, name="learns", **common)
+learns = sslzoo.pretrain("simclr", data, "conv6", learning_rate=0.002, temperature=0.2, hidden_dim=128, name="learns", **common)
 print(learns.verdict)
 assert learns.verdict.startswith("learning")
 
 # %%
 # A learning rate of 0. Nothing changes, and the verdict says so. A test of sslzoo demands this of every method.
-still = sslzoo.pretrain("simclr", data, "mlp", learning_rate=0.0, temperature=0.2, name="still", **common)
+still = sslzoo.pretrain("simclr", data, "conv6", learning_rate=0.0, temperature=0.2, hidden_dim=128, name="still", **common)
 print(still.verdict)
 assert still.verdict.startswith("no measurable gain")
 
 # %%
 # Alignment without uniformity: equal embeddings are the optimum. The loss falls to 0 and looks best of all.
-collapses = sslzoo.pretrain("align_uniform", data, "mlp", learning_rate=0.01, uniform_weight=0.0, name="falls", **common)
+settings = dict(learning_rate=0.01, uniform_weight=0.0, name="falls")
+collapses = sslzoo.pretrain("align_uniform", data, "conv6", **settings, **common)
 print(collapses.verdict)
 assert collapses.verdict.startswith("collapsing")
 

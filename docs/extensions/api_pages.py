@@ -10,8 +10,9 @@ import pkgutil
 import re
 from pathlib import Path
 
-import sslzoo
 from sphinx.application import Sphinx
+
+import sslzoo
 
 PLACE = Path(__file__).parents[1] / "api"
 TOP = tuple(sslzoo._OBJECTS)  # described on the first page alone
@@ -51,7 +52,8 @@ def _page(name: str) -> str:
     modules = sorted(f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__))
     entries = [_entry(thing) for thing in found.values()]
     if not found or name == "evaluators":
-        entries += [f"{_title(one, '-')}\n.. automodule:: {one}\n   :exclude-members: {', '.join(TOP)}\n" for one in modules]
+        without = f"   :exclude-members: {', '.join(TOP)}\n"
+        entries += [f"{_title(one, '-')}\n.. automodule:: {one}\n{without}" for one in modules]
     return head + "\n".join(filter(None, entries))
 
 

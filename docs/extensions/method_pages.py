@@ -13,6 +13,7 @@ from typing import Any
 
 import view_sheets
 from sphinx.application import Sphinx
+
 from sslzoo import catalog
 from sslzoo.catalog import knobs, options, ranges
 from sslzoo.catalog import recipe as recipes
@@ -148,12 +149,12 @@ def _measured(name: str) -> str:
         return f"See {place}." if place else "Not measured yet."
     verdict = next((one["verdict"] for one in _verdicts() if one["method"] == name), "")
     lines = [
-        f"{run['data']} images, encoder `{run['encoder']}`, {run['epochs']} epochs. Percent on at most 4000 test images: "
-        "trained / untrained, and in brackets the gain with its 95 % interval, bold if it excludes zero.",
+        f"{run['data']} images, encoder `{run['encoder']}`, {run['epochs']} epochs. Percent on at most 4000 test "
+        "images: trained / untrained, and in brackets the gain with its 95 % interval, bold if it excludes zero.",
         f"| k-NN | linear probe |\n|---|---|\n| {row['knn']} | {row['linear']} |",
         f"The verdict of a run: {verdict}." if verdict else "",
         f"    python benchmarks/zoo.py --methods {name}",
-        "These runs of minutes are too short to rank methods; [all methods](../repository/benchmarks/zoo.md) have a row.",
+        "Runs of minutes are too short to rank methods; [all methods](../repository/benchmarks/zoo.md) have a row.",
     ]
     return "\n\n".join(filter(None, lines))
 
@@ -206,7 +207,8 @@ def _rows() -> dict[str, dict[str, str]]:
 @functools.cache
 def _zoo() -> dict[str, dict[str, str]]:
     """Method -> data, encoder and epochs of its row in benchmarks/zoo.md."""
-    lines = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \| ([^|]*) \|", (MEASURED / "zoo.md").read_text("utf-8"), re.M)
+    text = (MEASURED / "zoo.md").read_text("utf-8")
+    lines = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \| ([^|]*) \|", text, re.M)
     return {name: dict(data=data, encoder=encoder, epochs=epochs) for name, data, encoder, epochs in lines}
 
 
