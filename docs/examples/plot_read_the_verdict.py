@@ -29,13 +29,14 @@ data = (images, digits.target)
 
 # %%
 # SimCLR with a learning rate that fits: the interval of the gain is above zero.
-learns = sslzoo.pretrain("simclr", data, "conv6", learning_rate=0.002, temperature=0.2, hidden_dim=128, name="learns", **common)
+simclr = dict(temperature=0.2, hidden_dim=128)
+learns = sslzoo.pretrain("simclr", data, "conv6", learning_rate=0.002, **simclr, name="learns", **common)
 print(learns.verdict)
 assert learns.verdict.startswith("learning")
 
 # %%
 # A learning rate of 0. Nothing changes, and the verdict says so. A test of sslzoo demands this of every method.
-still = sslzoo.pretrain("simclr", data, "conv6", learning_rate=0.0, temperature=0.2, hidden_dim=128, name="still", **common)
+still = sslzoo.pretrain("simclr", data, "conv6", learning_rate=0.0, **simclr, name="still", **common)
 print(still.verdict)
 assert still.verdict.startswith("no measurable gain")
 

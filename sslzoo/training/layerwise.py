@@ -1,5 +1,7 @@
 """Layer-wise training: the encoder grows block by block, and earlier blocks stay bitwise constant.
 
+Stages are trained one after the other, each on a network that ends with its block.
+
     before = None
     for name, grown in layerwise.grow(encoder):
         model = methods.Autoencoder(grown, decoder="symmetric")
