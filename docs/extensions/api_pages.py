@@ -16,6 +16,12 @@ import sslzoo
 
 PLACE = Path(__file__).parents[1] / "api"
 TOP = tuple(sslzoo._OBJECTS)  # described on the first page alone
+GROUPS = {  # of the first page; a name of no group is listed last
+    "Train": ("pretrain", "draw_views", "tune", "Recipe", "SSLModel"),
+    "Judge": ("evaluate", "compare", "report", "benefit"),
+    "Use": ("load_encoder", "load_text", "embed", "export", "EncoderTransformer", "import_weights"),
+    "Data and installation": ("pack", "serve_data", "doctor"),
+}
 CODE = re.compile(r"(`[^`\n]+`)")
 MARKUP = re.compile(r"([*|\\]|(?<=\w)_(?!\w))")  # what reST would take for markup in plain text
 OWN = ("catalog", "evaluators", "optimizers", "reports")  # packages whose public names are in their __init__ file
@@ -34,9 +40,13 @@ def write(app: Sphinx) -> None:
 
 
 def _index() -> str:
-    functions = "\n".join(_entry(sslzoo.public(name)) for name in TOP)
     packages = "\n".join(f"   {name}" for name in sslzoo._PACKAGES)
-    return f"{_title('Reference')}\n{_document(sslzoo)}\n\n.. toctree::\n   :maxdepth: 1\n\n{packages}\n\n{functions}\n"
+    parts = [_title("Reference"), f"{_document(sslzoo)}\n"]
+    further = [name for name in TOP if name not in sum(GROUPS.values(), ())]
+    for title, names in (GROUPS | {"Further": tuple(further)}).items():
+        entries = [_entry(f"sslzoo.{name}", sslzoo.public(name)) for name in names]
+        parts += [_title(title, "-"), *entries] if entries else []
+    return "\n".join([*parts, _title("Packages", "-"), f".. toctree::\n   :maxdepth: 1\n\n{packages}\n"])
 
 
 def _page(name: str) -> str:
@@ -50,21 +60,20 @@ def _page(name: str) -> str:
         found = {}
     found = {n: v for n, v in found.items() if not n.startswith("_") and n not in TOP}
     modules = sorted(f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__))
-    entries = [_entry(thing) for thing in found.values()]
+    entries = [_entry(f"{package.__name__}.{one}", thing) for one, thing in found.items()]
     if not found or name == "evaluators":
         without = f"   :exclude-members: {', '.join(TOP)}\n"
         entries += [f"{_title(one, '-')}\n.. automodule:: {one}\n{without}" for one in modules]
     return head + "\n".join(filter(None, entries))
 
 
-def _entry(thing: object) -> str:
+def _entry(place: str, thing: object) -> str:
     """The directive of an object; "" for constants, which have no docstring."""
     if inspect.ismodule(thing):
         return f".. automodule:: {thing.__name__}\n   :no-index:\n"
     if not (inspect.isclass(thing) or callable(thing)):
         return ""
     kind = "class" if inspect.isclass(thing) else "function"
-    place = f"{thing.__module__}.{thing.__qualname__}"
     return f".. auto{kind}:: {place}\n"
 
 

@@ -64,7 +64,7 @@ def page(name: str) -> str:
         f"# {title}\n\n**{_capital(sentence)}**",
         _facts(name),
         f"## Idea\n\n{first['idea']}",
-        f"## Objective\n\n$$\n{first['formula']}\n$$\n\nwhere {first['where']} "
+        f"## Objective\n\n{_formula(first['formula'])}\n\nwhere {first['where']} "
         "Further symbols are on the page [Notation](../notation.md).",
         f"## As implemented\n\n{_document(name)}",
         f"## When it fails\n\n{first['fails']} The [questions by symptom](../faq.md) have more.",
@@ -75,6 +75,11 @@ def page(name: str) -> str:
         _relatives(name),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _formula(latex: str) -> str:
+    """The equations of a formula, each on a line of its own."""
+    return "\n\n".join(f"$$\n{part}\n$$" for part in re.split(r",? \\qquad ", latex))
 
 
 def _facts(name: str) -> str:
@@ -90,7 +95,7 @@ def _facts(name: str) -> str:
         "Needs": row.get("needs", ""),
         "Smallest batch": str(catalog.method_attribute(name, "batch", 256)),
         "Cost": _cost(cost),
-        "Class": f"{{py:class}}`sslzoo.methods.{name}.{catalog.class_name(catalog.methods()[name])}`",
+        "Class": f"{{py:class}}`sslzoo.methods.{catalog.class_name(catalog.methods()[name])}`",
     }
     return "| | |\n|---|---|\n" + "\n".join(f"| {key} | {value} |" for key, value in facts.items() if value)
 
