@@ -21,11 +21,11 @@ folder = Path(tempfile.mkdtemp())
 digits = load_digits()
 data = (np.uint8(digits.images * 15.9)[..., None], digits.target)
 common = dict(
-    epochs=EPOCHS, batch_size=128, optimizer="adam", learning_rate=0.002, hidden_dim=128, min_scale=0.5, flip=False,
-    strength=0.5, evaluate=False, runs=folder / "runs", export_to=folder,
+    width=0.25, epochs=EPOCHS, batch_size=128, optimizer="adam", learning_rate=0.002, hidden_dim=128, min_scale=0.5,
+    flip=False, strength=0.5, evaluate=False, runs=folder / "runs", export_to=folder,
 )  # fmt: skip
-sslzoo.pretrain("simclr", data, "mlp", temperature=0.2, name="simclr", **common)
-sslzoo.pretrain("vicreg", data, "mlp", projection_dim=128, blur=False, solarize=0.0, name="vicreg", **common)
+sslzoo.pretrain("simclr", data, "conv6", temperature=0.2, name="simclr", **common)
+sslzoo.pretrain("vicreg", data, "conv6", projection_dim=128, blur=False, solarize=0.0, name="vicreg", **common)
 
 # %%
 # The comparison: accuracies, gains over the untrained encoder of each and over the first encoder, and how many nearest

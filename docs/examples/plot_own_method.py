@@ -53,12 +53,12 @@ folder = Path(tempfile.mkdtemp())
 digits = load_digits()
 images = np.uint8(digits.images * 15.9)[..., None]
 result = sslzoo.pretrain(
-    Hinge, (images, digits.target), "mlp", weight=2.0, epochs=EPOCHS, batch_size=128, optimizer="adam",
+    Hinge, (images, digits.target), "conv6", width=0.25, weight=4.0, epochs=EPOCHS, batch_size=128, optimizer="adam",
     learning_rate=0.002, min_scale=0.5, flip=False, strength=0.5, evaluate=False, export_to=None,
     runs=folder, name="hinge",
 )  # fmt: skip
 print(result.verdict)
-assert result.history["knn"][-1] > 0.9
+assert result.history["knn"][-1] > 0.85
 assert result.history["spread"][-1] > 0.2
 
 # %%

@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 
 import sslzoo
 
-EPOCHS = 25
+EPOCHS = 15
 folder = Path(tempfile.mkdtemp())
 digits = load_digits()
 images = np.uint8(digits.images * 15.9)[..., None]
