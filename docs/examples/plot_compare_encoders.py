@@ -25,7 +25,7 @@ common = dict(
     flip=False, strength=0.5, evaluate=False, runs=folder / "runs", export_to=folder,
 )  # fmt: skip
 sslzoo.pretrain("simclr", data, "conv6", temperature=0.2, name="simclr", **common)
-sslzoo.pretrain("vicreg", data, "conv6", projection_dim=128, blur=False, solarize=0.0, name="vicreg", **common)
+sslzoo.pretrain("vicreg", data, "conv6", projection_dim=128, preset="simclr", name="vicreg", **common)
 
 # %%
 # The comparison: accuracies, gains over the untrained encoder of each and over the first encoder, and how many nearest
