@@ -63,6 +63,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "min_reported_time": 0,
     "show_memory": False,
+    "write_computation_times": False,  # its table needs scripts of other servers; each example has its run time
     "plot_gallery": True,
     "remove_config_comments": True,
 }

@@ -177,10 +177,10 @@ def test_there_are_examples_and_each_checks_its_figures():
     "example",
     [pytest.param(e, marks=[] if e.stem in QUICK else pytest.mark.long, id=e.stem) for e in EXAMPLES],
 )
-def test_examples_run(example, monkeypatch):
+@pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
+def test_examples_run(example):
     import matplotlib
 
-    monkeypatch.setattr(matplotlib, "interactive", lambda *_: None)
     matplotlib.use("Agg")
     exec(compile(small(example), str(example), "exec"), {"__name__": "example"})  # noqa: S102, our own file
 
