@@ -59,6 +59,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "filename_pattern": "plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "reset_modules": ("matplotlib", "gallery.reset"),
     "abort_on_example_error": True,
     "download_all_examples": False,
     "min_reported_time": 0,

@@ -29,7 +29,8 @@ import matplotlib.image
 import matplotlib.pyplot as plt
 
 views = dict(min_scale=0.5, flip=False, strength=0.5)
-sheet = sslzoo.draw_views("simclr", (images, digits.target), "conv6", runs=folder, name="digits", **views)
+data = images, digits.target
+sheet = sslzoo.draw_views("simclr", data, "conv6", runs=folder, name="digits", **views)
 plt.figure(figsize=(7, 7))
 plt.imshow(matplotlib.image.imread(sheet))
 plt.axis("off")
@@ -38,10 +39,10 @@ plt.show()
 # %%
 # The training. Every keyword is an option of ``sslzoo train`` too. A fifth of the images is held out for the scores.
 result = sslzoo.pretrain(
-    "simclr", (images, digits.target), "conv6", width=0.25, epochs=EPOCHS, batch_size=128, optimizer="adam",
-    learning_rate=0.002, hidden_dim=128, temperature=0.2, runs=folder / "runs", export_to=folder / "exports",
-    name="digits", **views,
-)  # fmt: skip
+    "simclr", data, "conv6", width=0.25, epochs=EPOCHS, batch_size=128,
+    optimizer="adam", learning_rate=0.002, hidden_dim=128, temperature=0.2,
+    runs=folder / "runs", export_to=folder / "exports", name="digits", **views,
+)
 print(result.verdict)
 
 # %%

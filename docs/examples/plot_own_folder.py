@@ -11,6 +11,7 @@ it, and trains on it. ``sslzoo train simclr --data FOLDER`` does the same.
 import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
@@ -35,12 +36,17 @@ result = sslzoo.pretrain(
     "simclr", folder / "photos", "conv6", width=0.25, epochs=EPOCHS, batch_size=128, optimizer="adam",
     learning_rate=0.002, hidden_dim=128, temperature=0.2, min_scale=0.5, flip=False, evaluate=False,
     runs=folder / "runs", export_to=folder / "exports", name="photos",
-)  # fmt: skip
+)
 
 # %%
 # The damaged file was named and left out. A fifth of the images is held out. k-NN gains some points over epoch 0, the
 # untrained encoder.
 gain = result.history["knn"][-1] - result.history["knn"][0]
 print(f"k-NN {result.history['knn'][0]:.3f} -> {result.history['knn'][-1]:.3f}")
+plt.figure(figsize=(4, 2.6), layout="constrained")
+plt.plot(result.history["knn"], marker=".")
+plt.xlabel("epoch")
+plt.ylabel("k-NN accuracy")
+plt.show()
 assert len(result.plan.train_set) < len(digits.images)
 assert 0 < gain < 0.1, gain

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 from keras import ops
 from sklearn.datasets import load_digits
@@ -60,8 +61,13 @@ result = sslzoo.pretrain(
     Ranking, (images, digits.target), "conv6", width=0.25, margin=0.1, epochs=EPOCHS, batch_size=128, optimizer="adam",
     learning_rate=0.002, min_scale=0.5, flip=False, strength=0.5, evaluate=False, export_to=None,
     runs=folder, name="ranking",
-)  # fmt: skip
+)
 print(result.verdict)
+plt.figure(figsize=(4, 2.6), layout="constrained")
+plt.plot(result.history["knn"], marker=".")
+plt.xlabel("epoch")
+plt.ylabel("k-NN accuracy")
+plt.show()
 assert result.verdict.startswith("learning"), result.verdict
 assert result.history["spread"][-1] > 0.5
 

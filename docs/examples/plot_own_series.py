@@ -33,7 +33,7 @@ plt.show()
 result = sslzoo.pretrain(
     "simclr", folder / "waves.npz", "fcn_1d", epochs=EPOCHS, batch_size=64, hidden_dim=128, temperature=0.2,
     runs=folder / "runs", export_to=folder / "exports", name="waves",
-)  # fmt: skip
+)
 print(result.verdict)
 
 # %%

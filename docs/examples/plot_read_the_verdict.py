@@ -24,7 +24,7 @@ images = np.uint8(digits.images * 15.9)[..., None]
 common = dict(
     width=0.25, epochs=EPOCHS, batch_size=128, optimizer="adam", min_scale=0.5, flip=False, strength=0.5,
     evaluate=False, export_to=None, runs=folder,
-)  # fmt: skip
+)
 data = (images, digits.target)
 
 # %%

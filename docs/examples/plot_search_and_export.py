@@ -24,7 +24,7 @@ images = np.uint8(digits.images * 15.9)[..., None]
 result = sslzoo.pretrain(
     "simclr", images, "mlp", epochs=EPOCHS, batch_size=128, optimizer="adam", learning_rate=0.002, hidden_dim=256,
     temperature=0.2, min_scale=0.5, flip=False, strength=0.5, runs=folder / "runs", export_to=folder, name="digits",
-)  # fmt: skip
+)
 
 # %%
 # Features of all images, as ``sslzoo embed`` writes them.

@@ -15,7 +15,9 @@ from sphinx.application import Sphinx
 import sslzoo
 
 PLACE = Path(__file__).parents[1] / "api"
-TOP = tuple(sslzoo._OBJECTS)  # described on the first page alone
+HOUSE = Path(sslzoo.__file__).parent
+PACKAGES = tuple(name for name in sslzoo.__all__ if (HOUSE / name).is_dir())
+TOP = tuple(name for name in sslzoo.__all__ if name not in PACKAGES)  # described on the first page alone
 GROUPS = {  # of the first page; a name of no group is listed last
     "Train": ("pretrain", "draw_views", "tune", "Recipe", "SSLModel"),
     "Judge": ("evaluate", "compare", "report", "benefit"),
@@ -29,7 +31,7 @@ OWN = ("catalog", "evaluators", "optimizers", "reports")  # packages whose publi
 
 def write(app: Sphinx) -> None:
     """Writes the pages that have changed."""
-    texts = {"index": _index()} | {name: _page(name) for name in sslzoo._PACKAGES}
+    texts = {"index": _index()} | {name: _page(name) for name in PACKAGES}
     PLACE.mkdir(exist_ok=True)
     for old in set(PLACE.glob("*.rst")) - {PLACE / f"{name}.rst" for name in texts}:
         old.unlink()
@@ -40,7 +42,7 @@ def write(app: Sphinx) -> None:
 
 
 def _index() -> str:
-    packages = "\n".join(f"   {name}" for name in sslzoo._PACKAGES)
+    packages = "\n".join(f"   {name}" for name in PACKAGES)
     parts = [_title("Reference"), f"{_document(sslzoo)}\n"]
     further = [name for name in TOP if name not in sum(GROUPS.values(), ())]
     for title, names in (GROUPS | {"Further": tuple(further)}).items():

@@ -150,7 +150,7 @@ def _knobs(name: str) -> str:
 def _measured(name: str) -> str:
     row, run = _rows().get(name, {}), _zoo().get(name)
     if run is None or "not measured" in row["linear"]:
-        place = ELSEWHERE.get(name)
+        place = ELSEWHERE.get(name) or _table_of_series(name)
         return f"See {place}." if place else "Not measured yet."
     verdict = next((one["verdict"] for one in _verdicts() if one["method"] == name), "")
     lines = [
@@ -162,6 +162,12 @@ def _measured(name: str) -> str:
         "Runs of minutes are too short to rank methods; [all methods](../repository/benchmarks/zoo.md) have a row.",
     ]
     return "\n\n".join(filter(None, lines))
+
+
+def _table_of_series(name: str) -> str:
+    path = MEASURED / "series.md"
+    found = path.exists() and re.search(rf"\b{name}\b", path.read_text("utf-8"))
+    return "[Series, measured](../repository/benchmarks/series.md)" if found else ""
 
 
 def _commands(name: str) -> str:
@@ -236,10 +242,15 @@ def read(app: Sphinx, docname: str, source: list[str]) -> None:
 def measured() -> str:
     """The table of all measured methods, with links to their pages."""
     rows = {name: row for name, row in _rows().items() if "not measured" not in row["linear"]}
-    lines = ["| method | family | needs | k-NN | linear probe |", "|---|---|---|---|---|"]
+    lines = [
+        "| method | family | needs | batch | cost | MB | k-NN | linear probe |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for name, row in rows.items():
-        needs = row["needs"].replace("](../", "](")
-        lines.append(f"| [{name}](methods/{name}.md) | {row['family']} | {needs} | {row['knn']} | {row['linear']} |")
+        cost, batch = _costs().get(name, {}), catalog.method_attribute(name, "batch", 256)
+        cells = [f"[{name}](methods/{name}.md)", row["family"], row["needs"].replace("](../", "](")]
+        cells += [batch, cost.get("cost", ""), cost.get("memory", ""), row["knn"], row["linear"]]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
