@@ -41,7 +41,7 @@ PAGES = {"image": "data", "series": "series", "audio": "audio", "rows": "tables"
 def write(app: Sphinx) -> None:
     """Writes the pages of all methods, and the contact sheets of their views."""
     PLACE.mkdir(exist_ok=True)
-    view_sheets.draw({(kind, views) for kind, views in map(_views, catalog.methods())}, PLACE / "sheets")
+    view_sheets.draw({_views(name) for name in catalog.methods() if not _relation(name)}, PLACE / "sheets")
     for old in [path for path in PLACE.glob("*.md") if path.stem not in catalog.methods()]:
         old.unlink()
     for name in catalog.methods():
@@ -123,8 +123,15 @@ def _views(name: str) -> tuple[str, str]:
     return kind, options.views_of(name, kind)
 
 
+def _relation(name: str) -> str:
+    """How a method relates examples, such as a frame and a later one; "" for examples on their own."""
+    return catalog.method_attribute(name, "relation")
+
+
 def _sheet(name: str) -> str:
     kind, preset = _views(name)
+    if _relation(name):
+        return f"The preset `{preset}`, of several frames of an episode; `sslzoo views {name} --data DATA` draws them."
     of = "" if kind == DEFAULT else f" of {KINDS[kind].noun}"
     table = view_sheets.statistics(PLACE / "sheets", kind, preset)
     if table is None:
@@ -212,7 +219,7 @@ def _rows() -> dict[str, dict[str, str]]:
     found = re.findall(r"^\| `(\w+)` \|(.*)\|$", (DOCS / "methods.md").read_text("utf-8"), re.M)
     lines = {name: [cell.strip() for cell in cells.split(" | ")] for name, cells in found}
     rows = {name: dict(zip(heads, cells, strict=True)) for name, cells in lines.items()}
-    return {name: row | {"needs": row["needs"].replace("](", "](../")} for name, row in rows.items()}
+    return {name: row | {"needs": re.sub(r"\]\((?!http)", "](../", row["needs"])} for name, row in rows.items()}
 
 
 @functools.cache
