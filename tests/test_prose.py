@@ -54,15 +54,17 @@ PHRASES = (
 )
 PATTERN = re.compile(r"\b(" + "|".join(r"\s+".join(phrase.split()) for phrase in PHRASES) + r")\b", re.IGNORECASE)
 
-SOURCES = sorted(path for folder in ("sslzoo", "recipes", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FOLDERS = ("sslzoo", "recipes", "benchmarks", "docs/examples", "docs/extensions")
+SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "objectives.toml", *sorted((ROOT / "docs").glob("*.md"))]
+FOREIGN = "coming_from.md"  # the page with names of other libraries, which are code there
 
 
 def texts(path: Path) -> list[tuple[int, str]]:
     """(line, text) of all string literals of a source file, including docstrings; of a document, its whole text."""
     text = path.read_text("utf-8")
     if path.suffix != ".py":
-        return [(1, text)]
+        return [(1, re.sub(r"`[^`\n]*`", "``", text) if path.name == FOREIGN else text)]
     nodes = ast.walk(ast.parse(text))
     return [(n.lineno, n.value) for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
 

@@ -58,3 +58,11 @@ def test_the_settings_of_every_recipe_are_in_range():
             data = recipe.settings["data"], recipe.settings.get("kind")
             preset = recipe.settings.get("preset") or options.views_of(method, kind_of(*data))
             resolved.resolve(own, method, encoder, preset, *data)
+
+
+def test_a_range_in_words_is_that_of_the_refusal():
+    assert ranges.words(Knob("temperature", 0.1, "float", "")) == "above 0"
+    assert ranges.words(Knob("mask_ratio", 0.5, "float | None", "")) == "at least 0 and at most 1"
+    assert ranges.words(Knob("variant", "a", "str", "")) == ""
+    with pytest.raises(ValueError, match=ranges.words(Knob("depth", 1, "int", ""))):
+        ranges.check(Knob("depth", 1, "int", ""), 0)

@@ -449,6 +449,11 @@ def test_statistics_tell_the_truth():
     assert len(text.splitlines()) == 8 and "30%" in text
 
 
+@pytest.mark.parametrize("name", ["simclr", "w_mse", "moco_v1"])
+def test_statistics_are_those_of_chains_that_look_at_the_whole_image_too(name):
+    assert {row.operation for row in sheet.statistics(getattr(presets, name)(32), count=8)} >= {"crop", "jitter"}
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 5])
 def test_the_contact_sheet_shows_originals_and_draws(channels, tmp_path):
     batch = make_batch(3, channels=channels)

@@ -58,8 +58,16 @@ def check(knob: Knob, value: Any) -> None:
         return check_sizes(knob, value)
     if plain not in ("int", "float"):
         return
-    low, high, above = next((span for name, span in RULES if re.fullmatch(name, knob.name)), (0, math.inf, False))
-    check_number(knob.name, value, low, high, above, plain == "int")
+    check_number(knob.name, value, *_span(knob), plain == "int")
+
+
+def words(knob: Knob) -> str:
+    """Returns the range of a number as text, such as "at least 1"; "" for other types."""
+    return _words(*_span(knob)) if knob.type.removesuffix(" | None") in ("int", "float") else ""
+
+
+def _span(knob: Knob) -> tuple[float, float, bool]:
+    return next((span for name, span in RULES if re.fullmatch(name, knob.name)), (0, math.inf, False))
 
 
 def check_sizes(knob: Knob, value: Any) -> None:

@@ -137,7 +137,8 @@ def prepare(
     """
     facts = {} if isinstance(encoder, keras.Model) else read_facts(encoder)
     model = encoder if isinstance(encoder, keras.Model) else load_encoder(encoder)
-    reading["kind"] = reading.get("kind") or model_kind(model, facts, data)
+    if reading.get("kind") is None:
+        reading["kind"] = model_kind(model, facts, data)
     splits = judged(sources.read(data, facts, unlabelled, **reading), facts, classes, max_images)
     size = input_extent(model, image_size, exported_extent(facts), splits.train.kind)
     if not isinstance(data, Splits):  # splits were announced when they were loaded

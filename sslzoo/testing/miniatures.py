@@ -103,6 +103,7 @@ OWN = {
     "mlm": {"mask_ratio": 0.3},
     "atc": {"projection_dim": 8, "hidden_dim": 8},  # without the paper's clipping, SGD in many dimensions diverges
     "vip": {"discount": 0.5},  # near 1 the distance of other frames counts little
+    "metric": {"pair_loss": "circle"},  # multi-similarity falls slowly: the least similar positives are few
 }
 # Methods that need a vision transformer.
 TOKENS = {"aim", "capi", "data2vec", "dino_v2", "i_jepa", "ibot", "igpt", "mae", "msn", "nepa", "salt", "sim_mim"}
@@ -112,7 +113,6 @@ STEPS = {  # to learn; 30 are sufficient for all others
     "colorization": 60,
     "curl": 90,
     "jigsaw": 60,
-    "metric": 90,
     "mixup_contrast": 60,
     "ts2vec": 40,
     "ts_tcc": 60,

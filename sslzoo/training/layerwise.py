@@ -1,14 +1,16 @@
 """Layer-wise training: the encoder grows block by block, and earlier blocks stay bitwise constant.
 
-before = None
-for name, grown in layerwise.grow(encoder):
-    model = methods.Autoencoder(grown, decoder="symmetric")
-    if before:
-        layerwise.inherit(model, before)
-    with layerwise.train_only(model, layerwise.stages(model)[name]):
-        model.compile(keras.optimizers.Adam(1e-4))
-        model.fit(batches)
-    before = model
+Stages are trained one after the other, each on a network that ends with its block.
+
+    before = None
+    for name, grown in layerwise.grow(encoder):
+        model = methods.Autoencoder(grown, decoder="symmetric")
+        if before:
+            layerwise.inherit(model, before)
+        with layerwise.train_only(model, layerwise.stages(model)[name]):
+            model.compile(keras.optimizers.Adam(1e-4))
+            model.fit(batches)
+        before = model
 """
 
 from collections.abc import Iterator, Sequence

@@ -100,7 +100,7 @@ def statistics(views: Sequence[View], channels: int = 3, count: int = 8192) -> l
         ValueError: if a colour operation does not accept this number of channels.
     """
     for view in views:
-        view(tf.zeros((1, 2, 2, channels)), [[2, 2]])  # raises if the chain does not accept these channels
+        view(tf.zeros((1, 2, 2, channels)), tf.constant([[2, 2]]))  # raises if the chain does not accept these channels
     return acting(views, map(ord, _letters(views)), count)
 
 
