@@ -35,10 +35,9 @@ comparison = sslzoo.compare([folder / "simclr", folder / "vicreg"], data)
 print(comparison)
 
 # %%
-# The same as a table for further work.
-table = comparison.to_pandas()
-print(table[["encoder", "key", "mean"]].round(3))
-knn = {row.encoder: row.mean for row in table.itertuples() if row.key == "knn"}
+# The same as plain values; ``to_pandas`` gives a DataFrame.
+knn = {name: found["scores"]["knn"]["mean"] for name, found in comparison.to_dict().items() if "knn" in found["scores"]}
+print(knn)
 plt.figure(figsize=(5, 1.8), layout="constrained")
 plt.barh(list(knn), list(knn.values()))
 plt.xlabel("k-NN accuracy")
