@@ -25,6 +25,9 @@ GOLDEN = {
     ("vit_small", 224): (21_590_016, 384),
     ("vit_base", 224): (85_647_360, 768),
     ("mlp", 8): (192 * 512 + 512 * 512 + 4 * 512, 512),
+    # Convolutions without padding: of 84 px they leave 35 x 35 (CURL) and 7 x 7 (DQN).
+    ("conv_rl", 84): (28 * 32 + 3 * 289 * 32 + (35 * 35 * 32 + 1) * 50 + 2 * 50, 50),
+    ("nature_conv", 84): ((8 * 8 * 3 + 1) * 32 + (4 * 4 * 32 + 1) * 64 + (3 * 3 * 64 + 1) * 64, 7 * 7 * 64),
 }
 
 
@@ -47,8 +50,9 @@ def test_every_encoder_has_a_golden_count():
 def test_any_channel_count_gives_float32_features(name, channels):
     if name in ("resnet50", "resnet101", "resnet34", "vit_small", "vit_base", "convnext_tiny") and channels != 3:
         pytest.skip("the same code as resnet18 and vit_tiny")
-    encoder = encoders.make(name, (16, 16, channels))
-    features = encoder(np.random.default_rng(0).random((2, 16, 16, channels), "float32"))
+    size = 36 if name == "nature_conv" else 16
+    encoder = encoders.make(name, (size, size, channels))
+    features = encoder(np.random.default_rng(0).random((2, size, size, channels), "float32"))
     assert features.shape == (2, encoder.output_shape[-1]) and features.dtype == "float32"
 
 
