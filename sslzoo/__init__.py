@@ -12,6 +12,7 @@ from sslzoo.utils import moved
 if TYPE_CHECKING:  # what type checkers and editors see; a test compares it with _OBJECTS
     from sslzoo.catalog.recipe import Recipe as Recipe
     from sslzoo.data.packing import pack as pack
+    from sslzoo.data.recording import record as record
     from sslzoo.data.service import serve_data as serve_data
     from sslzoo.evaluation.comparison import compare as compare
     from sslzoo.evaluation.embedding import embed as embed

@@ -479,6 +479,8 @@ def test_a_strength_of_zero_leaves_the_jitter_out():
 @pytest.mark.parametrize("check", VIEWS_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", catalog.presets())
 def test_contract(check, name):
+    if (name, check.__name__) == ("frames", "check_steps"):
+        pytest.skip("frames are not changed, so that all steps have the same views")
     check(name, size=16)
 
 

@@ -44,6 +44,7 @@ def files() -> None:
     assert_type(sslzoo.embed(path, images, Path("features.npz")), Path)
     assert_type(sslzoo.export(path, ("keras", "onnx")), dict[str, float | str])
     assert_type(sslzoo.pack(images, "packed", overwrite=True), Path)
+    assert_type(sslzoo.record("CartPole-v1", "cart.npz", episodes=2), Path)
     sslzoo.import_weights("weights.safetensors", "resnet50", path)
     sslzoo.load_text(path)
     assert_type(sslzoo.build_index(path, images), Index)
