@@ -29,7 +29,8 @@ def has_episodes(data: Splits) -> bool:
 
 def are_episodes(data: Any) -> bool:
     """Whether data are known to be frames of episodes before they are read."""
-    return str(data).startswith(PREFIX) or getattr(getattr(data, "train", data), "episodes", None) is not None
+    named = isinstance(data, str | Path) and str(data).startswith(PREFIX)
+    return named or getattr(getattr(data, "train", data), "episodes", None) is not None
 
 
 def observation_scores(columns: Mapping[str, Sequence[keras.Model]], data: Splits, size: int) -> Scores:

@@ -59,16 +59,12 @@ def _examples(index: Index, query: Any) -> Dataset:
     facts = read_facts(index.settings["encoder"])
     options = dict(kind=kind, max_size=canvas(facts), labels="none")
     options["sample_rate"] = sample_rate(facts, query)
-    if path is None or path.is_dir() or kind not in ("image", "audio", "text"):
-        if path is not None and not path.exists():
+    if path is not None and not path.exists():
+        if kind != "text":
             raise ValueError(f"query={str(query)!r} is neither a row of the index nor a file")
+        query, path = [str(query)], None
+    if path is None or path.is_dir() or kind not in ("image", "audio"):
         return load_parts(query, **options)["train"]
-    if kind == "text" and not path.is_file():
-        return load_parts([str(query)], **options)["train"]
-    if not path.is_file():
-        raise ValueError(f"query={str(query)!r} is neither a row of the index nor a file")
-    if kind == "text":
-        return load_parts(str(path), **options)["train"]
     with tempfile.TemporaryDirectory() as folder:  # read as training data are, from a folder
         (Path(folder) / path.name).symlink_to(path.absolute())
         found = load_parts(f"audio:{folder}" if kind == "audio" else folder, **options)["train"]

@@ -37,25 +37,18 @@ def state_scores(train, test, train_state, test_state, episodes) -> np.ndarray:
     inner = ~np.isin(episodes, names[::HELD_OUT])
     target, deviation = np.asarray(train_state, "float64"), np.std(train_state, axis=0)
     target = (target - np.mean(train_state, axis=0)) / np.where(deviation > 0, deviation, 1)
-    fitted = _ridge(train[inner], target[inner])
-    errors = [np.mean((fitted(train[~inner], alpha) - target[~inner]) ** 2) for alpha in ALPHAS]
-    found = _ridge(train, np.asarray(train_state, "float64"))(test, ALPHAS[int(np.argmin(errors))])
+    tried = _ridge(train[inner], target[inner], train[~inner], ALPHAS)
+    errors = [np.mean((found - target[~inner]) ** 2) for found in tried]
+    (found,) = _ridge(train, np.asarray(train_state, "float64"), test, [ALPHAS[int(np.argmin(errors))]])
     rest = np.mean((test_state - found) ** 2, axis=0)
     spread = np.var(np.asarray(test_state, "float64"), axis=0)
     return np.where(spread > 0, 1 - rest / np.where(spread > 0, spread, 1), np.nan)
 
 
-def _ridge(x: np.ndarray, y: np.ndarray):
-    """The function (features, alpha) -> predictions of a ridge that is fitted to x and y."""
-    models = {}
-
-    def predict(features: np.ndarray, alpha: float) -> np.ndarray:
-        scaled, new = (part.astype("float64") for part in standardize(x, features))
-        if alpha not in models:
-            models[alpha] = Ridge(alpha=alpha).fit(scaled, y)
-        return models[alpha].predict(new).reshape(len(new), -1)
-
-    return predict
+def _ridge(x: np.ndarray, y: np.ndarray, features: np.ndarray, alphas: Sequence[float]) -> list[np.ndarray]:
+    """Predictions for features, of ridges of several strengths that are fitted to x and y."""
+    scaled, new = (part.astype("float64") for part in standardize(x, features))
+    return [Ridge(alpha=alpha).fit(scaled, y).predict(new).reshape(len(new), -1) for alpha in alphas]
 
 
 @checked("n dim", "m dim", "n", "m")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from sslzoo.evaluators.bootstrap import Difference
+from sslzoo.utils.text_table import text_table
 
 LOWER = {"davies_bouldin", "calibration", "alignment", "uniformity"}  # keys of scores of which the lower is better
 
@@ -73,9 +74,7 @@ class Row:
 
 def table(rows: Iterable[Row]) -> str:
     """Plain text, aligned: a line for each metric, a column for each set of features and for each gain."""
-    lines = cells(rows)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    return text_table(cells(rows))
 
 
 def markdown(rows: Iterable[Row]) -> str:

@@ -31,8 +31,7 @@ def k_centre(features, count: int, labelled=()) -> np.ndarray:
     Raises:
         ValueError: more are to be chosen than there are without a label.
     """
-    features, labelled = as_features(features), _rows(labelled)
-    _check(features, count, labelled)
+    features, labelled = _checked(features, count, labelled)
     distance = np.full(len(features), np.inf)
     for row in labelled:
         distance = np.minimum(distance, _distances(features, row))
@@ -67,8 +66,7 @@ def typical(features, count: int, labelled=(), seed: int = 0) -> np.ndarray:
     Raises:
         ValueError: more are to be chosen than there are without a label.
     """
-    features, labelled = as_features(features), _rows(labelled)
-    _check(features, count, labelled)
+    features, labelled = _checked(features, count, labelled)
     unit = unit_length(features)
     with threadpool_limits(1):
         model = KMeans(min(count + len(labelled), CLUSTERS, len(unit)), n_init=1, random_state=seed).fit(unit)
@@ -96,12 +94,10 @@ def _distances(features: np.ndarray, row: int) -> np.ndarray:
     return np.sqrt(np.sum((features - features[row]) ** 2, axis=1))
 
 
-def _rows(labelled) -> np.ndarray:
-    return np.unique(np.asarray(labelled, np.int64).reshape(-1))
-
-
-def _check(features: np.ndarray, count: int, labelled: np.ndarray) -> None:
+def _checked(features, count: int, labelled) -> tuple[np.ndarray, np.ndarray]:
+    features, labelled = as_features(features), np.unique(np.asarray(labelled, np.int64).reshape(-1))
     if len(labelled) and not 0 <= labelled[0] <= labelled[-1] < len(features):
         raise ValueError(f"labelled holds {labelled[-1]}: rows are 0 to {len(features) - 1}")
     if count > len(features) - len(labelled):
         raise ValueError(f"count={count}: there are {len(features) - len(labelled)} examples without a label")
+    return features, labelled

@@ -150,12 +150,14 @@ def anomaly(
 
 def _scores(index: Index, bank: np.ndarray, rows: np.ndarray, neighbours: int, own: bool) -> np.ndarray:
     """Mean distances of rows to their nearest rows of the bank, which a row of the bank is not compared with itself."""
-    features = np.asarray(index.features)
-    if not own:
-        return distances(features[bank], features[rows], neighbours)
-    # With itself at distance 0, the mean of one neighbour more is that of the others, diluted.
-    within = distances(features[bank], features[rows], neighbours + 1) * (neighbours + 1) / neighbours
-    return np.where(np.isin(rows, bank), within, distances(features[bank], features[rows], neighbours))
+    features, scores = np.asarray(index.features), np.empty(len(rows))
+    inside = np.isin(rows, bank) & own
+    if not inside.all():
+        scores[~inside] = distances(features[bank], features[rows[~inside]], neighbours)
+    if inside.any():  # with itself at distance 0, the mean of one neighbour more is that of the others, diluted
+        within = distances(features[bank], features[rows[inside]], neighbours + 1)
+        scores[inside] = within * (neighbours + 1) / neighbours
+    return scores
 
 
 def _abnormal(index: Index, rows: np.ndarray, scores: np.ndarray) -> Picture:

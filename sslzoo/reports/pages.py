@@ -17,6 +17,7 @@ from sslzoo.reports.study import Chapter
 from sslzoo.reports.text import as_json, as_markdown
 from sslzoo.utils import provenance
 from sslzoo.utils.files import replacing
+from sslzoo.utils.text_table import text_table
 
 TABLE = "table.csv"  # has all lines of the table
 PRINTED, SHOWN = 12, 1000  # lines of it that are printed, and on the page
@@ -49,20 +50,13 @@ class Page(os.PathLike):
 
     def __str__(self) -> str:
         more = len(self.table) - 1 - PRINTED
-        lines = [aligned(self.table[: PRINTED + 1]), f"... {more} more lines" * (more > 0), *self.notes]
+        lines = [text_table(self.table[: PRINTED + 1]), f"... {more} more lines" * (more > 0), *self.notes]
         return "\n".join([*filter(None, lines), self.verdict, f"page: {self.html}"])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(self.verdict)}</p>{html_table(self.table[0], self.table[1:])}"
-
-
-def aligned(lines: Sequence[Sequence]) -> str:
-    """A table of any cells as plain text."""
-    texts = [[str(cell) for cell in line] for line in lines]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in texts)
 
 
 def folder_of(index: Index, command: str, out: str | None) -> Path:

@@ -18,14 +18,10 @@ MISSING = (
 def companions(
     splits: Splits, method: Callable, name: str, knobs: dict[str, Any], preset: Any = None
 ) -> tuple[Splits, dict[str, Any]]:
-    """The data with the companion columns of a method.
+    """The data with the companion columns of a method: `tokenized`, of methods of frames with a relation too.
 
     Args:
-        splits: the data.
-        method: the method, a class or a function.
-        name: name of the method.
-        knobs: knobs of the method, with defaults.
-        preset: of the views.
+        splits, method, name, knobs, preset: as of `tokenized`.
 
     Returns:
         The splits; the argument `vocabulary` of methods with captions, {} for others.

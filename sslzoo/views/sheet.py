@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from sslzoo.utils.files import replacing
+from sslzoo.utils.text_table import text_table
 from sslzoo.views.image import LARGEST, View
 from sslzoo.views.operation import Draws, Operation
 
@@ -147,8 +148,7 @@ def table(rows: Sequence[Row]) -> str:
     for row in rows:
         numbers = (f"{row.mean:.2f}", f"{row.low:.2f} to {row.high:.2f}") if row.strength else ("", "")
         lines.append((row.view, row.operation, f"{row.share:.0%}", row.strength, *numbers))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(word.ljust(w) for word, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return text_table(lines)
 
 
 def describe(letter: str, operation: Operation, draws: Draws, count: int) -> list[Row]:

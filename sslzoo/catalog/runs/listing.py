@@ -7,6 +7,7 @@ from typing import Any
 from sslzoo.catalog.knobs import nearest
 from sslzoo.catalog.runs.record import BROKEN, Record, clean
 from sslzoo.catalog.runs.search import find
+from sslzoo.utils.text_table import text_table
 
 LOWER = {"loss", "loss_excess", "nt_xent_excess", "contrast_entropy", "alignment", "uniformity", "data_wait"}
 LOWER |= {"davies_bouldin", "calibration"}  # figures of which the lower is better
@@ -159,8 +160,7 @@ def shown(figure: str, value: Any) -> str:
 def aligned(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """Returns a plain table; columns without any entry are omitted."""
     head, lines = _filled(head, list(lines))
-    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *lines))
+    return text_table([head, *lines])
 
 
 def raw(columns: dict[str, float]) -> float | None:
