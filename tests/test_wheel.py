@@ -114,5 +114,5 @@ def test_the_wheel_lists_every_package():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     listed = set(config["options"]["packages"].split())
-    there = {f"sslzoo.{path.parent.name}" for path in (ROOT / "sslzoo").glob("*/__init__.py")}
-    assert listed == there | {"sslzoo", "sslzoo.recipes"}
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "sslzoo").rglob("__init__.py")}
+    assert listed == there | {"sslzoo.recipes"}
