@@ -1,8 +1,9 @@
 """The runtimes that load an export, and their differences: one encoder of each family in every format.
 
 python benchmarks/opens_in.py writes the table to opens_in.md. The encoders are untrained, with perturbed weights and
-statistics. The inputs are eight parts of photographs in batches of 1, 3 and 8. If PyTorch is installed in another
-Python, set SSLZOO_TORCH_PYTHON to its path; that Python also requires keras.
+statistics. The inputs are eight parts of photographs, random walks, tones, tokens, or rows with missing values, in
+batches of 1, 3 and 8. If PyTorch is installed in another Python, set SSLZOO_TORCH_PYTHON to its path; that Python also
+requires keras.
 """
 
 import os
@@ -15,29 +16,39 @@ import numpy as np
 from tqdm import tqdm
 
 from sslzoo import encoders
+from sslzoo.catalog.kinds import KINDS
 from sslzoo.exports import formats
 from sslzoo.exports.savedmodel import export
 from sslzoo.utils import provenance
-from sslzoo.views.of_images import photographs
 
-FAMILIES = {
-    "conv6": ((32, 32, 3), dict(width=0.25)),
-    "resnet18": ((64, 64, 3), dict(width=0.25, stem="imagenet")),
-    "vit_tiny": ((32, 32, 3), dict(depth=4)),
-    "mlp": ((8, 8, 1), {}),
-    "keras.applications:MobileNetV2": ((64, 64, 3), {}),
+COLUMNS = [{"name": f"number_{i}", "kind": "number", "mean": 2.0, "deviation": 3.0} for i in range(5)]
+COLUMNS += [{"name": f"category_{i}", "kind": "category", "categories": ["x", "y", "z"]} for i in range(3)]
+SCHEMA = {"columns": COLUMNS}
+FAMILIES = {  # kind, shape of an input, knobs
+    "conv6": ("image", (32, 32, 3), dict(width=0.25)),
+    "resnet18": ("image", (64, 64, 3), dict(width=0.25, stem="imagenet")),
+    "vit_tiny": ("image", (32, 32, 3), dict(depth=4)),
+    "mlp": ("image", (8, 8, 1), {}),
+    "keras.applications:MobileNetV2": ("image", (64, 64, 3), {}),
+    "inception_time": ("series", (150, 2), dict(width=0.5)),
+    "dilated_conv": ("series", (150, 2), {}),
+    "patch_series": ("series", (150, 2), {}),
+    "mlp_rows": ("rows", (8,), dict(schema=SCHEMA)),
+    "ft_transformer": ("rows", (8,), dict(schema=SCHEMA)),
+    "byol_a_encoder": ("audio", (8000, 1), dict(dim=256, schema={"rate": 8000, "mean": -5.0, "deviation": 3.0})),
+    "text_transformer": ("text", (32,), dict(depth=2)),
 }
 
 
 def measure(name: str, folder: Path) -> dict[str, float | str]:
     """Returns route -> largest absolute difference, and the largest feature under "range"."""
-    shape, knobs = FAMILIES[name]
+    kind, shape, knobs = FAMILIES[name]
     encoder, random = encoders.make(name, shape, **knobs), np.random.default_rng(0)
     for weight in encoder.variables:
         weight.assign(weight + random.uniform(-0.05, 0.05, weight.shape))
-    images = photographs(shape)
-    export(encoder, folder / encoder.name, images, {"name": name})
-    largest = float(np.abs(encoder(images, training=False)).max())
+    inputs, _ = KINDS[kind].functions.samples(shape)
+    export(encoder, folder / encoder.name, inputs, {"name": name}, kind=kind)
+    largest = float(np.abs(encoder(inputs, training=False)).max())
     return {"largest feature": largest} | formats.export(folder / encoder.name, tuple(formats.FORMATS))
 
 
