@@ -8,6 +8,7 @@ import pytest
 
 import sslzoo
 from sslzoo import catalog, commands
+from sslzoo.catalog import options
 from sslzoo.testing import check_dataset, check_evaluator
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +19,13 @@ def test_the_readme_names_every_command():
     text = (ROOT / "README.md").read_text("utf-8")
     for name in commands.names():
         assert f"sslzoo {name}" in text, name
+
+
+def test_the_readme_counts_the_methods():
+    text = (ROOT / "README.md").read_text("utf-8")
+    series = [name for name in catalog.methods() if "series" in options.kinds_of(name)]
+    assert f"It has {len(catalog.methods())} methods;" in text
+    assert f"{len(series)} of the methods" in text
 
 
 def test_the_methods_page_names_every_method_and_encoder():

@@ -91,3 +91,16 @@ def test_an_export_is_judged_on_another_table_by_the_names_of_its_columns(result
     shuffled.to_csv(tmp_path / "others.csv", index=False)
     scores = sslzoo.evaluate(result.exported, tmp_path / "others.csv", labels="left", evaluators=("knn",))
     assert {"trained", "untrained", "raw columns"} == set(scores.to_dict())
+
+
+def test_unequal_classes_are_compared_by_their_area_too(result, tmp_path):
+    FRAME.assign(left=np.where(FRAME.age > 58, "yes", "no")).to_csv(tmp_path / "rare.csv", index=False)
+    FRAME.assign(left=np.where(FRAME.age > 44, "yes", "no")).to_csv(tmp_path / "even.csv", index=False)
+    rare, even = (
+        sslzoo.compare([result.exported] * 2, tmp_path / f"{name}.csv", labels="left") for name in ("rare", "even")
+    )
+    assert "linear probe, AUC" not in str(even)
+    lines = [line for line in str(rare).splitlines() if line.startswith("|")]
+    place = lines[0].split(" | ").index("linear probe, AUC")
+    area = next(iter(rare.encoders.values())).scores["auc_1"].mean
+    assert lines[2].split(" | ")[place] == f"{area:.3f}" and 0 <= area <= 1

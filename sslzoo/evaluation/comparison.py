@@ -26,8 +26,9 @@ from sslzoo.views.baselines import Baseline
 
 NEIGHBOURS = 10
 METRICS = {"knn": "k-NN", "linear_1": "linear probe"}
+TWO_CLASSES = {"auc_1": "linear probe, AUC"}  # shown where there are two classes of unequal size
 INTERVALS = (
-    "Differences with their 95 % interval, a paired bootstrap over the test images; `*` marks those whose interval "
+    "Differences with their 95 % interval, a paired bootstrap over the test part; `*` marks those whose interval "
     "excludes zero. They do not cover the spread over training seeds."
 )
 
@@ -130,14 +131,20 @@ class Comparison:
         return f"{html_table(*scores)}<p>{self._about_overlap}</p>{html_table(*overlaps)}"
 
     @property
+    def _metrics(self) -> dict[str, str]:
+        """Key of a score -> its title in the table."""
+        known = set().union(*(one.scores for one in self.encoders.values()))
+        return METRICS | {key: title for key, title in TWO_CLASSES.items() if key in known}
+
+    @property
     def _about_overlap(self) -> str:
         k, chance = self._neighbours, 100 * self._neighbours / (self._images - 1)
         return f"Share of the {k} nearest test images that two encoders have in common; chance is {chance:.1f} %."
 
     def _tables(self) -> tuple[tuple[list[str], list[list[str]]], ...]:
         """Head and lines of the scores, and of the overlaps."""
-        head = ["encoder", "side (px)", "features", "RankMe"]
-        for title in METRICS.values():
+        head = ["encoder", "size", "features", "RankMe"]
+        for title in self._metrics.values():
             head += [title, "over its untrained", "over the first"]
         overlap = [[name, *(f"{100 * share:.0f} %" for share in row.values())] for name, row in self.overlap.items()]
         return (head, [self._cells(name) for name in self.encoders]), (["", *self.encoders], overlap)
@@ -146,9 +153,9 @@ class Comparison:
         one = self.encoders[name]
         rank = one.scores["rank"].mean if "rank" in one.scores else None
         found = [name, str(one.size), str(one.features.shape[1]), "-" if rank is None else f"{rank:.0f}"]
-        for key in METRICS:
+        for key in self._metrics:
             gains = self.gains(name, key)
-            found.append(f"{100 * one.scores[key].mean:.1f} %" if key in one.scores else "-")
+            found.append(_value(one.scores.get(key)))
             found += [_shown(gains.get(whom)) for whom in ("untrained", "first")]
         return found
 
@@ -235,6 +242,12 @@ def _scored(features, splits: Splits, notes: dict) -> dict[str, Score]:
     rows, scores = judge({"it": [features]}, *labels, **options)
     notes |= dict.fromkeys(rows.notes)
     return {score.key: score for score in scores["it"][0]}
+
+
+def _value(score: Score | None) -> str:
+    if score is None:
+        return "-"
+    return f"{100 * score.mean:.1f} %" if score.percent else f"{score.mean:.3f}"
 
 
 def _shown(gain: Difference | None) -> str:
