@@ -3,36 +3,50 @@
     python benchmarks/guide.py
 
 builds every method for images with its defaults and the views of its paper, at 32 px: ResNet-18, or ViT-Tiny with
-patches of 4 px for methods that need a transformer. TensorFlow counts the operations of the graph of a training step,
-so that the figures do not depend on the machine. sslzoo/catalog/guide.json holds them for `sslzoo list --guide`.
+patches of 4 px for methods that need a transformer. Methods of frames see frames of 16 px, and methods of other kinds
+the small examples of `sslzoo.testing.miniatures`, with an encoder at its defaults. TensorFlow counts the operations of
+the graph of a training step, so that the figures do not depend on the machine. sslzoo/catalog/guide.json holds them for
+`sslzoo list --guide`.
 """
 
+import functools
 import json
 import math
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from sslzoo import catalog, encoders, methods  # noqa: E402
 from sslzoo.catalog import options  # noqa: E402
-from sslzoo.testing import miniatures  # noqa: E402
+from sslzoo.data.made import in_memory  # noqa: E402
+from sslzoo.testing import miniatures, small_audio, small_companions, small_texts  # noqa: E402
 from sslzoo.utils.bars import bar  # noqa: E402
 from sslzoo.views import presets  # noqa: E402
+from sslzoo.views.of_rows import schema  # noqa: E402
 
 SIDE, BATCH, IMAGES, CLASSES = 32, 128, 10_000, 10  # W-MSE whitens 128 images
 WORDS = tuple(f"word{number}" for number in range(1000))
+TABLE = in_memory("rows", miniatures.rows(), kind="rows", columns=miniatures.COLUMNS)
+OTHERS = {  # encoder of each kind, shape of an example, knobs
+    "frames": ("resnet18", (miniatures.SIZE, miniatures.SIZE, 3), {}),
+    "series": ("fcn_1d", (miniatures.STEPS_OF_SERIES, miniatures.CHANNELS), {}),
+    "rows": ("mlp_rows", (len(miniatures.COLUMNS),), dict(schema=schema(TABLE))),
+    "text": ("text_transformer", (small_texts.TOKENS,), dict(schema=small_texts.SCHEMA)),
+    "audio": ("byol_a_encoder", (small_audio.SAMPLES, 1), dict(schema=small_audio.SCHEMA)),
+}
+OWN = {"ts2vec": "dilated_conv", "ts_tcc": "conv_pool_1d", "masked_series": "patch_series", "subtab": "subset_rows"}
 
 
 def main() -> None:
-    names = [name for name in sorted(catalog.methods()) if "image" in options.kinds_of(name)]
-    found = {name: measure(name) for name in bar(names, "guide", unit="method")}
-    reference = {encoder: measure("simclr", encoder)["operations"] for encoder in ("resnet18", "vit_tiny")}
+    found = {name: measure(name, *setting(name)) for name in bar(sorted(catalog.methods()), "guide", unit="method")}
+    reference = functools.cache(lambda kind, encoder: measure("simclr", kind, encoder)["operations"])
     lines = {
         name: {
             "encoder": one["encoder"],
-            "cost": round(one["operations"] / reference[one["encoder"]], 1),
+            "cost": round(one["operations"] / reference(*setting(name)), 1),
             "memory": one["memory"],
         }
         for name, one in found.items()
@@ -41,27 +55,42 @@ def main() -> None:
     print(f"wrote {catalog.GUIDE}")
 
 
-def measure(method: str, encoder: str | None = None) -> dict:
-    """Operations of a step for each image, and megabytes of the weights beyond the encoder."""
-    encoder = encoder or ("vit_tiny" if method in miniatures.TOKENS else "resnet18")
-    network = encoders.make(encoder, (SIDE, SIDE, 3), **({"patch_size": 4} if encoder == "vit_tiny" else {}))
-    cls = methods.find(method)
+def setting(method: str) -> tuple[str, str]:
+    """The kind of data of a method, "frames" for one with a relation, and the encoder that it is measured with."""
+    if methods.find(method).relation:
+        return "frames", OTHERS["frames"][0]
+    kind = options.kinds_of(method)[0] if "image" not in options.kinds_of(method) else "image"
+    if kind == "image":
+        return kind, "vit_tiny" if method in miniatures.TOKENS else "resnet18"
+    return kind, OWN.get(method, OTHERS[kind][0])
+
+
+def measure(method: str, kind: str, encoder: str) -> dict:
+    """Operations of a step for each example, and megabytes of the weights beyond the encoder."""
+    _, shape, knobs = OTHERS.get(kind) or ("", (SIDE, SIDE, 3), dict(patch_size=4) if encoder == "vit_tiny" else {})
+    network = encoders.make(encoder, shape, **knobs)
     needed = dict(
-        dataset_size=IMAGES, num_classes=CLASSES, input_shape=(SIDE, SIDE, 3), teacher=network, vocabulary=WORDS
-    )
+        dataset_size=IMAGES, num_classes=CLASSES, input_shape=shape, teacher=network, vocabulary=WORDS,
+        action_dim=small_companions.ACTIONS,
+    )  # fmt: skip
     taken = miniatures.arguments(method)
-    model = cls(network, **{name: value for name, value in needed.items() if name in taken})
+    model = methods.find(method)(network, **{name: value for name, value in needed.items() if name in taken})
     model.compile("sgd")
-    views = getattr(presets, cls.views)(SIDE, 3)
-    batch = {
-        "views": tuple(tf.zeros((BATCH, view.size, view.size, 3)) for view in views),
-        "boxes": tuple(tf.ones((BATCH, 5)) for _ in views),
-        "index": tf.range(BATCH),
-        "label": tf.range(BATCH) % CLASSES,
-    }
-    batch |= {"text": tf.ones((BATCH, 1, model.text_length), tf.int32)} if model.captions else {}
+    batch = tf.nest.map_structure(tf.constant, images(model) if kind == "image" else miniatures.batch(model))
     graph = tf.function(model.train_step, autograph=False).get_concrete_function(batch).graph
-    return {"encoder": encoder, "operations": operations(graph) / BATCH, "memory": round(beyond(model))}
+    return {"encoder": encoder, "operations": operations(graph) / len(batch["index"]), "memory": round(beyond(model))}
+
+
+def images(model) -> dict:
+    """A batch of images, with their views."""
+    views = getattr(presets, model.views)(SIDE, 3)
+    batch = {
+        "views": tuple(np.zeros((BATCH, view.size, view.size, 3), "float32") for view in views),
+        "boxes": tuple(np.ones((BATCH, 5), "float32") for _ in views),
+        "index": np.arange(BATCH),
+        "label": np.arange(BATCH) % CLASSES,
+    }
+    return batch | ({"text": np.ones((BATCH, 1, model.text_length), "int32")} if model.captions else {})
 
 
 def operations(graph: tf.Graph) -> int:
