@@ -88,6 +88,35 @@ def test_what_is_mathematics_alone_is_keras_only(folder):
         assert not any(name.split(".")[0] == "tensorflow" for name in names), path.name
 
 
+def at_import(path: Path) -> set[str]:
+    """The modules that importing a file imports, without what functions import when they are called."""
+    found, left = set(), list(ast.parse(path.read_text("utf-8")).body)
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif not isinstance(node, ast.FunctionDef) and ast.unparse(getattr(node, "test", node)) != "TYPE_CHECKING":
+            left += ast.iter_child_nodes(node)
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "encoders").glob("*.py")), ids=lambda path: path.stem)
+def test_a_keras_file_of_an_encoder_is_loaded_without_tensorflow(path):
+    """With Keras on PyTorch, where the modules of its layers are imported."""
+    known, left = set(), {".".join(path.relative_to(ROOT).with_suffix("").parts)}
+    while left:
+        name = left.pop()
+        known.add(name)
+        place = ROOT / name.replace(".", "/")
+        files = [file for file in (place.with_suffix(".py"), place / "__init__.py") if file.exists()]
+        imported = set().union(*map(at_import, files))
+        assert not any(one.split(".")[0] == "tensorflow" for one in imported), f"{name} imports tensorflow"
+        parents = {one.rpartition(".")[0] for one in imported}
+        left |= {one for one in imported | parents if one.startswith("sslzoo")} - known
+
+
 def test_importing_sslzoo_and_listing_load_neither_tensorflow_nor_keras():
     code = "import sys, sslzoo, sslzoo.__main__ as m; m.main(['list'])"
     code += "; print('loaded', {'tensorflow', 'keras'} & set(sys.modules))"

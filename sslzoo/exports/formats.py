@@ -32,12 +32,14 @@ Load = Callable[[str], Callable]
 # Another Python, for who keeps TensorFlow and PyTorch apart.
 TORCH_PYTHON = "SSLZOO_TORCH_PYTHON"
 ON_TORCH = """
-import sys
+import importlib, pkgutil, sys
 try:
     import torch
 except ImportError:
     sys.exit("torch is not installed")
-import keras, numpy, sslzoo.encoders.vit
+import keras, numpy, sslzoo.encoders
+for module in pkgutil.iter_modules(sslzoo.encoders.__path__, "sslzoo.encoders."):
+    importlib.import_module(module.name)
 encoder = keras.saving.load_model(sys.argv[1])
 batches = numpy.load(sys.argv[2])
 found = {name: keras.ops.convert_to_numpy(encoder(batch, training=False)) for name, batch in batches.items()}

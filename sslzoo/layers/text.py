@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import keras
-import tensorflow as tf
 from keras import layers, ops
 
 from sslzoo.catalog.checked import checked
@@ -22,6 +21,8 @@ def fit_vocabulary(texts: Sequence[str], size: int) -> tuple[str, ...]:
         texts: of the training part.
         size: int, maximum number of words, the end of a text and the unknown word included.
     """
+    import tensorflow as tf
+
     found = layers.TextVectorization(max_tokens=max(3, size))
     found.adapt(tf.constant(list(texts)))
     return tuple(found.get_vocabulary(include_special_tokens=False))
@@ -49,6 +50,8 @@ class Tokenizer(layers.Layer):
             self.words = layers.TextVectorization(output_sequence_length=length, vocabulary=self.vocabulary)
 
     def call(self, texts):
+        import tensorflow as tf  # encoders of tokens are also loaded without it
+
         if self.how == "words":
             return tf.cast(self.words(texts), tf.int32)
         read = tf.io.decode_raw(texts, tf.uint8, fixed_length=self.length)  # which fills up with the byte 0

@@ -8,7 +8,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import keras
-from tensorflow.python.framework.ops import gradient_registry
 
 
 def all_layers(model: keras.layers.Layer) -> list[keras.layers.Layer]:
@@ -51,6 +50,8 @@ def temporary_gradients() -> Iterator[None]:
     life of the process, and with it the graph of every model that Keras trained: 16 MB for a small one. Functions that
     were traced within the context must not be differentiated after it.
     """
+    from tensorflow.python.framework.ops import gradient_registry  # layers are also loaded without TensorFlow
+
     registry = gradient_registry._registry
     before = set(registry)
     try:
