@@ -39,14 +39,15 @@ class Columns(layers.Layer):
         number = np.array([column["kind"] == "number" for column in self.columns])
         known = ops.isfinite(rows)
         filled = ops.where(known, rows, 0.0)
-        known = ops.logical_and(known, ops.logical_or(number, ops.logical_and(filled >= 0, filled < count)))
+        known = ops.logical_and(known, ops.logical_or(number, ops.logical_and(filled >= 0, ops.less(filled, count))))
         place = np.repeat(np.arange(len(self.columns)), self.widths)
         slot = np.arange(len(place)) - np.array([first for first, _ in self.spans])[place]
         # A take of all slots, then one formula for each kind of slot.
         value, known = ops.take(filled, place, axis=1), ops.take(known, place, axis=1)
         mean, deviation = (np.array([c.get(name, n) for c in self.columns], "float32")[place] for name, n in _PLAIN)
         wanted = np.where(number[place], 0, slot - 1).astype("float32")
-        held = ops.where(number[place], (value - mean) / deviation, ops.cast(ops.equal(value, wanted), "float32"))
+        standardized = ops.divide(ops.subtract(value, mean), deviation)
+        held = ops.where(number[place], standardized, ops.cast(ops.equal(value, wanted), "float32"))
         known = ops.cast(known, "float32")
         return ops.cast(ops.where(slot == 0, 1.0 - known, held * known), self.compute_dtype)
 

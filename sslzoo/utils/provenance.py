@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = ("sslzoo", "tensorflow", "keras", "numpy")
+import sslzoo
+
+PACKAGES = ("tensorflow", "keras", "numpy")
 
 
 def facts() -> dict:
@@ -27,7 +29,8 @@ def command() -> str:
 
 
 def versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+    own = {"python": platform.python_version(), "sslzoo": sslzoo.__version__}
+    return own | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def commit() -> str | None:
