@@ -47,6 +47,22 @@ def latent_prediction(predictions, targets, valid=None):
     return ops.mean(ops.sum(distances, axis=-1))
 
 
+@checked("N steps dim", "N steps dim", "N")
+def latent_error(predictions, targets, valid=None):
+    """Mean squared error of predicted embeddings of the next frames (LeWM, arXiv 2603.19312).
+
+    Args:
+        predictions, targets: (N, steps, dim), not normalized. The gradient passes to both.
+        valid: (N,), 1 for rows that count and 0 for others; None if all count.
+
+    Returns:
+        A float32 scalar, the mean over valid rows, steps and features; 1 on average for targets of unit variance that
+        are predicted as their mean.
+    """
+    predictions, targets = (ops.cast(one, "float32") for one in (predictions, targets))
+    return masked_mean(ops.mean((predictions - targets) ** 2, axis=(1, 2)), valid)
+
+
 @checked("*axes dim", "*axes dim")
 def distance(a, b):
     """Euclidean distances of rows, float32, of a finite gradient where they are equal: (..., dim) -> (...)."""
