@@ -1,14 +1,14 @@
-"""LeWM on a generated environment: embeddings of the next frames, predicted from frames and actions."""
+"""LeWM on a generated environment: 300 episodes of 24 frames on one floor, about a minute on one core."""
 
 from sslzoo import Recipe
 
 recipe = Recipe(
     "lewm",
-    "episodes:dot",
+    "episodes:plain_dot",
     "conv_rl",
     width=0.5,
-    epochs=20,
-    batch_size=64,
+    epochs=10,
+    batch_size=128,
     projection_dim=64,
     hidden_dim=512,
     predictor_depth=2,
