@@ -48,6 +48,7 @@ from sslzoo.losses.distribution import (
 )
 from sslzoo.losses.frames import (
     distance,
+    language_contrast,
     latent_error,
     latent_prediction,
     place_info_nce,
@@ -132,6 +133,7 @@ __all__ = [
     "kmeans_step",
     "koleo",
     "l1",
+    "language_contrast",
     "latent_error",
     "latent_prediction",
     "lifted_structure",
