@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sslzoo.data import DataError, load, load_episodes, relations
 from sslzoo.data.episodes import Episodes
-from sslzoo.data.moving_dot import LENGTH, MOVES, moving_dot
+from sslzoo.data.moving_dot import GRAY, LENGTH, MOVES, moving_dot
 from sslzoo.views import Views, presets
 
 LENGTHS = (5, 1, 7, 4)
@@ -235,6 +235,16 @@ def test_a_folder_without_videos_and_a_file_of_something_else_are_refused(tmp_pa
     np.savez(tmp_path / "other.npz", x=FRAMES)
     with pytest.raises(DataError, match="no array episode and frames: give"):
         load(f"episodes:{tmp_path / 'other.npz'}")
+
+
+def test_a_plain_floor_is_one_gray_and_changes_nothing_else():
+    plain, other = moving_dot(4, plain=True), moving_dot(4)
+    for name in ("action", "state", "reward", "episode"):
+        np.testing.assert_array_equal(plain[name], other[name])
+    floor = (plain["frames"] == GRAY).all(axis=-1)
+    assert (floor.sum(axis=(1, 2)) >= 32 * 32 - 3 * 9).all()
+    np.testing.assert_array_equal(plain["frames"][~floor], other["frames"][~floor])
+    assert len(load("episodes:plain_dot").train) == 240 * LENGTH and len(load("episodes:dot").train) == 48 * LENGTH
 
 
 def test_a_sample_has_whole_episodes_and_the_fingerprint_depends_on_actions():

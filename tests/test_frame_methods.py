@@ -170,7 +170,7 @@ def test_the_size_penalty_is_a_mean_of_norms():
     assert float(losses.size_penalty(z, valid, l1_weight=0.5, l2_weight=0.2)) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["atc", "st_dim", "spr", "vip", "r3m"])
+@pytest.mark.parametrize("name", ["atc", "st_dim", "spr", "lewm", "vip", "r3m"])
 def test_what_follows_the_end_of_an_episode_does_not_count(name):
     """The loss does not depend on the partners of frames that have none, except as negatives of others."""
     model = miniatures.build(name)

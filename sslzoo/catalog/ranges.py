@@ -32,7 +32,7 @@ RULES = (
     (r"port", (0, 65535, False)),
     (r"permutations|hardest|matches|matches_back|centres|directions|samples|neighbours|segments|features", COUNT),
     (r"drop", SHARE),
-    (r"dropout", (0, 0.99, False)),
+    (r"(predictor_)?dropout", (0, 0.99, False)),
     (r"images|channels|bottleneck|whitening_size|window|horizon|stride|reference", COUNT),
     (r"patch|cell|mask_unit|colours|(.*_)?heads|.*_depth|class_tokens", COUNT),
     (r"knots", (2, math.inf, False)),

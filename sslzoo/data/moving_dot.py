@@ -2,13 +2,13 @@
 
 import numpy as np
 
-SIDE, LENGTH = 32, 24  # pixels, frames of an episode
+SIDE, LENGTH, GRAY = 32, 24, 40  # pixels, frames of an episode, brightness of a plain floor
 MOVES = np.array([[0, 0], [-2, 0], [2, 0], [0, -2], [0, 2]])  # of the agent in pixels, by action
 STATE = ("agent_y", "agent_x", "ball_y", "ball_x", "goal_y", "goal_x")
 MISSIONS = ("go to the upper goal", "go to the lower goal")
 
 
-def moving_dot(episodes: int = 60, seed: int = 0) -> dict[str, np.ndarray]:
+def moving_dot(episodes: int = 60, seed: int = 0, plain: bool = False) -> dict[str, np.ndarray]:
     """Records of the environment.
 
     The agent, a red square, takes a step towards the goal, a green square, with probability 0.7 and a random action
@@ -17,19 +17,21 @@ def moving_dot(episodes: int = 60, seed: int = 0) -> dict[str, np.ndarray]:
     Args:
         episodes: number of episodes of LENGTH frames.
         seed: of everything that is random.
+        plain: one gray floor for all episodes.
 
     Returns:
         The arrays that `episode_files.load_episodes` takes: frames uint8 (n, 32, 32, 3), episode, action, reward,
         state, state_names and mission.
     """
     rng = np.random.default_rng(seed)
-    parts = [_episode(rng) for _ in range(episodes)]
+    parts = [_episode(rng, plain) for _ in range(episodes)]
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return found | {"episode": np.repeat(np.arange(episodes), LENGTH), "state_names": np.array(STATE)}
 
 
-def _episode(rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _episode(rng: np.random.Generator, plain: bool) -> dict[str, np.ndarray]:
     floor = rng.integers(0, 90, (4, 4, 3)).repeat(SIDE // 4, 0).repeat(SIDE // 4, 1)
+    floor = np.full_like(floor, GRAY) if plain else floor
     agent, ball, goal = (rng.integers(2, SIDE - 4, 2) for _ in range(3))
     speed = rng.integers(1, 3, 2) * rng.choice([-1, 1], 2)
     frames, actions, rewards, states = [], [], [], []

@@ -52,11 +52,12 @@ def goal(place: Place, uniform: tf.Tensor) -> tf.Tensor:
     return tf.stack([goal, between, between + 1], axis=1)
 
 
-def clip(place: Place, uniform: tf.Tensor) -> tf.Tensor:
-    """An earlier frame of the episode, and this frame or a later one (R3M)."""
+def clip(place: Place, uniform: tf.Tensor, language_weight: float = 0.0) -> tf.Tensor:
+    """An earlier frame, and this frame or a later one; with language also the first and last of the episode (R3M)."""
     earlier = place.first + _below(uniform[:, 0], place.rank - place.first)
     later = place.rank + _below(uniform[:, 1], place.last - place.rank + 1)
-    return tf.stack([tf.minimum(earlier, place.rank - 1), later], axis=1)
+    ends = [place.first, place.last] if language_weight else []
+    return tf.stack([tf.minimum(earlier, place.rank - 1), later, *ends], axis=1)
 
 
 def names() -> list[str]:

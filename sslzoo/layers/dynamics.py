@@ -1,10 +1,15 @@
-"""Latent dynamics: feature maps of one range, and the map of the next frame predicted from map and action."""
+"""Latent dynamics: the feature map of the next frame, or its embedding, predicted from those before and the actions."""
 
 import keras
 from keras import layers, ops
 
 from sslzoo.catalog.checked import checked
+from sslzoo.layers.attention_masks import causal
+from sslzoo.layers.drop_path import with_dropout
 from sslzoo.layers.heads import normalization
+from sslzoo.layers.tokens import Attention
+
+HEAD = 64  # width of a head of attention, in LeWM
 
 
 @keras.saving.register_keras_serializable("sslzoo")
@@ -53,3 +58,81 @@ def transition(shape: tuple[int, int, int], action_dim: int, hidden_dim: int, na
     x = normalization(name="norm")(layers.ReLU()(x))
     x = layers.ReLU()(layers.Conv2D(shape[-1], 3, padding="same", name="next")(x))
     return keras.Model([before, action], MinMax(name="range")(x), name=name)
+
+
+@keras.saving.register_keras_serializable("sslzoo")
+class Positions(layers.Layer):
+    """Adds a trained vector to each place of a sequence, normal at the start: (batch, count, dim) -> the same shape."""
+
+    def build(self, input_shape):
+        start = keras.initializers.RandomNormal(stddev=1.0)
+        self.positions = self.add_weight(input_shape[1:], initializer=start, name="positions")
+
+    def call(self, x):
+        return x + ops.cast(self.positions, x.dtype)
+
+
+@keras.saving.register_keras_serializable("sslzoo")
+class CausalAttention(Attention):
+    """Attention in which each token sees itself and the earlier ones."""
+
+    def call(self, qkv):
+        return super().call(qkv, causal(qkv.shape[1]))
+
+    def compute_output_shape(self, qkv_shape):
+        return super().compute_output_shape(qkv_shape)
+
+
+@checked()
+def conditional_transformer(
+    steps: int,
+    dim: int,
+    action_dim: int,
+    hidden_dim: int,
+    depth: int,
+    heads: int,
+    dropout: float,
+    name: str | None = None,
+):
+    """LeWM's predictor (arXiv 2603.19312): a causal transformer over frames, to whose blocks the actions are given.
+
+    The embedding of an action shifts, scales and gates both branches of each block; all gates are 0 at the start
+    (AdaLN-Zero, arXiv 2212.09748). As in the authors' code a norm with trained factors follows the conditional one.
+
+    Args:
+        steps: int, number of frames.
+        dim: int, width of an embedding.
+        action_dim: int, width of an action.
+        hidden_dim: int, width of the hidden layer of each block.
+        depth: int, number of blocks.
+        heads: int, heads of each block, of width 64.
+        dropout: float, rate at which numbers of both branches are dropped (`Dropout`); 0 for none.
+        name: str, of the network.
+
+    Returns:
+        Model [embeddings (batch, steps, dim), actions (batch, steps, action_dim)] -> (batch, steps, dim).
+    """
+    frames, actions = keras.Input((steps, dim), name="frames"), keras.Input((steps, action_dim), name="actions")
+    action = layers.Dense(4 * dim, activation="silu", name="action_hidden")(actions)
+    action = layers.Activation("silu", name="action_silu")(layers.Dense(dim, name="action")(action))
+    x = Positions(name="positions")(frames)
+    for number in range(1, depth + 1):
+        part = f"block{number}"
+        modulation = layers.Dense(6 * dim, kernel_initializer="zeros", name=f"{part}_modulation")(action)
+        shift1, scale1, gate1, shift2, scale2, gate2 = ops.split(modulation, 6, axis=-1)
+        branch = layers.Dense(3 * HEAD * heads, use_bias=False, name=f"{part}_qkv")(
+            _modulated(x, shift1, scale1, f"{part}_norm1")
+        )
+        branch = layers.Dense(dim, name=f"{part}_projection")(CausalAttention(heads, name=f"{part}_attention")(branch))
+        x = x + gate1 * with_dropout(branch, dropout, f"{part}_dropout1")
+        branch = _modulated(x, shift2, scale2, f"{part}_norm2")
+        branch = layers.Dense(hidden_dim, activation="gelu", name=f"{part}_hidden")(branch)
+        branch = layers.Dense(dim, name=f"{part}_output")(with_dropout(branch, dropout, f"{part}_dropout2"))
+        x = x + gate2 * with_dropout(branch, dropout, f"{part}_dropout3")
+    return keras.Model([frames, actions], layers.LayerNormalization(epsilon=1e-5, name="norm")(x), name=name)
+
+
+def _modulated(x, shift, scale, name: str):
+    """A norm whose scale and offset are given, and a norm with trained ones."""
+    plain = layers.LayerNormalization(epsilon=1e-6, center=False, scale=False, name=f"{name}_plain")(x)
+    return layers.LayerNormalization(epsilon=1e-5, name=name)(plain * (1 + scale) + shift)

@@ -46,16 +46,19 @@ def byol_mlp(input_dim: int, hidden_dim: int, output_dim: int, name: str | None 
 
 
 @checked()
-def plain_mlp(input_dim: int, hidden_dim: int, output_dim: int, name: str | None = None) -> keras.Sequential:
+def plain_mlp(
+    input_dim: int, hidden_dim: int, output_dim: int, hidden_layers: int = 1, name: str | None = None
+) -> keras.Sequential:
     """MoCo v2's head (arXiv 2003.04297, section 2): Dense, ReLU, Dense with biases, no BatchNorm.
 
     Args:
         input_dim, hidden_dim, output_dim: int, widths. Maps (batch, input_dim) to (batch, output_dim), float32. With
             hidden_dim 0 it is one Dense layer, MoCo v1's head.
+        hidden_layers: int, how often Dense, ReLU precede the last Dense.
         name: str, of the network.
     """
     stack = [keras.Input((input_dim,))]
-    if hidden_dim:
+    for _ in range(hidden_layers if hidden_dim else 0):
         stack += [layers.Dense(hidden_dim), layers.ReLU()]
     stack += [layers.Dense(output_dim), layers.Activation("linear", dtype="float32")]
     return keras.Sequential(stack, name=name)

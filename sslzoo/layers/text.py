@@ -121,6 +121,26 @@ def text_tower(
     return keras.Model(tokens, projection(dim, output_dim, name="projection")(x), name=name)
 
 
+@checked()
+def word_means(token_count: int, length: int, dim: int, name: str = "text") -> keras.Model:
+    """The mean of the vectors of the words of a text, int32 (batch, length) -> float32 (batch, dim); 0 for no word.
+
+    The vectors are random, standard normal, and not trained: texts of other words have other means. The order of the
+    words makes no difference.
+
+    Args:
+        token_count: int, number of different tokens.
+        length: int, number of tokens of a text.
+        dim: int, width of a vector.
+        name: str, of the model.
+    """
+    tokens = keras.Input((length,), dtype="int32", name="tokens")
+    start = keras.initializers.RandomNormal(stddev=1.0)
+    vectors = layers.Embedding(token_count, dim, start, trainable=False, dtype="float32", name="vectors")(tokens)
+    means = MeanOfReal(dtype="float32", name="features")(vectors, Real(name="real")(tokens))
+    return keras.Model(tokens, means, name=name)
+
+
 @keras.saving.register_keras_serializable("sslzoo")
 class Real(layers.Layer):
     """Which tokens a text consists of: int (batch, length) -> bool (batch, 1, length)."""

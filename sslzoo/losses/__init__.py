@@ -46,7 +46,16 @@ from sslzoo.losses.distribution import (
     vibcreg,
     visreg,
 )
-from sslzoo.losses.frames import distance, latent_prediction, place_info_nce, size_penalty, time_contrast, vip
+from sslzoo.losses.frames import (
+    distance,
+    language_contrast,
+    latent_error,
+    latent_prediction,
+    place_info_nce,
+    size_penalty,
+    time_contrast,
+    vip,
+)
 from sslzoo.losses.image_text import image_text_sigmoid, image_text_softmax
 from sslzoo.losses.instance import (
     hardest_negatives,
@@ -124,6 +133,8 @@ __all__ = [
     "kmeans_step",
     "koleo",
     "l1",
+    "language_contrast",
+    "latent_error",
     "latent_prediction",
     "lifted_structure",
     "log_sum_exp",

@@ -34,8 +34,8 @@ def invariance(views, *, centres: int | None = None):
     return ops.mean((views - ops.mean(views[:centres], axis=0)) ** 2)
 
 
-@checked("V N>1 dim", "dim K")
-def sigreg(views, directions, *, knots: int = 17, reach: float = 3.0):
+@checked("V N>1 dim", "dim K", "N>1")
+def sigreg(views, directions, valid=None, *, knots: int = 17, reach: float = 3.0):
     """SIGReg: the Epps-Pulley statistic of projections on random lines (LeJEPA, arXiv 2511.08544, section 4).
 
     N times the integral over t of |characteristic function - exp(-t^2 / 2)|^2 exp(-t^2 / 2), by the trapezoidal rule on
@@ -44,6 +44,7 @@ def sigreg(views, directions, *, knots: int = 17, reach: float = 3.0):
     Args:
         views: (V, N, dim), not normalized.
         directions: (dim, K), of any norm; no gradient passes.
+        valid: (N,), 1 for rows that count and 0 for others; None if all count.
         knots: int, number of points of the rule.
         reach: float, end of the interval.
 
@@ -52,16 +53,19 @@ def sigreg(views, directions, *, knots: int = 17, reach: float = 3.0):
         0.402 N where all embeddings are zero.
     """
     views = ops.cast(views, "float32")
+    valid = ops.ones_like(views[0, :, 0]) if valid is None else ops.cast(valid, "float32")
+    count = ops.sum(valid)
+    share = (valid / ops.maximum(count, 1.0))[:, None]
     lines = ops.stop_gradient(ops.transpose(unit(ops.transpose(directions))))
     places, total = ops.matmul(views, lines), 0.0
     step = reach / (knots - 1)
     for knot in range(knots):
         t = step * knot
         window = math.exp(-(t**2) / 2)
-        real, imaginary = ops.mean(ops.cos(t * places), axis=1), ops.mean(ops.sin(t * places), axis=1)
+        real, imaginary = (ops.sum(share * wave(t * places), axis=1) for wave in (ops.cos, ops.sin))
         weight = step * (1 if knot in (0, knots - 1) else 2) * window
         total += weight * ((real - window) ** 2 + imaginary**2)
-    return ops.cast(ops.shape(views)[1], "float32") * ops.mean(total)
+    return count * ops.mean(total)
 
 
 @checked("V N>1 dim", "dim K")

@@ -47,6 +47,22 @@ def latent_prediction(predictions, targets, valid=None):
     return ops.mean(ops.sum(distances, axis=-1))
 
 
+@checked("N steps dim", "N steps dim", "N")
+def latent_error(predictions, targets, valid=None):
+    """Mean squared error of predicted embeddings of the next frames (LeWM, arXiv 2603.19312).
+
+    Args:
+        predictions, targets: (N, steps, dim), not normalized. The gradient passes to both.
+        valid: (N,), 1 for rows that count and 0 for others; None if all count.
+
+    Returns:
+        A float32 scalar, the mean over valid rows, steps and features; 1 on average for targets of unit variance that
+        are predicted as their mean.
+    """
+    predictions, targets = (ops.cast(one, "float32") for one in (predictions, targets))
+    return masked_mean(ops.mean((predictions - targets) ** 2, axis=(1, 2)), valid)
+
+
 @checked("*axes dim", "*axes dim")
 def distance(a, b):
     """Euclidean distances of rows, float32, of a finite gradient where they are equal: (..., dim) -> (...)."""
@@ -120,6 +136,26 @@ def time_contrast(earlier, between, later, orders, valid=None):
         logits = ops.stack(logits, axis=1)
         total += masked_mean(ops.logsumexp(logits, axis=1) - logits[:, 0], valid) / 2
     return total
+
+
+@checked("N terms", "N terms", "N terms negatives", "N", "N")
+def language_contrast(right, wrong, others, told=None, valid=None):
+    """Contrast of scores of pairs of frames for a sentence (R3M, Nair et al., arXiv 2203.12601, equation 2).
+
+    Args:
+        right: (N, terms), scores of the clip's pairs that show progress towards what the sentence says.
+        wrong: (N, terms), of its pairs that show less progress.
+        others: (N, terms, negatives), of pairs of other clips with the same sentence.
+        told: (N,), 1 for rows with a sentence; others count as 0 and stay in the mean. None if all have one.
+        valid: (N,), 1 for rows that count and 0 for others; None if all count.
+
+    Returns:
+        A float32 scalar, the mean over valid rows and terms; log(2 + negatives) where all scores are equal.
+    """
+    right, wrong, others = (ops.cast(one, "float32") for one in (right, wrong, others))
+    logits = ops.concatenate([right[..., None], wrong[..., None], others], axis=-1)
+    each = ops.mean(ops.logsumexp(logits, axis=-1) - right, axis=1)
+    return masked_mean(each if told is None else each * ops.cast(told, "float32"), valid)
 
 
 @checked("N dim", "N")

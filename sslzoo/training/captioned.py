@@ -17,11 +17,16 @@ MISSING = (
     "NAME.txt next to each image, or data with captions, such as 'stamps'"
 )
 
+NO_MISSION = (
+    "{name} with language_weight above 0 needs missions and {data} has none: give episodes with an array mission, or "
+    "language_weight=0"
+)
+
 
 def tokenized(
     splits: Splits, method: Callable, name: str, knobs: dict[str, Any], preset: Any = None
 ) -> tuple[Splits, dict[str, Any]]:
-    """The images with captions, and these as tokens, where a method compares images with them.
+    """The images with captions, and these as tokens, where a method compares images, or clips, with them.
 
     Args:
         splits: the data.
@@ -37,16 +42,18 @@ def tokenized(
         DataError: there are no captions to train on.
         ValueError: the preset has too few views.
     """
-    if not options.needs_captions(method):
+    language = knobs.get("language_weight")
+    if not (options.needs_captions(method) or language):
         return splits, {}
     if splits.train.captions is None:
-        raise DataError(MISSING.format(name=name, data=splits.train.name))
+        raise DataError((NO_MISSION if language else MISSING).format(name=name, data=splits.train.name))
     if knobs.get("simclr_weight") and preset == method.views:
         raise ValueError("simclr_weight above 0 needs two more views: give preset='slip'")
     splits = Splits(*(part and _with_caption(part) for part in splits))
     texts = [text for texts in splits.train.captions.texts for text in texts]
-    words = fit_vocabulary(texts, knobs["word_count"]) if knobs["tokenizer"] == "words" else ()
-    tokenizer = Tokenizer(knobs["tokenizer"], knobs["text_length"], words)
+    how = knobs.get("tokenizer", "words")
+    words = fit_vocabulary(texts, knobs["word_count"]) if how == "words" else ()
+    tokenizer = Tokenizer(how, knobs["text_length"], words)
     known = f", {len(words)} words" if words else ""
     log.info(f"{len(texts)} captions, {len(set(texts))} of them different{known}")
     return Splits(*(part and _with_tokens(part, tokenizer) for part in splits)), {"vocabulary": words}

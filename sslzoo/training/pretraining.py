@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from sslzoo.catalog import options
 from sslzoo.data import describe
 from sslzoo.evaluation import baseline, judging
 from sslzoo.evaluation.index import write_index
@@ -179,7 +180,7 @@ def _export(plan: Plan, result: Result, path: Path, overwrite: bool) -> dict:
     facts = export(result.encoder, path, few, _facts(plan, result), overwrite, plan.kind.name)
     result.exported = path
     log.info(f"exported to {path}; largest difference when loaded again:\n{lines(facts['loads'])}")
-    if plan.words:
+    if options.needs_captions(plan.method):
         facts["loads"][TEXT_WAY.route] = export_text(tower_of(result.model), path)
     facts["untrained"] = baseline.keep(result.untrained, path, starting.kept(plan))
     if plan.run.keep_projector:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sslzoo.catalog import options
 from sslzoo.evaluation import image_text, judging, observations
 from sslzoo.evaluation.judging import TRAINED
 from sslzoo.evaluation.places import TokenPictures
@@ -68,7 +69,8 @@ def judge_all(plan: Plan, result: Result) -> None:
     episodes = observations.has_episodes(plan.judged)
     unlabelled = plan.train_set.labels is None and (plan.words or episodes)
     found = Scores() if unlabelled else judging.score(columns, plan.judged, plan.size)
-    more = _judge_captions(plan, result) if plan.words and image_text.has_captions(plan.judged) else Scores()
+    towers = options.needs_captions(plan.method) and image_text.has_captions(plan.judged)
+    more = _judge_captions(plan, result) if towers else Scores()
     if episodes:
         states = observations.observation_scores(columns, plan.judged, plan.size)
         observations.draw_values(columns, plan.judged.test, plan.size, result.run / "values.png")

@@ -23,7 +23,7 @@ class SameView(View):
 
 @checked()
 def frames(size: int, channels: int = 3) -> list[View]:
-    """ST-DIM (arXiv:1906.08226): frames as they are, resized only.
+    """ST-DIM (arXiv:1906.08226) and LeWM (2603.19312): frames as they are, resized only.
 
     Args:
         size: int, side of the views in pixels.
