@@ -1,7 +1,9 @@
 """Judging of frames: states, rewards and values along episodes; recording of environments."""
 
+import re
 import sys
 import types
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,10 +12,11 @@ from sklearn.linear_model import Ridge
 
 import sslzoo
 from sslzoo.data import DataError, load_episodes
-from sslzoo.data.moving_dot import moving_dot
+from sslzoo.data.moving_dot import LENGTH, moving_dot
 from sslzoo.data.recording import record
 from sslzoo.evaluation.observations import draw_values, observation_scores
 from sslzoo.evaluators.observations import ALPHAS, monotone, reward_score, state_scores, values
+from sslzoo.exports.savedmodel import export
 
 RNG = np.random.default_rng(0)
 EPISODES = np.repeat(np.arange(12), 10)
@@ -175,3 +178,20 @@ def test_what_cannot_be_recorded_is_said_in_one_line(gym, tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     with pytest.raises(DataError, match=r"need the package gymnasium .*pip install 'sslzoo\[rl\]'"):
         record("Line-v0", tmp_path / "y")
+
+
+def test_the_python_blocks_of_the_page_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[1] / "docs" / "observations.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert len(blocks) == 2
+    for block in blocks:
+        encoder, episodes = re.search(r'"(exported_models/\w+)"', block)[1], re.search(r'"(\w+\.npz)"', block)[1]
+        np.savez(episodes, **moving_dot(6))
+        export(flat(keras.Input((32, 32, 3))), encoder, np.zeros((4, 32, 32, 3), "float32"), {"name": "flat"})
+        space = {}
+        exec(block, space)  # noqa: S102, our own page
+        if "distances" in space:
+            assert len(space["distances"]) == LENGTH and space["distances"][-1] == 0 < space["distances"][0]
+        else:
+            assert -1 < space["r2"] < 1
