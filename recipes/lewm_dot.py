@@ -4,7 +4,7 @@ from sslzoo import Recipe
 
 recipe = Recipe(
     "lewm",
-    "episodes:plain_dot",
+    "episodes:plain_dot:300",
     "conv_rl",
     width=0.5,
     epochs=10,

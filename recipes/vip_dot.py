@@ -4,10 +4,11 @@ from sslzoo import Recipe
 
 recipe = Recipe(
     "vip",
-    "episodes:dot",
+    "episodes:dot:150",
     "conv_rl",
     width=0.5,
-    epochs=8,
+    projection_dim=64,
+    epochs=12,
     batch_size=64,
     min_scale=0.8,
     optimizer="adam",

@@ -1,10 +1,14 @@
 """Class-balanced batches: classes in turn, examples in turn, a function of the step alone."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from sslzoo.data import load_episodes
 from sslzoo.data.made import in_memory
+from sslzoo.data.moving_dot import moving_dot
 from sslzoo.data.order import shuffled
 
 LABELS = np.repeat(np.arange(6), [3, 40, 8, 9, 12, 28])  # from 3 to 40 examples
@@ -54,6 +58,17 @@ def test_batches_depend_on_the_step_and_workers_share_them():
             np.testing.assert_array_equal(halves, whole[step][name])
     others = [batch["index"].numpy() for batch in data().batches(24, seed=2, examples_per_class=4, stop=1)]
     assert not np.array_equal(others[0], whole[0]["index"])
+
+
+def test_frames_without_labels_are_balanced_by_episodes():
+    dataset = load_episodes(moving_dot(10)).train
+    for batch in steps(dataset, 24, 8, stop=3):
+        episodes = dataset.episodes.episode[batch["index"]]
+        np.testing.assert_array_equal(episodes, np.repeat(episodes[::8], 8))
+        assert len(set(batch["index"].tolist())) == 24 and len(set(episodes.tolist())) == 3
+    labelled = dataclasses.replace(dataset, labels=np.arange(len(dataset)) % 4)
+    (batch,) = steps(labelled, 24, 8, stop=1)
+    np.testing.assert_array_equal(batch["label"], np.repeat(batch["label"][::8], 8))
 
 
 def test_the_order_without_classes_is_that_of_earlier_versions():

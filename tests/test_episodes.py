@@ -244,7 +244,7 @@ def test_a_plain_floor_is_one_gray_and_changes_nothing_else():
     floor = (plain["frames"] == GRAY).all(axis=-1)
     assert (floor.sum(axis=(1, 2)) >= 32 * 32 - 3 * 9).all()
     np.testing.assert_array_equal(plain["frames"][~floor], other["frames"][~floor])
-    assert len(load("episodes:plain_dot").train) == 240 * LENGTH and len(load("episodes:dot").train) == 48 * LENGTH
+    assert len(load("episodes:plain_dot:20").train) == 16 * LENGTH and len(load("episodes:dot").train) == 48 * LENGTH
 
 
 def test_a_sample_has_whole_episodes_and_the_fingerprint_depends_on_actions():
@@ -254,3 +254,13 @@ def test_a_sample_has_whole_episodes_and_the_fingerprint_depends_on_actions():
     assert len(train.sample(7)) == 7 and len({*train.sample(7).episodes.episode}) == 1
     other = dataclasses.replace(train.episodes, action=train.episodes.action[::-1])
     assert dataclasses.replace(train, episodes=other).fingerprint() != train.fingerprint()
+
+
+def test_the_generated_environment_has_as_many_episodes_as_its_name_says():
+    counts = [
+        len(np.unique(np.concatenate([part.episodes.episode for part in load(name)])))
+        for name in ("episodes:dot", "episodes:dot:7")
+    ]
+    assert counts == [60, 7]
+    with pytest.raises(DataError, match="no episodes in dot:0"):
+        load("episodes:dot:0")

@@ -1,18 +1,22 @@
 """Judging of frames: states, rewards and values along episodes; recording of environments."""
 
+import re
 import sys
 import types
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 import sslzoo
 from sslzoo.data import DataError, load_episodes
-from sslzoo.data.moving_dot import moving_dot
+from sslzoo.data.moving_dot import LENGTH, moving_dot
 from sslzoo.data.recording import record
 from sslzoo.evaluation.observations import draw_values, observation_scores
-from sslzoo.evaluators.observations import monotone, reward_score, state_scores, values
+from sslzoo.evaluators.observations import ALPHAS, monotone, reward_score, state_scores, values
+from sslzoo.exports.savedmodel import export
 
 RNG = np.random.default_rng(0)
 EPISODES = np.repeat(np.arange(12), 10)
@@ -26,6 +30,16 @@ def test_a_linear_state_has_r2_1_noise_about_0_and_a_constant_none():
     assert linear > 0.999 and abs(noise) < 0.3 and np.isnan(constant)
     shifted = [state * 1000 + 5 for state in states]
     np.testing.assert_allclose(state_scores(train, test, *shifted, EPISODES)[0], linear, atol=1e-3)
+
+
+@pytest.mark.parametrize("width", [6, 200], ids=["more frames", "more features"])
+def test_the_scores_are_those_of_a_ridge_of_the_best_strength(width):
+    train, test = RNG.normal(3, 2, (120, width)), RNG.normal(3, 2, (60, width))
+    states = [x[:, :3] @ np.ones((3, 2)) + RNG.normal(size=(len(x), 2)) + 7 for x in (train, test)]
+    new = (test - train.mean(0)) / train.std(0)
+    x = (train - train.mean(0)) / train.std(0)
+    found = [Ridge(alpha=alpha).fit(x, states[0]).score(new, states[1], None) for alpha in ALPHAS]
+    assert np.abs(np.mean(state_scores(train, test, *states, EPISODES)) - found).min() < 1e-4
 
 
 def test_the_strength_of_the_ridge_is_chosen_on_other_episodes():
@@ -164,3 +178,21 @@ def test_what_cannot_be_recorded_is_said_in_one_line(gym, tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     with pytest.raises(DataError, match=r"need the package gymnasium .*pip install 'sslzoo\[rl\]'"):
         record("Line-v0", tmp_path / "y")
+
+
+def test_the_python_blocks_of_the_page_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[1] / "docs" / "observations.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert len(blocks) == 2
+    for block in blocks:
+        encoder, episodes = re.search(r'"(exported_models/\w+)"', block)[1], re.search(r'"(\w+\.npz)"', block)[1]
+        np.savez(episodes, **moving_dot(6))
+        export(flat(keras.Input((32, 32, 3))), encoder, np.zeros((4, 32, 32, 3), "float32"), {"name": "flat"})
+        space = {}
+        exec(block, space)  # noqa: S102, our own page
+        if "distances" in space:
+            assert len(space["distances"]) == LENGTH and space["distances"][-1] == 0 < space["distances"][0]
+        else:
+            assert space["features"].shape == (6 * LENGTH, 32 * 32 * 3) and space["test"].sum() == 4 * LENGTH
+            assert np.isfinite(space["r2"]) and space["r2"] < 1

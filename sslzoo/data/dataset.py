@@ -16,7 +16,7 @@ from sslzoo.data.columns import MainColumns, ReadMain, main_spec, taken
 from sslzoo.data.companions import companions, content_of, with_partners
 from sslzoo.data.described import describe
 from sslzoo.data.episodes import Episodes
-from sslzoo.data.order import MARKED_BYTES, indices, marks_of
+from sslzoo.data.order import MARKED_BYTES, classes_of, indices, marks_of
 from sslzoo.utils import iterators
 
 iterators.stop_at_exit()
@@ -146,7 +146,7 @@ class Dataset:
             drop_remainder: leave out the last batch of the pass in order when it is short.
             share: (number, of): only part `number` of `of` equal parts of each full batch, as one of several
                 workers needs them.
-            examples_per_class: of shuffled batches of labelled examples, the examples of each class; see
+            examples_per_class: of shuffled batches, the examples of each class of `order.classes_of`; see
                 `order.balanced`. 0 leaves the classes to chance.
 
         Returns:
@@ -161,8 +161,8 @@ class Dataset:
         part = self._part(batch_size, share)
         end = self._end(batch_size, seed, drop_remainder)
         steps = tf.data.Dataset.range(start, end if stop is None else min(stop, end))
-        labels = self.labels if examples_per_class else None
-        order = functools.partial(indices, self.count, batch_size, seed, labels, examples_per_class)
+        classes = classes_of(self) if examples_per_class else None
+        order = functools.partial(indices, self.count, batch_size, seed, classes, examples_per_class)
         columns = steps.map(lambda step: self._columns(step, order(step), batch_size, seed, drop_remainder, part))
         parallel = functools.partial(tf.data.Dataset.map, num_parallel_calls=tf.data.AUTOTUNE)
         read = functools.partial(with_partners, self)

@@ -1,6 +1,7 @@
 """Episodes from files: an .npz file of frames with actions and states, or a folder of videos, an episode each."""
 
 import dataclasses
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,6 @@ from sslzoo.data.images import shrink
 from sslzoo.data.moving_dot import moving_dot
 
 PREFIX = "episodes:"
-GENERATED = {"dot": {}, "plain_dot": dict(episodes=300, plain=True)}  # name -> arguments of `moving_dot`
 VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".gif")
 CONTENT = "frames (n, height, width, channels) and episode (n,), and optionally time, action, reward, state and mission"
 
@@ -28,10 +28,11 @@ def load_episodes(
 
     Args:
         source: the path of an .npz file, as `sslzoo record` writes it; of a video; of a folder of videos, each an
-            episode; a mapping of arrays as in such a file; or "dot" or "plain_dot", generated environments. The arrays
-            are "frames" (n, height, width[, channels]), "episode" (n,) integers, and optionally "time" (n,) integers,
-            by default the order of the frames; "action", (n,) integers of discrete actions or (n, dim); "reward" (n,);
-            "state" (n, variables) with "state_names"; "mission" (n,), a sentence on the episode.
+            episode; a mapping of arrays as in such a file; or "dot" or "plain_dot", generated environments, "dot:300"
+            with 300 episodes in place of 60. The arrays are "frames" (n, height, width[, channels]), "episode" (n,)
+            integers, and optionally "time" (n,) integers, by default the order of the frames; "action", (n,) integers
+            of discrete actions or (n, dim); "reward" (n,); "state" (n, variables) with "state_names"; "mission" (n,), a
+            sentence on the episode.
         stack: number of consecutive frames that are the channels of one image; the first frame of an episode is
             repeated.
         max_size: longest side in pixels; larger frames are shrunk.
@@ -60,8 +61,8 @@ def _arrays(source: Any, max_size: int | None) -> tuple[Mapping[str, Any], str]:
     """The arrays of a source, and its name."""
     if isinstance(source, Mapping):
         return source, "episodes"
-    if source in GENERATED:
-        return moving_dot(**GENERATED[source]), source
+    if made := re.fullmatch(r"((?:plain_)?dot)(?::([1-9]\d*))?", str(source)):
+        return moving_dot(int(made[2] or 60), plain=made[1] == "plain_dot"), made[1]
     path = Path(source).expanduser()
     if path.suffix == ".npz":
         try:

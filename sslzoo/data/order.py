@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -50,6 +51,11 @@ def shuffled(position: tf.Tensor, count, seed: int, epoch: tf.Tensor, stream=0) 
     )
 
 
+def classes_of(dataset: Any) -> np.ndarray | None:
+    """What class-balanced batches of a Dataset balance: labels, or the episodes of frames without; (count,) or None."""
+    return dataset.episodes.episode if dataset.labels is None and dataset.episodes else dataset.labels
+
+
 def balanced(labels: np.ndarray, step: tf.Tensor, batch_size: int, seed: int, each: int) -> tf.Tensor:
     """The indices of a class-balanced batch: `each` examples of one class, then of the next.
 
@@ -58,7 +64,7 @@ def balanced(labels: np.ndarray, step: tf.Tensor, batch_size: int, seed: int, ea
     the examples r * each to (r + 1) * each - 1 of its own order, which is drawn anew after each pass over the class.
 
     Args:
-        labels: int (count,), all 0 or more.
+        labels: int (count,), the class of each example.
         step: int64 scalar.
         batch_size: int, a multiple of `each`.
         seed: int.

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from scipy.linalg import solve
 from scipy.stats import rankdata
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from sslzoo.catalog.checked import checked
@@ -47,8 +48,12 @@ def state_scores(train, test, train_state, test_state, episodes) -> np.ndarray:
 
 def _ridge(x: np.ndarray, y: np.ndarray, features: np.ndarray, alphas: Sequence[float]) -> list[np.ndarray]:
     """Predictions for features, of ridges of several strengths that are fitted to x and y."""
-    scaled, new = (part.astype("float64") for part in standardize(x, features))
-    return [Ridge(alpha=alpha).fit(scaled, y).predict(new).reshape(len(new), -1) for alpha in alphas]
+    x, new = (part.astype("float64") for part in standardize(x, features))
+    middle, wide = np.mean(y, axis=0), x.shape[0] < x.shape[1]
+    inner = x @ x.T if wide else x.T @ x  # of all strengths, in the smaller of the two dimensions
+    wanted, penalty = (y - middle if wide else x.T @ (y - middle)), np.eye(len(inner))
+    found = [solve(inner + alpha * penalty, wanted, assume_a="pos") for alpha in alphas]
+    return [new @ (x.T @ weights if wide else weights) + middle for weights in found]
 
 
 @checked("n dim", "m dim", "n", "m")

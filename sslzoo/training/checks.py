@@ -9,6 +9,7 @@ from sslzoo.catalog import encoders
 from sslzoo.catalog.kinds import KINDS, kind_of
 from sslzoo.catalog.knobs import nearest
 from sslzoo.data import Dataset
+from sslzoo.data.order import classes_of
 from sslzoo.data.packed import is_packed
 from sslzoo.training.experiment import Experiment, RunOptions
 from sslzoo.training.fitted import prototypes, queue_size
@@ -115,7 +116,7 @@ def _check_batch(batch: int, part: int | None, images: int, devices: int, noun: 
 
 
 def _check_balance(batch: int, each: int, data: Dataset) -> None:
-    if data.labels is None or (data.labels < 0).any():
+    if classes_of(data) is None or data.labels is not None and (data.labels < 0).any():
         raise ValueError(f"examples_per_class={each} needs labels, which some or all of the {data.noun} do not have")
     if batch % each:
         raise ValueError(f"a batch of {batch} is no multiple of examples_per_class={each}")

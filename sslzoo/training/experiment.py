@@ -47,6 +47,7 @@ class Experiment:
         batch_size: images of a step, over all devices; "auto" gives up to 256, and 16 steps per epoch or more.
         examples_per_class: class-balanced batches of labelled data: this number of examples of each of batch_size /
             examples_per_class classes, so that each has positives in the batch; 0 draws examples whatever their class.
+            Of frames without labels an episode is a class, whose frames are then negatives of each other.
         optimizer: "lars", "lamb", "sgd" or the name of any Keras optimizer; in Python also an optimizer, which keeps
             its own learning rate, weight decay and clipping.
         learning_rate: peak learning rate for a batch of 256; see learning_rate_rule.

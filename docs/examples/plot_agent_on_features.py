@@ -1,0 +1,108 @@
+"""
+An agent on frozen features
+===========================
+
+VIP is trained on videos of an agent that walks to a goal, without its actions. An agent then tries each action in a
+copy of the environment. It takes the one whose frame is nearest to a picture of the goal, by the distance of features.
+It is played on the trained and the untrained encoder, and on pixels.
+"""
+
+# %%
+# The videos. The agent is red, the goal green. The floor differs between episodes, and the white ball has nothing to do
+# with the goal.
+import copy
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import sslzoo
+from sslzoo.data.moving_dot import MOVES, MovingDot
+
+VIDEOS, EPOCHS, GAMES, STEPS = 300, 25, 100, 30
+
+
+def video(rng):
+    game, frames = MovingDot(rng), []
+    while not game.reached:
+        frames.append(game.frame())
+        game.step(game.expert())
+    return [*frames, game.frame()]
+
+
+rng = np.random.default_rng(0)
+videos = [video(rng) for _ in range(VIDEOS)]
+episode = np.repeat(np.arange(VIDEOS), [len(one) for one in videos])
+data = sslzoo.data.load_episodes({"frames": np.concatenate(videos), "episode": episode})
+figure, axes = plt.subplots(1, 6, figsize=(9, 1.8))
+for axis, frame in zip(axes, np.concatenate(videos), strict=False):
+    axis.imshow(frame)
+    axis.axis("off")
+plt.show()
+
+# %%
+# The training: minus the distance of the embeddings of a frame and of the goal becomes the value of the frame.
+folder = Path(tempfile.mkdtemp())
+result = sslzoo.pretrain(
+    "vip", data, "conv_rl", width=0.5, epochs=EPOCHS, batch_size=64, projection_dim=64, min_scale=0.8,
+    optimizer="adam", learning_rate=0.001, learning_rate_rule="none", weight_decay=0.0,
+    evaluate=False, export_to=None, runs=folder, name="agent",
+)
+print("loss", result.history["loss"][0], "->", result.history["loss"][-1])
+
+
+# %%
+# The agent. Ties, as of pixels far from the goal, are broken at random.
+def pictures(games):
+    return np.stack([game.frame() for game in games]) / np.float32(255)
+
+
+def goals(games):
+    """Pictures of the games with the agent at the goal."""
+    there = copy.deepcopy(games)
+    for game in there:
+        game.agent = game.goal
+    return pictures(there)
+
+
+def after(games, action):
+    """The games after an action of each."""
+    tried = copy.deepcopy(games)
+    for game in tried:
+        game.step(action)
+    return tried
+
+
+def play(features, rng):
+    """Whether an agent that decreases the distance of features reaches the goal, in each of GAMES new games."""
+    games, reached = [MovingDot(rng) for _ in range(GAMES)], np.zeros(GAMES, bool)
+    wanted = features(goals(games))
+    for _ in range(STEPS):
+        tried = [after(games, action) for action in range(len(MOVES))]
+        distances = np.array([np.linalg.norm(features(pictures(some)) - wanted, axis=1) for some in tried])
+        chosen = np.argmin(distances + 1e-6 * rng.random(distances.shape), axis=0)
+        games = [tried[action][number] for number, action in enumerate(chosen)]
+        reached |= [game.reached for game in games]
+    return reached
+
+
+arms = {
+    "trained": lambda images: result.encoder(images).numpy(),
+    "untrained": lambda images: result.untrained(images).numpy(),
+    "raw pixels": lambda images: images.reshape(len(images), -1),
+    "random": lambda images: np.zeros((len(images), 1)),
+}
+found = {name: play(features, np.random.default_rng(1)) for name, features in arms.items()}
+
+# %%
+# The share of games in which the goal is reached, with a 95 % interval.
+rates = {name: one.mean() for name, one in found.items()}
+errors = {name: 1.96 * np.sqrt(rate * (1 - rate) / GAMES) for name, rate in rates.items()}
+for name, rate in rates.items():
+    print(f"{name:12} {rate:.2f} +- {errors[name]:.2f}")
+plt.figure(figsize=(5, 1.8), layout="constrained")
+plt.barh(list(rates), list(rates.values()), xerr=list(errors.values()))
+plt.xlabel("games in which the goal is reached")
+plt.show()
+assert rates["trained"] > max(rates["untrained"], rates["raw pixels"], rates["random"]), rates
