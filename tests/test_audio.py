@@ -1,6 +1,7 @@
 """Audio: files and groups, the log-mel, views on log-mels, COLA, and a training with its export."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import sslzoo
 from sslzoo import encoders, losses
 from sslzoo.data import DataError, load, sounds
 from sslzoo.data.audio import parts
-from sslzoo.data.known_audio import KNOWN, drum
+from sslzoo.data.known_audio import KNOWN, VOICES, drum, prompt
 from sslzoo.exports.contract import input_spec, with_input
 from sslzoo.layers import log_mel as mel
 from sslzoo.layers.drop_path import Dropout, drawing
@@ -388,9 +389,38 @@ def test_drums_by_name(file, label):
     assert drum(file) == (label, file[0])
 
 
+@pytest.mark.parametrize(
+    "file, found",
+    [
+        ("en_US_f_Allison/digits/1.wav", ("English", "digits/1")),
+        ("es_MX_f_Allison/digits/1.wav", ("Spanish", "digits/1")),
+        ("it_IT_m_Carlo/beep.wav", None),
+        ("it_IT_m_Carlo/silence/1.wav", None),
+        ("it_IT_m_Carlo/tt-monkeys.wav", None),
+        ("it_IT_m_Carlo/tt-monkeysintro.wav", ("Italian", "tt-monkeysintro")),
+        ("it_IT_f_Menardi/activated.wav", None),
+    ],
+)
+def test_prompts_by_name(file, found):
+    assert prompt(file) == found
+
+
+def test_prompts_of_the_test_part_are_in_no_language_of_the_training_part(tmp_path, monkeypatch):
+    names = [f"{folder}/{number}.wav" for folder in VOICES for number in range(5)]
+    written(tmp_path, [*names, "en_US_f_Allison/beep.wav", "other/0.wav"])
+    monkeypatch.setitem(KNOWN, "prompts", KNOWN["prompts"]._replace(folder=tmp_path))
+    train, test = load("audio:prompts")
+    assert (len(train), len(test)) == (20, 5) and len({Path(file).name for file in test.files}) == 1
+    assert not {Path(file).name for file in test.files} & {Path(file).name for file in train.files}
+    assert train.class_names == tuple(sorted(VOICES.values())) and sorted(test.labels) == [0, 1, 2, 3, 4]
+    (tmp_path / "it_IT_m_Carlo").rename(tmp_path / "gone")
+    with pytest.raises(DataError, match="prompts are not in .*: install Debian's package asterisk-core-sounds-en-wav,"):
+        load("audio:prompts")
+
+
 def test_a_missing_set_names_its_package(monkeypatch, tmp_path):
     monkeypatch.setitem(KNOWN, "drum_kits", KNOWN["drum_kits"]._replace(folder=tmp_path / "none"))
-    with pytest.raises(DataError, match="which is missing: install Debian's package hydrogen-drumkits"):
+    with pytest.raises(DataError, match="drum_kits are not in .*: install Debian's package hydrogen-drumkits"):
         load("audio:drum_kits")
 
 

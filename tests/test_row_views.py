@@ -113,7 +113,7 @@ def test_a_preset_refuses_a_bank_of_other_columns(preset):
 
 def test_a_contact_sheet_is_a_table_of_values(tmp_path):
     batch = dict(rows=tf.constant(X[:8]), size=tf.zeros((8, 0)), row=tf.range(8), step=tf.zeros(8, tf.int64))
-    text = of_rows.draw(rows_presets.scarf(M, BANK, missing_share=0.2), batch, tmp_path / "views.png", M)
+    text = of_rows.draw(rows_presets.scarf(M, BANK, missing_share=0.2), batch, tmp_path / "views.png", None)
     assert (tmp_path / "views.png").stat().st_size > 10_000
     assert "corrupt" in text and "missing" in text and "57.14" in text  # 4 of 7 columns
-    assert of_rows.draw(lambda batch: {"views": (batch["rows"],)}, batch, tmp_path / "views.png", M) == ""
+    assert of_rows.draw(lambda batch: {"views": (batch["rows"],)}, batch, tmp_path / "views.png", None) == ""

@@ -1,5 +1,6 @@
 """Texts: sources, the tokenizer of the training part, views, baselines, and the way from strings to features."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -11,8 +12,10 @@ from sslzoo.data import DataError, load
 from sslzoo.data import text_sources as sources
 from sslzoo.evaluators import words
 from sslzoo.exports.sklearn import EncoderTransformer
+from sslzoo.layers.text import Tokenizer, spelled
 from sslzoo.testing import check_dataset
-from sslzoo.views.text import Delete, Span, fitted, moved_up
+from sslzoo.views import of_text
+from sslzoo.views.text import Delete, Span, TextView, fitted, moved_up
 
 RNG = np.random.default_rng(0)
 ANIMALS, TOOLS = "cat dog fox hen owl".split(), "saw axe awl nut rod".split()
@@ -126,6 +129,36 @@ def test_views_keep_the_order_of_the_words():
     for place, first in ((0.0, 2), (0.999, 4)):
         span = Span(0.7).change(long, {"place": tf.constant([[place]])})
         np.testing.assert_array_equal(span[0], [*range(first, first + 6), 0, 0, 0, 0])
+
+
+def test_a_contact_sheet_shows_words(tmp_path, monkeypatch):
+    shown, drawing = {}, of_text._lines
+    monkeypatch.setattr(of_text, "_lines", lambda lines, path: (shown.update(lines=lines), drawing(lines, path)))
+    texts = ["a cat sat", "a dog sat", "a bird sat", "a cat and a dog"]
+    data = load(texts, kind="text").train
+    batch = next(iter(data.batches(4, drop_remainder=False)))
+    first = texts[int(batch["index"][0])]
+    chain = [TextView([Delete(0.5)], 5)]
+    of_text.draw(chain, batch, tmp_path / "views.png", data)
+    original, *views = shown["lines"][:3]
+    assert original == ("original", first) and [title for title, _ in views] == ["view a 1", "view a 2"]
+    for _, line in views:
+        left = iter(first.split())
+        assert line and all(word in left for word in line.split()), (
+            "the words of a view are those of the text, in order"
+        )
+    of_text.draw(lambda batch: {"views": (batch["text"],)}, batch, tmp_path / "views.png", data)
+    assert shown["lines"][1] == ("view a 1", first)
+    unknown = dataclasses.replace(data, columns=None)
+    of_text.draw(chain, batch, tmp_path / "views.png", unknown)
+    assert all(word.isdigit() for word in shown["lines"][0][1].split())
+
+
+def test_tokens_are_spelled_by_their_tokenizer():
+    tokens = Tokenizer("words", 5, ("dog", "a"))(tf.constant(["A dog, a cat"]))
+    assert spelled(tokens.numpy()[0], "words", ("dog", "a")) == "a dog a [?]"
+    tokens = Tokenizer("bytes", 9)(tf.constant(["grün €"]))
+    assert spelled(tokens.numpy()[0], "bytes") == "grün €"
 
 
 def test_tf_idf_is_the_formula():

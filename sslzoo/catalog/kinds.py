@@ -9,7 +9,7 @@ table and has no cases. The functions of such a module:
     samples(shape)                     eight inputs by which formats of an export are compared, and what they are of
     baselines(size, dataset)           title -> Baseline, what needs no encoder; only the titles count without a dataset
     schema(dataset)                    what an encoder needs besides the shape, fitted on the training part, or None
-    draw(chain, batch, path, channels) contact sheet of views; returns a table of their operations, or ""
+    draw(chain, batch, path, dataset)  contact sheet of views; returns a table of their operations, or ""
     views(size, channels, dataset)     mild views, by which reports measure how an encoder changes
     bank(dataset)                      what presets with an argument `bank` take from the training part, or None
 """

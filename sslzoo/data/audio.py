@@ -49,7 +49,7 @@ def parts(data: Any, labels: str | Path = "auto", sample_rate: int | None = None
     these two, a fifth of the groups is the test part: a speaker, or a drum kit, is in one part only.
 
     Args:
-        data: "audio:FOLDER", or a folder, of .wav, .flac, .ogg and .aiff files; "audio:drum_kits", a set of
+        data: "audio:FOLDER", or a folder, of .wav, .flac, .ogg and .aiff files; "audio:NAME", a set of
             `known_audio`; waveforms of one rate, an array (n, samples) or (n, samples, 1) or a list of arrays
             (samples,), float within [-1, 1] or integers; a pair (waveforms, labels); or two such pairs for training and
             testing.
@@ -67,10 +67,8 @@ def parts(data: Any, labels: str | Path = "auto", sample_rate: int | None = None
     if isinstance(data, str | os.PathLike):
         folder = Path(str(data).removeprefix(PREFIX)).expanduser()
         known = None if folder.is_dir() else KNOWN.get(str(folder))
-        if known and not known.folder.is_dir():
-            raise DataError(
-                f"{folder} are in {known.folder}, which is missing: install Debian's package {known.package}"
-            )
+        if known and not known.installed():
+            raise DataError(f"{folder} are not in {known.folder}: install Debian's package {known.packages}")
         found, classes, notes = _of_folder(known.folder if known else folder, labels, rate, known)
         return _datasets(found, folder.resolve().name, rate, classes, notes)
     if labels not in ("auto", "none"):
@@ -93,7 +91,7 @@ def _of_folder(
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}{_nearest(folder)}")
     every = [os.path.relpath(path, folder) for path in files_under(str(folder))]
-    files = [file for file in every if file.lower().endswith(sounds.SUFFIXES)]
+    files = [file for file in every if file.lower().endswith(sounds.SUFFIXES) and not (known and not known.told(file))]
     if not files:
         raise DataError(
             f"no sound in {folder}: looked for {', '.join(sounds.SUFFIXES)} in it and below, and found "

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from sslzoo.catalog.checked import checked
@@ -12,6 +13,7 @@ from sslzoo.layers.transformer import block, check_width
 
 TOKENIZERS = ("words", "bytes")
 SPECIAL = 3  # numbers below the first byte; 0 is the end of a text, in words 1 is an unknown word
+UNKNOWN = "[?]"
 
 
 def fit_vocabulary(texts: Sequence[str], size: int) -> tuple[str, ...]:
@@ -71,6 +73,20 @@ def token_count(how: str, vocabulary: Sequence[str]) -> int:
     if how == "words" and not vocabulary:
         raise ValueError("a tokenizer of words needs a vocabulary: give one, or tokenizer='bytes'")
     return len(vocabulary) + 2 if how == "words" else 256 + SPECIAL
+
+
+def spelled(tokens: np.ndarray, how: str, vocabulary: Sequence[str] = ()) -> str:
+    """The text of tokens int (length,), as far as a `Tokenizer` keeps it; UNKNOWN for each unknown word.
+
+    Args:
+        tokens: of one text; those that are not above 0 are left out.
+        how, vocabulary: as of `Tokenizer`.
+    """
+    numbers = [int(token) for token in tokens if token > 0]
+    if how == "bytes":
+        return bytes(number - SPECIAL for number in numbers if number >= SPECIAL).decode("utf-8", "replace")
+    known = dict(enumerate(vocabulary, start=2))
+    return " ".join(known.get(number, UNKNOWN) for number in numbers)
 
 
 def read(tokens, embedding: layers.Layer, depth: int, heads: int, dropout: float = 0.0):

@@ -141,7 +141,7 @@ class Plan:
     def draw_views(self, path: Path) -> None:
         """Writes the contact sheet of the views as a PNG, and logs the statistics of their operations."""
         few = next(iter(self.train_set.batches(min(8, len(self.train_set)), drop_remainder=False)))
-        if table := self.kind.functions.draw(self.chain, few, path, self.input_shape[-1]):
+        if table := self.kind.functions.draw(self.chain, few, path, self.train_set):
             log.info(table)
         log.info(f"contact sheet of the views: {path}")
 

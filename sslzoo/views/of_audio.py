@@ -80,7 +80,7 @@ def views(size: int, channels: int, dataset: Dataset) -> list:
     return audio_presets.byol_a(size, bank(dataset), mixup_ratio=0.2, crop_min_scale=0.8)
 
 
-def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:
+def draw(chain: Any, batch: dict, path: Path, dataset: Dataset) -> str:
     """Writes the contact sheet as a PNG; returns the table of the operations, "" for a function of a batch."""
     columns = {}
     for number in range(DRAWS):

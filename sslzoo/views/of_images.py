@@ -70,13 +70,13 @@ def bank(dataset: Dataset) -> None:
     """None: views of images take nothing from other images."""
 
 
-def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:
+def draw(chain: Any, batch: dict, path: Path, dataset: Dataset) -> str:
     """Writes the contact sheet as a PNG; returns the table of the operations, "" for a function of a batch."""
     if callable(chain):
         sheet.batch_sheet(batch, chain, path)
         return ""
     sheet.contact_sheet(batch["image"], batch["size"], chain, path)
-    return sheet.table(sheet.statistics(chain, channels))
+    return sheet.table(sheet.statistics(chain, dataset.shape[-1]))
 
 
 def views(size: int, channels: int, dataset: Dataset) -> list:

@@ -88,7 +88,7 @@ def views(size: int, channels: int, dataset: Dataset) -> list:
     return rows_presets.scarf(size, bank(dataset), corrupted_share=0.3)[1:]
 
 
-def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:
+def draw(chain: Any, batch: dict, path: Path, dataset: Dataset) -> str:
     """Writes the contact sheet as a PNG; returns the table of the operations, "" for a function of a batch."""
     seen = sheet.drawn(chain, batch, "rows", DRAWS)
     columns = Bank(seen["original"]).columns if callable(chain) else chain[0].bank.columns

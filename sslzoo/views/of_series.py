@@ -63,7 +63,7 @@ def bank(dataset: Dataset) -> Callable[[int], Bank]:
     return lambda length: Bank.of(*dataset.sample(BANK).arrays(), length)
 
 
-def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:
+def draw(chain: Any, batch: dict, path: Path, dataset: Dataset) -> str:
     """Writes the contact sheet as a PNG; returns the table of the operations, "" for a function of a batch."""
     columns = {"original": [x[:n] for x, (n,) in zip(batch["series"].numpy(), batch["size"].numpy(), strict=True)]}
     if callable(chain):

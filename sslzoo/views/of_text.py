@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from sslzoo.data import Dataset
 from sslzoo.evaluators import words
+from sslzoo.layers.text import spelled
 from sslzoo.utils.files import replacing
 from sslzoo.utils.plots import plain
 from sslzoo.views import sheet, text_presets
@@ -77,24 +78,33 @@ def views(size: int, channels: int, dataset: Dataset) -> list:
     return text_presets.simclr(size, deleted_share=0.1, span_share=0.85)
 
 
-def draw(chain: Any, batch: dict, path: Path, channels: int) -> str:
+def draw(chain: Any, batch: dict, path: Path, dataset: Dataset) -> str:
     """Writes the contact sheet as a PNG; returns the table of the operations, "" for a function of a batch.
 
-    Tokens are shown by their numbers.
+    Tokens are shown as words if the tokenizer of the dataset is known, otherwise by their numbers.
     """
-    seen = sheet.drawn(chain, batch, "text", DRAWS)
+    lines = _spelled(sheet.drawn(chain, batch, "text", DRAWS), schema(dataset))
     with replacing(path) as temporary:
-        _lines(seen, temporary)
+        _lines(lines, temporary)
     return "" if callable(chain) else sheet.table(sheet.acting(chain, itertools.count()))
 
 
-def _lines(seen: dict[str, np.ndarray], path: Path) -> None:
-    """Draws tokens: of each text the original and its views below each other."""
-    from matplotlib.figure import Figure  # slow to import
-
+def _spelled(seen: dict[str, np.ndarray], tokenizer: dict | None) -> list[tuple[str, str]]:
+    """Title and line of each text and, below it, of each of its views."""
     titles = ["original", *sorted(seen.keys() - {"original"})]
     rows = range(min(TEXTS, len(seen["original"])))
-    lines = [(title, " ".join(map(str, seen[title][row][seen[title][row] > 0]))) for row in rows for title in titles]
+    line = (lambda tokens: spelled(tokens, **tokenizer)) if tokenizer else _numbers
+    return [(title, line(seen[title][row])) for row in rows for title in titles]
+
+
+def _numbers(tokens: np.ndarray) -> str:
+    return " ".join(map(str, tokens[tokens > 0]))
+
+
+def _lines(lines: list[tuple[str, str]], path: Path) -> None:
+    """Draws titles and lines below each other."""
+    from matplotlib.figure import Figure  # slow to import
+
     figure = Figure(figsize=(9, 0.2 * (1 + len(lines))))
     for number, (title, line) in enumerate(lines):
         shown = line if len(line) <= SHOWN else f"{line[:SHOWN]} ..."
