@@ -136,6 +136,8 @@ def test_collapsed_embeddings_have_a_known_loss():
 
 def test_predictions_are_those_of_the_history_and_its_actions():
     model = miniatures.build("lewm")
+    for weight in model.predictor.weights:  # actions have no effect at the start
+        weight.assign(0.2 * drawn(*weight.shape))
     batch = miniatures.batch(model)
     outputs = model(batch, training=False)
     z = [model.projector(model.encoder(view)) for view in batch["views"]]
@@ -143,6 +145,12 @@ def test_predictions_are_those_of_the_history_and_its_actions():
     mixed = np.asarray(model.predictor([outputs["z"][:, :2], tf.constant(batch["action"][:, :2])]))
     for step in range(2):
         np.testing.assert_allclose(outputs["p"][:, step], model.predictor_head(mixed[:, step]), rtol=1e-3, atol=1e-5)
+
+
+def test_heads_fill_the_embedding_if_their_number_is_none():
+    for dim, heads in ((16, 1), (192, 3)):
+        model = miniatures.build("lewm", projection_dim=dim, predictor_heads=None)
+        assert model.predictor.get_layer("block1_attention").heads == heads
 
 
 def test_the_export_ends_with_the_embedding_and_does_not_change_any_more():

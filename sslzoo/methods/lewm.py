@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from sslzoo.layers.dynamics import conditional_transformer
+from sslzoo.layers.dynamics import HEAD, conditional_transformer
 from sslzoo.layers.heads import norm_mlp
 from sslzoo.layers.regions import each
 from sslzoo.losses import latent_error, normal, sigreg
@@ -30,7 +30,7 @@ class LeWM(SSLModel):
         hidden_dim: int, width of the hidden layers of projector and predictor.
         sigreg_weight: float in 0..1, lambda of the paper.
         predictor_depth: int, blocks of the predictor.
-        predictor_heads: int, heads of its attention, of width 64.
+        predictor_heads: int, heads of its attention, of width 64; None for as many as the embedding is wide.
         predictor_dropout: float in 0..0.99, share of the numbers that its blocks drop in training.
         directions: int, number of random lines of SIGReg.
         knots: int, points of its quadrature, at least 2.
@@ -53,7 +53,7 @@ class LeWM(SSLModel):
         hidden_dim: int = 2048,
         sigreg_weight: float = 0.09,
         predictor_depth: int = 6,
-        predictor_heads: int = 16,
+        predictor_heads: int | None = 16,
         predictor_dropout: float = 0.1,
         directions: int = 1024,
         knots: int = 17,
@@ -68,7 +68,8 @@ class LeWM(SSLModel):
         self.sigreg_weight, self.directions, self.knots, self.reach = sigreg_weight, directions, knots, reach
         head = dict(last_norm=False, last_bias=True, activation="gelu")
         self.projector = norm_mlp(encoder.output_shape[-1], hidden_dim, projection_dim, **head, name="projector")
-        blocks = hidden_dim, predictor_depth, predictor_heads, predictor_dropout
+        heads = predictor_heads or max(1, projection_dim // HEAD)
+        blocks = hidden_dim, predictor_depth, heads, predictor_dropout
         self.predictor = conditional_transformer(horizon, projection_dim, action_dim, *blocks, name="predictor")
         self.predictor_head = norm_mlp(projection_dim, hidden_dim, projection_dim, **head, name="predictor_head")
 
