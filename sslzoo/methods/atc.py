@@ -48,10 +48,10 @@ class ATC(SSLModel):
         self.projector = plain_mlp(encoder.output_shape[-1], 0, projection_dim, name="projector")
         self.predictor = plain_mlp(projection_dim, hidden_dim, projection_dim, name="predictor")
         self.target = Target(encoder, self.projector)
-        # Large random similarities start above log(N), and equal embeddings are then the fastest way down.
-        small = keras.initializers.RandomUniform(-1 / projection_dim, 1 / projection_dim)
         square = (projection_dim, projection_dim)
-        self.similarity = self.add_weight(shape=square, initializer=small, dtype="float32", name="similarity")
+        self.similarity = self.add_weight(
+            shape=square, initializer="glorot_uniform", dtype="float32", name="similarity"
+        )
 
     def call(self, batch):
         frame, later = batch["views"]
