@@ -80,6 +80,7 @@ SIZES |= {
     "horizon": 2,
     "places": 4,
     "negatives": 2,
+    "terms": 3,
 }
 KNOBS = dict(temperature=0.5, margin=0.5, images=9, normalizer=np.float32(3), rows=(1, 2), dim=8, count=2)
 KNOBS |= dict(share=np.float32(0.3))

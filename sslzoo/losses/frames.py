@@ -139,12 +139,12 @@ def time_contrast(earlier, between, later, orders, valid=None):
 
 
 @checked("N terms", "N terms", "N terms negatives", "N", "N")
-def language_contrast(right, wrong, others, told=None, valid=None):
+def language_contrast(ahead, behind, others, told=None, valid=None):
     """Contrast of scores of pairs of frames for a sentence (R3M, Nair et al., arXiv 2203.12601, equation 2).
 
     Args:
-        right: (N, terms), scores of the clip's pairs that show progress towards what the sentence says.
-        wrong: (N, terms), of its pairs that show less progress.
+        ahead: (N, terms), scores of the clip's pairs that show progress towards what the sentence says.
+        behind: (N, terms), of its pairs that show less progress.
         others: (N, terms, negatives), of pairs of other clips with the same sentence.
         told: (N,), 1 for rows with a sentence; others count as 0 and stay in the mean. None if all have one.
         valid: (N,), 1 for rows that count and 0 for others; None if all count.
@@ -152,9 +152,9 @@ def language_contrast(right, wrong, others, told=None, valid=None):
     Returns:
         A float32 scalar, the mean over valid rows and terms; log(2 + negatives) where all scores are equal.
     """
-    right, wrong, others = (ops.cast(one, "float32") for one in (right, wrong, others))
-    logits = ops.concatenate([right[..., None], wrong[..., None], others], axis=-1)
-    each = ops.mean(ops.logsumexp(logits, axis=-1) - right, axis=1)
+    ahead, behind, others = (ops.cast(one, "float32") for one in (ahead, behind, others))
+    logits = ops.concatenate([ahead[..., None], behind[..., None], others], axis=-1)
+    each = ops.mean(ops.logsumexp(logits, axis=-1) - ahead, axis=1)
     return masked_mean(each if told is None else each * ops.cast(told, "float32"), valid)
 
 
