@@ -20,7 +20,8 @@ import numpy as np
 import sslzoo
 from sslzoo.data.moving_dot import MOVES, MovingDot
 
-VIDEOS, EPOCHS, GAMES, STEPS = 300, 25, 100, 30
+EPOCHS = 25
+VIDEOS, GAMES, STEPS = 300, 100, 30
 
 
 def video(rng):
