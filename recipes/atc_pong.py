@@ -5,7 +5,7 @@ The episodes are recorded before:
     pip install 'sslzoo[rl]'
     sslzoo record ALE/Pong-v5 --out pong.npz --episodes 20 --max-steps 200 --frame-size 84
 
-The preset has no random shift: with it the embeddings, of frames that differ by a few pixels, collapse within this time.
+Without a random shift: with it the embeddings, of frames that differ by a few pixels, collapse within this time.
 """
 
 from sslzoo import Recipe
