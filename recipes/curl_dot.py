@@ -1,4 +1,4 @@
-"""CURL on a generated environment: two crops of a frame match, among 16 frames of the same floor, minutes on one core."""
+"""CURL on a generated environment: two crops of a frame match, among 16 frames of one floor; minutes on one core."""
 
 from sslzoo import Recipe
 
