@@ -15,11 +15,16 @@ from sslzoo.data import DataError, load_episodes
 from sslzoo.data.moving_dot import LENGTH, moving_dot
 from sslzoo.data.recording import record
 from sslzoo.evaluation.observations import draw_values, observation_scores
-from sslzoo.evaluators.observations import ALPHAS, monotone, reward_score, state_scores, values
+from sslzoo.evaluators.observations import ALPHAS, monotone, r2, reward_score, state_sums, values
 from sslzoo.exports.savedmodel import export
 
 RNG = np.random.default_rng(0)
 EPISODES = np.repeat(np.arange(12), 10)
+
+
+def state_scores(train, test, train_state, test_state, episodes):
+    """R2 of each variable, on test episodes of ten frames."""
+    return r2(state_sums(train, test, train_state, test_state, episodes, np.arange(len(test)) // 10))
 
 
 def test_a_linear_state_has_r2_1_noise_about_0_and_a_constant_none():
@@ -36,10 +41,27 @@ def test_a_linear_state_has_r2_1_noise_about_0_and_a_constant_none():
 def test_the_scores_are_those_of_a_ridge_of_the_best_strength(width):
     train, test = RNG.normal(3, 2, (120, width)), RNG.normal(3, 2, (60, width))
     states = [x[:, :3] @ np.ones((3, 2)) + RNG.normal(size=(len(x), 2)) + 7 for x in (train, test)]
-    new = (test - train.mean(0)) / train.std(0)
-    x = (train - train.mean(0)) / train.std(0)
+    x, new = standardized(train, train), standardized(test, train)
     found = [Ridge(alpha=alpha).fit(x, states[0]).score(new, states[1], None) for alpha in ALPHAS]
     assert np.abs(np.mean(state_scores(train, test, *states, EPISODES)) - found).min() < 1e-4
+
+
+def test_r2_over_episodes_is_that_of_their_frames():
+    """By scikit-learn, over all episodes and over some of them, one twice, as a bootstrap draws them."""
+    train, test = RNG.normal(size=(120, 3)), RNG.normal(size=(60, 3))
+    states = [1000 + 3 * x[:, :2] + RNG.normal(size=(len(x), 2)) for x in (train, test)]
+    sums = state_sums(train, test, *states, EPISODES, np.repeat(np.arange(6), 10))
+    predicted = Ridge(alpha=0.1).fit(standardized(train, train), states[0]).predict(standardized(test, train))
+    errors = np.stack([((states[1] - predicted) ** 2)[10 * k : 10 * k + 10].sum(0) for k in range(6)])
+    np.testing.assert_allclose(sums[:, 0], errors, rtol=0.05)
+    drawn = [0, 2, 2, 5]
+    frames = np.concatenate([np.arange(10) + 10 * k for k in drawn])
+    expected = 1 - sums[drawn, 0].sum(0) / (len(frames) * states[1][frames].var(0))
+    np.testing.assert_allclose(r2(sums[drawn]), expected, rtol=1e-6)
+
+
+def standardized(x, train):
+    return (x - train.mean(0)) / train.std(0)
 
 
 def test_the_strength_of_the_ridge_is_chosen_on_other_episodes():
@@ -95,6 +117,8 @@ def test_frames_are_scored_next_to_raw_pixels(data, tmp_path):
         assert by_key[key, "trained"].mean == pytest.approx(pixels, abs=1e-4), "the same features"
     gain = by_key["value_spearman", "trained"].gains["raw pixels"]
     assert gain.mean == pytest.approx(0, abs=1e-6) and "2 test episodes" in found.notes[0]
+    gain = by_key["state_mean", "trained"].gains["untrained"]
+    assert tuple(gain) == pytest.approx((0, 0, 0), abs=1e-6)
     assert draw_values({"trained": [model]}, data.test, 32, tmp_path / "values.png").stat().st_size > 10_000
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from sslzoo.catalog.kinds import KINDS
 from sslzoo.data import Dataset, Splits
 from sslzoo.data.episode_files import PREFIX
-from sslzoo.evaluators.bootstrap import paired_difference
+from sslzoo.evaluators.bootstrap import difference_of, paired_difference
 from sslzoo.evaluators.judge import TRAINED
-from sslzoo.evaluators.observations import monotone, reward_score, state_scores, values
+from sslzoo.evaluators.observations import monotone, r2, reward_score, state_sums, values
 from sslzoo.evaluators.report import Row
 from sslzoo.evaluators.scores import Scores
 from sslzoo.utils import plots
@@ -43,14 +43,15 @@ def observation_scores(columns: Mapping[str, Sequence[keras.Model]], data: Split
 
     Returns:
         Rows with the keys "state_NAME" and "state_mean" (R2 of ridge regressions), "reward_auc", "value_spearman" and
-        "value_monotone", as far as states and rewards are known.
+        "value_monotone", as far as states and rewards are known. Gains of R2 and of values have intervals, by a
+        bootstrap over the test episodes.
     """
     found = {name: [_features(encoder, data, size) for encoder in encoders] for name, encoders in columns.items()}
     for name, baseline in KINDS["image"].functions.baselines(size).items():
         found[name] = [tuple(without_encoder(part, baseline) for part in data)]
     rows = [*_states(found, data), *_rewards(found, data), *_values(found, data.test)]
     count = len(np.unique(data.test.episodes.episode))
-    note = f"{len(data.test)} frames of {count} test episodes; frames of an episode depend on each other"
+    note = f"{len(data.test)} frames of {count} test episodes, from which the bootstrap of the gains draws"
     return Scores(rows, [note])
 
 
@@ -62,19 +63,32 @@ def _states(found: Mapping, data: Splits) -> list[Row]:
     train, test = (part.episodes for part in data)
     if train.state is None or len(np.unique(train.episode)) < 2:
         return []
-    names, rows = train.state_names, []
-    for column, encoders in found.items():
-        parts = (train.state, test.state, train.episode)
-        scores = np.mean([state_scores(*features, *parts) for features in encoders], axis=0)
-        listed = zip(names, scores, strict=True) if len(names) <= MOST else ()
-        rows += [
-            Row(f"state {name}, R2", column, float(score), key=f"state_{name}")
-            for name, score in listed
-            if np.isfinite(score)
-        ]
-        mean = float(np.nanmean(scores)) if np.isfinite(scores).any() else None
-        rows.append(Row("state, mean R2", column, mean, key="state_mean"))
+    parts = (train.state, test.state, train.episode, test.episode)
+    sums = {name: [state_sums(*features, *parts) for features in encoders] for name, encoders in found.items()}
+    means = {name: np.mean([r2(one) for one in several], axis=0) for name, several in sums.items()}
+    known = [place for place in range(len(train.state_names)) if np.isfinite(means[next(iter(means))][place])]
+    listed = [(f"state {train.state_names[k]}, R2", f"state_{train.state_names[k]}", [k]) for k in known]
+    listed = (listed if len(train.state_names) <= MOST else []) + [("state, mean R2", "state_mean", known)]
+    rows = []
+    for title, key, places in listed:
+        for name, mean in means.items():
+            score = float(np.mean(mean[places])) if places else None
+            rows.append(Row(title, name, score, key=key, gains=_state_gains(sums, places) if name == TRAINED else {}))
     return rows
+
+
+def _state_gains(sums: Mapping[str, list[np.ndarray]], places: list[int]) -> dict:
+    """What training gains in the mean R2 of some variables, by a bootstrap over the test episodes."""
+    if not places or TRAINED not in sums or len(sums[TRAINED][0]) < 2:
+        return {}
+
+    def statistic(rows: np.ndarray) -> float:
+        scores = r2(rows)[places]
+        known = np.isfinite(scores)  # a variable may be constant in the episodes that were drawn
+        return float(np.mean(scores[known])) if known.any() else 0.0
+
+    others = {name: several for name, several in sums.items() if name != TRAINED}
+    return {name: difference_of(statistic, sums[TRAINED][0], several) for name, several in others.items()}
 
 
 def _rewards(found: Mapping, data: Splits) -> list[Row]:

@@ -15,19 +15,20 @@ ALPHAS = (1e-1, 1.0, 1e1, 1e2, 1e3, 1e4, 1e5)  # of the ridge
 HELD_OUT = 4  # one of this number of training episodes chooses the strength of the ridge
 
 
-@checked("n dim", "m dim", "n variables", "m variables", "n")
-def state_scores(train, test, train_state, test_state, episodes) -> np.ndarray:
-    """R2 on the test part of a ridge regression from features to each variable of the state.
+@checked("n dim", "m dim", "n variables", "m variables", "n", "m")
+def state_sums(train, test, train_state, test_state, episodes, test_episodes) -> np.ndarray:
+    """A ridge regression from features to each variable of the state, judged on each test episode.
 
     The strength of the ridge is chosen on a quarter of the training episodes, since neighbouring frames are alike.
 
     Args:
         train, test: (n, dim) and (m, dim), features of frames; no episode is in both.
         train_state, test_state: (n, variables) and (m, variables).
-        episodes: (n,), number of the episode of each training frame.
+        episodes, test_episodes: (n,) and (m,), number of the episode of each frame.
 
     Returns:
-        (variables,), at most 1; 0 is as good as the mean of the training part, NaN for a constant of the test part.
+        (test episodes, 4, variables), of which `r2` is computed: the sum of the squared errors, the number of frames,
+        and the sum and the sum of squares of the state, from its mean on the test part.
 
     Raises:
         ValueError: there is one training episode.
@@ -41,9 +42,25 @@ def state_scores(train, test, train_state, test_state, episodes) -> np.ndarray:
     tried = _ridge(train[inner], target[inner], train[~inner], ALPHAS)
     errors = [np.mean((found - target[~inner]) ** 2) for found in tried]
     (found,) = _ridge(train, np.asarray(train_state, "float64"), test, [ALPHAS[int(np.argmin(errors))]])
-    rest = np.mean((test_state - found) ** 2, axis=0)
-    spread = np.var(np.asarray(test_state, "float64"), axis=0)
-    return np.where(spread > 0, 1 - rest / np.where(spread > 0, spread, 1), np.nan)
+    state = np.asarray(test_state, "float64")
+    middle = state - state.mean(axis=0)
+    each = np.stack([(state - found) ** 2, np.ones_like(state), middle, middle**2], axis=1)
+    return np.stack([each[test_episodes == one].sum(axis=0) for one in np.unique(test_episodes)])
+
+
+def r2(sums: np.ndarray) -> np.ndarray:
+    """R2 over some episodes: at most 1; 0 is as good as their mean; NaN for a constant.
+
+    Args:
+        sums: (episodes, 4, variables), as of `state_sums`.
+
+    Returns:
+        (variables,).
+    """
+    error, count, total, squares = np.sum(sums, axis=0)
+    spread = squares - total**2 / count
+    constant = spread <= 1e-9 * np.maximum(squares, 1e-12)
+    return np.where(constant, np.nan, 1 - error / np.where(constant, 1, spread))
 
 
 def _ridge(x: np.ndarray, y: np.ndarray, features: np.ndarray, alphas: Sequence[float]) -> list[np.ndarray]:
