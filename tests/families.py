@@ -15,6 +15,8 @@ FAMILIES = (
     "lejepa",
     "deep_cluster_v2",
     "vime",
+    "lewm",
+    "vip",
 )
 
 

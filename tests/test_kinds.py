@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from families import spread
 
 import sslzoo
 from sslzoo import catalog, encoders, methods
@@ -113,7 +114,7 @@ def test_a_method_whose_preset_a_kind_has_not_takes_that_of_the_kind():
     assert options.views_of("byol", "series") == "byol" and options.views_of("swav", "series") == "multi_crop"
 
 
-@pytest.mark.parametrize("name", ON_SERIES)
+@pytest.mark.parametrize("name", spread(ON_SERIES))
 def test_a_method_takes_steps_on_series(name):
     own = "image" not in methods.find(name).kinds
     model = miniatures.build(name, encoder=None if own else miniatures.convolutional)
@@ -143,7 +144,7 @@ def test_contract_of_views(check, name, channels):
     check(name, channels, 24, "series")
 
 
-@pytest.mark.parametrize("name", ON_ROWS)
+@pytest.mark.parametrize("name", spread(ON_ROWS))
 def test_a_method_takes_steps_on_rows(name):
     encoder = miniatures.subsets if name == "subtab" else miniatures.tabular
     model = miniatures.build(name, encoder=encoder)
@@ -198,7 +199,7 @@ def test_a_default_encoder_takes_data_of_every_kind_of_its_method():
         assert not own or all(own in catalog.encoders(kind) for kind in options.kinds_of(name)), name
 
 
-@pytest.mark.parametrize("name", ON_TEXT)
+@pytest.mark.parametrize("name", spread(ON_TEXT))
 def test_a_method_takes_steps_on_texts(name):
     model = miniatures.build(name, encoder=miniatures.worded)
     assert np.isfinite(miniatures.losses_of(model, 2)).all()

@@ -6,16 +6,21 @@ from families import spread
 
 from sslzoo import catalog, encoders, methods
 from sslzoo.testing import METHOD_CHECKS
-from sslzoo.testing.method_checks import POLICIES, check_learning, check_precision, check_replicas
+from sslzoo.testing.method_checks import POLICIES, check_config, check_learning, check_precision, check_replicas
 from sslzoo.testing.miniatures import COUNT, SIZE, build, losses_of, views
 
 EVERY_METHOD = pytest.mark.parametrize("name", catalog.methods())
 SLOW_CHECKS = (check_replicas, check_learning)
-QUICK_CHECKS = [check for check in METHOD_CHECKS if check not in (*SLOW_CHECKS, check_precision)]
+QUICK_CHECKS = [check for check in METHOD_CHECKS if check not in (*SLOW_CHECKS, check_config, check_precision)]
 IN_HALF_PRECISION = ("simclr", "byol", "mae")
 
 
 @EVERY_METHOD
+def test_contract_of_the_config(name):
+    check_config(name)
+
+
+@pytest.mark.parametrize("name", spread(catalog.methods()))
 @pytest.mark.parametrize("check", QUICK_CHECKS, ids=lambda check: check.__name__)
 def test_contract(check, name):
     check(name)

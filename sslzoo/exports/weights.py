@@ -117,7 +117,8 @@ def import_weights(
         "licence": LICENCE,
         "knobs": {"encoder": encoder} | {f"encoder.{name}": value for name, value in knobs.items()},
     }
-    export(model, out, photographs(model.input_shape[1:]), facts | provenance.facts())
+    shape = [side or image_size for side in model.input_shape[1:]]  # a ResNet takes any size
+    export(model, out, photographs(shape), facts | provenance.facts())
     log.info(f"exported to {out}")
     return report
 
