@@ -49,7 +49,7 @@ def _draw(kind: str, preset: str, path: Path) -> str:
     channels = train.shape[-1]
     chain = chosen.make(preset, size, channels, kind, functions.bank(train))
     batch = next(iter(train.batches(3, drop_remainder=False)))
-    return functions.draw(chain, batch, path, channels)
+    return functions.draw(chain, batch, path, train)
 
 
 def _examples(kind: str):
