@@ -90,6 +90,15 @@ def test_the_page_of_a_method_has_all_its_parts(name):
         assert (DOCS / f"{target}.md").exists() or target.startswith("repository/"), target
 
 
+@pytest.mark.parametrize("kind", ["image", "series", "rows", "audio"])
+def test_contact_sheets_of_each_kind_are_drawn(kind, tmp_path):
+    import view_sheets
+
+    view_sheets.draw({(kind, KINDS[kind].preset)}, tmp_path)
+    assert (tmp_path / f"{kind}-{KINDS[kind].preset}.png").stat().st_size > 5000
+    assert view_sheets.statistics(tmp_path, kind, KINDS[kind].preset)
+
+
 def entries(page: Path) -> set[str]:
     """The pages that the toctrees of a page list, by name."""
     blocks = re.findall(r"```\{toctree\}\n(.*?)```", page.read_text("utf-8"), re.S)
