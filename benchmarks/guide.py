@@ -59,9 +59,9 @@ def setting(method: str) -> tuple[str, str]:
     """The kind of data of a method, "frames" for one with a relation, and the encoder that it is measured with."""
     if methods.find(method).relation:
         return "frames", OTHERS["frames"][0]
-    kind = options.kinds_of(method)[0] if "image" not in options.kinds_of(method) else "image"
-    if kind == "image":
-        return kind, "vit_tiny" if method in miniatures.TOKENS else "resnet18"
+    if "image" in options.kinds_of(method):
+        return "image", "vit_tiny" if method in miniatures.TOKENS else "resnet18"
+    kind = options.kinds_of(method)[0]
     return kind, OWN.get(method, OTHERS[kind][0])
 
 

@@ -82,7 +82,7 @@ def methods(sweep, sets: tuple[str, ...], given) -> None:
     body = [[kind, which, *cells] for (kind, which), cells in lines.items()]
     text = "Accuracy in %: a support vector machine on features, as TS2Vec evaluates; mean and deviation over "
     text += f"{given.seeds} seeds, {given.steps} steps each; the test part of the archive."
-    put("methods", f"python benchmarks/series.py{some(given)}", text, ["features", "", *sets], body)
+    put("methods", f"python benchmarks/series.py{of_sets(given)}", text, ["features", "", *sets], body)
 
 
 def augmentations(sweep, sets: tuple[str, ...], given) -> None:
@@ -106,10 +106,10 @@ def augmentations(sweep, sets: tuple[str, ...], given) -> None:
     body = [["untrained encoder", *untrained], *([views, *(cell(views, data) for data in sets)] for views in every)]
     text = "SimCLR on FCN with one augmentation alone in both views; accuracy as above, mean and deviation over "
     text += f"{given.seeds} seeds, {given.steps} steps each."
-    put("augmentations", f"python benchmarks/series.py --augmentations{some(given)}", text, ["views", *sets], body)
+    put("augmentations", f"python benchmarks/series.py --augmentations{of_sets(given)}", text, ["views", *sets], body)
 
 
-def some(given) -> str:
+def of_sets(given) -> str:
     """The words of the command that name the sets, if any are given."""
     return f" --sets {given.sets}" if given.sets else ""
 

@@ -260,8 +260,9 @@ def test_a_transition_places_the_action_everywhere():
     np.testing.assert_array_equal(planes[..., 2:], np.tile(action[:, None, None], (1, 4, 6, 1)))
 
 
-def test_what_vip_exports_ends_with_the_embedding_and_does_not_change_any_more():
-    model = miniatures.build("vip")
+@pytest.mark.parametrize("name", ["vip", "lewm"])
+def test_an_export_ends_with_the_embedding_and_does_not_change_any_more(name):
+    model = miniatures.build(name)
     images = miniatures.views(model)[0]
     kept = model.of_images(model.encoder)
     np.testing.assert_allclose(kept(images), model.embed(images), rtol=1e-4, atol=1e-5)

@@ -151,14 +151,3 @@ def test_heads_fill_the_embedding_if_their_number_is_none():
     for dim, heads in ((16, 1), (192, 3)):
         model = miniatures.build("lewm", projection_dim=dim, predictor_heads=None)
         assert model.predictor.get_layer("block1_attention").heads == heads
-
-
-def test_the_export_ends_with_the_embedding_and_does_not_change_any_more():
-    model = miniatures.build("lewm")
-    images = miniatures.views(model)[0]
-    kept = model.of_images(model.encoder)
-    np.testing.assert_allclose(kept(images), model.embed(images), rtol=1e-4, atol=1e-5)
-    head = kept.get_layer("embedding").get_weights()
-    miniatures.losses_of(model, 1)
-    np.testing.assert_array_equal(head[0], kept.get_layer("embedding").get_weights()[0])
-    assert not np.array_equal(head[0], model.projector.get_weights()[0])

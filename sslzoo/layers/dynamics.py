@@ -117,19 +117,23 @@ def conditional_transformer(
     action = layers.Activation("silu", name="action_silu")(layers.Dense(dim, name="action")(action))
     x = Positions(name="positions")(frames)
     for number in range(1, depth + 1):
-        part = f"block{number}"
-        modulation = layers.Dense(6 * dim, kernel_initializer="zeros", name=f"{part}_modulation")(action)
-        shift1, scale1, gate1, shift2, scale2, gate2 = ops.split(modulation, 6, axis=-1)
-        branch = layers.Dense(3 * HEAD * heads, use_bias=False, name=f"{part}_qkv")(
-            _modulated(x, shift1, scale1, f"{part}_norm1")
-        )
-        branch = layers.Dense(dim, name=f"{part}_projection")(CausalAttention(heads, name=f"{part}_attention")(branch))
-        x = x + gate1 * with_dropout(branch, dropout, f"{part}_dropout1")
-        branch = _modulated(x, shift2, scale2, f"{part}_norm2")
-        branch = layers.Dense(hidden_dim, activation="gelu", name=f"{part}_hidden")(branch)
-        branch = layers.Dense(dim, name=f"{part}_output")(with_dropout(branch, dropout, f"{part}_dropout2"))
-        x = x + gate2 * with_dropout(branch, dropout, f"{part}_dropout3")
+        x = _conditional_block(x, action, hidden_dim, heads, dropout, f"block{number}")
     return keras.Model([frames, actions], layers.LayerNormalization(epsilon=1e-5, name="norm")(x), name=name)
+
+
+def _conditional_block(x, action, hidden_dim: int, heads: int, dropout: float, name: str):
+    """Attention and two dense layers, each shifted, scaled and gated by the action."""
+    dim = x.shape[-1]
+    modulation = layers.Dense(6 * dim, kernel_initializer="zeros", name=f"{name}_modulation")(action)
+    shift1, scale1, gate1, shift2, scale2, gate2 = ops.split(modulation, 6, axis=-1)
+    branch = _modulated(x, shift1, scale1, f"{name}_norm1")
+    branch = layers.Dense(3 * HEAD * heads, use_bias=False, name=f"{name}_qkv")(branch)
+    branch = layers.Dense(dim, name=f"{name}_projection")(CausalAttention(heads, name=f"{name}_attention")(branch))
+    x = x + gate1 * with_dropout(branch, dropout, f"{name}_dropout1")
+    branch = _modulated(x, shift2, scale2, f"{name}_norm2")
+    branch = layers.Dense(hidden_dim, activation="gelu", name=f"{name}_hidden")(branch)
+    branch = layers.Dense(dim, name=f"{name}_output")(with_dropout(branch, dropout, f"{name}_dropout2"))
+    return x + gate2 * with_dropout(branch, dropout, f"{name}_dropout3")
 
 
 def _modulated(x, shift, scale, name: str):
