@@ -103,4 +103,6 @@ def test_unequal_classes_are_compared_by_their_area_too(result, tmp_path):
     lines = [line for line in str(rare).splitlines() if line.startswith("|")]
     place = lines[0].split(" | ").index("linear probe, AUC")
     area = next(iter(rare.encoders.values())).scores["auc_1"].mean
-    assert lines[2].split(" | ")[place] == f"{area:.3f}" and 0 <= area <= 1
+    cells = lines[2].split(" | ")
+    assert cells[place] == f"{area:.3f}" and 0 <= area <= 1
+    assert "[" in cells[place + 1] and "%" not in cells[place + 1], "a gain in the unit of its score"

@@ -16,7 +16,7 @@ from sslzoo.evaluators import Score
 from sslzoo.evaluators.bootstrap import Difference
 from sslzoo.evaluators.judge import difference, judge
 from sslzoo.evaluators.overlap import nearest, shared
-from sslzoo.evaluators.report import escaped, grid, note
+from sslzoo.evaluators.report import Row, escaped, grid, note
 from sslzoo.evaluators.scores import html_table, pandas
 from sslzoo.exports.inputs import accepted_splits, exported_extent, exported_kind, input_extent
 from sslzoo.exports.savedmodel import load_encoder, read_facts
@@ -153,10 +153,11 @@ class Comparison:
         one = self.encoders[name]
         rank = one.scores["rank"].mean if "rank" in one.scores else None
         found = [name, str(one.size), str(one.features.shape[1]), "-" if rank is None else f"{rank:.0f}"]
-        for key in self._metrics:
-            gains = self.gains(name, key)
-            found.append(_value(one.scores.get(key)))
-            found += [_shown(gains.get(whom)) for whom in ("untrained", "first")]
+        for key, title in self._metrics.items():
+            score = one.scores.get(key)
+            percent = score is not None and score.percent
+            row = Row(title, name, score and score.mean, percent=percent, gains=self.gains(name, key))
+            found += [str(row), *(_shown(row, whom) for whom in ("untrained", "first"))]
         return found
 
 
@@ -244,14 +245,9 @@ def _scored(features, splits: Splits, notes: dict) -> dict[str, Score]:
     return {score.key: score for score in scores["it"][0]}
 
 
-def _value(score: Score | None) -> str:
-    if score is None:
-        return "-"
-    return f"{100 * score.mean:.1f} %" if score.percent else f"{score.mean:.3f}"
-
-
-def _shown(gain: Difference | None) -> str:
-    return f"{gain}{' *' * gain.clear}" if gain else ""
+def _shown(row: Row, whom: str) -> str:
+    gain = row.gains.get(whom)
+    return f"{row.gain(whom)}{' %' * row.percent}{' *' * gain.clear}" if gain else ""
 
 
 def _markdown(table: tuple[list[str], list[list[str]]]) -> str:
