@@ -1,5 +1,7 @@
 """R3M's term for language: its formula in NumPy, its constants, and the sentences of a training."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from sslzoo import losses
 from sslzoo.data import DataError, relations
 from sslzoo.data.moving_dot import moving_dot
 from sslzoo.data.relations import Place
+from sslzoo.evaluation.missions import mission_scores
 from sslzoo.layers.text import word_means
 from sslzoo.testing import miniatures
 from sslzoo.testing.method_checks import check_gradients, check_replicas, check_saving
@@ -114,7 +117,8 @@ def test_missions_train_the_score_and_their_words_are_found(tmp_path):
     places = dict(runs=tmp_path / "runs", export_to=tmp_path / "exported")
     result = sslzoo.pretrain("r3m", "episodes:dot", "conv_rl", language_weight=1.0, **TINY, **places)
     assert sorted(result.model.vocabulary) == ["go", "goal", "lower", "the", "to", "upper"]
-    assert not (result.exported / "text").exists() and "value_spearman" in {row.key for row in result.scores}
+    assert not (result.exported / "text").exists()
+    assert {"value_spearman", "time_alignment", "episode_to_mission_r1"} <= {row.key for row in result.scores}
     before = keras.ops.convert_to_numpy(result.model.sentence(np.array([[2, 3] + 75 * [0]])))
     assert np.isfinite(before).all() and np.isfinite(result.history["loss"][1:]).all()
 
@@ -125,3 +129,31 @@ def test_data_without_missions_are_refused(tmp_path):
     line = "r3m with language_weight above 0 needs missions and episodes has none: give episodes with an array mission"
     with pytest.raises(DataError, match=line):
         sslzoo.pretrain("r3m", data, "conv_rl", language_weight=1.0, **TINY, runs=tmp_path)
+
+
+def test_missions_are_retrieved_by_the_score_of_the_last_frame():
+    colours = np.tile(np.arange(6), 5)  # the mission of each of 30 episodes, and the colour of its last frame
+    frames = np.zeros((30, 3, 8, 8, 3), "uint8")
+    frames[:, 2] = (40 * colours)[:, None, None, None]
+    words = [f"place{colour}" for colour in range(6)]
+    columns = {"episode": np.repeat(np.arange(30), 3), "mission": np.repeat(np.array(words)[colours], 3)}
+    data = sslzoo.data.load_episodes(dict(frames=frames.reshape(90, 8, 8, 3), **columns))
+    images, rows = keras.Input((8, 8, 3)), keras.Input((3,))
+    encoder = keras.Model(images, keras.layers.GlobalAveragePooling2D()(images[..., :1]))
+    tokens = keras.Input((4,), dtype="int32")
+    model = types.SimpleNamespace(
+        sentence=keras.Model(tokens, keras.ops.cast(tokens[:, :1] - 2, "float32") * 40 / 255),
+        score=keras.Model(rows, -keras.ops.abs(rows[:, 1:2] - rows[:, 2:])),
+        vocabulary=words,
+        text_length=4,
+    )
+    found = mission_scores(model, encoder, encoder, data, 8)
+    by_key = {(row.key, row.features): row.mean for row in found}
+    count = len({*np.concatenate(data.test.captions.texts)})
+    for key in ("episode_to_mission_r1", "mission_to_episode_r1"):
+        assert by_key[key, "trained"] == 1
+    assert by_key["episode_to_mission_r1", "chance"] == pytest.approx(1 / count)
+    assert by_key["episode_to_mission_r1", "raw pixels, 5 neighbours"] == 1, "the colour is in the pixels"
+    model.vocabulary = words[::-1]
+    turned = {(row.key, row.features): row.mean for row in mission_scores(model, encoder, encoder, data, 8)}
+    assert turned["episode_to_mission_r1", "trained"] < 0.2, "each word has the place of another one"

@@ -15,7 +15,7 @@ from sslzoo.data import DataError, load_episodes
 from sslzoo.data.moving_dot import LENGTH, moving_dot
 from sslzoo.data.recording import record
 from sslzoo.evaluation.observations import draw_values, observation_scores
-from sslzoo.evaluators.observations import ALPHAS, monotone, r2, reward_score, state_sums, values
+from sslzoo.evaluators.observations import ALPHAS, alignment, monotone, r2, reward_score, state_sums, values
 from sslzoo.exports.savedmodel import export
 
 RNG = np.random.default_rng(0)
@@ -98,6 +98,35 @@ def test_a_straight_path_is_monotone_and_a_detour_is_not():
     assert rising.tolist() == [1, 0, 1], "short episodes are left out"
 
 
+def test_alignment_is_the_progress_of_the_nearest_frame_of_another_episode():
+    rng = np.random.default_rng(0)
+    episodes, times = rng.permutation(np.repeat([3, 5, 8, 9], [4, 6, 3, 1])), rng.permutation(14)
+    features = rng.normal(size=(14, 3))
+    progress = np.array([np.sum(times[episodes == e] < t) for e, t in zip(episodes, times, strict=True)], float)
+    counts = np.array([np.sum(episodes == e) for e in episodes])
+    progress /= np.maximum(counts - 1, 1)
+    expected, chance = [], []
+    for episode in (3, 5, 8):
+        others = [k for k in range(14) if episodes[k] not in (episode, 9)]
+        rows = [k for k in range(14) if episodes[k] == episode]
+        near = [min(others, key=lambda k, row=row: np.linalg.norm(features[k] - features[row])) for row in rows]
+        expected.append(1 - np.mean([abs(progress[a] - progress[b]) for a, b in zip(rows, near, strict=True)]))
+        chance.append(1 - np.mean([abs(progress[a] - progress[b]) for a in rows for b in others]))
+    found = alignment(features, episodes, times)
+    np.testing.assert_allclose(found, [expected, chance])
+
+
+def test_features_that_are_the_progress_align_episodes():
+    episodes, times = np.repeat([0, 1, 2], 11), np.tile(np.arange(11), 3)
+    found, chance = alignment(times[:, None] / 10, episodes, times)
+    np.testing.assert_allclose(found, 1)
+    np.testing.assert_allclose(
+        chance, 1 - 4 / 11
+    )  # the mean distance of two of 11 places is (11^2 - 1) / (3 * 11 * 10)
+    with pytest.raises(ValueError, match="at least 2"):
+        alignment(times[:, None], np.zeros(33), times)
+
+
 @pytest.fixture(scope="module")
 def data():
     return load_episodes(moving_dot(10))
@@ -112,6 +141,7 @@ def test_frames_are_scored_next_to_raw_pixels(data, tmp_path):
     found = observation_scores({"trained": [model], "untrained": [model]}, data, 32)
     by_key = {(row.key, row.features): row for row in found}
     keys = {"state_agent_x", "state_agent_y", "state_mean", "reward_auc", "value_spearman", "value_monotone"}
+    keys |= {"time_alignment"}
     for key in keys:
         pixels = by_key[key, "raw pixels"].mean
         assert by_key[key, "trained"].mean == pytest.approx(pixels, abs=1e-4), "the same features"
@@ -125,7 +155,7 @@ def test_frames_are_scored_next_to_raw_pixels(data, tmp_path):
 def test_evaluate_takes_episodes_without_labels(data):
     model = flat(keras.Input((32, 32, 3)))
     found = sslzoo.evaluate(model, data, untrained=model)
-    assert {row.features for row in found} == {"trained", "untrained", "raw pixels"}
+    assert {row.features for row in found} == {"trained", "untrained", "raw pixels", "chance"}
     assert any(row.key == "state_ball_x" for row in found)
 
 

@@ -1,7 +1,7 @@
 """Scores of images and captions in one space, compared with chance, an untrained pair and the raw pixels."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -77,29 +77,35 @@ def image_text_scores(
     embedded = {TRAINED: (encoder, tower), UNTRAINED: (untrained, untrained_tower)}
     images = {name: pair.of_features(encode(one, test, size)) for name, (one, pair) in embedded.items()}
     found = {name: images[name] @ pair.of_texts(pairs.texts).T for name, (_, pair) in embedded.items()}
-    found |= baselines(train, test, pairs.texts) | {CHANCE: np.zeros_like(pairs.belongs, float)}
+    seen = [pixels(part, PIXELS) for part in (train, test)]
+    found |= baselines(seen[0], train.captions.texts, seen[1], pairs.texts) | {
+        CHANCE: np.zeros_like(pairs.belongs, float)
+    }
     rows = retrieval_rows({name: np.round(one, DECIMALS) for name, one in found.items()}, pairs.belongs)
     if test.labels is not None and test.class_names:
         rows += _zero_shot(images, {name: pair for name, (_, pair) in embedded.items()}, train, test)
     return Scores(rows, [_note(test, pairs)])
 
 
-def baselines(train: Dataset, test: Dataset, texts: list[str]) -> dict[str, np.ndarray]:
-    """Similarities (images, texts) from raw pixels and the words of training captions."""
-    known = [" ".join(one) for one in train.captions.texts]
-    seen = [pixels(part, PIXELS) for part in (train, test)]
+def baselines(
+    train: np.ndarray, captions: Sequence[Sequence[str]], test: np.ndarray, texts: list[str]
+) -> dict[str, np.ndarray]:
+    """Similarities (images, texts) from raw pixels (images, values) and the words of training captions."""
+    known = [" ".join(one) for one in captions]
     return {
-        f"raw pixels, {way}": function(seen[0], known, seen[1], texts)
+        f"raw pixels, {way}": function(train, known, test, texts)
         for way, function in (("5 neighbours", image_text.of_neighbours), ("ridge", image_text.of_ridge))
     }
 
 
-def retrieval_rows(found: Mapping[str, np.ndarray], belongs: np.ndarray) -> list[Row]:
+def retrieval_rows(
+    found: Mapping[str, np.ndarray], belongs: np.ndarray, directions: Mapping[str, str] = DIRECTIONS
+) -> list[Row]:
     """Recall at 1, 5 and 10 and the median rank of each set of similarities (images, texts), in both directions."""
     rows = []
-    for key, title in DIRECTIONS.items():
-        turned = [(name, s.T if key == "text_to_image" else s) for name, s in found.items()]
-        right = belongs.T if key == "text_to_image" else belongs
+    for (key, title), back in zip(directions.items(), (False, True), strict=True):
+        turned = [(name, similarity.T if back else similarity) for name, similarity in found.items()]
+        right = belongs.T if back else belongs
         places = {name: image_text.ranks(similarity, right) for name, similarity in turned}
         for k in DEPTHS:
             hits = {name: image_text.recall(one, k) for name, one in places.items()}

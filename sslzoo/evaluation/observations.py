@@ -1,4 +1,4 @@
-"""Scores of encoders of frames: states, rewards and the distance to the goal, next to those of pixels."""
+"""Scores of encoders of frames: states, rewards, the distance to the goal and time, next to those of pixels."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,13 +12,14 @@ from sslzoo.data import Dataset, Splits
 from sslzoo.data.episode_files import PREFIX
 from sslzoo.evaluators.bootstrap import difference_of, paired_difference
 from sslzoo.evaluators.judge import TRAINED
-from sslzoo.evaluators.observations import monotone, r2, reward_score, state_sums, values
+from sslzoo.evaluators.observations import alignment, monotone, r2, reward_score, state_sums, values
 from sslzoo.evaluators.report import Row
 from sslzoo.evaluators.scores import Scores
 from sslzoo.utils import plots
 from sslzoo.utils.provenance import command
 from sslzoo.views.inputs import encode, without_encoder
 
+CHANCE = "chance"
 MOST = 12  # variables of the state whose scores are listed; of more the mean alone is
 
 
@@ -42,14 +43,14 @@ def observation_scores(columns: Mapping[str, Sequence[keras.Model]], data: Split
         size: side of the inputs in pixels.
 
     Returns:
-        Rows with the keys "state_NAME" and "state_mean" (R2 of ridge regressions), "reward_auc", "value_spearman" and
-        "value_monotone", as far as states and rewards are known. Gains of R2 and of values have intervals, by a
-        bootstrap over the test episodes.
+        Rows with the keys "state_NAME" and "state_mean" (R2 of ridge regressions), "reward_auc", "value_spearman",
+        "value_monotone" and "time_alignment", as far as states and rewards are known and there are two test episodes.
+        Gains have intervals but for the rewards, by a bootstrap over the test episodes.
     """
     found = {name: [_features(encoder, data, size) for encoder in encoders] for name, encoders in columns.items()}
     for name, baseline in KINDS["image"].functions.baselines(size).items():
         found[name] = [tuple(without_encoder(part, baseline) for part in data)]
-    rows = [*_states(found, data), *_rewards(found, data), *_values(found, data.test)]
+    rows = [*_states(found, data), *_rewards(found, data), *_values(found, data.test), *_alignment(found, data.test)]
     count = len(np.unique(data.test.episodes.episode))
     note = f"{len(data.test)} frames of {count} test episodes, from which the bootstrap of the gains draws"
     return Scores(rows, [note])
@@ -111,11 +112,35 @@ def _values(found: Mapping, test: Dataset) -> list[Row]:
         for name, figure in figures.items():
             if not figure.size:
                 continue
-            others = [other for other in figures if other != TRAINED] if name == TRAINED and len(figure[0]) > 1 else []
-            gains = {other: paired_difference(figure[place], figures[other][place]) for other in others}
-            mean = float(np.mean(figure[place]))
+            mean, gains = (
+                float(np.mean(figure[place])),
+                _gains(name, {one: both[place] for one, both in figures.items()}),
+            )
             rows.append(Row(title, name, mean, percent=key == "value_monotone", key=key, gains=gains))
     return rows
+
+
+def _alignment(found: Mapping, test: Dataset) -> list[Row]:
+    """How near in progress the nearest frame of another episode is, with what training gains."""
+    episodes = test.episodes
+    if np.sum(np.unique(episodes.episode, return_counts=True)[1] > 1) < 2:
+        return []
+    both = {
+        name: np.mean([alignment(one[1], episodes.episode, episodes.time) for one in encoders], axis=0)
+        for name, encoders in found.items()
+    }
+    figures = {name: figure for name, (figure, _) in both.items()}
+    figures[CHANCE] = next(iter(both.values()))[1]
+    key, title = "time_alignment", "alignment in time"
+    return [Row(title, name, float(one.mean()), key=key, gains=_gains(name, figures)) for name, one in figures.items()]
+
+
+def _gains(name: str, figures: Mapping[str, np.ndarray]) -> dict:
+    """What training gains over the other features, from one figure an episode; {} of others than the trained ones."""
+    if name != TRAINED or len(figures[name]) < 2:
+        return {}
+    others = [other for other in figures if other not in (TRAINED, CHANCE)]
+    return {other: paired_difference(figures[name], figures[other]) for other in others}
 
 
 def draw_values(columns: Mapping[str, Sequence[keras.Model]], test: Dataset, size: int, path: str | Path) -> Path:

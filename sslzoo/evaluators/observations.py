@@ -1,4 +1,4 @@
-"""What features of frames hold: states and rewards by linear probes, and the distance to the goal of an episode."""
+"""What features of frames hold: states and rewards by linear probes, the distance to the goal, and time."""
 
 from collections.abc import Iterator, Sequence
 
@@ -121,6 +121,48 @@ def monotone(series: Sequence[np.ndarray], least: int = 3) -> tuple[np.ndarray, 
     long = [one[:-1] for one in series if len(one) > least]
     correlations = [_spearman(one) for one in long]
     return np.array(correlations), np.array([float(np.all(np.diff(one) >= 0)) for one in long])
+
+
+@checked("n dim", "n", "n")
+def alignment(features, episodes, times) -> tuple[np.ndarray, np.ndarray]:
+    """Retrieval in time, the alignment of TCN (arXiv 1704.06888, section 4.1).
+
+    A frame's progress is 0 at the start and 1 at the end of its episode. Each frame retrieves the nearest frame, by the
+    distance of features, among those of all other episodes; the error is the absolute difference of their progress.
+    Episodes of one frame are left out.
+
+    Args:
+        features: (n, dim).
+        episodes, times: (n,) integers.
+
+    Returns:
+        Two arrays with one entry for each episode: 1 - the mean error over its frames, and the value expected of a
+        frame drawn at random. 1 is the best; with long episodes a random frame has 2/3.
+
+    Raises:
+        ValueError: fewer than two episodes have two frames.
+    """
+    features, episodes, progress = _with_progress(np.asarray(features, "float64"), *map(np.asarray, (episodes, times)))
+    names, squares = np.unique(episodes), np.sum(features**2, axis=1)
+    if len(names) < 2:
+        raise ValueError("frames are retrieved from other episodes: at least 2 with two frames are needed")
+    found = []
+    for one in names:
+        own = episodes == one
+        distances = squares[~own] - 2 * features[own] @ features[~own].T  # squared, without a term that all share
+        apart = np.abs(progress[own][:, None] - progress[~own])
+        nearest = np.take_along_axis(apart, np.argmin(distances, axis=1)[:, None], axis=1)
+        found.append((1 - nearest.mean(), 1 - apart.mean()))
+    return tuple(np.array(found).T)
+
+
+def _with_progress(features: np.ndarray, episodes: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The frames of episodes of two frames or more, in order of episode and time, and their progress in 0..1."""
+    order = np.lexsort((times, episodes))
+    _, first, counts = np.unique(episodes[order], return_index=True, return_counts=True)
+    place, last = np.arange(len(order)) - np.repeat(first, counts), np.repeat(counts - 1, counts)
+    order, place, last = (column[last > 0] for column in (order, place, last))
+    return features[order], episodes[order], place / last
 
 
 def _spearman(values: np.ndarray) -> float:

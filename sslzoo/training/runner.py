@@ -1,12 +1,13 @@
 """A run: trains an encoder as a whole or block by block, and evaluates it if there are labels."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from sslzoo.catalog import options
-from sslzoo.evaluation import image_text, judging, observations
+from sslzoo.evaluation import image_text, judging, missions, observations
 from sslzoo.evaluation.judging import TRAINED
 from sslzoo.evaluation.places import TokenPictures
 from sslzoo.evaluators.report import Row
@@ -70,12 +71,18 @@ def judge_all(plan: Plan, result: Result) -> None:
     unlabelled = plan.train_set.labels is None and (plan.words or episodes)
     found = Scores() if unlabelled else judging.score(columns, plan.judged, plan.size)
     towers = options.needs_captions(plan.method) and image_text.has_captions(plan.judged)
-    more = _judge_captions(plan, result) if towers else Scores()
-    if episodes:
-        states = observations.observation_scores(columns, plan.judged, plan.size)
-        observations.draw_values(columns, plan.judged.test, plan.size, result.run / "values.png")
-        more = Scores([*more, *states], [*more.notes, *states.notes])
-    result.scores = Scores([*result.scores, *found, *more], [*found.notes, *more.notes])
+    judged = [found, _judge_captions(plan, result) if towers else Scores()]
+    judged += _judge_episodes(plan, result, columns) if episodes else []
+    notes = [note for scores in judged for note in scores.notes]
+    result.scores = Scores([*result.scores, *(row for scores in judged for row in scores)], notes)
+
+
+def _judge_episodes(plan: Plan, result: Result, columns: dict) -> Iterator[Scores]:
+    """The scores of frames, and of missions where the method is trained with them; draws values along an episode."""
+    yield observations.observation_scores(columns, plan.judged, plan.size)
+    observations.draw_values(columns, plan.judged.test, plan.size, result.run / "values.png")
+    if result.model.captions and image_text.has_captions(plan.judged):
+        yield missions.mission_scores(result.model, result.encoder, result.untrained, plan.judged, plan.size)
 
 
 def _judge_captions(plan: Plan, result: Result) -> Scores:
