@@ -8,11 +8,12 @@ import sys
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_samples, silhouette_score
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_samples, silhouette_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from sslzoo.evaluators import clustering as clustering_
 from sslzoo.evaluators import linear, lloyd
+from sslzoo.evaluators.agreement import adjusted_rand, mutual_information
 from sslzoo.evaluators.bootstrap import paired_difference
 from sslzoo.evaluators.clustering import cluster_answers, clustering, scores
 from sslzoo.evaluators.judge import judge
@@ -523,3 +524,13 @@ def test_names_from_outside_are_text_in_html_and_markdown(name):
 
 def test_code_may_hold_backticks():
     assert code("a`b") == "`` a`b ``" and code("a b") == "`a b`" and code("a|b") == "`a\\|b`"
+
+
+@pytest.mark.parametrize("classes, clusters", [(1, 1), (1, 3), (3, 1), (2, 2), (4, 7), (30, 20)])
+def test_agreement_with_classes_is_that_of_sklearn(classes, clusters):
+    rng = np.random.default_rng(classes)
+    for rows in (rng.integers(0, (classes, clusters), (50, 2)), np.repeat(rng.integers(0, classes, (9, 1)), 2, 1)):
+        assert adjusted_rand(rows) == pytest.approx(adjusted_rand_score(*rows.T), abs=1e-12)
+        assert mutual_information(rows) == pytest.approx(normalized_mutual_info_score(*rows.T), abs=1e-12)
+    apart = np.stack([np.arange(5), np.zeros(5)], 1)
+    assert adjusted_rand(apart) == adjusted_rand_score(*apart.T)

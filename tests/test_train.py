@@ -1,5 +1,6 @@
 """The loop and the run folder: resuming, stopping, refusing; nothing lost."""
 
+import dataclasses
 import json
 import math
 import os
@@ -19,6 +20,7 @@ from sslzoo.training.checkpoints import Checkpoints, saved
 from sslzoo.training.loop import Diverged, train
 from sslzoo.training.runs import Run
 from sslzoo.training.tracking import JsonLines
+from sslzoo.views import inputs
 
 STEPS = 4
 
@@ -241,3 +243,25 @@ def test_a_finished_run_is_extended_and_another_number_of_devices_may_go_on(tmp_
     assert extended.model.steps_done == 6
     lines = [json.loads(line) for line in (extended.run / "metrics.jsonl").read_text().splitlines()]
     assert [(line["epoch"], line["step"]) for line in lines] == [(0, 0), (1, 2), (2, 4), (3, 6)]
+
+
+def test_the_views_of_a_run_are_traced_once(tmp_path):
+    traced = []
+
+    def preset(size, channels=1):
+        def views(batch):
+            traced.append(batch["row"].shape)
+            return batch | {"views": (tf.image.convert_image_dtype(batch["image"], tf.float32),) * 2}
+
+        return views
+
+    knobs = dict(preset=preset, epochs=1, batch_size=256, runs=tmp_path, export_to=None, evaluate=False)
+    sslzoo.pretrain("simclr", "digits", "mlp", **knobs)
+    assert traced.count((256,)) == 1, "training and both calibrations of BatchNorm share a trace"
+
+
+def test_inputs_in_memory_are_those_read_ahead():
+    data = sslzoo.data.load("digits").train
+    ahead = dataclasses.replace(data, in_memory=False)
+    for size in (8, 12):
+        np.testing.assert_array_equal(*(np.concatenate([*inputs.images(part, size)]) for part in (data, ahead)))

@@ -7,9 +7,9 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from sslzoo.evaluators import Score, Study, WrongOption
+from sslzoo.evaluators.agreement import adjusted_rand, mutual_information
 from sslzoo.evaluators.anomaly import one_class
 from sslzoo.evaluators.bootstrap import Difference, difference_of, paired_difference
 from sslzoo.evaluators.dense import iou_of
@@ -21,8 +21,8 @@ from sslzoo.utils.bars import bar
 EVALUATORS = ("linear", "knn", "clustering")  # those of a card
 TRAINED = "trained"
 STATISTICS: dict[str, Callable[[np.ndarray], float]] = {
-    "ari": lambda rows: adjusted_rand_score(rows[:, 0], rows[:, 1]),
-    "nmi": lambda rows: normalized_mutual_info_score(rows[:, 0], rows[:, 1]),
+    "ari": adjusted_rand,
+    "nmi": mutual_information,
     "iou": iou_of,
     "auc": auc_of,
     "balanced": balanced_of,

@@ -103,11 +103,13 @@ class Plan:
         self.schema = schema_of(experiment.encoder, self.train_set, self.kind)
         given = self.input_shape[-1], self.kind.name, self.kind.functions.bank(self.train_set)
         self.chain = chosen.make(preset, self.size, *given, **self.knobs["views"])
-        self.augment = chosen.of_batch(self.chain, experiment.batch_size, experiment.seed, engine_of(experiment, run))
+        augment = chosen.of_batch(self.chain, experiment.batch_size, experiment.seed, engine_of(experiment, run))
+        self.augment = tf.function(augment, autograph=callable(self.chain))  # traced once for all passes over the data
         self.steps = len(self.train_set) // experiment.batch_size
         self.fingerprint = self.train_set.fingerprint()
         self.settings = self._settings(preset)
         self.service = served(self.train_set, run.data_service) if run.data_service else None
+        self.calibration: Calibration | None = None  # of the model that was calibrated last
 
     @property
     def data_before(self) -> str:
@@ -268,7 +270,9 @@ class Plan:
         if not norms(network) or start and (self.origin or self.experiment.lora_rank):
             return self.untrained if start else self.encoder(model)
         trained = [keras.ops.convert_to_numpy(weight) for weight in network.weights]
-        calibration = Calibration(model)
+        if self.calibration is None or self.calibration.model is not model:
+            self.calibration = Calibration(model)
+        calibration = self.calibration
         try:
             with calibration.preserved():
                 if start:

@@ -1,9 +1,11 @@
 """Inputs of encoders from a dataset: images of one size in [0, 1], series of one length; and features."""
 
+import functools
 from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from sslzoo.catalog.kinds import KINDS
 from sslzoo.data import Dataset
@@ -18,12 +20,29 @@ def images(dataset: Dataset, size: int, batch_size: int = 256, view: Callable | 
         dataset: of any kind.
         size: extent of the inputs: of images the side in pixels, of series the number of steps.
         batch_size: examples of a batch.
-        view: function (examples, sizes) -> inputs, that of the kind of data if None; repeated calls with one function
-            trace it once.
+        view: function (examples, sizes) -> inputs, that of the kind of data if None.
     """
-    view = view or KINDS[dataset.kind].functions.evaluation(size)
-    for batch in dataset.batches(batch_size, drop_remainder=False):
-        yield view(batch[dataset.kind], batch["size"]).numpy()
+    view = view or _evaluation(dataset.kind, size, dataset.spec[dataset.kind], dataset.spec["size"])
+    for examples, sizes in _in_order(dataset, batch_size):
+        yield view(examples, sizes).numpy()
+
+
+@functools.lru_cache(64)
+def _evaluation(kind: str, size: int, *specs: tf.TensorSpec) -> Callable:
+    """The view for evaluation of a kind of data, traced once for all datasets of one shape."""
+    given = [tf.TensorSpec((None, *spec.shape), spec.dtype) for spec in specs]
+    return tf.function(KINDS[kind].functions.evaluation(size), input_signature=given, autograph=False)
+
+
+def _in_order(dataset: Dataset, batch_size: int) -> Iterator[tuple]:
+    """The examples and their sizes, in batches: read ahead where reading is costly."""
+    if dataset.in_memory:
+        for start in range(0, len(dataset), batch_size):
+            examples, sizes = dataset.examples(np.arange(start, min(start + batch_size, len(dataset))))
+            yield examples, np.asarray(sizes, "int32")
+    else:
+        for batch in dataset.batches(batch_size, drop_remainder=False):
+            yield batch[dataset.kind], batch["size"]
 
 
 def encode(encoder: keras.Model, dataset: Dataset, size: int, batch_size: int = 256) -> np.ndarray:
