@@ -16,7 +16,7 @@ recipe = Recipe(
     batch_size=64,
     pad=2,
     optimizer="adam",
-    learning_rate=0.001,
+    learning_rate=0.003,
     learning_rate_rule="none",
     weight_decay=0.0,
 )
