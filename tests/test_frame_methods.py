@@ -5,8 +5,18 @@ import numpy as np
 import pytest
 
 from sslzoo import encoders, losses, methods
-from sslzoo.layers.dynamics import MinMax, transition
+from sslzoo.layers.dynamics import MinMax, closed_loop, open_loop, transition
+from sslzoo.layers.maps import with_map
 from sslzoo.testing import miniatures
+from sslzoo.testing.method_checks import (
+    check_checkpoints,
+    check_config,
+    check_gradients,
+    check_learning,
+    check_precision,
+    check_replicas,
+    check_saving,
+)
 
 RNG = np.random.default_rng(0)
 N, DIM = 6, 5
@@ -238,6 +248,104 @@ def test_the_gradient_of_efficient_zero_is_halved_at_each_step():
             loss = model.objective(**model(batch, training=False))
         sizes.append(np.asarray(tape.gradient(loss, model.encoder.trainable_weights[0])))
     np.testing.assert_allclose(sizes[1], 0.5 * sizes[0], rtol=1e-3, atol=1e-7)
+
+
+def gru_cell(state, inputs, kernel, bias, recurrent_kernel, recurrent_bias):
+    """A GRU cell in the order update, reset, candidate; the reset follows the recurrent product."""
+    gates, recurrent = inputs @ kernel + bias, state @ recurrent_kernel + recurrent_bias
+    (update, reset, change), (*old, memory) = np.split(gates, 3, axis=-1), np.split(recurrent, 3, axis=-1)
+    update, reset = (1 / (1 + np.exp(-one - two)) for one, two in zip((update, reset), old, strict=True))
+    return update * state + (1 - update) * np.tanh(change + reset * memory)
+
+
+def randomized(network):
+    """The weights of a network, drawn anew, so that biases are not 0; float64."""
+    for weight in network.weights:
+        weight.assign(normal(*weight.shape) / (weight.shape[0] ** 0.5 if len(weight.shape) == 2 else 2))
+    return [np.float64(weight) for weight in network.weights]
+
+
+def test_the_loops_of_byol_explore_are_the_gru_cell_of_keras():
+    state, inputs = normal(N, DIM), normal(N, 3)
+    cell = keras.layers.GRUCell(DIM)
+    cell.build((None, 3))
+    network = open_loop(3, DIM)
+    recurrent_kernel, recurrent_bias, kernel, bias = randomized(network)
+    cell.set_weights([kernel, recurrent_kernel, np.stack([bias, recurrent_bias])])
+    np.testing.assert_allclose(network([state, inputs]), cell(inputs, [state])[0], rtol=1e-5, atol=1e-6)
+    network, unused = closed_loop(3, DIM), np.zeros((3, DIM))
+    keep, bias_keep, change, bias_change = randomized(network)
+    bias = np.stack([np.concatenate([bias_keep, unused[0], bias_change]), np.zeros(3 * DIM)])
+    cell.set_weights([np.concatenate([keep, unused, change], axis=1), recurrent_kernel, bias])
+    np.testing.assert_allclose(network(inputs), cell(inputs, [0 * state])[0], rtol=1e-5, atol=1e-6)
+
+
+def byol_explore():
+    """A small model with a horizon of 3, a batch whose rows end after 3, 2, 1 and 0 steps, and its loss."""
+    model = miniatures.build("spr", variant="byol_explore", horizon=3)
+    batch = miniatures.batch(model)
+    ends = np.arange(miniatures.COUNT)[:, None] % 4
+    batch["valid"] = (np.arange(3) < 3 - ends).astype("float32")
+    return model, batch, lambda **other: float(model.objective(**model(batch | other, training=False)))
+
+
+def test_byol_explore_is_its_formula():
+    """Two GRU cells, a predictor, normalized features of an EMA encoder and a mask, in NumPy."""
+    model, batch, loss = byol_explore()
+    for weight in model.target.copies[0].weights:  # another network than the encoder
+        weight.assign(weight + 0.1 * np.abs(normal(*weight.shape)))
+    kernel_keep, bias_keep, kernel_change, bias_change = randomized(model.start)
+    recurrent_kernel, recurrent_bias, kernel, bias = randomized(model.transition)
+    kernel_hidden, bias_hidden, kernel_out, bias_out = randomized(model.predictor)
+    width, nothing = kernel_keep.shape[1], np.zeros_like(bias_keep)
+    first_kernel = np.concatenate([kernel_keep, normal(*kernel_keep.shape), kernel_change], axis=1)
+    first_bias = np.concatenate([bias_keep, nothing, bias_change])
+    features = np.asarray(with_map(model.encoder)(batch["views"][0])[0], "float64").reshape(miniatures.COUNT, -1)
+    zero = np.zeros((miniatures.COUNT, width))
+    belief = gru_cell(zero, features, first_kernel, first_bias, normal(width, 3 * width), 0 * first_bias)
+    total = 0.0
+    for step in range(3):
+        belief = gru_cell(belief, batch["action"][:, step], kernel, bias, recurrent_kernel, recurrent_bias)
+        prediction = np.maximum(belief @ kernel_hidden + bias_hidden, 0) @ kernel_out + bias_out
+        target = np.asarray(model.target.copies[0](batch["views"][1 + step]), "float64")
+        cosine = (prediction * target).sum(1) / np.linalg.norm(prediction, axis=1) / np.linalg.norm(target, axis=1)
+        total += np.sum(batch["valid"][:, step] * (2 - 2 * cosine))
+    assert loss() == pytest.approx(total / miniatures.COUNT, rel=1e-4)
+
+
+def test_byol_explore_ignores_actions_and_frames_after_the_end_of_an_episode():
+    model, batch, loss = byol_explore()
+    rng, ended = np.random.default_rng(1), batch["valid"] == 0
+    action, views = batch["action"].copy(), [view.copy() for view in batch["views"]]
+    action[:, :3][ended] = rng.normal(size=action[:, :3][ended].shape)
+    action[:, 3:] = 5.0  # of the last frame
+    for step in range(3):
+        views[1 + step][ended[:, step]] = 0.5
+    assert loss(action=action, views=tuple(views)) == pytest.approx(loss(), rel=1e-6)
+    assert loss(action=batch["action"][:, ::-1]) != pytest.approx(loss(), rel=1e-4)
+    assert loss(views=(batch["views"][0][::-1], *batch["views"][1:])) != pytest.approx(loss(), rel=1e-4)
+
+
+QUICK = (check_gradients, check_saving, check_checkpoints)
+SLOW = (check_config, check_replicas, check_learning, check_precision)
+
+
+@pytest.mark.parametrize("check", QUICK, ids=lambda check: check.__name__)
+def test_contract_of_byol_explore(check):
+    check("spr", variant="byol_explore")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("check", QUICK, ids=lambda check: check.__name__)
+def test_contract_of_efficient_zero(check):
+    check("spr", variant="efficient_zero")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("variant", ["efficient_zero", "byol_explore"])
+@pytest.mark.parametrize("check", SLOW, ids=lambda check: check.__name__)
+def test_contract_of_training_of_the_variants_of_spr(check, variant, mirrored):
+    check("spr", variant=variant)
 
 
 def test_spr_refuses_an_encoder_that_would_stay_untrained():

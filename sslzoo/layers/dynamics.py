@@ -60,6 +60,49 @@ def transition(shape: tuple[int, int, int], action_dim: int, hidden_dim: int, na
     return keras.Model([before, action], MinMax(name="range")(x), name=name)
 
 
+@checked()
+def closed_loop(input_dim: int, hidden_dim: int, name: str | None = None):
+    """BYOL-Explore's closed-loop GRU cell (arXiv 2206.08332) at the first frame: the belief after the zero state.
+
+    The recurrent weights of a GRU cell have no effect on the zero state and are left out.
+
+    Args:
+        input_dim: int, width of the features of a frame.
+        hidden_dim: int, width of the belief.
+        name: str, of the network.
+
+    Returns:
+        Model features (batch, input_dim) -> belief (batch, hidden_dim).
+    """
+    features = keras.Input((input_dim,), name="features")
+    keep = layers.Dense(hidden_dim, activation="sigmoid", name="keep")(features)
+    change = layers.Dense(hidden_dim, activation="tanh", name="change")(features)
+    return keras.Model(features, (1 - keep) * change, name=name)
+
+
+@checked()
+def open_loop(action_dim: int, hidden_dim: int, name: str | None = None):
+    """BYOL-Explore's open-loop GRU cell (arXiv 2206.08332): the belief one step later, from the action alone.
+
+    It is built from dense layers, since `keras.layers.GRUCell` has a seed that `tf.train.Checkpoint` does not save.
+
+    Args:
+        action_dim: int, width of the action.
+        hidden_dim: int, width of the belief.
+        name: str, of the network.
+
+    Returns:
+        Model [belief (batch, hidden_dim), action (batch, action_dim)] -> belief.
+    """
+    before, action = keras.Input((hidden_dim,), name="belief"), keras.Input((action_dim,), name="action")
+    gates = layers.Dense(3 * hidden_dim, kernel_initializer="orthogonal", name="belief_gates")(before)
+    keep, reset, memory = ops.split(gates, 3, axis=-1)
+    to_keep, to_reset, change = ops.split(layers.Dense(3 * hidden_dim, name="action_gates")(action), 3, axis=-1)
+    keep, reset = ops.sigmoid(keep + to_keep), ops.sigmoid(reset + to_reset)
+    after = keep * before + (1 - keep) * ops.tanh(change + reset * memory)
+    return keras.Model([before, action], after, name=name)
+
+
 @keras.saving.register_keras_serializable("sslzoo")
 class Positions(layers.Layer):
     """Adds a trained vector to each place of a sequence, normal at the start: (batch, count, dim) -> the same shape."""
