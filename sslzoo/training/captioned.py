@@ -52,9 +52,9 @@ def tokenized(
     splits = Splits(*(part and _with_caption(part) for part in splits))
     texts = [text for texts in splits.train.captions.texts for text in texts]
     how = knobs.get("tokenizer", "words")
-    words = fit_vocabulary(texts, knobs["word_count"]) if how == "words" else ()
+    words = fit_vocabulary(texts, knobs["word_count"], how)
     tokenizer = Tokenizer(how, knobs["text_length"], words)
-    known = f", {len(words)} words" if words else ""
+    known = f", {len(words)} {how}" if words else ""
     log.info(f"{len(texts)} captions, {len(set(texts))} of them different{known}")
     return Splits(*(part and _with_tokens(part, tokenizer) for part in splits)), {"vocabulary": words}
 
