@@ -184,11 +184,10 @@ def test_texts_of_a_dataset_become_pieces_or_bytes():
         train = load(texts, kind="text", tokenizer=how).train
         tokens, (column,) = train.arrays()[0], train.columns
         assert column["how"] == how and tokens.shape[1] == column["length"] >= 5
-        whole = np.count_nonzero(tokens, axis=1) < column["length"]
-        assert whole.any() and tokens[whole].max() > known
-        for text, row in zip(np.array(train.texts)[whole], tokens[whole], strict=True):
-            assert spelled(row, how, column["vocabulary"]) == text
-        assert tokens.max() < of_text._count(train) <= 400
+        lines = [spelled(row, how, column["vocabulary"]) for row in tokens]
+        assert all(text.startswith(line) for text, line in zip(train.texts, lines, strict=True))
+        assert np.mean(np.array(lines) == np.array(train.texts)) >= 0.9, "a few are cut"
+        assert known < tokens.max() < of_text._count(train) <= 400
     assert load(texts, kind="text", tokenizer="words").train.columns == load(texts, kind="text").train.columns
 
 
@@ -211,7 +210,9 @@ def test_a_method_without_texts_refuses_a_tokenizer(tmp_path):
 
 @needs_tokenizers
 def test_an_encoder_of_pieces_is_trained_exported_and_trained_further(tmp_path):
-    options = dict(kind="text", epochs=1, batch_size=16, evaluate=False, runs=str(tmp_path), export_to=str(tmp_path))
+    options = dict(
+        kind="text", epochs=1, batch_size=16, evaluate=False, export_to=str(tmp_path), runs=str(tmp_path / "runs")
+    )
     first = sslzoo.pretrain("mlm", corpus(), name="first", tokenizer="pieces", dim=16, depth=1, heads=2, **options)
     encoder = sslzoo.load_encoder(first.exported)
     words = encoder.get_layer("words")
@@ -230,7 +231,9 @@ def test_captions_become_pieces(tmp_path):
     images = RNG.integers(0, 255, (80, 8, 8, 3)).astype("uint8")
     data = Splits(*hold_out(in_memory("noise", images, captions=captions)))
     small = dict(text_dim=16, text_depth=1, text_heads=2, text_length=12, word_count=60, projection_dim=8, width=0.1)
-    options = dict(image_size=8, epochs=1, batch_size=16, evaluate=False, runs=str(tmp_path), export_to=str(tmp_path))
+    options = dict(
+        image_size=8, epochs=1, batch_size=16, evaluate=False, export_to=str(tmp_path), runs=str(tmp_path / "runs")
+    )
     result = sslzoo.pretrain("clip", data, "conv6", tokenizer="pieces", name="clip", **small, **options)
     tower = load_text(result.exported)
     layer = tower.embed.get_layer("tokenizer")
