@@ -16,7 +16,7 @@ RECIPES = next((path for path in (ROOT / "recipes", ROOT.parent / "recipes") if 
 GUIDE = ROOT / "catalog" / "guide.json"  # what a step costs, by benchmarks/guide.py
 # Arguments that pretraining sets.
 GIVEN = {"encoder", "input_shape", "size", "channels", "dataset_size", "num_classes", "length", "schema"}
-GIVEN |= {"columns", "bank", "tokens", "vocabulary", "action_dim"}
+GIVEN |= {"columns", "bank", "tokens", "vocabulary", "tokenizer", "action_dim"}
 # Fields of an experiment or of run options that the command line does not have.
 PYTHON_ONLY = {"knobs", "callbacks"}
 APPLICATIONS = "keras.applications:"  # prefix of the names of Keras architectures

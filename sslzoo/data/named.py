@@ -46,6 +46,7 @@ def load(
     categories: str | Sequence[str] | None = None,
     captions: str | Path = "auto",
     sample_rate: int | None = None,
+    tokenizer: str | None = None,
 ) -> Splits:
     """Loads data to train on and, where there are labels, to test on.
 
@@ -79,16 +80,17 @@ def load(
             first line of a file next to each image, with the same name and .txt; "none" none; or the path of a file,
             as of `caption_files.from_file`. Without a test part a fifth of the captions is held out.
         sample_rate: of audio, samples per second, to which files are resampled and which arrays have; 16000 if None.
+        tokenizer: of texts, "words", "pieces" of them, or "bytes"; words if None.
 
     Raises:
         DataError: a line that says what is wrong and what to do.
     """
-    own = dict(categories=categories, captions=captions, sample_rate=sample_rate)
-    as_it_is = labels == splits == captions == "auto" and value_range is None and not (categories or sample_rate)
+    own = dict(categories=categories, sample_rate=sample_rate, tokenizer=tokenizer)
+    as_it_is = labels == splits == captions == "auto" and value_range is None and not any(own.values())
     if isinstance(data, Splits) and as_it_is:
         return data
     reading = dict(max_size=max_size, labels=labels, splits=splits, value_range=value_range, scan=scan)
-    parts = load_parts(data, **reading, kind=kind, **own)
+    parts = load_parts(data, **reading, kind=kind, captions=captions, **own)
     return Splits(parts["train"], judge_of(parts))
 
 
@@ -104,11 +106,12 @@ def load_parts(
     categories: str | Sequence[str] | None = None,
     captions: str | Path = "auto",
     sample_rate: int | None = None,
+    tokenizer: str | None = None,
 ) -> dict[str, Dataset]:
     """All images of data, those included that `load` leaves out.
 
     Args:
-        data, max_size, labels, splits, value_range, kind, scan, categories, captions, sample_rate: as of `load`.
+        data, max_size, labels, splits, value_range, kind, scan, categories, captions, sample_rate, tokenizer: of load.
 
     Returns:
         "train", and where there are such images "test", "validation", "unlabelled" and "other" (in none of these)
@@ -124,23 +127,20 @@ def load_parts(
         data = catalog.found("datasets", data)()
     reading = dict(labels=labels, splits=splits, scan=checked_scan(scan), captions=captions)
     found = KINDS[kind_of(data, kind)]
-    options = dict(labels=labels, categories=categories, sample_rate=sample_rate)
-    for name, noun in (("categories", "tables"), ("sample_rate", "audio")):
+    options = dict(labels=labels, categories=categories, sample_rate=sample_rate, tokenizer=tokenizer)
+    for name, noun in (("categories", "tables"), ("sample_rate", "audio"), ("tokenizer", "texts")):
         if options[name] and (given or name not in found.options):
             raise DataError(f"{name}=...: for {noun} that are read here, the data are another kind or a Dataset")
     if found.pixels or isinstance(data, Dataset | Splits):
         parts = _resolve(data, dict(max_size=max_size), reading, value_range)
     else:
         _refuse_pixels(found, labels, max_size=max_size, value_range=value_range, splits=splits, captions=captions)
-        own = {name: options[name] for name in found.options}
-        parts = importlib.import_module(found.reader).parts(data, **own)
+        parts = importlib.import_module(found.reader).parts(data, **{name: options[name] for name in found.options})
     if labels == "none":
         parts = {name: dataclasses.replace(part, labels=None, class_names=None) for name, part in parts.items()}
     if captions == "none":
         parts = {name: dataclasses.replace(part, captions=None) for name, part in parts.items()}
-    if not given:
-        parts = noted(parts, _understood(parts))
-    return _with_judge(parts)
+    return _with_judge(parts if given else noted(parts, _understood(parts)))
 
 
 def _refuse_pixels(kind: Kind, labels: str | Path, **options) -> None:

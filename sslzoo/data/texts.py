@@ -1,4 +1,4 @@
-"""Texts as tokens, from any source, with classes and a test part; the words are those of the training part."""
+"""Texts as tokens, from any source, with classes and a test part; the vocabulary is that of the training part."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from sslzoo.catalog.knobs import nearest
 from sslzoo.data import labels as numbers
 from sslzoo.data.dataset import DataError, Dataset
 from sslzoo.data.made import in_memory
@@ -14,22 +15,23 @@ from sslzoo.data.selection import divided
 from sslzoo.data.text_sources import Source, read
 from sslzoo.layers.text import Tokenizer, fit_vocabulary
 
-WORDS = 8192  # of the vocabulary, at most
-LONGEST = 64  # tokens of a text, at most
+WORDS = 8192  # or pieces, of the vocabulary, at most
+LONGEST = {"words": 64, "pieces": 128, "bytes": 256}  # tokens of a text, at most
 PART = 4096  # texts that are tokenized at a time
 
 
-def parts(data: Any, labels: str = "auto") -> dict[str, Dataset]:
+def parts(data: Any, labels: str = "auto", tokenizer: str | None = None) -> dict[str, Dataset]:
     """The parts of texts.
 
-    A text is split into words, in lower case and without punctuation. The vocabulary is that of the training part
-    alone, after a test part is held out. Equal texts are in one part.
+    A text is split into words, in lower case and without punctuation, or as `tokenizer` says. The vocabulary is that of
+    the training part alone, after a test part is held out. Equal texts are in one part.
 
     Args:
         data: "text:fortunes" or "text:wordnet"; the path of a .txt file with a text in each line, or of a .csv or
             .jsonl file with a column of texts, whose name may end in _train or _test; a list of texts; a pair (texts,
             labels); or two such pairs for training and testing.
         labels: column of the classes. "auto" takes a column called label, class, target or category; "none" takes none.
+        tokenizer: "words", "pieces" of words, or "bytes", as of `sslzoo.layers.text.Tokenizer`; words if None.
 
     Returns:
         "train", and with labels "test" -> datasets of int32 (n, tokens).
@@ -37,23 +39,34 @@ def parts(data: Any, labels: str = "auto") -> dict[str, Dataset]:
     Raises:
         DataError: a line that says what is wrong and what to do.
     """
+    how = tokenizer or "words"
+    if how not in LONGEST:
+        raise DataError(nearest("tokenizer", how, LONGEST))
     source = read(data, labels)
     texts, y, classes, notes = _divided(source)
-    vocabulary = fit_vocabulary(texts["train"], WORDS)
-    if not vocabulary:
+    vocabulary = fit_vocabulary(texts["train"], WORDS, how)
+    if not vocabulary and how != "bytes":
         raise DataError(f"{source.name} has no words in its training part")
-    lengths = [len(text.split()) for text in texts["train"]]
-    length = int(np.clip(np.quantile(lengths, 0.95), 2, LONGEST))
-    cut = float(np.mean(np.array(lengths) > length))
-    notes += [f"{len(vocabulary)} words, the most frequent of the training part; {length} tokens of each text"]
+    lengths = _lengths(texts["train"], how, vocabulary)
+    length = int(np.clip(np.quantile(lengths, 0.95), 2, LONGEST[how]))
+    cut = float(np.mean(lengths > length))
+    known = f"{len(vocabulary)} {how}, the most frequent of the training part" if vocabulary else "bytes of UTF-8"
+    notes += [f"{known}; {length} tokens of each text"]
     notes += [f"{cut:.1%} of the training texts are longer and are cut"] if cut else []
-    tokenizer = {"how": "words", "length": length, "vocabulary": list(vocabulary)}
+    fitted = {"how": how, "length": length, "vocabulary": list(vocabulary)}
     return {
         part: of_texts(
-            source.name, some, tokenizer, labels=y.get(part), class_names=classes if y else None, notes=tuple(notes)
+            source.name, some, fitted, labels=y.get(part), class_names=classes if y else None, notes=tuple(notes)
         )
         for part, some in texts.items()
     }
+
+
+def _lengths(texts: Sequence[str], how: str, vocabulary: Sequence[str]) -> np.ndarray:
+    """Number of tokens of each text, up to one more than the longest text may have."""
+    if how == "words":
+        return np.array([len(text.split()) for text in texts])
+    return np.count_nonzero(tokenized(texts, Tokenizer(how, LONGEST[how] + 1, vocabulary)), axis=1)
 
 
 def of_texts(name: str, texts: Sequence[str], tokenizer: dict, **fields) -> Dataset:

@@ -64,7 +64,7 @@ def export_text(tower: TextTower, path: str | Path) -> float:
 
     In TensorFlow alone, `text = tf.saved_model.load("EXPORT/text")` is called with strings, and `text.project` with
     the features of the image encoder; inner products of both are cosines. tower.keras and projector.keras are the same
-    for Keras, vocabulary.txt has the words in the order of their numbers, from 2.
+    for Keras, vocabulary.txt has the words or pieces in the order of their numbers, from 2.
 
     Returns:
         The largest absolute difference of embeddings after loading.

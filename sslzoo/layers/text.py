@@ -9,20 +9,27 @@ from keras import layers, ops
 from sslzoo.catalog.checked import checked
 from sslzoo.catalog.knobs import nearest
 from sslzoo.layers.drop_path import with_dropout
+from sslzoo.layers.pieces import CONTINUED, Pieces, fit_pieces
 from sslzoo.layers.transformer import block, check_width
 
-TOKENIZERS = ("words", "bytes")
-SPECIAL = 3  # numbers below the first byte; 0 is the end of a text, in words 1 is an unknown word
+TOKENIZERS = ("words", "pieces", "bytes")
+SPECIAL = 3  # numbers below the first byte; 0 is the end of a text, without bytes 1 is an unknown word
 UNKNOWN = "[?]"
 
 
-def fit_vocabulary(texts: Sequence[str], size: int) -> tuple[str, ...]:
+def fit_vocabulary(texts: Sequence[str], size: int, how: str = "words") -> tuple[str, ...]:
     """The most frequent words of some texts, in lower case and without punctuation, the most frequent first.
 
     Args:
         texts: of the training part.
-        size: int, maximum number of words, the end of a text and the unknown word included.
+        size: int, maximum number of words or pieces, the end of a text and the unknown word included.
+        how: as of `Tokenizer`; "pieces" gives those of `fit_pieces`, "bytes" nothing.
+
+    Raises:
+        ValueError: pieces need a package that is not installed.
     """
+    if how != "words":
+        return fit_pieces(texts, size) if how == "pieces" else ()
     import tensorflow as tf
 
     found = layers.TextVectorization(max_tokens=max(3, size))
@@ -35,12 +42,13 @@ class Tokenizer(layers.Layer):
     """Texts to numbers: strings (n,) -> int32 (n, length), 0 after the end; longer texts are cut.
 
     Args:
-        how: "words", split at spaces, in lower case and without punctuation; or "bytes" of UTF-8, for any language.
+        how: "words", split at spaces, in lower case and without punctuation; "pieces" of these words, as of
+            `sslzoo.layers.pieces.Pieces`; or "bytes" of UTF-8, for any language.
         length: int, number of tokens.
-        vocabulary: the known words, as of `fit_vocabulary`; unused for bytes.
+        vocabulary: the known words or pieces, as of `fit_vocabulary`; unused for bytes.
 
     Raises:
-        ValueError: if `how` is neither, or there are no words.
+        ValueError: if `how` is none of these, or there are no words.
     """
 
     def __init__(self, how: str = "words", length: int = 77, vocabulary: Sequence[str] = (), **kwargs):
@@ -50,11 +58,13 @@ class Tokenizer(layers.Layer):
         self.built = True
         if how == "words":
             self.words = layers.TextVectorization(output_sequence_length=length, vocabulary=self.vocabulary)
+        elif how == "pieces":
+            self.words = Pieces(length, self.vocabulary)
 
     def call(self, texts):
         import tensorflow as tf  # encoders of tokens are also loaded without it
 
-        if self.how == "words":
+        if self.how != "bytes":
             return tf.cast(self.words(texts), tf.int32)
         read = tf.io.decode_raw(texts, tf.uint8, fixed_length=self.length)  # which fills up with the byte 0
         return tf.where(read > 0, tf.cast(read, tf.int32) + SPECIAL, 0)
@@ -70,9 +80,9 @@ def token_count(how: str, vocabulary: Sequence[str]) -> int:
     """Number of different tokens of a `Tokenizer`, whose errors it raises."""
     if how not in TOKENIZERS:
         raise ValueError(nearest("tokenizer", how, TOKENIZERS))
-    if how == "words" and not vocabulary:
-        raise ValueError("a tokenizer of words needs a vocabulary: give one, or tokenizer='bytes'")
-    return len(vocabulary) + 2 if how == "words" else 256 + SPECIAL
+    if how != "bytes" and not vocabulary:
+        raise ValueError(f"a tokenizer of {how} needs a vocabulary: give one, or tokenizer='bytes'")
+    return len(vocabulary) + 2 if how != "bytes" else 256 + SPECIAL
 
 
 def spelled(tokens: np.ndarray, how: str, vocabulary: Sequence[str] = ()) -> str:
@@ -86,7 +96,7 @@ def spelled(tokens: np.ndarray, how: str, vocabulary: Sequence[str] = ()) -> str
     if how == "bytes":
         return bytes(number - SPECIAL for number in numbers if number >= SPECIAL).decode("utf-8", "replace")
     known = dict(enumerate(vocabulary, start=2))
-    return " ".join(known.get(number, UNKNOWN) for number in numbers)
+    return " ".join(known.get(number, UNKNOWN) for number in numbers).replace(f" {CONTINUED}", "")
 
 
 def read(tokens, embedding: layers.Layer, depth: int, heads: int, dropout: float = 0.0):

@@ -17,8 +17,8 @@ class Words(Embedded):
 
     Args:
         length, dim: int, number of tokens of a text, width.
-        how: "words" or "bytes", as of `Tokenizer`.
-        vocabulary: the known words, as of `fit_vocabulary`.
+        how: "words", "pieces" or "bytes", as of `Tokenizer`.
+        vocabulary: the known words or pieces, as of `fit_vocabulary`.
     """
 
     def __init__(self, length: int, dim: int, how: str = "words", vocabulary: Sequence[str] = (), **kwargs):

@@ -28,8 +28,8 @@ class CLIP(SSLModel):
         projection_dim: int, width of the embeddings; unused with frozen_image, which embeds in the features' width.
         text_dim, text_depth, text_heads: int, width, number of blocks and heads of the text encoder.
         text_length: int, tokens of a caption; longer ones are cut.
-        tokenizer: "words", those of the training captions, or "bytes" of UTF-8, for any language.
-        word_count: int, maximum number of different words.
+        tokenizer: "words", those of the training captions, "pieces" of them, or "bytes" of UTF-8, for any language.
+        word_count: int, maximum number of different words or pieces.
         variant: "softmax", or "sigmoid" as in SigLIP.
         temperature: float, divides the cosine similarities at the start.
         offset: float, subtracted from the similarities at the start, if variant="sigmoid"; minus SigLIP's bias.
@@ -37,10 +37,10 @@ class CLIP(SSLModel):
         frozen_image: bool, keeps the weights of the encoder, which should then be a trained one.
         simclr_weight: float, weight of SimCLR's loss of the second and third view.
         hidden_dim: int, width of the hidden layers of SimCLR's projector.
-        vocabulary: the words, most frequent first, as pretraining finds them.
+        vocabulary: the words or pieces, most frequent first, as pretraining finds them.
 
     Raises:
-        ValueError: if a name is unknown, words have no vocabulary, or the heads do not divide the width.
+        ValueError: if a name is unknown, words or pieces have no vocabulary, or the heads do not divide the width.
     """
 
     paper = "https://arxiv.org/abs/2103.00020"

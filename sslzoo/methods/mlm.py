@@ -16,8 +16,8 @@ class MLM(SSLModel):
     """Minimizes the cross-entropy of the chosen tokens of each text, BERT's first objective, without its second.
 
     Of the chosen tokens 80 % are replaced by the mask, 10 % by a random token and 10 % are kept. The head is BERT's: a
-    dense layer, GELU, a norm, and the transposed embeddings of the tokens with a bias. Tokens are words, or bytes; BERT
-    has pieces of words. Of the views the first is trained on.
+    dense layer, GELU, a norm, and the transposed embeddings of the tokens with a bias. Tokens are words, or
+    as in BERT pieces of words, or bytes. Of the views the first is trained on.
 
     Args:
         encoder: text_transformer, tokens (batch, length) -> features (batch, features).

@@ -1,6 +1,7 @@
 """Captions of a training: the words of a method, and captions as its tokens."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ NO_MISSION = (
 
 
 def tokenized(
-    splits: Splits, method: Callable, name: str, knobs: dict[str, Any], preset: Any = None
+    splits: Splits, method: Callable, name: str, knobs: dict[str, Any], preset: Any = None, how: str | None = None
 ) -> tuple[Splits, dict[str, Any]]:
     """The images with captions, and these as tokens, where a method compares images, or clips, with them.
 
@@ -34,16 +35,19 @@ def tokenized(
         name: name of the method.
         knobs: knobs of the method, with defaults.
         preset: of the views.
+        how: the tokenizer of the captions; words if None.
 
     Returns:
-        The splits; the argument `vocabulary` of the method, {} for others.
+        The splits; the arguments `vocabulary` and `tokenizer` of the method, {} for others.
 
     Raises:
         DataError: there are no captions to train on.
-        ValueError: the preset has too few views.
+        ValueError: the preset has too few views, or the method takes no text, or words alone.
     """
     language = knobs.get("language_weight")
     if not (options.needs_captions(method) or language):
+        if how and splits.train.kind != "text":
+            raise ValueError(f"tokenizer={how!r}: for texts and captions, and {name} takes neither here; leave it out")
         return splits, {}
     if splits.train.captions is None:
         raise DataError((NO_MISSION if language else MISSING).format(name=name, data=splits.train.name))
@@ -51,12 +55,14 @@ def tokenized(
         raise ValueError("simclr_weight above 0 needs two more views: give preset='slip'")
     splits = Splits(*(part and _with_caption(part) for part in splits))
     texts = [text for texts in splits.train.captions.texts for text in texts]
-    how = knobs.get("tokenizer", "words")
-    words = fit_vocabulary(texts, knobs["word_count"]) if how == "words" else ()
+    how = how or "words"
+    if how != "words" and "tokenizer" not in inspect.signature(method).parameters:
+        raise ValueError(f"tokenizer={how!r}: {name} takes words; leave it out")
+    words = fit_vocabulary(texts, knobs["word_count"], how)
     tokenizer = Tokenizer(how, knobs["text_length"], words)
-    known = f", {len(words)} words" if words else ""
+    known = f", {len(words)} {how}" if words else ""
     log.info(f"{len(texts)} captions, {len(set(texts))} of them different{known}")
-    return Splits(*(part and _with_tokens(part, tokenizer) for part in splits)), {"vocabulary": words}
+    return Splits(*(part and _with_tokens(part, tokenizer) for part in splits)), {"vocabulary": words, "tokenizer": how}
 
 
 def _with_caption(dataset: Dataset) -> Dataset | None:

@@ -16,15 +16,15 @@ MISSING = (
 
 
 def companions(
-    splits: Splits, method: Callable, name: str, knobs: dict[str, Any], preset: Any = None
+    splits: Splits, method: Callable, name: str, knobs: dict[str, Any], preset: Any = None, how: str | None = None
 ) -> tuple[Splits, dict[str, Any]]:
     """The data with the companion columns of a method: `tokenized`, of methods of frames with a relation too.
 
     Args:
-        splits, method, name, knobs, preset: as of `tokenized`.
+        splits, method, name, knobs, preset, how: as of `tokenized`.
 
     Returns:
-        The splits; the argument `vocabulary` of methods with captions, {} for others.
+        The splits; the arguments `vocabulary` and `tokenizer` of methods with captions, {} for others.
 
     Raises:
         DataError: the data have no captions, episodes or actions, and the method needs them.
@@ -35,7 +35,7 @@ def companions(
         needs_action = "action_dim" in inspect.signature(method).parameters
         if needs_action and splits.train.episodes.action is None:
             raise DataError(f"{name} needs actions and {splits.train.name} has none: give an array action, or take atc")
-    return tokenized(splits, method, name, knobs, preset)
+    return tokenized(splits, method, name, knobs, preset, how)
 
 
 def _related(part: Any, relation: str, name: str, knobs: dict[str, Any]) -> Any:

@@ -64,6 +64,8 @@ class Experiment:
             NAME.txt next to each image, "none" omits them; otherwise a file, a .csv with rows FILE,CAPTION, a .jsonl or
             a .json of COCO.
         sample_rate: of audio, samples per second, to which files are resampled and which arrays have; 16000 if None.
+        tokenizer: of texts and captions, "words", those of the training part, "pieces" of them, or "bytes" of UTF-8,
+            for any language; words if None.
         splits: "auto" takes folders named train, test, val, unlabeled and the like as splits, "none" does not;
             otherwise the folders of each split, "train=a+b,test=c".
         value_range: pixel values of black and white, such as "0,4095", for images that use a part of the range of their
@@ -120,6 +122,7 @@ class Experiment:
     categories: str | Any | None = None
     captions: str | Path = "auto"
     sample_rate: int | None = None
+    tokenizer: str | None = None
     splits: str | dict = "auto"
     value_range: str | Any | None = None
     scan: str = "headers"
@@ -236,7 +239,7 @@ class RunOptions:
 
 # Arguments of `data.load`.
 READING = {"labels": "auto", "splits": "auto", "value_range": None, "max_size": None, "kind": None, "scan": "headers"}
-READING |= {"categories": None, "captions": "auto", "sample_rate": None}
+READING |= {"categories": None, "captions": "auto", "sample_rate": None, "tokenizer": None}
 STARTING = {"start_from": None, "freeze_blocks": 0, "layer_decay": 1.0, "lora_rank": 0, "stay": 0.0}
 
 

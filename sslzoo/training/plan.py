@@ -78,7 +78,9 @@ class Plan:
         parts = (experiment.method, experiment.encoder, preset, None, self.kind.name)
         self.knobs = resolved.resolve(resolved.known(experiment.knobs), *parts)
         self.max_size = canvas_side(experiment)
-        loaded = load(experiment.data, **experiment.reading | {"max_size": self.max_size})
+        how = experiment.tokenizer  # of texts, which are tokens from here on, or below of captions
+        reading = {"max_size": self.max_size, "tokenizer": how if "tokenizer" in self.kind.options else None}
+        loaded = load(experiment.data, **experiment.reading | reading)
         if (found := loaded.train.kind) != self.kind.name:
             raise ValueError(f"{loaded.train.name} is of the kind {found!r}: give kind={found!r}")
         self.splits = restrict(loaded, experiment.classes, experiment.max_images)
@@ -87,7 +89,8 @@ class Plan:
             self.splits = accepted_splits(self.splits, model)
         if run.cache:
             self.splits = Splits(*(part and cached(part, run.cache) for part in self.splits))
-        self.splits, self.words = companions(self.splits, self.method, self.method_name, self.knobs["method"], preset)
+        part = self.method, self.method_name, self.knobs["method"], preset, how
+        self.splits, self.words = companions(self.splits, *part)
         (self.train_set, self.test_set), devices = self.splits, self.strategy.num_replicas_in_sync
         self.experiment = experiment = fitted(experiment, self.knobs["method"], len(self.train_set), devices)
         self.knobs = resolved.resolve(experiment.knobs, *parts)

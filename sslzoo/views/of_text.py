@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from sslzoo.data import Dataset
 from sslzoo.evaluators import words
-from sslzoo.layers.text import spelled
+from sslzoo.layers.text import spelled, token_count
 from sslzoo.utils.files import replacing
 from sslzoo.utils.plots import plain
 from sslzoo.views import sheet, text_presets
@@ -61,11 +61,12 @@ def baselines(size: int, dataset: Dataset | None = None) -> dict[str, Baseline]:
 
 def _count(dataset: Dataset) -> int:
     """Number of different tokens."""
-    return 1 + int(dataset.arrays()[0].max()) if not dataset.columns else 2 + len(dataset.columns[0]["vocabulary"])
+    known = schema(dataset)
+    return token_count(**known) if known else 1 + int(dataset.arrays()[0].max())
 
 
 def schema(dataset: Dataset) -> dict | None:
-    """How texts become tokens, and the words of the training part, the most frequent first."""
+    """How texts become tokens, and the words or pieces of the training part, the most frequent first."""
     return {name: dataset.columns[0][name] for name in ("how", "vocabulary")} if dataset.columns else None
 
 
@@ -81,7 +82,7 @@ def views(size: int, channels: int, dataset: Dataset) -> list:
 def draw(chain: Any, batch: dict, path: Path, dataset: Dataset) -> str:
     """Writes the contact sheet as a PNG; returns the table of the operations, "" for a function of a batch.
 
-    Tokens are shown as words if the tokenizer of the dataset is known, otherwise by their numbers.
+    Tokens are shown as text if the tokenizer of the dataset is known, otherwise by their numbers.
     """
     lines = _spelled(sheet.drawn(chain, batch, "text", DRAWS), schema(dataset))
     with replacing(path) as temporary:
