@@ -275,12 +275,12 @@ class Plan:
         trained = [keras.ops.convert_to_numpy(weight) for weight in network.weights]
         if self.calibration is None or self.calibration.model is not model:
             self.calibration = Calibration(model)
-        calibration = self.calibration
+        views = self.batches(0, max(4, -(-CALIBRATED // self.experiment.batch_size)))
         try:
-            with calibration.preserved():
+            with self.calibration.preserved():
                 if start:
                     network.set_weights(self.untrained.get_weights())
-                calibration.calibrate(self._training_views(model))
+                self.calibration.calibrate(map(model.augment, views) if model.augment else views)
                 return self.encoder(model)
         finally:
             network.set_weights(trained)
@@ -294,9 +294,3 @@ class Plan:
     def judged(self) -> Splits:
         """The part of the data that the encoder is evaluated on."""
         return judging.judged(self.splits, {}, max_images=self.experiment.max_images)
-
-    def _training_views(self, model: SSLModel) -> Iterator[dict]:
-        """Yields the first training batches, with CALIBRATED images in total."""
-        steps = max(4, -(-CALIBRATED // self.experiment.batch_size))
-        for batch in self.batches(0, steps):
-            yield model.augment(batch) if model.augment else batch
