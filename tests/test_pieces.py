@@ -221,6 +221,8 @@ def test_an_encoder_of_pieces_is_trained_exported_and_trained_further(tmp_path):
     unseen = ["climbers talking", "paintings", "?"]
     found = EncoderTransformer(tmp_path / "first").fit_transform(unseen)
     np.testing.assert_allclose(found, encoder(words.tokenizer(tf.constant(unseen))), atol=1e-5)
+    with pytest.raises(ValueError, match="tokenizer='bytes': .* has been trained on pieces; leave it out"):
+        sslzoo.pretrain("sim_cse", corpus(), tokenizer="bytes", start_from=tmp_path / "first", name="x", **options)
     again = sslzoo.pretrain("sim_cse", corpus(), start_from=tmp_path / "first", name="second", **options)
     assert sslzoo.load_encoder(again.exported).get_layer("words").arguments == words.arguments
 

@@ -87,6 +87,8 @@ class Plan:
         announce(self.splits.train)
         if isinstance(model := self.origin.model if self.origin else experiment.encoder, keras.Model):
             self.splits = accepted_splits(self.splits, model)
+            if how and (own := (self.splits.train.columns or ({},))[0].get("how", how)) != how:
+                raise ValueError(f"tokenizer={how!r}: {model.name} has been trained on {own}; leave it out")
         if run.cache:
             self.splits = Splits(*(part and cached(part, run.cache) for part in self.splits))
         part = self.method, self.method_name, self.knobs["method"], preset, how
