@@ -108,8 +108,8 @@ class Plan:
         self.schema = schema_of(experiment.encoder, self.train_set, self.kind)
         given = self.input_shape[-1], self.kind.name, self.kind.functions.bank(self.train_set)
         self.chain = chosen.make(preset, self.size, *given, **self.knobs["views"])
-        augment = chosen.of_batch(self.chain, experiment.batch_size, experiment.seed, engine_of(experiment, run))
-        self.augment = tf.function(augment, autograph=callable(self.chain))  # traced once for all passes over the data
+        self.augment = chosen.of_batch(self.chain, experiment.batch_size, experiment.seed, engine_of(experiment, run))
+        self.traced = tf.function(self.augment, autograph=callable(self.chain))  # once for all passes over the data
         self.steps = len(self.train_set) // experiment.batch_size
         self.fingerprint = self.train_set.fingerprint()
         self.settings = self._settings(preset)
@@ -221,7 +221,7 @@ class Plan:
 
     def _compiled(self, model: SSLModel) -> SSLModel:
         s, total = self.experiment, self.experiment.epochs * self.steps
-        model.augment = self.augment if s.augment_on == "device" else None
+        model.augment = self.traced if s.augment_on == "device" else None
         model.total_steps, model.steps_per_epoch = total, self.steps
         model.micro_batch, model.share_of = s.micro_batch, starting.share_of(model.encoder, s.layer_decay)
         if s.stay:
@@ -242,7 +242,7 @@ class Plan:
         order = dict(seed=s.seed, share=share, examples_per_class=s.examples_per_class)
         batches = (self.service or self.train_set).batches(s.batch_size, start=start, stop=stop, **order)
         if s.augment_on == "host":
-            batches = batches.map(self.augment, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            batches = batches.map(self.traced, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         if self.service:
             batches = self.service.offload(batches)
         return batches.prefetch(tf.data.AUTOTUNE)
