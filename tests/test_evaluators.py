@@ -534,3 +534,13 @@ def test_agreement_with_classes_is_that_of_sklearn(classes, clusters):
         assert mutual_information(rows) == pytest.approx(normalized_mutual_info_score(*rows.T), abs=1e-12)
     apart = np.stack([np.arange(5), np.zeros(5)], 1)
     assert adjusted_rand(apart) == adjusted_rand_score(*apart.T)
+
+
+def test_a_few_unequal_labels_are_not_answered_by_the_largest_class_alone():
+    features, labels = blobs(400, classes=2, width=32, spread=1.5)
+    train, test = (features[:5], labels[:5]), (features[5:], labels[5:])  # three of one class and two of the other
+    predicted = linear.linear_predictions(train[0], train[1], test[0]).labels[0]
+    assert len(np.unique(predicted)) == 2
+    noise = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
+    rare = np.arange(60) % 4 == 0
+    assert linear.choose_strength(noise, rare) == linear.STRENGTHS[0], "enough images show that there is nothing"

@@ -14,6 +14,7 @@ from sslzoo.evaluators.logistic import logits, rotated, solve
 
 STRENGTHS = tuple(10.0**power for power in range(-4, 4))  # scikit-learn's C, from strong to weak regularization
 FALLBACK_STRENGTH = 0.01
+SCARCE_STRENGTH = 1.0
 CHOOSING_IMAGES = 5000  # images on which C is chosen, at most
 FOLDS = 5
 PATIENCE = 2
@@ -193,7 +194,8 @@ def choose_strength(x: np.ndarray, y: np.ndarray, seed: int = 0) -> float:
     """The C with the best accuracy on held-out images; of equal ones the most regularized.
 
     Five folds, or the number of images of the rarest class if that is smaller; one fold from 2000 images on. If a class
-    has one image, nothing can be held out and C is 0.01. C weights the sum of the losses, not their mean: it is the
+    has one image, nothing can be held out and C is 0.01. Where a class has fewer images than five and no C is better
+    than always the largest class, which the strongest regularization predicts, C is 1. C weights the sum of the losses, not their mean: it is the
     prior on the weights, and stays the same when the probe is fitted to more images than C was chosen on (for
     Fashion-MNIST pixels this is 0.4 points better than the same weight of the mean).
     """
@@ -220,8 +222,9 @@ def _walk(x, y, seed, axes):
         found.append(weights.mean(1, keepdims=True))
         if len(scores) - 1 - np.argmax(scores) == PATIENCE:
             break
-    best = int(np.argmax(scores))
-    return STRENGTHS[best], found[best]
+    best, sizes = int(np.argmax(scores)), np.bincount(y)
+    nothing_found = sizes.min() < FOLDS and scores[best] <= sizes.max() / len(y)
+    return SCARCE_STRENGTH if nothing_found else STRENGTHS[best], found[best]
 
 
 def _held_out(y, seed):
