@@ -45,15 +45,15 @@ def test_the_command_line_takes_auto(name):
     assert convert(Knob(name, 1, "int", ""), "auto") == "auto"
 
 
-def test_a_run_records_what_was_chosen(tmp_path, caplog):
+def test_a_run_records_what_was_chosen(tmp_path, capsys):
     images = np.random.default_rng(0).random((96, 8, 8, 1), "float32")
     places = dict(runs=str(tmp_path), export_to=None, evaluate=False, name="mine")
     knobs = dict(queue_size="auto", units=8, hidden_dim=8, projection_dim=4)
-    with caplog.at_level("INFO", "sslzoo"):
-        sslzoo.pretrain("moco", images, "mlp", epochs=1, batch_size="auto", **knobs, **places)
+    sslzoo.pretrain("moco", images, "mlp", epochs=1, batch_size="auto", **knobs, **places)
     settings = json.loads((tmp_path / "mine/settings.json").read_text())
     assert settings["batch_size"] == 8 and settings["method.queue_size"] == 32
-    assert "batch_size=8: at most 256" in caplog.text and "queue_size=32: a power of two" in caplog.text
+    printed = capsys.readouterr().out
+    assert "batch_size=8: at most 256" in printed and "queue_size=32: a power of two" in printed
 
 
 @pytest.mark.parametrize("option", ["--image-size", "--learning-rate", "--hidden-dim"])
@@ -85,11 +85,10 @@ def test_the_guide_has_a_line_for_each_method_with_measured_costs(capsys):
 @pytest.mark.parametrize(
     ("epochs", "why"), [(2, "2 epochs leave it partly random"), (4, "negatives include the example itself")]
 )
-def test_a_queue_larger_than_the_data_is_reported_with_what_it_does(epochs, why, caplog):
+def test_a_queue_larger_than_the_data_is_reported_with_what_it_does(epochs, why, capsys):
     data = load((np.zeros((20, 8, 8, 1), "uint8"), np.arange(20) % 2), labels="none").train
     checks.check(Experiment(epochs=epochs, batch_size=4), SSLModel, "moco", data, 1, {"queue_size": 64})
     line = f"queue_size=64 exceeds the {len(data)} images: {why}; queue_size=16 avoids this"
-    assert line in caplog.messages
-    caplog.clear()
+    assert line in capsys.readouterr().out.splitlines()
     checks.check(Experiment(epochs=epochs, batch_size=4), SSLModel, "moco", data, 1, {"queue_size": 16})
-    assert "queue_size" not in caplog.text
+    assert "queue_size" not in capsys.readouterr().out

@@ -126,10 +126,9 @@ def test_waiting_for_data_is_measured_and_working_is_not():
     assert float(throughput.waited) < 0.05
 
 
-def test_progress_counts_what_the_data_are(caplog):
-    caplog.set_level("INFO", "sslzoo")
+def test_progress_counts_what_the_data_are(capsys):
     EpochLine(3, "series").record(1, 7, {"loss": 0.5, "images_per_second": 12.3})
-    assert caplog.messages == ["epoch 1/3  loss 0.500  12 series/s"]
+    assert capsys.readouterr().out == "epoch 1/3  loss 0.500  12 series/s\n"
     throughput = monitors.Throughput(4, 1, 2, "rows")
     throughput.on_epoch_begin(0)
     throughput.on_train_batch_end(0, {"loss": 0.5})

@@ -119,7 +119,7 @@ def test_colour_images_made_gray_as_the_message_says_are_accepted(exported):
     assert EncoderTransformer(exported).fit_transform(colour.mean(-1, keepdims=True)).shape == (5, 64)
 
 
-def test_gray_images_are_repeated_for_an_encoder_of_colour_images(tmp_path, caplog):
+def test_gray_images_are_repeated_for_an_encoder_of_colour_images(tmp_path, capsys):
     encoder = encoders.make("mlp", (8, 8, 3), units=16)
     export(encoder, tmp_path / "rgb", np.zeros((2, 8, 8, 3), "float32"), {})
     gray = np.random.default_rng(0).random((5, 8, 8, 1)).astype("float32")
@@ -127,7 +127,7 @@ def test_gray_images_are_repeated_for_an_encoder_of_colour_images(tmp_path, capl
     for images in (gray, gray[..., 0], gray.reshape(5, 64)):
         found = EncoderTransformer(tmp_path / "rgb").fit_transform(images)
         np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert "gray images are repeated to the 3 channels" in caplog.text
+    assert "gray images are repeated to the 3 channels" in capsys.readouterr().out
 
 
 def test_a_missing_encoder_and_other_images_are_refused_in_one_line(exported):
@@ -166,6 +166,7 @@ def case(request, tmp_path_factory):
 def test_frames_and_series_are_transformed_without_labels_into_named_columns(case):
     path, x = case
     features = EncoderTransformer(path).fit_transform(x)
+    pytest.importorskip("pandas")
     named = EncoderTransformer(path).set_output(transform="pandas").fit_transform(x)
     np.testing.assert_array_equal(named.to_numpy(), features)
     assert list(named.columns) == [f"encodertransformer{number}" for number in range(features.shape[1])]
