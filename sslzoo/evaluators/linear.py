@@ -195,9 +195,9 @@ def choose_strength(x: np.ndarray, y: np.ndarray, seed: int = 0) -> float:
 
     Five folds, or the number of images of the rarest class if that is smaller; one fold from 2000 images on. If a class
     has one image, nothing can be held out and C is 0.01. Where a class has fewer images than five and no C is better
-    than always the largest class, which the strongest regularization predicts, C is 1. C weights the sum of the losses, not their mean: it is the
-    prior on the weights, and stays the same when the probe is fitted to more images than C was chosen on (for
-    Fashion-MNIST pixels this is 0.4 points better than the same weight of the mean).
+    than always the largest class, which the strongest regularization predicts, C is 1. C weights the sum of the losses,
+    not their mean: it is the prior on the weights, and stays the same when the probe is fitted to more images than C
+    was chosen on (for Fashion-MNIST pixels this is 0.4 points better than the same weight of the mean).
     """
     with threadpool_limits(1):
         turned, _, axes = rotated(x)
