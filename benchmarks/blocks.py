@@ -1,8 +1,8 @@
 """k-NN and linear accuracy after each block of the vision transformers that benchmarks/zoo.py has trained.
 
-    python benchmarks/blocks.py --runs runs
+    python benchmarks/blocks.py
 
-Features are those of all patches, or their mean. The runs are those that `python benchmarks/zoo.py --runs runs` keeps;
+Features are those of all patches, or their mean. The runs are those that `python benchmarks/zoo.py` keeps;
 the table is blocks.md.
 """
 
@@ -78,12 +78,12 @@ def patches(encoder, part, size: int) -> dict[tuple[str, str], np.ndarray]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", default=",".join(METHODS), help="comma-separated names of methods")
-    parser.add_argument("--runs", default="runs", help="folder of the runs of benchmarks/zoo.py")
+    parser.add_argument("--runs", default="runs/zoo", help="folder of the runs of benchmarks/zoo.py")
     given = parser.parse_args()
     import_tensorflow()
     from sslzoo.evaluators.report import grid
 
-    rows = [row for method in given.methods.split(",") for row in measure(method, Path(given.runs) / "zoo")]
+    rows = [row for method in given.methods.split(",") for row in measure(method, Path(given.runs))]
     head = ["method", "accuracy", "features", "start, last block", *(f"block {n + 1}" for n in range(len(rows[0]) - 4))]
     text = "Accuracy in % on 4000 test images of Fashion-MNIST, as in zoo.md; one seed.\n"
     page = f"# By block\n\n    python benchmarks/blocks.py\n\n{text}\n{grid(head, rows)}\n"

@@ -2,7 +2,7 @@
 
     python benchmarks/label_free.py
 
-reads zoo.json, which `python benchmarks/zoo.py` writes: each method, seed and number of epochs is one point.
+reads zoo.jsonl, which `python benchmarks/zoo.py` writes: each method, seed and number of epochs is one point.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import numpy as np
 from sslzoo.commands import run as run_command
 
 HERE = Path(__file__).parent
+ROWS = HERE / "zoo.jsonl"
 IMAGES, VIEWS = 300, 8  # test images whose views are compared, and views of each
 FEATURES = {  # figure of the features -> (heading, sign: 1 if more is better)
     "rank": ("RankMe", 1),
@@ -30,6 +31,13 @@ LOSS = "training loss"
 GROUPS = {"within a method": "method", "within an encoder": "encoder", "all runs": None}
 ACCURACIES = {"knn": "k-NN", "linear": "linear"}
 DRAWS = 2000
+
+
+def read_rows() -> list[dict]:
+    """Returns the rows of zoo.jsonl: the last one of each method and seed."""
+    lines = ROWS.read_text("utf-8").splitlines() if ROWS.exists() else []
+    found = {(row["method"], row["seed"]): row for row in map(json.loads, lines)}
+    return [found[key] for key in sorted(found)]
 
 
 def figures(encoder, plan) -> dict[str, float]:
@@ -162,7 +170,7 @@ def draw(results: dict, path: Path, command: str) -> None:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    found = points(json.loads((HERE / "zoo.json").read_text("utf-8")))
+    found = points(read_rows())
     results, command = study(found), "python benchmarks/label_free.py"
     methods = len({point["method"] for point in found})
     text = f"# Figures without labels and accuracy\n\n    {command}\n\n{table(results)}\n\n"

@@ -1,11 +1,13 @@
 """Every method of the zoo through its recipe, next to the untrained encoder and raw pixels: one table and one picture.
 
-    python benchmarks/zoo.py --budget 60
+    python benchmarks/zoo.py
 
-All methods run for one seed after the other. Runs are kept: the same command continues an interrupted benchmark.
+Each row, a method and a seed, is added to zoo.jsonl as soon as it is measured. The same command measures the rows that
+the file lacks; two of them with different --methods can run at a time. `--again` measures rows that it has.
 """
 
 import argparse
+import base64
 import functools
 import gc
 import json
@@ -13,6 +15,7 @@ import re
 import statistics
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +29,7 @@ from sslzoo.commands import run as run_command
 
 HERE = Path(__file__).parent
 METHODS = HERE.parent / "docs" / "methods.md"
+COMMAND = "python benchmarks/zoo.py"
 IMAGES, TEST_IMAGES = 10_000, 4000  # maximum numbers of training and test images
 
 
@@ -35,32 +39,31 @@ def recipe_of(method: str) -> Path | None:
     return next((known[name] for end in ("fashion_mnist", "digits") if (name := f"{method}_{end}") in known), None)
 
 
-def measure(method: str, seed: int, epochs: int, folder: Path) -> dict:
+def measure(method: str, seed: int, folder: Path) -> dict:
     """Trains with the recipe and evaluates; returns figures by name."""
     import keras
 
-    train = recipes.load(recipe_of(method))
+    train, epochs = recipes.load(recipe_of(method)), whole(method)
     began = time.perf_counter()
     kept = weights_at({max(1, epochs // 2)} - {epochs})
     places = dict(max_images=IMAGES, name=f"{method}-{seed}", runs=str(folder), export_to=None, evaluate=False)
     places |= dict(overwrite=True, callbacks=(kept,))
     if "teacher" in recipes.read(recipe_of(method)).settings:
         places["teacher"] = str(teacher(folder, "mae" if method == "salt" else "simclr"))
-    result = train(epochs=epochs, seed=seed, **places)
+    result = train(seed=seed, **places)
     plan = result.plan
-    found = {"data": plan.train_set.name, "encoder": plan.settings["encoder"], "images": len(plan.train_set)}
-    found |= {"epochs": epochs, "epoch_seconds": len(plan.train_set) / result.history["images_per_second"][-1]}
-    found["verdict"] = result.verdict
+    found = {"method": method, "seed": seed, "data": plan.train_set.name, "images": len(plan.train_set)}
+    found |= {"encoder": plan.settings["encoder"], "epochs": epochs, "verdict": result.verdict}
+    found["epoch_seconds"] = len(plan.train_set) / result.history["images_per_second"][-1]
     trained, untrained = judge(result.encoder, plan), judge_untrained(result.untrained, plan)
-    np.savez(result.run / "zoo.npz", **trained, **{f"untrained {name}": right for name, right in untrained.items()})
     found["points"] = list(
         along(result, kept.weights, {0: (result.untrained, untrained), epochs: (result.encoder, trained)})
     )
     del result, train, kept
     keras.backend.clear_session()
     gc.collect()
-    for column, answers in (("", trained), ("untrained ", untrained)):
-        found |= {f"{column}{name}": float(right.mean()) for name, right in answers.items()}
+    answers = trained | {f"untrained {name}": right for name, right in untrained.items()}
+    found["answers"] = {name: packed(right) for name, right in answers.items()}
     return found | {"seconds": time.perf_counter() - began}
 
 
@@ -155,25 +158,25 @@ def raw_pixels(data: str, max_images: int) -> dict[str, np.ndarray]:
     return answers([inputs.pixels(part, choose_size(train)) for part in parts], parts)
 
 
-def gain(rows: list[dict], figure: str, folder: Path) -> str:
+def gain(rows: list[dict], figure: str) -> str:
     """Returns the gain over the untrained encoders in points, with its 95 % interval over images and seeds."""
     from sslzoo.evaluators.bootstrap import paired_difference
 
-    kept = [np.load(folder / f"{row['method']}-{row['seed']}" / "zoo.npz") for row in rows]
-    difference = paired_difference(*(np.stack([one[name] for one in kept]) for name in (figure, f"untrained {figure}")))
+    parts = (np.stack([unpacked(row["answers"][name]) for row in rows]) for name in (figure, f"untrained {figure}"))
+    difference = paired_difference(*parts)
     mean, low, high = (f"{100 * value:+.1f}" for value in difference)
     return f"**{mean}** [{low}, {high}]" if difference.clear else f"{mean} [{low}, {high}]"
 
 
-def epochs_of(method: str, left: float, runs: int, rows: list[dict]) -> int:
-    """Returns the epochs of the recipe, or fewer if `left` seconds are too short for `runs` further runs."""
-    default = whole(method)
-    done = [row for row in rows if "seconds" in row]
-    if not done:
-        return default
-    training = statistics.mean(whole(row["method"]) * row["epoch_seconds"] for row in done)
-    rest = statistics.mean(row["seconds"] - row["epochs"] * row["epoch_seconds"] for row in done)
-    return max(1, min(default, round(default * (left / runs - rest) / training)))
+def packed(right: np.ndarray) -> str:
+    """Returns the number of test images, and one bit for each in base 64."""
+    return f"{len(right)} {base64.b64encode(np.packbits(right)).decode()}"
+
+
+def unpacked(text: str) -> np.ndarray:
+    """Returns for each test image whether the answer was right."""
+    count, bits = text.split()
+    return np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8), count=int(count)).astype(bool)
 
 
 def whole(method: str) -> int:
@@ -184,21 +187,17 @@ def whole(method: str) -> int:
 HEAD = "method,data,encoder,epochs,k-NN,untrained (gain),raw pixels,linear,untrained (gain),raw pixels".split(",")
 
 
-def lines_of(rows: list[dict], folder: Path) -> dict[str, list[str]]:
+def lines_of(rows: list[dict]) -> dict[str, list[str]]:
     """Returns the cells of each method: means and deviations over its seeds, and gains with intervals."""
     lines = {}
     for method in dict.fromkeys(row["method"] for row in rows):
-        some = [row for row in rows if row["method"] == method and "knn" in row]
-        if not some:
-            lines[method] = [next(row["error"] for row in rows if row["method"] == method)] + [""] * 8
-            continue
+        some = [row for row in rows if row["method"] == method]
         pixels = raw_pixels(some[0]["data"], some[0]["images"])
         line = [f"{some[0]['data']}, {some[0]['images']}", some[0]["encoder"]]
         line.append(" / ".join(dict.fromkeys(str(row["epochs"]) for row in some)))
         for figure in ("knn", "linear"):
-            untrained = percent(row[f"untrained {figure}"] for row in some)
-            line += [percent(row[figure] for row in some), f"{untrained} ({gain(some, figure, folder)})"]
-            line.append(percent([pixels[figure].mean()]))
+            untrained = f"{percent(some, f'untrained {figure}')} ({gain(some, figure)})"
+            line += [percent(some, figure), untrained, f"{100 * pixels[figure].mean():.1f}"]
         lines[method] = line
     return lines
 
@@ -211,9 +210,9 @@ def table(lines: dict[str, list[str]], before: str) -> str:
     return "\n".join([*head, *(kept[method] for method in sorted(kept))])
 
 
-def percent(values) -> str:
-    """Mean of shares in %, and their deviation where there are several."""
-    values = [100 * value for value in values]
+def percent(rows: list[dict], figure: str) -> str:
+    """Returns the mean accuracy in %, and its deviation where there are several seeds."""
+    values = [100 * unpacked(row["answers"][figure]).mean() for row in rows]
     deviation = f" +- {statistics.stdev(values):.1f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.1f}{deviation}"
 
@@ -224,92 +223,79 @@ def fill_methods(lines: dict[str, list[str]]) -> None:
 
     text = METHODS.read_text("utf-8")
     for method, cells in lines.items():
-        if len(cells) == len(HEAD) - 1:
-            shown = f"{cells[3]} / {cells[4]} | {cells[6]} / {cells[7]}"
-            line = re.compile(rf"^(\| `{method}` \|[^|]*\|[^|]*\|[^|]*\|).*$", re.M)
-            text = line.sub(lambda found, shown=shown: f"{found[1]} {shown} |", text)
+        shown = f"{cells[3]} / {cells[4]} | {cells[6]} / {cells[7]}"
+        line = re.compile(rf"^(\| `{method}` \|[^|]*\|[^|]*\|[^|]*\|).*$", re.M)
+        text = line.sub(lambda found, shown=shown: f"{found[1]} {shown} |", text)
     with replacing(METHODS) as beside:
         beside.write_text(text, "utf-8")
 
 
-def keep(rows: list[dict]) -> None:
-    """Writes the rows to zoo.json, next to those of other methods, for benchmarks/label_free.py."""
-    from sslzoo.utils.files import replacing
-
-    file, measured = HERE / "zoo.json", {row["method"] for row in rows}
-    before = json.loads(file.read_text("utf-8")) if file.exists() else []
-    rows = [row for row in before if row["method"] not in measured] + [row for row in rows if "points" in row]
-    lines = (json.dumps(row) for row in sorted(rows, key=lambda row: (row["method"], row["seed"])))
-    with replacing(file) as beside:
-        beside.write_text("[\n" + ",\n".join(lines) + "\n]\n", "utf-8")
+def measured() -> list[dict]:
+    """Returns the rows of zoo.jsonl that have an answer for each test image; rows of earlier versions have none."""
+    return [row for row in label_free.read_rows() if "answers" in row]
 
 
-def draw(rows: list[dict], path: Path, command: str) -> None:
+def add(row: dict) -> None:
+    with label_free.ROWS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def draw(rows: list[dict], path: Path) -> None:
     """Plots the k-NN accuracy of every method and of its untrained encoder."""
     from matplotlib.figure import Figure
 
     from sslzoo.utils import plots
 
-    methods = list(dict.fromkeys(row["method"] for row in rows if "knn" in row))
+    methods = list(dict.fromkeys(row["method"] for row in rows))
     figure = Figure(figsize=(7, 1.2 + 0.24 * len(methods)), layout="constrained")
     axes = figure.subplots()
     for name, colour, marker in (("untrained knn", plots.GRAY, "|"), ("knn", plots.BLUE, "o")):
-        points = [(100 * row[name], methods.index(row["method"])) for row in rows if name in row]
+        points = [(100 * unpacked(row["answers"][name]).mean(), methods.index(row["method"])) for row in rows]
         label = "trained" if name == "knn" else "untrained"
         axes.scatter(*zip(*points, strict=True), color=colour, marker=marker, s=28, label=label)
     axes.set_yticks(range(len(methods)), methods, fontsize=8)
     axes.set_xlabel("k-NN accuracy on test images (%)")
     axes.grid(alpha=0.3)
     axes.legend()
-    plots.save(figure, path, command)
+    plots.save(figure, path, COMMAND)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--budget", type=float, default=120, help="minutes in total; recipes get fewer epochs if necessary"
-    )
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--methods", default="", help="comma-separated names of methods; all by default")
-    parser.add_argument("--runs", default="runs", help="folder of the runs")
-    given = parser.parse_args()
-    methods = [m for m in given.methods.split(",") if m] or [m for m in catalog.methods() if recipe_of(m)]
-    import_tensorflow()
-    from sslzoo.tuning.sweep import Sweep
-
-    ends = time.monotonic() + 60 * given.budget
-    with Sweep("zoo", {}, given.runs, (Path(given.runs) / "zoo").exists(), False) as zoo:
-        todo = [(method, seed) for seed in range(given.seeds) for method in methods]
-        for number, (method, seed) in enumerate(todo):
-
-            def run(chosen: dict, *_) -> dict:
-                left, runs = ends - time.monotonic(), len(todo) - number  # noqa: B023
-                epochs = epochs_of(chosen["method"], left, runs, zoo.rows)
-                try:
-                    return measure(chosen["method"], chosen["seed"], epochs, zoo.folder)
-                except KeyboardInterrupt:
-                    line = f"stopped; the same command continues with {chosen['method']}, seed {chosen['seed']}"
-                    raise KeyboardInterrupt(line) from None
-                except Exception as error:  # an error in one method must not stop the others
-                    return {"error": f"{type(error).__name__}: {error}".split("\n")[0][:200]}
-
-            zoo.run({"method": method, "seed": seed}, run)
-        rows = sorted((row for row in zoo.rows if row["method"] in methods), key=lambda row: row["method"])
-    command = f"python benchmarks/zoo.py --budget {given.budget:g}"
-    file, lines = HERE / "zoo.md", lines_of(rows, zoo.folder)
-    text = f"    {command}\n\n{table(lines, file.read_text('utf-8') if file.exists() else '')}\n\n"
+def write(rows: list[dict]) -> None:
+    """Writes zoo.md, zoo.png and the table of docs/methods.md."""
+    file, lines = HERE / "zoo.md", lines_of(rows)
+    text = f"    {COMMAND}\n\n{table(lines, file.read_text('utf-8') if file.exists() else '')}\n\n"
     text += f"k-NN with 20 neighbours; linear: a softmax layer, 20 epochs of Adam; both on {TEST_IMAGES} test images "
     text += "at most; in %: mean and deviation over the seeds; lines without a deviation are of one seed. Gains over "
     text += "the untrained encoder in points, with the 95 % interval of a bootstrap over test images and seeds; bold "
     text += "if it excludes zero.\n"
     file.write_text(f"# The zoo, measured\n\n{text}\n![k-NN of every method](zoo.png)\n", "utf-8")
-    draw(sorted(zoo.rows, key=lambda row: row["method"]), HERE / "zoo.png", command)
+    draw(rows, HERE / "zoo.png")
     fill_methods(lines)
-    keep(rows)
     print(text)
-    failed = [row["method"] for row in rows if "error" in row]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--methods", default="", help="comma-separated names of methods; all by default")
+    parser.add_argument("--again", action="store_true", help="measure rows that zoo.jsonl has")
+    parser.add_argument("--runs", default="runs/zoo", help="folder of the runs")
+    given = parser.parse_args()
+    methods = [m for m in given.methods.split(",") if m] or [m for m in catalog.methods() if recipe_of(m)]
+    import_tensorflow()
+    done = set() if given.again else {(row["method"], row["seed"]) for row in measured()}
+    todo = [(method, seed) for method in methods for seed in range(given.seeds) if (method, seed) not in done]
+    failed = []
+    for number, (method, seed) in enumerate(todo, 1):
+        print(f"--- {number} of {len(todo)}: {method}, seed {seed}", flush=True)
+        try:
+            add(measure(method, seed, Path(given.runs)))
+        except Exception:  # an error in one method must not stop the others
+            traceback.print_exc()
+            failed.append(f"{method}, seed {seed}")
+    write(measured())
     if failed:
-        sys.exit(f"failed: {', '.join(failed)}")
+        sys.exit(f"failed: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -232,7 +232,7 @@ def _zoo() -> dict[str, dict[str, str]]:
 
 @functools.cache
 def _verdicts() -> list[dict[str, Any]]:
-    return json.loads((MEASURED / "zoo.json").read_text("utf-8"))
+    return [json.loads(line) for line in (MEASURED / "zoo.jsonl").read_text("utf-8").splitlines()]
 
 
 @functools.cache
