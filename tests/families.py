@@ -4,20 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-FAMILIES = (
-    "simclr",
-    "moco",
-    "byol",
-    "swav",
-    "dino",
-    "parallel_autoencoder",
-    "mae",
-    "lejepa",
-    "deep_cluster_v2",
-    "vime",
-    "lewm",
-    "vip",
-)
+from sslzoo.testing.doctor import FAMILIES
 
 
 def spread(names: Iterable[str]) -> list:

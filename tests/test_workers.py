@@ -24,7 +24,7 @@ def test_methods_train_alike_on_one_device_two_devices_and_two_workers(capsys):
 
 @pytest.mark.slow
 def test_every_method_trains_alike_on_one_device_two_devices_and_two_workers():
-    assert doctor.doctor(distributed=True) == []
+    assert doctor.doctor(distributed=True, methods="all") == []
 
 
 def test_the_doctor_sees_what_is_more_than_rounding():
