@@ -23,6 +23,7 @@ import label_free
 import numpy as np
 
 from sslzoo import catalog
+from sslzoo.catalog import options
 from sslzoo.catalog import recipe as recipes
 from sslzoo.commands import import_tensorflow
 from sslzoo.commands import run as run_command
@@ -34,9 +35,14 @@ IMAGES, TEST_IMAGES = 10_000, 4000  # maximum numbers of training and test image
 
 
 def recipe_of(method: str) -> Path | None:
-    """Returns the recipe of a method on a dataset that every installation has."""
-    known = catalog.recipes()
-    return next((known[name] for end in ("fashion_mnist", "digits") if (name := f"{method}_{end}") in known), None)
+    """Returns the recipe of a method on a dataset that needs no download."""
+    names = (f"{method}_{data}" for data in ("fashion_mnist", "digits", "stamps"))
+    return next((path for name in names if (path := catalog.recipes().get(name))), None)
+
+
+def judged(method: str) -> bool:
+    """Whether the method has such a recipe and learns from images alone."""
+    return recipe_of(method) is not None and not options.needs_captions(method)
 
 
 def measure(method: str, seed: int, folder: Path) -> dict:
@@ -53,6 +59,7 @@ def measure(method: str, seed: int, folder: Path) -> dict:
     result = train(seed=seed, **places)
     plan = result.plan
     found = {"method": method, "seed": seed, "data": plan.train_set.name, "images": len(plan.train_set)}
+    found["size"] = plan.size
     found |= {"encoder": plan.settings["encoder"], "epochs": epochs, "verdict": result.verdict}
     found["epoch_seconds"] = len(plan.train_set) / result.history["images_per_second"][-1]
     trained, untrained = judge(result.encoder, plan), judge_untrained(result.untrained, plan)
@@ -148,14 +155,13 @@ def judge_untrained(encoder, plan) -> dict[str, np.ndarray]:
 
 
 @functools.cache
-def raw_pixels(data: str, max_images: int) -> dict[str, np.ndarray]:
+def raw_pixels(data: str, max_images: int, size: int) -> dict[str, np.ndarray]:
     from sslzoo.data import load, restrict
     from sslzoo.views import inputs
-    from sslzoo.views.of_images import choose_size
 
     train, test = restrict(load(data), None, max_images)
     parts = (train, few(test))
-    return answers([inputs.pixels(part, choose_size(train)) for part in parts], parts)
+    return answers([inputs.pixels(part, size) for part in parts], parts)
 
 
 def gain(rows: list[dict], figure: str) -> str:
@@ -192,7 +198,7 @@ def lines_of(rows: list[dict]) -> dict[str, list[str]]:
     lines = {}
     for method in dict.fromkeys(row["method"] for row in rows):
         some = [row for row in rows if row["method"] == method]
-        pixels = raw_pixels(some[0]["data"], some[0]["images"])
+        pixels = raw_pixels(some[0]["data"], some[0]["images"], some[0]["size"])
         line = [f"{some[0]['data']}, {some[0]['images']}", some[0]["encoder"]]
         line.append(" / ".join(dict.fromkeys(str(row["epochs"]) for row in some)))
         for figure in ("knn", "linear"):
@@ -281,7 +287,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="measure rows that zoo.jsonl has")
     parser.add_argument("--runs", default="runs/zoo", help="folder of the runs")
     given = parser.parse_args()
-    methods = [m for m in given.methods.split(",") if m] or [m for m in catalog.methods() if recipe_of(m)]
+    methods = [m for m in given.methods.split(",") if m] or [m for m in catalog.methods() if judged(m)]
     import_tensorflow()
     done = set() if given.again else {(row["method"], row["seed"]) for row in measured()}
     todo = [(method, seed) for method in methods for seed in range(given.seeds) if (method, seed) not in done]

@@ -1,0 +1,74 @@
+"""Masked methods that lightly has too, trained with it: same images, transformer, epochs, optimizer and probes.
+
+    python benchmarks/zoo.py --methods mae,sim_mim,i_jepa
+    python benchmarks/masked.py
+
+The first command measures the recipes of sslzoo. The second trains with lightly, whose side is masked_lightly.py, and
+writes masked.md: does the k-NN of all patches stay near its start there too?
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import peers
+import zoo
+
+from sslzoo.commands import import_tensorflow
+from sslzoo.commands import run as run_command
+
+HERE = Path(__file__).parent
+METHODS = ("mae", "sim_mim", "i_jepa")
+
+
+def of_lightly(python: Path, method: str, seed: int, epochs: int, parts: dict) -> dict:
+    """Trains with lightly and returns the answers as in a row of zoo.jsonl."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(Path(folder) / "images.npz", **{name: part.images[:] for name, part in parts.items()})
+        peers.run(python, HERE / "masked_lightly.py", method, folder, "--seed", seed, "--epochs", epochs)
+        features = np.load(Path(folder) / "features.npz")
+        found = {
+            state: zoo.answers([features[f"{state} {name}"] for name in parts], tuple(parts.values()))
+            for state in ("untrained", "trained")
+        }
+    answers = found["trained"] | {f"untrained {name}": right for name, right in found["untrained"].items()}
+    return {"answers": {name: zoo.packed(right) for name, right in answers.items()}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--peer-env", default=peers.DEFAULT_ENV, help="folder of lightly's environment")
+    given = parser.parse_args()
+    import_tensorflow()
+    from sslzoo.data import load, restrict
+    from sslzoo.evaluators.report import grid
+
+    python = peers.environment(given.peer_env)
+    train, test = restrict(load("fashion_mnist"), None, zoo.IMAGES)
+    parts, lines = {"train": train, "test": zoo.few(test)}, []
+    for method in METHODS:
+        ours = [row for row in zoo.measured() if row["method"] == method and row["seed"] < given.seeds]
+        if not ours:
+            sys.exit(f"zoo.jsonl lacks {method}: python benchmarks/zoo.py --methods {method}")
+        theirs = [of_lightly(python, method, seed, ours[0]["epochs"], parts) for seed in range(given.seeds)]
+        for side, rows in (("sslzoo", ours), ("lightly", theirs)):
+            cells = [f"`{method}`", side, str(ours[0]["epochs"])]
+            for name in ("knn", "linear"):
+                cells += [zoo.percent(rows, name), f"{zoo.percent(rows, f'untrained {name}')} ({zoo.gain(rows, name)})"]
+            lines.append(cells)
+            print(*cells, flush=True)
+    head = ["method", "side", "epochs", "k-NN", "untrained (gain)", "linear", "untrained (gain)"]
+    text = (
+        "Accuracy in % on 4000 test images of Fashion-MNIST, as in zoo.md: mean and deviation over the seeds. Features "
+    )
+    text += "Features are all 16 patches after the last block, of a transformer of 4 blocks, 96 features and 3 heads."
+    command = "    python benchmarks/masked.py" + (f" --seeds {given.seeds}" if given.seeds != 2 else "")
+    page = f"# Masked methods next to lightly\n\n{command}\n\n{text}\n\n{grid(head, lines)}\n"
+    (HERE / "masked.md").write_text(page, "utf-8")
+
+
+if __name__ == "__main__":
+    run_command(main)
