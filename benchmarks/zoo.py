@@ -208,12 +208,10 @@ def lines_of(rows: list[dict]) -> dict[str, list[str]]:
     return lines
 
 
-def table(lines: dict[str, list[str]], before: str) -> str:
-    """Formats the table as Markdown; methods that were not measured keep their previous rows."""
-    kept = {found[1]: found[0] for found in re.finditer(r"^\| `(\w+)` \|.*$", before, re.M)}
-    kept |= {method: "| " + " | ".join([f"`{method}`", *cells]) + " |" for method, cells in lines.items()}
-    head = ["| " + " | ".join(cells) + " |" for cells in (HEAD, ["---"] * len(HEAD))]
-    return "\n".join([*head, *(kept[method] for method in sorted(kept))])
+def table(lines: dict[str, list[str]], before: str) -> dict[str, list[str]]:
+    """Returns the cells of all methods; those that were not measured keep their previous ones."""
+    kept = {found[1]: found[2].split(" | ") for found in re.finditer(r"^\| `(\w+)` \| (.*) \|$", before, re.M)}
+    return dict(sorted((kept | lines).items()))
 
 
 def percent(rows: list[dict], figure: str) -> str:
@@ -246,20 +244,18 @@ def add(row: dict) -> None:
         file.write(json.dumps(row) + "\n")
 
 
-def draw(rows: list[dict], path: Path) -> None:
+def draw(lines: dict[str, list[str]], path: Path) -> None:
     """Plots the k-NN accuracy of every method and of its untrained encoder."""
     from matplotlib.figure import Figure
 
     from sslzoo.utils import plots
 
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    figure = Figure(figsize=(7, 1.2 + 0.24 * len(methods)), layout="constrained")
+    figure = Figure(figsize=(7, 1.2 + 0.24 * len(lines)), layout="constrained")
     axes = figure.subplots()
-    for name, colour, marker in (("untrained knn", plots.GRAY, "|"), ("knn", plots.BLUE, "o")):
-        points = [(100 * unpacked(row["answers"][name]).mean(), methods.index(row["method"])) for row in rows]
-        label = "trained" if name == "knn" else "untrained"
-        axes.scatter(*zip(*points, strict=True), color=colour, marker=marker, s=28, label=label)
-    axes.set_yticks(range(len(methods)), methods, fontsize=8)
+    for label, cell, colour, marker in (("untrained", 4, plots.GRAY, "|"), ("trained", 3, plots.BLUE, "o")):
+        values = [float(cells[cell].split()[0]) for cells in lines.values()]
+        axes.scatter(values, range(len(lines)), color=colour, marker=marker, s=28, label=label)
+    axes.set_yticks(range(len(lines)), list(lines), fontsize=8)
     axes.set_xlabel("k-NN accuracy on test images (%)")
     axes.grid(alpha=0.3)
     axes.legend()
@@ -268,14 +264,18 @@ def draw(rows: list[dict], path: Path) -> None:
 
 def write(rows: list[dict]) -> None:
     """Writes zoo.md, zoo.png and the table of docs/methods.md."""
+    from sslzoo.evaluators.report import grid
+
     file, lines = HERE / "zoo.md", lines_of(rows)
-    text = f"    {COMMAND}\n\n{table(lines, file.read_text('utf-8') if file.exists() else '')}\n\n"
+    whole_table = table(lines, file.read_text("utf-8") if file.exists() else "")
+    text = grid(HEAD, [[f"`{method}`", *cells] for method, cells in whole_table.items()]) + "\n\n"
     text += f"k-NN with 20 neighbours; linear: a softmax layer, 20 epochs of Adam; both on {TEST_IMAGES} test images "
     text += "at most; in %: mean and deviation over the seeds; lines without a deviation are of one seed. Gains over "
     text += "the untrained encoder in points, with the 95 % interval of a bootstrap over test images and seeds; bold "
     text += "if it excludes zero.\n"
-    file.write_text(f"# The zoo, measured\n\n{text}\n![k-NN of every method](zoo.png)\n", "utf-8")
-    draw(rows, HERE / "zoo.png")
+    page = f"# The zoo, measured\n\n    {COMMAND}\n\n{text}\n![k-NN of every method](zoo.png)\n"
+    file.write_text(page, "utf-8")
+    draw(whole_table, HERE / "zoo.png")
     fill_methods(lines)
     print(text)
 

@@ -81,11 +81,20 @@ def test_a_search_in_blocks_finds_the_largest_similarities(count, k):
     np.testing.assert_array_equal(np.sort(values, 1), np.sort(similarity, 1)[:, -k:])
 
 
-def test_of_equal_similarities_a_search_in_blocks_takes_those_of_a_search_in_all():
-    similarity = np.random.default_rng(0).integers(0, 40, (50, 64 * 30)).astype("float32")
-    similarity[:, -20:] = -np.inf  # padding
-    expected = np.argpartition(similarity[:, :-20], -5, axis=1)[:, -5:]
-    np.testing.assert_array_equal(np.sort(top(similarity, 5, 64 * 30 - 20), 1), np.sort(expected, 1))
+@pytest.mark.parametrize("padding", [0, 20])
+@pytest.mark.parametrize("k, count", [(5, 64 * 30), (5, 37), (40, 64 * 30)])
+def test_of_equal_similarities_the_first_are_chosen(k, count, padding):
+    similarity = np.random.default_rng(0).integers(0, 40, (50, count)).astype("float32")
+    images = count - padding
+    similarity[:, images:] = -np.inf
+    expected = np.argsort(-similarity[:, :images], axis=1, kind="stable")[:, : min(k, images)]
+    found = top(similarity, min(k, images), images)
+    np.testing.assert_array_equal(np.sort(found, 1), np.sort(expected, 1))
+
+
+def test_images_of_no_features_at_all_vote_as_the_first_of_the_bank():
+    bank, labels = np.zeros((300, 4), "float32"), np.repeat([1, 2, 3], 100)
+    assert vote(bank, labels, np.zeros((3, 4), "float32")).tolist() == [1, 1, 1]
 
 
 def test_a_vote_in_blocks_is_that_of_scikit_learn():

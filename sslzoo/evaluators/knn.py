@@ -94,14 +94,29 @@ def _padded(bank):
 def top(similarity: np.ndarray, k: int, images: int | None = None) -> np.ndarray:
     """Numbers (queries, k) of the k largest similarities (queries, bank) of each query, in any order.
 
-    They are in the k blocks of the largest maxima, so that only these are searched. A block is every n-th column, since
-    maxima over rows of memory are slower than maxima of rows. Where more images are as similar as the last of them, the
-    choice is that of `np.argpartition` among all images.
+    Where more images are as similar as the last of them, the first ones are chosen, on every processor.
 
     Args:
         similarity: (queries, bank).
         k: number of neighbours.
         images: columns that are images, all by default; the rest is -inf.
+    """
+    found = _largest(similarity, k, images)
+    least = np.take_along_axis(similarity, found, axis=1).min(1, keepdims=True)
+    tied = np.count_nonzero(similarity >= least, axis=1) > k
+    if tied.any():
+        some, least = similarity[tied, :images], least[tied]
+        above, equal = some > least, some == least
+        left = k - np.count_nonzero(above, axis=1, keepdims=True)
+        found[tied] = np.nonzero(above | (equal & (np.cumsum(equal, axis=1) <= left)))[1].reshape(-1, k)
+    return found
+
+
+def _largest(similarity, k, images):
+    """As `top`, but which of several equal ones are chosen depends on the processor.
+
+    They are in the k blocks of the largest maxima, so that only these are searched. A block is every n-th column, since
+    maxima over rows of memory are slower than maxima of rows.
     """
     count = similarity.shape[1] // BLOCK
     if similarity.shape[1] % BLOCK or k >= count:
@@ -110,12 +125,7 @@ def top(similarity: np.ndarray, k: int, images: int | None = None) -> np.ndarray
     largest = np.argpartition(blocks.max(1), -k, axis=1)[:, -k:]
     few = np.take_along_axis(blocks, largest[:, None], axis=2).reshape(len(similarity), -1)
     places = np.argpartition(few, -k, axis=1)[:, -k:]
-    found = places // k * count + np.take_along_axis(largest, places % k, axis=1)
-    least = np.take_along_axis(few, places, axis=1).min(1, keepdims=True)
-    tied = np.count_nonzero(similarity >= least, axis=1) > k
-    if tied.any():
-        found[tied] = np.argpartition(similarity[tied, :images], -k, axis=1)[:, -k:]
-    return found
+    return places // k * count + np.take_along_axis(largest, places % k, axis=1)
 
 
 def _winners(similarity, numbers, classes, k, temperature):

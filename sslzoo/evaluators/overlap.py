@@ -4,6 +4,7 @@ import numpy as np
 
 from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import as_features, unit_length
+from sslzoo.evaluators.knn import top
 
 CHUNK = 256  # queries at once: 256 similarities to 10 000 images are 10 MB
 VALUES = 2**26  # similarities at once, at most
@@ -82,10 +83,7 @@ def search(bank: np.ndarray, queries: np.ndarray, k: int, own: np.ndarray | None
 
 
 def _largest(similarity: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    rows = np.sort(np.argpartition(similarity, -k, axis=1)[:, -k:], axis=1)
-    near = np.take_along_axis(similarity, rows, axis=1)
-    for query in np.flatnonzero((similarity >= near.min(1, keepdims=True)).sum(1) > k):  # ties: the first rows
-        rows[query] = np.sort(np.argsort(-similarity[query], kind="stable")[:k])
+    rows = np.sort(top(similarity, k), axis=1)  # of ties the first rows
     near = np.take_along_axis(similarity, rows, axis=1)
     order = np.argsort(-near, axis=1, kind="stable")
     return np.take_along_axis(rows, order, axis=1), np.take_along_axis(near, order, axis=1)
