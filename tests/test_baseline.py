@@ -104,6 +104,7 @@ def test_card_evaluate_and_compare_agree_to_the_last_digit(tmp_path):
         assert found[key]["over untrained"] == list(card[key]["gains"]["untrained"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("encoder, knobs", [("mlp", dict(units=16)), ("resnet18", dict(width=0.125))])
 def test_the_start_of_an_export_comes_back_from_seed_and_statistics(tmp_path, encoder, knobs):
     result = train(tmp_path, encoder, epochs=1, seed=3, **knobs)

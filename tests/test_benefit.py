@@ -126,6 +126,7 @@ def test_gains_are_paired_over_draws_and_images():
     assert kept[1].mean == 1.0
 
 
+@pytest.mark.long
 def test_every_arm_is_trained_and_written(exported, tmp_path):
     train, test = pictures(90, 1), pictures(60, 2)
     test[0][:4] = train[0][:4]

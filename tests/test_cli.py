@@ -145,6 +145,7 @@ def test_a_folder_of_messy_images_trains_embeds_and_names_what_is_broken(place, 
     assert vectors["features"].shape == (12, 32) and vectors["path"][0] == "deep/it's 0.png"
 
 
+@pytest.mark.long
 def test_device_and_host_views_train_alike(place, capsys):
     losses = []
     for side in ("host", "device"):

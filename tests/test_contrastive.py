@@ -475,6 +475,7 @@ def test_mocos_queue_takes_the_keys_after_they_were_compared():
     assert float(model.objective(**outputs)) > compared + 1, "each key is now its own negative"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["moco", "mochi", "moco_v3"])
 @pytest.mark.parametrize("rate", [0.0, 1.0])
 def test_a_key_encoder_stays_at_rate_0_and_is_the_query_encoder_at_rate_1(name, rate):
@@ -643,6 +644,7 @@ def test_inst_discs_nce_is_the_formula_with_the_normalizer_of_the_first_step():
     assert float(model.bank.normalizer) == pytest.approx(float(normalizer), rel=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name, knobs", [("inst_disc", {"negatives": 8}), ("moco", {"hidden_dim": 0})])
 def test_variants_train_on_two_replicas_like_on_one(name, knobs, mirrored):
     alone = build(name, **knobs)

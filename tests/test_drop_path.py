@@ -108,6 +108,7 @@ def test_a_training_drops_and_differs_between_steps():
     assert miniatures.losses_of(model, 1) != miniatures.losses_of(plain, 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", spread(["simclr", "dino", "ibot", "mae", "rotation", "lejepa"]))
 def test_two_replicas_drop_like_one(method):
     check_replicas(method, encoder=dropping)

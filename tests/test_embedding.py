@@ -150,6 +150,7 @@ def test_what_one_split_alone_has_is_empty_in_the_other(exported, tmp_path):
         assert found["label"].tolist() == [0, 1, 2, -1, -1, -1] and "path" not in found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_no_more_than_a_few_batches_are_in_memory(suffix, exported, tmp_path):
     if suffix == ".parquet":

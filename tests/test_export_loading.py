@@ -84,6 +84,7 @@ def test_a_frozen_encoder_stays_bitwise_as_it_is_while_a_head_is_fitted(line, pa
         np.testing.assert_array_equal(weight.numpy(), old)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("line", TUNED)
 def test_fine_tuning_moves_every_weight_and_statistic_with_the_optimizers_people_use(line, optimizer, path):

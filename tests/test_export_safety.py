@@ -145,6 +145,7 @@ def test_out_never_replaces_anything(door, small, place):
         assert contents(place) == before
 
 
+@pytest.mark.long
 def test_every_file_of_an_export_is_known_and_has_ordinary_rights(small, place):
     formats.export(small, tuple(name for name, form in formats.FORMATS.items() if formats.installed(name)))
     sslzoo.pretrain("simclr", IMAGES, "mlp", **TINY, name="one", keep_projector=True)

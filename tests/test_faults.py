@@ -287,6 +287,7 @@ def test_an_export_under_an_odd_name_loads_and_its_card_has_it_on_one_line(expor
     assert "*" in NAME and "\\*" in title, "Markdown shows the name as it is"
 
 
+@pytest.mark.long
 def test_folders_runs_classes_and_files_may_have_any_name(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sslzoo.exports.savedmodel.ROUTES", {})
@@ -305,6 +306,7 @@ def test_folders_runs_classes_and_files_may_have_any_name(tmp_path, monkeypatch,
     assert ODD.replace("\n", " ") in refusal(["evaluate", f"no {ODD}", "--data", ODD], capsys)
 
 
+@pytest.mark.long
 def test_brackets_which_tensorflow_takes_for_a_pattern_are_kept_out_of_runs_and_exports(
     exported, tmp_path, monkeypatch, capsys
 ):

@@ -4,6 +4,7 @@ import json
 import time
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -64,6 +65,7 @@ def test_later_hyperparameters_take_the_place_of_earlier_ones(tmp_path):
     assert summaries(tmp_path) == [{"rate": 0.2, "sizes": "(1, 2)"}]
 
 
+@pytest.mark.long
 def test_a_run_goes_on_with_lines_that_have_no_time_or_learning_rate(tmp_path):
     knobs = dict(units=16, hidden_dim=16, batch_size=8, runs=str(tmp_path), name="one", export_to=None, evaluate=False)
     run = sslzoo.pretrain("simclr", IMAGES, "mlp", epochs=1, **knobs).run

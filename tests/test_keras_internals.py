@@ -162,6 +162,7 @@ def test_no_other_file_uses_private_parts_of_keras(path):
     assert not any(module.startswith("keras.src") for module in modules)
 
 
+@pytest.mark.long
 def test_a_second_training_leaves_few_objects_behind(tmp_path):
     images = np.random.default_rng(0).random((32, 8, 8, 1), "float32")
     knobs = dict(units=8, hidden_dim=8, projection_dim=4, epochs=1, batch_size=16, evaluate=False, export_to=None)

@@ -113,6 +113,7 @@ def test_without_language_there_are_no_sentences():
     assert not model.captions and "sentence" not in outputs and len(miniatures.batch(model)["views"]) == 3
 
 
+@pytest.mark.long
 def test_missions_train_the_score_and_their_words_are_found(tmp_path):
     places = dict(runs=tmp_path / "runs", export_to=tmp_path / "exported")
     result = sslzoo.pretrain("r3m", "episodes:dot", "conv_rl", language_weight=1.0, **TINY, **places)

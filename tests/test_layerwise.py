@@ -95,6 +95,7 @@ def test_a_stage_goes_on_with_what_the_stages_before_have_trained(case):
         kept = {layer.name: layer.get_weights() for layer in own}
 
 
+@pytest.mark.long
 @EVERY_CASE
 def test_the_last_stage_has_the_whole_encoder_and_afterwards_everything_trains_again(case):
     for _, last in grown(case):

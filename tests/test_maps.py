@@ -105,6 +105,7 @@ def test_a_flip_mirrors_the_positions():
     np.testing.assert_allclose(mirrored, plain[:, ::-1], rtol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["conv6", "resnet18", "keras.applications:MobileNetV2"])
 def test_a_method_that_holds_both_has_each_weight_once(name, tmp_path):
     side = 32 if ":" in name else 16

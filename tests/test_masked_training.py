@@ -55,6 +55,7 @@ def test_tokens_and_attention_are_drawn_for_every_transformer(mae):
     assert "tokens" in tags(mae.run / "events")
 
 
+@pytest.mark.long
 def test_a_method_without_reconstructions_draws_none(tmp_path):
     result = train("i_jepa", tmp_path, predictor_dim=16, predictor_depth=1, predictor_heads=2)
     assert not (result.run / "reconstruction.png").exists() and (result.run / "tokens.png").exists()
@@ -72,6 +73,7 @@ def test_the_target_network_is_exported_and_the_card_says_so(tmp_path, mae):
     assert json.loads((result.exported / "recipe.json").read_text("utf-8"))["method"] == "i_jepa"
 
 
+@pytest.mark.long
 def test_the_target_network_of_an_encoder_with_batchnorm_is_calibrated_before_its_export(tmp_path):
     knobs = dict(hidden_dim=16, projection_dim=8, prototypes=8, local_crops=1, ema_rate=0.1)
     places = dict(runs=str(tmp_path / "runs"), export_to=str(tmp_path / "exports"), name="one")

@@ -131,6 +131,7 @@ def test_other_settings_for_a_run_that_was_begun_are_one_line_and_leave_no_run_o
     assert [run.info.status for run in runs()] == ["FINISHED"]  # the run of before is as it was
 
 
+@pytest.mark.long
 @needs_mlflow
 def test_a_run_is_extended_and_resumed_with_whatever_the_run_folder_accepts(place):
     go = dict(TINY, name="mine", mlflow=True, export_to=None, evaluate=False, batch_size=64, max_images=128)
@@ -144,6 +145,7 @@ def test_a_run_is_extended_and_resumed_with_whatever_the_run_folder_accepts(plac
     assert run.info.status == "FINISHED" and run.data.tags["changed.warmup"] == "0.5 (was 0.1)"
 
 
+@pytest.mark.long
 @needs_mlflow
 def test_a_run_whose_data_was_logged_by_version_0_1_is_resumed(place):
     go = dict(TINY, name="mine", mlflow=True, export_to=None, evaluate=False, batch_size=64, max_images=128, epochs=1)
@@ -238,6 +240,7 @@ def test_a_diverging_pretraining_is_failed(place):
     assert run.info.status == "FAILED" and "Diverged" in run.data.tags["error"]
 
 
+@pytest.mark.long
 @needs_mlflow
 def test_trials_of_a_search_are_nested_under_it_and_the_best_has_scores_and_encoder(place):
     search = tune("simclr_digits", 2, "rank", mlflow=True, encoder="mlp", units=16, hidden_dim=16, epochs=1)

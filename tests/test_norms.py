@@ -71,6 +71,7 @@ def test_a_network_without_batchnorm_is_left_alone():
     Calibration(model).calibrate(iter([object()]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", spread(name for name in catalog.methods() if "image" in options.kinds_of(name)))
 def test_every_method_is_calibrated_alike_on_one_and_two_replicas(name, mirrored):
     def statistics():

@@ -252,6 +252,7 @@ def fitted_weights(name, **settings):
     return model.get_weights()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name, settings",
     [

@@ -376,6 +376,7 @@ def test_a_cache_that_does_not_fit_is_refused_and_a_full_disk_leaves_nothing(tmp
         cached(train, tmp_path / "cache")
 
 
+@pytest.mark.long
 def test_a_training_from_cached_pixels_is_the_same_run(tmp_path, lazy):
     source = messy(tmp_path / "source")
     knobs = dict(units=8, hidden_dim=8, projection_dim=4, batch_size=4, image_size=8, epochs=1, runs=str(tmp_path))

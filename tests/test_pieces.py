@@ -208,6 +208,7 @@ def test_a_method_without_texts_refuses_a_tokenizer(tmp_path):
         sslzoo.pretrain("simclr", "digits", "mlp", tokenizer="bytes", runs=str(tmp_path), export_to=None)
 
 
+@pytest.mark.long
 @needs_tokenizers
 def test_an_encoder_of_pieces_is_trained_exported_and_trained_further(tmp_path):
     options = dict(

@@ -224,6 +224,7 @@ def test_puzzles_show_two_large_squares():
     assert [operation.name for operation in presets.puzzle(32, channels=1)[0].operations] == ["crop", "flip"]
 
 
+@pytest.mark.long
 def test_colorization_exports_what_it_judges_an_encoder_of_lightness(tmp_path):
     images = np.random.default_rng(0).random((48, 16, 16, 3), "float32")
     labels = np.arange(48) % 2

@@ -90,6 +90,7 @@ def test_the_run_records_its_result(trained):
     assert record.result["began"] <= record.result["ended"]
 
 
+@pytest.mark.long
 def test_a_result_survives_a_resumed_run_of_the_same_length_and_is_dropped_by_a_longer_one(trained, tmp_path):
     kept = dict(runs=str(tmp_path), export_to=None, name="mine", evaluate=False, **QUICK)
     sslzoo.pretrain("simclr", "digits", **kept, epochs=1, max_images=64)
@@ -119,6 +120,7 @@ def test_a_failed_and_an_interrupted_run_say_so(tmp_path):
         assert record.state == state and record.verdict
 
 
+@pytest.mark.long
 def test_the_encoder_of_a_finished_run_is_exported_later(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     result = sslzoo.pretrain("simclr", "digits", **QUICK, max_images=64, epochs=1, export_to=None, evaluate=False)

@@ -62,6 +62,7 @@ def test_a_training_reads_the_data_as_it_is_told(folder):
     assert '"value_range": "0,4095"' in (result.run / "settings.json").read_text()
 
 
+@pytest.mark.long
 def test_evaluate_compare_and_embed_shrink_a_folder_as_its_training_did(tmp_path):
     rng = np.random.default_rng(0)
     for number in range(60):

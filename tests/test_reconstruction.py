@@ -113,6 +113,7 @@ def test_embedding_losses_compare_over_the_whole_global_batch(embedding_loss, mi
     assert np.linalg.norm(way_of_two - way) < 1e-3 * np.linalg.norm(way)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("decoder", decoders.DECODERS)
 @pytest.mark.parametrize("name", ["autoencoder", "parallel_autoencoder"])
 def test_a_batch_can_be_learnt_by_heart(name, decoder):

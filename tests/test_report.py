@@ -143,6 +143,7 @@ def test_the_guillotine_goes_on_into_a_projector():
     assert all(right.dtype == bool and right.shape == (60,) for right in found.values())
 
 
+@pytest.mark.long
 def test_a_projector_that_was_kept_is_probed_beside_one_with_new_weights(tmp_path):
     projector = heads.mlp(64, 6, 2)
     export(conv6(), tmp_path / "encoder", pictures(4)[0], {})
@@ -202,6 +203,7 @@ def reported(trained, tmp_path, monkeypatch):
     return report(trained.exported, "digits", str(tmp_path / "out"))
 
 
+@pytest.mark.long
 def test_the_report_agrees_with_the_card_to_the_last_digit(trained, reported):
     told = json.loads((reported / "report.json").read_text())
     card = read_facts(trained.exported)["scores"]
@@ -490,6 +492,7 @@ def test_hopeless_data_are_refused_in_one_line_by_evaluate_and_noted_by_score():
         sslzoo.evaluate(conv6(), unlabelled)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "labels",

@@ -214,6 +214,7 @@ VERSION_01 = """{"method": "moco", "data": "digits, fingerprint 737de5abf3f86717
 "queue_size": 16, "norm_groups": 1}"""  # settings.json of the call below
 
 
+@pytest.mark.long
 def test_a_pretraining_of_version_01_goes_on(tmp_path):
     knobs = TINY | dict(strength=0.5, queue_size=16, norm_groups=1, max_images=16, name="old", runs=str(tmp_path))
     knobs |= dict(export_to=None, evaluate=False)

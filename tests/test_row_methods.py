@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from families import spread
 
 from sslzoo import encoders, losses, methods
 from sslzoo.testing import METHOD_CHECKS, miniatures
@@ -76,6 +77,6 @@ def test_encoders_without_what_a_method_needs_are_refused():
 
 
 @pytest.mark.parametrize("check", METHOD_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", ["vime", "subtab"])
+@pytest.mark.parametrize("name", spread(["vime", "subtab"]))
 def test_contract(check, name, mirrored):
     check(name)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from families import spread
 from scipy.stats import beta as beta_distribution
 
 from sslzoo import encoders, losses, methods
@@ -27,7 +28,7 @@ def unit(z):
 
 
 @pytest.mark.parametrize("check", METHOD_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", spread(NAMES))
 def test_contract(check, name, mirrored):
     check(name)
 

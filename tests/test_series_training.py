@@ -67,6 +67,7 @@ def test_evaluate_embed_and_compare_read_series_as_the_export_says(result, tmp_p
     assert "Of series: trained / untrained / raw series / statistics / random kernels." in index
 
 
+@pytest.mark.long
 def test_a_transformer_of_series_is_trained_and_exported(tmp_path):
     """Pictures of tokens are of images only."""
     result = sslzoo.pretrain(

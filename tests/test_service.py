@@ -31,6 +31,7 @@ def digits():
     return sslzoo.data.restrict(load("digits"), max_images=300).train
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_batches_and_views_are_those_made_here_bitwise_from_any_step_on(address, in_memory):
     here = dataclasses.replace(digits(), in_memory=in_memory)
@@ -45,6 +46,7 @@ def test_batches_and_views_are_those_made_here_bitwise_from_any_step_on(address,
             tf.nest.map_structure(np.testing.assert_array_equal, mine, other)
 
 
+@pytest.mark.long
 def test_a_training_is_the_same_with_and_without(address, tmp_path):
     knobs = dict(units=8, hidden_dim=8, projection_dim=4, batch_size=64, max_images=300, preset="digits", epochs=2)
     knobs |= dict(runs=str(tmp_path), export_to=None, evaluate=False, optimizer="adam", learning_rate=1e-3)

@@ -145,6 +145,7 @@ def test_the_encoder_of_a_pytorch_file_is_found_by_its_shapes(shapes, name):
     assert weights._guessed({key: np.zeros(shape) for key, shape in shapes.items()}) == name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name, module", [("MobileNetV2", "mobilenet_v2"), ("ResNet50", "resnet"), ("VGG16", "vgg16")])
 def test_weights_of_keras_applications_get_their_preprocessing(name, module, tmp_path):
     build = getattr(keras.applications, name)
@@ -376,6 +377,7 @@ def continued(exported, tmp_path_factory):
     )
 
 
+@pytest.mark.long
 def test_the_start_is_the_baseline_exactly_as_published(exported, continued):
     assert equal(continued.untrained.get_weights(), exported[0].get_weights())
     assert "start" in continued.scores.to_dict() and "untrained" not in continued.scores.to_dict()
@@ -406,6 +408,7 @@ def test_the_card_records_the_ancestry(exported, continued):
     assert described(again.ancestry).endswith(f"which started from {described(found)}")
 
 
+@pytest.mark.long
 def test_a_run_resumes_and_another_start_is_refused(exported, continued):
     folders = dict(runs=str(continued.run.parent), export_to=None, evaluate=False, resume=True, name="mine")
     options = QUICK | folders | dict(freeze_blocks=1, lora_rank=2, stay=0.5)
@@ -435,6 +438,7 @@ def test_origins_are_values():
 # Earlier data
 
 
+@pytest.mark.long
 def test_the_start_and_the_encoder_are_compared_on_earlier_data(exported, tmp_path):
     folders = dict(runs=str(tmp_path / "runs"), export_to=str(tmp_path / "exports"), evaluate=False, name="kept")
     earlier = (np.random.default_rng(5).uniform(size=(40, SIZE, SIZE, 3)).astype("float32"), np.arange(40) % 2)

@@ -173,6 +173,7 @@ def test_the_notebooks_command_line_has_its_names_and_defaults():
     assert catalog.knobs.convert(known["denoising"], "False") is False
 
 
+@pytest.mark.long
 def test_the_alpha_experiment_leaves_table_plot_journal_and_encoders(tmp_path):
     (tmp_path / "photos").mkdir()
     for number in range(40):  # larger than the digits that the encoders are judged on

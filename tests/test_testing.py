@@ -38,6 +38,7 @@ class Mine(sslzoo.SSLModel):
         return losses.nt_xent(gather(z_a), gather(z_b), temperature=self.temperature)
 
 
+@pytest.mark.long
 def test_a_method_of_a_user_passes(mirrored):
     check_method(Mine)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from families import spread
 
 from sslzoo import methods
 from sslzoo.layers.drop_path import drawing
@@ -93,13 +94,13 @@ def test_the_end_of_a_text_is_not_seen():
     np.testing.assert_allclose(np.asarray(encoder(short))[0], alone, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["mlm", "sim_cse"])
+@pytest.mark.parametrize("name", spread(["mlm", "sim_cse"]))
 def test_an_encoder_of_another_kind_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} needs an encoder of texts such as text_transformer"):
         methods.find(name)(miniatures.residual())
 
 
 @pytest.mark.parametrize("check", METHOD_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", ["mlm", "sim_cse"])
+@pytest.mark.parametrize("name", spread(["mlm", "sim_cse"]))
 def test_contract(check, name, mirrored):
     check(name)

@@ -175,6 +175,7 @@ def test_a_folder_with_trials_is_refused_and_the_ways_on_are_named(place):
     assert float(table()[0]["rank"]) > 0
 
 
+@pytest.mark.long
 def test_a_failing_trial_is_marked_and_the_search_goes_on(place, capsys):
     search = tune("fake.py", 6, seed=3, size=2)
     rows = table()
@@ -188,6 +189,7 @@ def test_a_failing_trial_is_marked_and_the_search_goes_on(place, capsys):
     assert "chatter" in Path("runs/fake_search/fake-trial-000.log").read_text() + "chatter" * (rows[0]["mode"] == "bad")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode, why", [("bad", "the loss is nan"), ("nan", "knn is not finite")])
 def test_a_search_whose_trials_all_fail_stops_early_and_says_why(place, mode, why):
     with pytest.raises(ValueError, match=f"3 trials in a row failed, the last one: {why}"):
@@ -197,6 +199,7 @@ def test_a_search_whose_trials_all_fail_stops_early_and_says_why(place, mode, wh
         tune("fake.py", 2, mode=mode, name="short")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "tuner", ["random", *(pytest.param(one, marks=pytest.mark.long) for one in ("bayesian", "hyperband"))]
 )

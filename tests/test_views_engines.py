@@ -54,6 +54,7 @@ def test_presets_are_equal_within_a_hundredth_of_a_gray_level(name):
         np.testing.assert_allclose(np.where(flipped, 0.5, by_cv), np.where(flipped, 0.5, by_xla), atol=4e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16", "float32", "float64"])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
 def test_types_and_channels_are_equal(dtype, channels):

@@ -176,6 +176,7 @@ def test_it_is_rebuilt_from_its_config_and_from_a_file(positions, tmp_path):
     np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "encoder.keras")(IMAGES), encoder(IMAGES))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("positions", ["sincos", "learned"])
 def test_every_route_of_an_export_gives_the_features_in_memory(positions, tmp_path):
     encoder = small(positions=positions)

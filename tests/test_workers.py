@@ -18,8 +18,8 @@ ENDS = 120  # seconds after which the others have ended at the latest; a few are
 
 
 def test_methods_train_alike_on_one_device_two_devices_and_two_workers(capsys):
-    assert doctor.doctor(distributed=True, methods="inst_disc,swav") == []
-    assert "all 2 methods are sound" in capsys.readouterr().out
+    assert doctor.doctor(distributed=True, methods="swav") == []
+    assert "all 1 methods are sound" in capsys.readouterr().out
 
 
 @pytest.mark.slow
