@@ -1,6 +1,6 @@
 """Masked methods that lightly has too, trained with it: same images, transformer, epochs, optimizer and probes.
 
-    python benchmarks/zoo.py --methods mae,sim_mim,i_jepa
+    python benchmarks/zoo.py --methods sim_mim,i_jepa,mae
     python benchmarks/masked.py
 
 The first command measures the recipes of sslzoo. The second trains with lightly, whose side is masked_lightly.py, and
@@ -20,13 +20,13 @@ from sslzoo.commands import import_tensorflow
 from sslzoo.commands import run as run_command
 
 HERE = Path(__file__).parent
-METHODS = ("mae", "sim_mim", "i_jepa")
+METHODS = ("sim_mim", "i_jepa", "mae")
 
 
 def of_lightly(python: Path, method: str, seed: int, epochs: int, parts: dict) -> dict:
     """Trains with lightly and returns the answers as in a row of zoo.jsonl."""
     with tempfile.TemporaryDirectory() as folder:
-        np.savez(Path(folder) / "images.npz", **{name: part.images[:] for name, part in parts.items()})
+        np.savez(Path(folder) / "images.npz", **{name: part.arrays()[0] for name, part in parts.items()})
         peers.run(python, HERE / "masked_lightly.py", method, folder, "--seed", seed, "--epochs", epochs)
         features = np.load(Path(folder) / "features.npz")
         found = {
