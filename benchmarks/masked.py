@@ -29,12 +29,12 @@ def of_lightly(python: Path, method: str, seed: int, epochs: int, parts: dict) -
         np.savez(Path(folder) / "images.npz", **{name: part.arrays()[0] for name, part in parts.items()})
         peers.run(python, HERE / "masked_lightly.py", method, folder, "--seed", seed, "--epochs", epochs)
         features = np.load(Path(folder) / "features.npz")
-        found = {
-            state: zoo.answers([features[f"{state} {name}"] for name in parts], tuple(parts.values()))
-            for state in ("untrained", "trained")
-        }
-    answers = found["trained"] | {f"untrained {name}": right for name, right in found["untrained"].items()}
-    return {"answers": {name: zoo.packed(right) for name, right in answers.items()}}
+        return zoo.packed(
+            *(
+                zoo.answers([features[f"{state} {name}"] for name in parts], tuple(parts.values()))
+                for state in ("trained", "untrained")
+            )
+        )
 
 
 def main() -> None:
@@ -55,11 +55,9 @@ def main() -> None:
             sys.exit(f"zoo.jsonl lacks {method}: python benchmarks/zoo.py --methods {method}")
         theirs = [of_lightly(python, method, seed, ours[0]["epochs"], parts) for seed in range(given.seeds)]
         for side, rows in (("sslzoo", ours), ("lightly", theirs)):
-            cells = [f"`{method}`", side, str(ours[0]["epochs"])]
-            for name in ("knn", "linear"):
-                cells += [zoo.percent(rows, name), f"{zoo.percent(rows, f'untrained {name}')} ({zoo.gain(rows, name)})"]
-            lines.append(cells)
-            print(*cells, flush=True)
+            scores = zoo.scores(rows, "knn") + zoo.scores(rows, "linear")
+            lines.append([f"`{method}`", side, str(ours[0]["epochs"]), *scores])
+            print(*lines[-1], flush=True)
     head = ["method", "side", "epochs", "k-NN", "untrained (gain)", "linear", "untrained (gain)"]
     text = (
         "Accuracy in % on 4000 test images of Fashion-MNIST, as in zoo.md: mean and deviation over the seeds. Features "

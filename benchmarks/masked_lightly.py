@@ -29,9 +29,17 @@ def transformer() -> VisionTransformer:
     return VisionTransformer(SIZE, PATCH, DEPTH, HEADS, DIM, 4 * DIM)
 
 
-class MAE(nn.Module):
-    min_scale, collate, hidden = 0.2, staticmethod(default_collate), 0.75
+class Method(nn.Module):
+    min_scale, collate = 0.2, staticmethod(default_collate)
 
+    def after_step(self):
+        pass
+
+    def features(self, images):
+        return self.encoder.encode(images)
+
+
+class MAE(Method):
     def __init__(self):
         super().__init__()
         self.encoder = MaskedVisionTransformerTorchvision(transformer())
@@ -41,7 +49,7 @@ class MAE(nn.Module):
 
     def loss(self, images):
         """Mean squared error of hidden patches, each normalized."""
-        keep, hidden = utils.random_token_mask((len(images), PATCHES + 1), self.hidden)
+        keep, hidden = utils.random_token_mask((len(images), PATCHES + 1), 0.75)
         seen = self.decoder.embed(self.encoder.encode(images, idx_keep=keep))
         tokens = utils.repeat_token(self.mask_token, (len(images), PATCHES + 1))
         decoded = self.decoder.decode(utils.set_at_index(tokens, keep, seen.type_as(tokens)))
@@ -49,16 +57,11 @@ class MAE(nn.Module):
         target = utils.get_at_index(utils.patchify(images, PATCH), hidden - 1)
         return functional.mse_loss(predicted, utils.normalize_mean_var(target))
 
-    def after_step(self):
-        pass
 
-    def features(self, images):
-        return self.encoder.encode(images)
-
-
-class SimMIM(MAE):
+class SimMIM(Method):
     def __init__(self):
         super().__init__()
+        self.encoder = MaskedVisionTransformerTorchvision(transformer())
         self.decoder = nn.Linear(DIM, 3 * PATCH**2)
 
     def loss(self, images):
@@ -68,14 +71,13 @@ class SimMIM(MAE):
         return functional.l1_loss(self.decoder(tokens), utils.get_at_index(utils.patchify(images, PATCH), hidden - 1))
 
 
-class IJEPA(MAE):
+class IJEPA(Method):
     min_scale = 0.3
     # targets of a fifth to a quarter: with the paper's 0.15 a block can be one patch, for which the search never ends
     collate = IJEPAMaskCollator(SIZE, PATCH, (0.85, 1.0), (0.2, 0.25), (0.75, 1.5), 1, 4, min_keep=1)
 
     def __init__(self):
         super().__init__()
-        self.decoder = None
         self.encoder = IJEPABackbone(SIZE, PATCH, DEPTH, HEADS, DIM, 4 * DIM)
         sizes = dict(hidden_dim=PREDICTOR_DIM, predictor_embed_dim=PREDICTOR_DIM, mlp_dim=DIM, num_patches=PATCHES)
         self.predictor = IJEPAPredictor(PATCHES + 1, SMALL_DEPTH, 3, dropout=0.0, attention_dropout=0.0, **sizes)
@@ -102,7 +104,7 @@ def pictures(images: np.ndarray) -> list[Image.Image]:
     return [Image.fromarray(image).convert("RGB") for image in images.squeeze()]
 
 
-def features(model: MAE, images: np.ndarray) -> np.ndarray:
+def features(model: Method, images: np.ndarray) -> np.ndarray:
     """Returns all patches after the last block: (images, patches x DIM)."""
     normalized = IJEPATransform(SIZE).transform.transforms[2:]
     found = []
@@ -115,14 +117,13 @@ def features(model: MAE, images: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def train(model: MAE, images: np.ndarray, epochs: int) -> None:
+def train(model: Method, images: np.ndarray, epochs: int) -> None:
     transform = IJEPATransform(SIZE, model.min_scale)
-    crops = [(picture, transform) for picture in pictures(images)]
 
     def collate(some):
-        return model.collate([transform(picture) for picture, transform in some])
+        return model.collate([transform(picture) for picture in some])
 
-    loader = DataLoader(crops, BATCH, shuffle=True, drop_last=True, collate_fn=collate)
+    loader = DataLoader(pictures(images), BATCH, shuffle=True, drop_last=True, collate_fn=collate)
     steps = epochs * len(loader)
 
     def rate(step: int) -> float:

@@ -69,9 +69,7 @@ def measure(method: str, seed: int, folder: Path) -> dict:
     del result, train, kept
     keras.backend.clear_session()
     gc.collect()
-    answers = trained | {f"untrained {name}": right for name, right in untrained.items()}
-    found["answers"] = {name: packed(right) for name, right in answers.items()}
-    return found | {"seconds": time.perf_counter() - began}
+    return found | packed(trained, untrained) | {"seconds": time.perf_counter() - began}
 
 
 def weights_at(epochs: set[int]):
@@ -174,9 +172,11 @@ def gain(rows: list[dict], figure: str) -> str:
     return f"**{mean}** [{low}, {high}]" if difference.clear else f"{mean} [{low}, {high}]"
 
 
-def packed(right: np.ndarray) -> str:
-    """Returns the number of test images, and one bit for each in base 64."""
-    return f"{len(right)} {base64.b64encode(np.packbits(right)).decode()}"
+def packed(trained: dict[str, np.ndarray], untrained: dict[str, np.ndarray]) -> dict[str, dict[str, str]]:
+    """Returns the answers of a row: of each the number of test images, and one bit for each image in base 64."""
+    found = trained | {f"untrained {name}": right for name, right in untrained.items()}
+    bits = {name: base64.b64encode(np.packbits(right)).decode() for name, right in found.items()}
+    return {"answers": {name: f"{len(found[name])} {text}" for name, text in bits.items()}}
 
 
 def unpacked(text: str) -> np.ndarray:
@@ -202,8 +202,7 @@ def lines_of(rows: list[dict]) -> dict[str, list[str]]:
         line = [f"{some[0]['data']}, {some[0]['images']}", some[0]["encoder"]]
         line.append(" / ".join(dict.fromkeys(str(row["epochs"]) for row in some)))
         for figure in ("knn", "linear"):
-            untrained = f"{percent(some, f'untrained {figure}')} ({gain(some, figure)})"
-            line += [percent(some, figure), untrained, f"{100 * pixels[figure].mean():.1f}"]
+            line += [*scores(some, figure), f"{100 * pixels[figure].mean():.1f}"]
         lines[method] = line
     return lines
 
@@ -212,6 +211,11 @@ def table(lines: dict[str, list[str]], before: str) -> dict[str, list[str]]:
     """Returns the cells of all methods; those that were not measured keep their previous ones."""
     kept = {found[1]: found[2].split(" | ") for found in re.finditer(r"^\| `(\w+)` \| (.*) \|$", before, re.M)}
     return dict(sorted((kept | lines).items()))
+
+
+def scores(rows: list[dict], figure: str) -> list[str]:
+    """Returns two cells: the trained encoders, and the untrained ones with the gain."""
+    return [percent(rows, figure), f"{percent(rows, f'untrained {figure}')} ({gain(rows, figure)})"]
 
 
 def percent(rows: list[dict], figure: str) -> str:

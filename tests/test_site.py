@@ -6,6 +6,7 @@ pytest -m slow -n 0 tests/test_site.py builds it, without running the gallery.
 import ast
 import functools
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -73,6 +74,16 @@ def test_formulas_are_mathml(name):
     entry = OBJECTIVES[name]
     for formula in (entry["formula"], *re.findall(r"\$([^$]+)\$", entry["where"] + entry["fails"])):
         assert "<math" in mathml.mathml(formula, display=False)
+
+
+def test_the_verdict_of_a_page_is_that_of_the_latest_run(tmp_path, monkeypatch):
+    pytest.importorskip("sphinx")
+    import method_pages
+
+    rows = [{"method": "mae", "verdict": verdict} for verdict in ("earlier", "latest")]
+    (tmp_path / "zoo.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    monkeypatch.setattr(method_pages, "MEASURED", tmp_path)
+    assert method_pages._verdicts.__wrapped__() == {"mae": "latest"}
 
 
 @pytest.mark.parametrize("name", catalog.methods())

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+from sslzoo import catalog
 from sslzoo.testing import doctor
 from sslzoo.training.checkpoints import saved
 from sslzoo.utils import replicas
@@ -18,8 +19,8 @@ ENDS = 120  # seconds after which the others have ended at the latest; a few are
 
 
 def test_methods_train_alike_on_one_device_two_devices_and_two_workers(capsys):
-    assert doctor.doctor(distributed=True, methods="swav") == []
-    assert "all 1 methods are sound" in capsys.readouterr().out
+    assert doctor.doctor(distributed=True, methods="inst_disc,swav") == []
+    assert "all 2 methods are sound" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -37,6 +38,7 @@ def test_the_doctor_sees_what_is_more_than_rounding():
 
 
 def test_the_doctor_knows_its_methods():
+    assert set(doctor.FAMILIES) <= set(catalog.methods())
     with pytest.raises(ValueError, match="did you mean simclr"):
         doctor.doctor(methods="simclir")
 

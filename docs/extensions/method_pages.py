@@ -159,7 +159,7 @@ def _measured(name: str) -> str:
     if run is None or "not measured" in row["linear"]:
         place = ELSEWHERE.get(name) or _table_of_series(name)
         return f"See {place}." if place else "Not measured yet."
-    verdict = next((one["verdict"] for one in _verdicts() if one["method"] == name), "")
+    verdict = _verdicts().get(name)
     lines = [
         f"{run['data']} images, encoder `{run['encoder']}`, {run['epochs']} epochs. Percent on at most 4000 test "
         "images: trained / untrained, and in brackets the gain with its 95 % interval, bold if it excludes zero.",
@@ -231,8 +231,10 @@ def _zoo() -> dict[str, dict[str, str]]:
 
 
 @functools.cache
-def _verdicts() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (MEASURED / "zoo.jsonl").read_text("utf-8").splitlines()]
+def _verdicts() -> dict[str, str]:
+    """Method -> verdict of its latest run in benchmarks/zoo.jsonl."""
+    rows = map(json.loads, (MEASURED / "zoo.jsonl").read_text("utf-8").splitlines())
+    return {row["method"]: row["verdict"] for row in rows}
 
 
 @functools.cache
