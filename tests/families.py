@@ -1,12 +1,13 @@
-"""Which methods a costly test of every method takes in the suite: one of each family. -m long runs the others."""
+"""Which parameters a costly test takes in the suite; the others have the marker "long", and -m long runs them."""
 
 from collections.abc import Iterable
 
 import pytest
 
-FAMILIES = ("simclr", "moco", "byol", "swav", "mae", "lejepa", "vime", "ts2vec", "mlm", "vip")
+FAMILIES = ("simclr", "byol", "swav", "mae", "ts2vec", "mlm")  # methods
+PRESETS = ("simclr", "byol", "multi_crop", "cpc", "puzzle", "mae", "same_crop")  # of views of images
 
 
-def spread(names: Iterable[str]) -> list:
-    """The names as parameters; those that stand for no family have the marker "long"."""
-    return [name if name in FAMILIES else pytest.param(name, marks=pytest.mark.long) for name in names]
+def spread(names: Iterable[str], kept: Iterable[str] = FAMILIES) -> list:
+    """The names as parameters; those that are not among `kept` have the marker "long"."""
+    return [name if name in kept else pytest.param(name, marks=pytest.mark.long) for name in names]

@@ -1,6 +1,5 @@
 """Audio: files and groups, the log-mel, views on log-mels, COLA, and a training with its export."""
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -256,12 +255,17 @@ def test_cola_embeds_by_dense_norm_and_tanh():
 # The maxima of this encoder amplify rounding errors: with other methods four large steps of SGD make them visible.
 @pytest.mark.parametrize(
     "check, name",
-    [(check_replicas, "cola"), *itertools.product([check_learning, check_gradients, check_saving], ["cola", "simclr"])],
+    [(check, "cola") for check in (check_replicas, check_learning, check_gradients, check_saving)]
+    + [
+        pytest.param(check, "simclr", marks=pytest.mark.long)
+        for check in (check_learning, check_gradients, check_saving)
+    ],
 )
 def test_contract_of_methods(check, name, mirrored):
     check(name, encoder=miniatures.auditory)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["simclr", "moco", "vicreg", "swav", "dino"])
 def test_methods_of_views_take_steps_on_audio(name):
     model = miniatures.build(name, encoder=miniatures.auditory)

@@ -128,6 +128,7 @@ def test_a_second_run_is_refused_before_it_trains_and_nothing_changes(trained, m
     assert (trained[0] / "exported_models/simclr_digits/recipe.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.long
 def test_a_folder_of_messy_images_trains_embeds_and_names_what_is_broken(place, capsys):
     rng = np.random.default_rng(0)
     (place / "pictures" / "deep").mkdir(parents=True)
@@ -176,6 +177,7 @@ def test_ctrl_c_in_mid_epoch_saves_and_the_same_command_resumes(place):
     assert int(first.split()[1].split("/")[0]) == step // 5 + 1
 
 
+@pytest.mark.long
 def test_a_full_disk_is_one_line_and_leaves_no_half_checkpoint(place):
     def full():
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # the weights and Adam's state take 8 MB
@@ -300,6 +302,7 @@ def test_an_evaluation_without_labels_is_refused(trained, monkeypatch, capsys, t
     assert "has no labels" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_python_offers_what_the_command_line_does(place):
     images = np.random.default_rng(0).integers(0, 255, (40, 8, 8, 1), "uint8")
     result = sslzoo.pretrain(

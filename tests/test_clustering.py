@@ -394,6 +394,7 @@ def test_swav_leaves_prototypes_alone_for_an_epoch_and_keeps_their_norm():
     np.testing.assert_allclose(np.linalg.norm(model.scores.kernel, axis=0), 1, rtol=1e-5)
 
 
+@pytest.mark.long
 def test_swav_with_its_queue_trains_the_same_on_two_replicas(mirrored):
     def train():
         model = build("swav", optimizer=keras.optimizers.SGD(0.05))
@@ -468,6 +469,7 @@ def test_dino_head_has_batchnorm_where_the_encoder_has_it(name, norm):
     assert (keras.layers.BatchNormalization in kinds) == norm
 
 
+@pytest.mark.long
 def test_deep_cluster_labels_what_it_has_seen_and_ignores_the_rest():
     model = build("deep_cluster_v2")
     first = {key: value[:8] if key != "views" else tuple(v[:8] for v in value) for key, value in batch(model).items()}

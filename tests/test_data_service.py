@@ -84,6 +84,7 @@ def process():
         process.kill()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_service_that_dies_or_freezes_ends_the_batches_in_a_stated_time(how, process, monkeypatch):
     monkeypatch.setattr(watch, "ANSWER_SECONDS", 0.5)

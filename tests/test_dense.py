@@ -169,6 +169,7 @@ def puzzle_batch(n=8):
     return dict(image=np.uint8(255 * IMAGES[:n]), size=size, row=rows, step=np.full(n, 3, "int64"), index=rows)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("xla", [False, True])
 def test_puzzles_are_the_same_however_the_batch_is_spread_and_in_every_run(xla):
     views, batch = Views(presets.pirl(SIDE), 8, xla=xla), puzzle_batch()

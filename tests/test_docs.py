@@ -48,6 +48,7 @@ def made(target: str) -> bool:
     return name in known.get(place, ())
 
 
+@pytest.mark.long
 def test_the_examples_of_extending_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)

@@ -81,6 +81,7 @@ def test_views_one_after_the_other_get_the_numbers_of_their_examples():
     assert drawn[0][1] == drawn[1][1], "each step counts its calls from the start"
 
 
+@pytest.mark.long
 def test_nothing_is_dropped_outside_of_training_steps_in_exports_and_in_targets(tmp_path):
     encoder, x = dropping(0.9), RANDOM.uniform(size=(4, 16, 16, 3)).astype("float32")
     features = np.asarray(encoder(x))

@@ -94,6 +94,7 @@ def test_an_existing_path_is_kept_unless_told_otherwise(encoder, exported):
     assert "\n" not in str(caught.value) and (exported / "README.md").read_text() == before
 
 
+@pytest.mark.long
 def test_a_fault_while_writing_leaves_nothing_behind(encoder, tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
@@ -110,6 +111,7 @@ def test_a_path_without_an_encoder_names_those_nearby(exported):
     assert exported.name in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.long
 def test_a_route_that_fails_is_named_on_the_card(encoder, tmp_path, monkeypatch):
     def broken(path):
         raise OSError("of another project")
@@ -120,6 +122,7 @@ def test_a_route_that_fails_is_named_on_the_card(encoder, tmp_path, monkeypatch)
     assert "failed" in (tmp_path / "model" / "README.md").read_text()
 
 
+@pytest.mark.long
 def test_a_route_of_a_package_that_is_missing_names_the_extra(encoder, tmp_path, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tensorflow_hub" else find(name))

@@ -106,6 +106,7 @@ def test_the_training_endpoint_is_not_for_frozen_encoders_as_its_line_says(path)
     assert "only" in next(way.use for way in LOADING if way.line == TUNED[-1])
 
 
+@pytest.mark.long
 def test_encoder_keras_opens_without_sslzoo_and_with_the_import_of_the_card_where_layers_are_ours(path, tmp_path):
     vit = encoders.make("vit_tiny", (8, 8, 1), depth=1, width=0.25)
     export(vit, tmp_path / "vit", np.zeros((2, 8, 8, 1), "float32"), {})

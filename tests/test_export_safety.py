@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from families import spread
 
 import sslzoo
 from sslzoo import encoders
@@ -175,7 +176,8 @@ DOORS = {
 }
 
 
-@pytest.mark.parametrize("door, number", [*((door, signal.SIGTERM) for door in DOORS), ("pack", signal.SIGINT)])
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
+@pytest.mark.parametrize("door", spread(DOORS, ("embed", "pack", "export")))
 def test_an_interrupted_command_leaves_no_temporary_file_and_says_the_way_on(
     door, number, small, place, monkeypatch, capsys
 ):

@@ -188,6 +188,7 @@ def in_parts(model):
     return made
 
 
+@pytest.mark.long
 def test_deep_cluster_fills_its_banks_before_the_first_step(tmp_path, mirrored):
     losses_found = []
     for scope in (None, mirrored.scope()):

@@ -45,6 +45,7 @@ def test_the_command_line_takes_auto(name):
     assert convert(Knob(name, 1, "int", ""), "auto") == "auto"
 
 
+@pytest.mark.long
 def test_a_run_records_what_was_chosen(tmp_path, capsys):
     images = np.random.default_rng(0).random((96, 8, 8, 1), "float32")
     places = dict(runs=str(tmp_path), export_to=None, evaluate=False, name="mine")

@@ -368,6 +368,7 @@ def test_a_transition_places_the_action_everywhere():
     np.testing.assert_array_equal(planes[..., 2:], np.tile(action[:, None, None], (1, 4, 6, 1)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["vip", "lewm"])
 def test_an_export_ends_with_the_embedding_and_does_not_change_any_more(name):
     model = miniatures.build(name)

@@ -29,6 +29,7 @@ def summaries(folder):
     return found
 
 
+@pytest.mark.long
 def test_a_run_has_one_summary_of_its_settings_and_its_final_figures(tmp_path):
     knobs = dict(units=16, hidden_dim=16, epochs=2, batch_size=8, runs=str(tmp_path), name="one", export_to=None)
     began = time.time() - 1

@@ -80,6 +80,7 @@ def whole(tmp_path_factory):
     return of
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("time", range(TIMES))
 @pytest.mark.parametrize("method", [m if m == "simclr" else pytest.param(m, marks=pytest.mark.slow) for m in METHODS])
 def test_a_killed_run_ends_bitwise_as_if_it_had_not_been(tmp_path, whole, method, time):

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from families import spread
 
 import sslzoo
 from sslzoo import encoders, methods
@@ -51,7 +52,11 @@ def grown(case):
 
 
 EVERY_CASE = pytest.mark.parametrize(
-    "case", ["autoencoder", "parallel_autoencoder", "simclr", "simclr of an mlp", "mlp and its mirror"]
+    "case",
+    spread(
+        ["autoencoder", "parallel_autoencoder", "simclr", "simclr of an mlp", "mlp and its mirror"],
+        ("simclr of an mlp", "mlp and its mirror"),
+    ),
 )
 
 
@@ -182,6 +187,7 @@ def test_what_is_no_chain_is_refused_in_one_line():
         assert "\n" not in str(raised.value)
 
 
+@pytest.mark.long
 def test_stages_of_two_replicas_freeze_like_those_of_one(mirrored):
     with mirrored.scope():
         for name, model in grown("autoencoder"):

@@ -61,6 +61,7 @@ def test_a_method_without_reconstructions_draws_none(tmp_path):
     assert not (result.run / "reconstruction.png").exists() and (result.run / "tokens.png").exists()
 
 
+@pytest.mark.long
 def test_the_target_network_is_exported_and_the_card_says_so(tmp_path, mae):
     result = train("i_jepa", tmp_path, predictor_dim=16, predictor_depth=1, predictor_heads=2, ema_rate=0.01)
     target, online = result.model.exported().get_weights(), result.model.encoder.get_weights()
@@ -84,6 +85,7 @@ def test_the_target_network_of_an_encoder_with_batchnorm_is_calibrated_before_it
     assert any(np.array_equal(w, kernel) for w in result.encoder.get_weights())
 
 
+@pytest.mark.long
 def test_image_gpt_fits_its_colours_before_the_first_step(tmp_path):
     result = train("igpt", tmp_path, colours=4, patch_size=1, width=0.125)
     centres = np.sort(np.ravel(result.model.centres))

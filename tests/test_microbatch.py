@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from families import spread
 
 import sslzoo
 from sslzoo.layers.microbatch import MicroBatches
@@ -27,7 +28,7 @@ def trained(name, rows=None, encoder=plain, steps=3):
     return np.array(losses), miniatures.flat(model)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", spread(METHODS, ("simclr", "byol", "nnclr")))
 def test_a_step_in_parts_is_the_plain_step(name):
     losses, weights = trained(name)
     losses_in_parts, weights_in_parts = trained(name, ROWS)
@@ -87,6 +88,7 @@ def test_nothing_changes_where_it_does_not_train_and_odd_parts_are_refused():
         in_parts(images, training=True)
 
 
+@pytest.mark.long
 def test_pretraining_takes_it_and_refuses_what_cannot_be(tmp_path, capsys):
     places = dict(data="digits", encoder="mlp", epochs=1, batch_size=64, max_images=128, runs=str(tmp_path))
     places |= dict(export_to=None, evaluate=False)

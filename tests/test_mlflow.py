@@ -54,6 +54,7 @@ def history(run, metric):
     return [(m.step, m.value) for m in mlflow.MlflowClient().get_metric_history(run.info.run_id, metric)]
 
 
+@pytest.mark.long
 @needs_mlflow
 def test_a_pretraining_leaves_its_settings_figures_and_files(place, capsys):
     import mlflow
@@ -267,6 +268,7 @@ def test_a_store_that_is_of_no_use_is_one_line(place, monkeypatch):
     assert "\n" not in str(refusal.value) and not (place / "run").exists()
 
 
+@pytest.mark.long
 @needs_mlflow
 def test_the_store_is_a_sqlite_file_where_none_is_named(tmp_path):
     code = "from sslzoo.training.tracking import MLflow\nwith MLflow('run', 'mine', {}): pass"

@@ -20,6 +20,7 @@ def test_an_old_path_gives_the_module_of_now_and_warns(old):
     assert names and all(getattr(module, name) is getattr(new, name) for name in names)
 
 
+@pytest.mark.long
 def test_functions_keep_working_after_an_import_of_an_old_module_of_their_name():
     code = "from sslzoo.export import load_encoder; import sslzoo, sslzoo.report\n"
     code += "assert sslzoo.load_encoder is load_encoder\n"

@@ -90,6 +90,7 @@ def test_words_are_those_of_keras():
     assert numbered([every], [*string.ascii_lowercase, *(f"##{c}" for c in string.printable)]).max() > 0
 
 
+@pytest.mark.long
 def test_a_saved_model_of_pieces_takes_strings_in_tensorflow_alone(tmp_path):
     texts = keras.Input((), dtype="string")
     model = keras.Model(texts, Tokenizer("pieces", 8, SMALL)(texts))
@@ -228,6 +229,7 @@ def test_an_encoder_of_pieces_is_trained_exported_and_trained_further(tmp_path):
     assert sslzoo.load_encoder(again.exported).get_layer("words").arguments == words.arguments
 
 
+@pytest.mark.long
 @needs_tokenizers
 def test_captions_become_pieces(tmp_path):
     captions = Captions(tuple((text,) for text in corpus(80)))

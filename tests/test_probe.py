@@ -75,6 +75,7 @@ def test_the_figures_are_in_the_logs_the_table_and_the_report(trained):
     assert json.loads((trained.run / "report.json").read_text())["history"][0]["probe_knn"] == history["probe_knn"][0]
 
 
+@pytest.mark.long
 def test_the_probe_changes_no_weight(trained):
     places = dict(runs=str(trained.run.parent), export_to=None, evaluate=False)
     again = sslzoo.pretrain("simclr", IMAGES, **QUICK, **places, epochs=3)
@@ -103,6 +104,7 @@ def test_a_result_survives_a_resumed_run_of_the_same_length_and_is_dropped_by_a_
     assert "scores" not in json.loads(file.read_text()) and named("mine", tmp_path).began == known["began"]
 
 
+@pytest.mark.long
 def test_a_failed_and_an_interrupted_run_say_so(tmp_path):
     from keras.callbacks import LambdaCallback
 

@@ -42,6 +42,7 @@ def test_crops_keep_the_bits():
         assert np.abs(view[..., 0] - images[..., 0] / 255).max() > 0.1
 
 
+@pytest.mark.long
 def test_the_experiment_leaves_table_plot_and_journal(tmp_path):
     experiment, _ = module()
     knobs = dict(bits=(5,), data="digits", width=0.1, epochs=1, max_images=256, batch_size=64, runs=str(tmp_path))

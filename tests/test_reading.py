@@ -52,6 +52,7 @@ def test_an_evaluation_reads_the_data_as_it_is_told(folder):
     assert raw.mean > 0.9, "the classes of the CSV file are told apart by the bright half"
 
 
+@pytest.mark.long
 def test_a_training_reads_the_data_as_it_is_told(folder):
     reading = dict(labels=str(folder / "classes.csv"), splits="train=one,test=two", value_range="0,4095")
     result = sslzoo.pretrain(

@@ -85,6 +85,7 @@ def test_alpha_weighs_the_embedding_term_of_the_latent_vectors(embedding_loss, t
     assert loss(model, batch) == pytest.approx(sum(errors) + 2 * term(z_a, z_b), rel=1e-4)
 
 
+@pytest.mark.long
 def test_alpha_draws_the_embeddings_of_two_views_together():
     batch, apart = views(), {}
     for alpha in (0.0, 10.0):

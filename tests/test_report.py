@@ -73,6 +73,7 @@ def test_umap_is_drawn_where_it_is_installed(monkeypatch):
     assert looks._umap({"trained": x}) == {}
 
 
+@pytest.mark.long
 def test_every_chapter_has_every_number_beside_its_baselines(made):
     told = json.loads((made[0] / "report.json").read_text())
     titles = [
@@ -222,6 +223,7 @@ def test_the_first_screen_has_verdict_scores_curve_views_and_facts(trained, repo
     assert "https://arxiv.org/abs/2002.05709" in told["facts"]["method"]
 
 
+@pytest.mark.long
 def test_what_an_export_does_not_know_is_left_out(trained, tmp_path, monkeypatch):
     old = tmp_path / "old"
     shutil.copytree(trained.exported, old)
@@ -330,6 +332,7 @@ def test_a_confusion_matrix_grows_with_its_classes():
 EVIL = ("<img src=x onerror=alert(1)>", r"$\frac{a}$ | \frac{a} [b](javascript:c)")
 
 
+@pytest.mark.long
 def test_names_of_classes_and_files_can_neither_run_nor_end_a_report(tmp_path, monkeypatch):
     named = [
         dataclasses.replace(
@@ -357,6 +360,7 @@ def test_text_is_drawn_as_it_stands():
     assert plain("$a$\nb") == r"\$a\$ b" and plain("_a") == " _a" and plain("abcdef", 4) == "abc\u2026"
 
 
+@pytest.mark.long
 def test_a_report_without_labels_has_what_needs_none(tmp_path, monkeypatch, capsys):
     images = pictures(100)[0]
     images[7] = images[3]
@@ -379,6 +383,7 @@ def test_a_report_without_labels_has_what_needs_none(tmp_path, monkeypatch, caps
     assert told["facts"]["labels"].startswith("none")
 
 
+@pytest.mark.long
 def test_a_training_without_labels_ends_with_a_report(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sslzoo.reports.CHAPTERS", (labels, groups))
     knobs = dict(epochs=1, batch_size=32, hidden_dim=16, projection_dim=8, units=16, export_to=None, preset="digits")
@@ -416,6 +421,7 @@ def exported(tmp_path_factory):
     return place
 
 
+@pytest.mark.long
 def test_compared_encoders_stand_side_by_side_with_intervals(exported, capsys):
     main(["compare", *(str(exported / name) for name in ("one", "same", "other")), "--data", str(exported / "images")])
     said = capsys.readouterr().out
@@ -518,6 +524,7 @@ def test_a_report_replaces_nothing_of_the_user(tmp_path, monkeypatch, name):
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
 
 
+@pytest.mark.long
 def test_a_report_replaces_its_own_files_unless_they_were_changed(tmp_path, monkeypatch):
     for _ in range(2):
         write_small(tmp_path, splits(), (groups,), monkeypatch, untrained=conv6())

@@ -6,6 +6,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from families import spread
 
 import sslzoo
 from sslzoo import catalog, encoders, methods
@@ -49,7 +50,7 @@ def resolve(method, encoder="mlp", preset=None, **knobs):
     return resolved.recorded(parts)
 
 
-@pytest.mark.parametrize("name", [name for name in catalog.methods() if "image" in options.kinds_of(name)])
+@pytest.mark.parametrize("name", spread(name for name in catalog.methods() if "image" in options.kinds_of(name)))
 def test_every_knob_of_a_method_is_recorded_with_the_value_of_the_built_model(name):
     teachers = {"distill": opinionated, "salt": transformer}
     given = {"teacher": teachers[name]()} if name in teachers else {}
@@ -148,6 +149,7 @@ def test_the_card_has_its_scores_once(trained):
     assert "scores_markdown" not in card and card.count("| metric |") == 1
 
 
+@pytest.mark.long
 def test_a_run_with_resolved_knobs_resumes_and_a_changed_knob_is_refused(trained):
     knobs = TINY | dict(queue_size=16, norm_groups=1, strength=0.5, name="tiny", runs=str(trained.run.parent))
     knobs |= dict(resume=True, export_to=None, evaluate=False)

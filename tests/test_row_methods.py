@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from families import spread
 
 from sslzoo import encoders, losses, methods
-from sslzoo.testing import METHOD_CHECKS, miniatures
+from sslzoo.testing import miniatures
 
 RNG = np.random.default_rng(0)
 
@@ -74,9 +73,3 @@ def test_encoders_without_what_a_method_needs_are_refused():
         methods.find("subtab")(encoders.make("mlp_rows", (6,)))
     with pytest.raises(ValueError, match="vime needs an encoder of rows such as mlp_rows"):
         methods.find("vime")(miniatures.residual())
-
-
-@pytest.mark.parametrize("check", METHOD_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", spread(["vime", "subtab"]))
-def test_contract(check, name, mirrored):
-    check(name)

@@ -93,6 +93,7 @@ def test_an_export_is_judged_on_another_table_by_the_names_of_its_columns(result
     assert {"trained", "untrained", "raw columns"} == set(scores.to_dict())
 
 
+@pytest.mark.long
 def test_unequal_classes_are_compared_by_their_area_too(result, tmp_path):
     FRAME.assign(left=np.where(FRAME.age > 58, "yes", "no")).to_csv(tmp_path / "rare.csv", index=False)
     FRAME.assign(left=np.where(FRAME.age > 44, "yes", "no")).to_csv(tmp_path / "even.csv", index=False)

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from families import spread
 from scipy.stats import beta as beta_distribution
 
 from sslzoo import encoders, losses, methods
@@ -13,7 +12,7 @@ from sslzoo.layers.drop_path import Dropout, drawing
 from sslzoo.layers.mixing import beta
 from sslzoo.layers.steps import patches_of, window
 from sslzoo.methods.ts2vec import crops
-from sslzoo.testing import METHOD_CHECKS, miniatures
+from sslzoo.testing import miniatures
 
 RNG = np.random.default_rng(0)
 NAMES = ["mixup_contrast", "ts2vec", "ts_tcc", "masked_series"]
@@ -25,12 +24,6 @@ def numbers(x):
 
 def unit(z):
     return z / np.linalg.norm(z, axis=-1, keepdims=True)
-
-
-@pytest.mark.parametrize("check", METHOD_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", spread(NAMES))
-def test_contract(check, name, mirrored):
-    check(name)
 
 
 # Mixup contrast.
@@ -199,6 +192,7 @@ def test_ts2vec_masks_half_of_the_steps_in_training_only():
     assert not np.array_equal(gone, (numbers(model._steps(series, 3, True)) == 0).all(-1)), "both crops have masks"
 
 
+@pytest.mark.long
 def test_ts2vec_exports_the_mean_of_the_weights_from_the_start():
     model = miniatures.build("ts2vec", optimizer=keras.optimizers.Adam(1e-2))
     seen = [[numbers(w) for w in model.encoder.weights]]

@@ -64,6 +64,7 @@ def equal(one, other):
 # What is loaded
 
 
+@pytest.mark.long
 def test_the_architecture_and_the_size_are_those_of_the_weights(exported):
     encoder, path = exported
     found = plan(path)
@@ -78,6 +79,7 @@ def test_weights_of_convolutions_fit_another_size(exported):
     assert equal(found.build_encoder().get_weights(), encoder.get_weights())
 
 
+@pytest.mark.long
 def test_an_export_of_more_than_its_encoder_starts_as_a_model(exported, tmp_path):
     encoder = exported[0]
     gray = keras.Input((SIZE, SIZE, 1))
@@ -348,6 +350,7 @@ def test_features_that_are_held_move_less():
     assert distance_after(10.0) < 0.5 * distance_after(0.0)
 
 
+@pytest.mark.long
 def test_two_replicas_hold_features_like_one(mirrored):
     values = []
     for scope in (tf.distribute.get_strategy().scope(), mirrored.scope()):
@@ -384,6 +387,7 @@ def test_the_start_is_the_baseline_exactly_as_published(exported, continued):
     assert " the start" in continued.verdict
 
 
+@pytest.mark.long
 def test_the_export_has_no_lora_and_is_trainable(exported, continued):
     again = sslzoo.load_encoder(continued.exported)
     assert [w.path for w in again.weights] == [w.path for w in exported[0].weights]
@@ -392,12 +396,14 @@ def test_the_export_has_no_lora_and_is_trainable(exported, continued):
     assert "lora" not in (continued.exported / "encoder.json").read_text().replace('"lora_rank": null', "")
 
 
+@pytest.mark.long
 def test_evaluating_the_export_finds_the_start_again(continued):
     scores = sslzoo.evaluate(continued.exported, DATA, evaluators=("knn",)).to_dict()
     for column in ("trained", "start"):
         assert scores[column]["knn"]["mean"] == pytest.approx(continued.scores.to_dict()[column]["knn"]["mean"])
 
 
+@pytest.mark.long
 def test_the_card_records_the_ancestry(exported, continued):
     found = read_facts(continued.exported)["ancestry"]
     assert found["name"] == "public" and found["licence"] == "CC0" and len(found["checksum"]) == 8
@@ -501,6 +507,7 @@ def test_the_help_lists_the_options_with_their_defaults(capsys):
     )
 
 
+@pytest.mark.long
 def test_the_index_of_exports_shows_the_start_as_baseline(continued):
     line = next(line for line in index(continued.exported.parent).splitlines() if line.startswith("| [mine]"))
     row = next(row for row in continued.scores if row.key == "knn" and row.features == "trained")

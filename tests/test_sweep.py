@@ -139,6 +139,7 @@ def test_tsne_keeps_groups_apart():
     assert np.array_equal(np.argmin(((points[:, None] - centres) ** 2).sum(-1), 1), group)
 
 
+@pytest.mark.long
 def test_a_trained_probe_learns_what_is_linear_and_nothing_from_noise():
     labels = np.arange(400) % 4
     features = np.eye(4)[labels] + 0.2 * RNG.normal(size=(400, 4))

@@ -6,7 +6,7 @@ from families import spread
 
 from sslzoo import methods
 from sslzoo.layers.drop_path import drawing
-from sslzoo.testing import METHOD_CHECKS, miniatures
+from sslzoo.testing import miniatures
 from sslzoo.testing.small_texts import texts
 
 
@@ -98,9 +98,3 @@ def test_the_end_of_a_text_is_not_seen():
 def test_an_encoder_of_another_kind_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} needs an encoder of texts such as text_transformer"):
         methods.find(name)(miniatures.residual())
-
-
-@pytest.mark.parametrize("check", METHOD_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", spread(["mlm", "sim_cse"]))
-def test_contract(check, name, mirrored):
-    check(name)

@@ -171,6 +171,7 @@ def test_tf_idf_is_the_formula():
     np.testing.assert_array_equal(found.labels, [[1, 0]])
 
 
+@pytest.mark.long
 def test_strings_become_features_by_the_tokenizer_of_the_export(tmp_path):
     texts, classes = corpus(80)
     options = dict(kind="text", epochs=1, batch_size=16, runs=str(tmp_path / "runs"), export_to=str(tmp_path))

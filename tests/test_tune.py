@@ -134,6 +134,7 @@ def test_an_axis_of_accuracies_never_magnifies_one_image():
     assert report.widened(0.5, 0.9) == (0.5, 0.9)
 
 
+@pytest.mark.long
 def test_a_search_says_which_trials_are_ties(searched, capsys):
     place, search = searched
     with pytest.MonkeyPatch.context() as patch:
@@ -144,6 +145,7 @@ def test_a_search_says_which_trials_are_ties(searched, capsys):
     assert "treat them as ties" in said or "measurably better than the other 1" in said
 
 
+@pytest.mark.long
 def test_a_finished_search_resumes_with_more_trials_and_repeats_none(place, capsys):
     first = tune("fake.py", 3, mode="good", resume=True)
     tune("fake.py", 5, mode="good", resume=True)
@@ -153,6 +155,7 @@ def test_a_finished_search_resumes_with_more_trials_and_repeats_none(place, caps
     assert "5 trials, 3 of them done" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_an_interrupted_trial_is_resumed_as_the_run_that_it_was(place):
     with pytest.raises(KeyboardInterrupt, match="step 3"):
         tune("fake.py", 2, mode="interrupted")
@@ -215,6 +218,7 @@ def test_every_tuner_runs_as_many_trials_as_asked_for_and_exports_the_best(place
     assert last[4] == int(search.best.get("epochs", 4))
 
 
+@pytest.mark.long
 def test_a_space_smaller_than_the_trials_is_searched_whole_and_once(place):
     tune("fake.py", 50, mode="good", rate=0.5)
     assert sorted(row["size"] for row in table()) == ["", "2", "True"]
@@ -222,6 +226,7 @@ def test_a_space_smaller_than_the_trials_is_searched_whole_and_once(place):
     assert {type(size) for size in drawn.values()} == {type(None), bool, int}
 
 
+@pytest.mark.long
 def test_the_time_is_told_before_the_first_trial_where_that_is_cheap(place, capsys):
     tune("fake.py", 1, mode="good", epochs=100)
     assert "time: about 0 s, judged by two epochs" in capsys.readouterr().out
@@ -285,6 +290,7 @@ def test_every_method_has_a_space_to_search(method):
     space.check(found, method)
 
 
+@pytest.mark.long
 def test_a_keras_tuner_user_passes_our_hypermodel_to_a_tuner_of_theirs(place):
     def recipe(**knobs):
         return sslzoo.pretrain("simclr", "digits", preset="digits", optimizer="adam", batch_size=256, **knobs)

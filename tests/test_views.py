@@ -6,6 +6,7 @@ from string import ascii_letters
 import numpy as np
 import pytest
 import tensorflow as tf
+from families import PRESETS, spread
 from PIL import Image
 
 from sslzoo import catalog
@@ -477,7 +478,7 @@ def test_a_strength_of_zero_leaves_the_jitter_out():
 
 
 @pytest.mark.parametrize("check", VIEWS_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", catalog.presets())
+@pytest.mark.parametrize("name", spread(catalog.presets(), PRESETS))
 def test_contract(check, name):
     if (name, check.__name__) == ("frames", "check_steps"):
         pytest.skip("frames are not changed, so that all steps have the same views")

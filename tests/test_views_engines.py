@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from families import PRESETS, spread
 from test_views import GENTLE, draw, make_batch, numpy, part, reference
 
 from sslzoo import catalog
@@ -44,7 +45,7 @@ def test_opencv_equals_one_operation_after_the_other(canvas, size, crop):
     np.testing.assert_allclose(by_opencv(view, images, batch["size"], draws), expected, atol=2e-5)
 
 
-@pytest.mark.parametrize("name", catalog.presets())
+@pytest.mark.parametrize("name", spread(catalog.presets(), PRESETS))
 def test_presets_are_equal_within_a_hundredth_of_a_gray_level(name):
     chain = getattr(presets, name)(72)
     for by_xla, by_cv in zip(*both(chain, make_batch(height=90, width=110)), strict=True):

@@ -77,6 +77,7 @@ def test_methods_train_an_encoder_that_exports_a_grid(name):
     assert model.exported()(IMAGES).shape == after.shape == (3, 16 * 48)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("positions", ["sincos", "learned"])
 def test_a_size_known_only_at_run_time_gives_the_same_features(positions):
     encoder = small(positions=positions)
@@ -260,6 +261,7 @@ def test_swiglu_is_gated_and_has_the_reference_s_width():
     np.testing.assert_allclose(Gate()(x), expected, atol=1e-6)
 
 
+@pytest.mark.long
 def test_a_vision_transformer_with_every_knob_is_exported_and_cloned(tmp_path):
     encoder = small(class_tokens=2, registers=1, layer_scale=1e-5, swiglu=True, positions="learned")
     export(encoder, tmp_path / "vit", IMAGES, {"name": "vit"})

@@ -111,6 +111,7 @@ def test_normalize_is_that_of_the_training_and_is_kept(tmp_path):
         weights.normalize(encoder, (0.5,), (0.5,))
 
 
+@pytest.mark.long
 def test_a_safetensors_file_becomes_an_export_by_one_command(tmp_path, capsys):
     numpy = pytest.importorskip("safetensors.numpy")
     numpy.save_file(resnet_state(classes=10), tmp_path / "given.safetensors")

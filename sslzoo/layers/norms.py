@@ -31,10 +31,13 @@ class Calibration:
         self.kept: list[float] | None = None  # share of the old statistics that a pass keeps; measured once
         forward = forward or (lambda batch: model(batch, training=True))
 
-        def statistics_only(batch) -> None:
+        def after(batch, start):
+            for variable in self._statistics:
+                variable.assign(ops.full(variable.shape, ops.cast(start, variable.dtype), variable.dtype))
             forward(batch)
+            return [ops.convert_to_tensor(variable) for variable in self._statistics]
 
-        self.forward = tf.function(statistics_only)
+        self.after = tf.function(after)
 
     def __bool__(self) -> bool:
         return bool(self.norms)
@@ -94,9 +97,7 @@ class Calibration:
 
     def _after(self, batch, start: float) -> list[np.ndarray]:
         """The statistics after one batch, starting from `start` everywhere, float64."""
-        self._assign([np.full(variable.shape, start) for variable in self._statistics])
-        self.forward(batch)
-        return [value.astype("float64") for value in self._values()]
+        return [value.numpy().astype("float64") for value in self.after(batch, tf.constant(start))]
 
 
 def _kept(from_one: np.ndarray, from_zero: np.ndarray, momentum: float) -> float:
