@@ -8,6 +8,6 @@ FAMILIES = ("simclr", "byol", "swav", "mae", "ts2vec", "mlm")  # methods
 PRESETS = ("simclr", "byol", "multi_crop", "cpc", "puzzle", "mae", "same_crop")  # of views of images
 
 
-def spread(names: Iterable[str], kept: Iterable[str] = FAMILIES) -> list:
-    """The names as parameters; those that are not among `kept` have the marker "long"."""
-    return [name if name in kept else pytest.param(name, marks=pytest.mark.long) for name in names]
+def spread(values: Iterable, kept: Iterable = FAMILIES) -> list:
+    """The values as parameters; those that are not among `kept` have the marker "long"."""
+    return [value if value in kept else pytest.param(value, marks=pytest.mark.long) for value in values]
