@@ -15,7 +15,6 @@ from sslzoo.methods.ts2vec import crops
 from sslzoo.testing import miniatures
 
 RNG = np.random.default_rng(0)
-NAMES = ["mixup_contrast", "ts2vec", "ts_tcc", "masked_series"]
 
 
 def numbers(x):
