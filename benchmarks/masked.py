@@ -59,9 +59,7 @@ def main() -> None:
             lines.append([f"`{method}`", side, str(ours[0]["epochs"]), *scores])
             print(*lines[-1], flush=True)
     head = ["method", "side", "epochs", "k-NN", "untrained (gain)", "linear", "untrained (gain)"]
-    text = (
-        "Accuracy in % on 4000 test images of Fashion-MNIST, as in zoo.md: mean and deviation over the seeds. Features "
-    )
+    text = "Accuracy in % on 4000 test images of Fashion-MNIST, as in zoo.md: mean and deviation over the seeds. "
     text += "Features are all 16 patches after the last block, of a transformer of 4 blocks, 96 features and 3 heads."
     command = "    python benchmarks/masked.py" + (f" --seeds {given.seeds}" if given.seeds != 2 else "")
     page = f"# Masked methods next to lightly\n\n{command}\n\n{text}\n\n{grid(head, lines)}\n"

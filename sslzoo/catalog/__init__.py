@@ -34,8 +34,7 @@ def encoders(kind: str = DEFAULT) -> dict[str, Path]:
     argument says how many axes an input has, and so the kind: tuple[int, int] is a series, tuple[int] a row.
     In the files of a kind that names them, such as audio.py, it is that kind.
     """
-    found = _functions(ROOT / "encoders", "input_shape")
-    return {name: path for name, path in found.items() if _kind(path, name) == kind}
+    return {name: path for name, path in every_encoder().items() if _kind(path, name) == kind}
 
 
 def presets(kind: str = DEFAULT) -> dict[str, Path]:
@@ -100,7 +99,7 @@ def encoder_knobs(encoder: str) -> dict[str, Knob]:
 
 def every_encoder() -> dict[str, Path]:
     """Returns name -> file of the encoders of all kinds."""
-    return {name: path for kind in KINDS for name, path in encoders(kind).items()}
+    return _functions(ROOT / "encoders", "input_shape")
 
 
 def preset_knobs(preset: str, kind: str = DEFAULT) -> dict[str, Knob]:

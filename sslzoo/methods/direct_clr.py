@@ -11,8 +11,8 @@ class DirectCLR(SSLModel):
     """InfoNCE between the views, in both directions, over a part of the features.
 
     Made for a ResNet, whose residual connections pass the gradient on to the features outside of the loss. In an
-    encoder without them these features do not change. The views pass through the networks one by one, with BatchNorm
-    statistics of their own.
+    encoder without them these features change only if they share weights with the first ones, as the places of a
+    flattened feature map do. The views pass through the networks one by one, with BatchNorm statistics of their own.
 
     Args:
         encoder: functional or sequential model, images (batch, height, width, channels) -> features (batch, features).
@@ -24,7 +24,7 @@ class DirectCLR(SSLModel):
     """
 
     paper = "https://arxiv.org/abs/2110.09348"
-    use = "residual encoders, to train without a projector"
+    use = "residual encoders and flattened feature maps, to train without a projector"
     views = "byol"
 
     def __init__(self, encoder, projection_dim: int = 360, temperature: float = 0.1, **kwargs):
