@@ -1,4 +1,4 @@
-"""EMP-SSL on Fashion-MNIST: 10 000 gray images, eight crops of each, two epochs, Conv6, 3 minutes on two cores."""
+"""EMP-SSL on Fashion-MNIST: 10 000 gray images, six crops of each, three epochs, Conv6, 4 minutes on two cores."""
 
 from sslzoo import Recipe
 
@@ -8,14 +8,15 @@ recipe = Recipe(
     "conv6",
     max_images=10000,
     width=0.5,
-    epochs=2,
+    epochs=3,
     batch_size=128,
     optimizer="adam",
     learning_rate=0.001,
     projection_dim=64,
     hidden_dim=256,
-    number=8,
-    min_scale=0.4,
+    invariance=50.0,
+    number=6,
+    min_scale=0.3,
     strength=0.5,
 )
 

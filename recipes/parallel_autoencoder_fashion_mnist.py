@@ -12,9 +12,9 @@ recipe = Recipe(
     batch_size=256,
     optimizer="adam",
     learning_rate=0.001,
-    alpha=1.0,
+    alpha=10.0,
     embedding_loss="nt_xent",
-    strength=0.25,
+    strength=0.5,
 )
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as sslzoo does, which is imported after TensorFlow here
 os.environ.setdefault("SSLZOO_CACHE", os.path.join(tempfile.gettempdir(), "sslzoo-tests"))  # not the user's own
 
 import keras

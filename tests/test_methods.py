@@ -12,6 +12,7 @@ from sslzoo.testing.miniatures import COUNT, SIZE, build, losses_of, views
 EVERY_METHOD = pytest.mark.parametrize("name", catalog.methods())
 SLOW_CHECKS = (check_replicas, check_learning)
 QUICK_CHECKS = [check for check in METHOD_CHECKS if check not in (*SLOW_CHECKS, check_config, check_precision)]
+TRAINED = ("simclr", "ts2vec", "mlm")  # test_workers.py trains the other families on two devices
 IN_HALF_PRECISION = ("simclr", "mae")
 
 
@@ -26,7 +27,7 @@ def test_contract(check, name):
     check(name)
 
 
-@pytest.mark.parametrize("name", spread(catalog.methods()))
+@pytest.mark.parametrize("name", spread(catalog.methods(), TRAINED))
 @pytest.mark.parametrize("check", SLOW_CHECKS, ids=lambda check: check.__name__)
 def test_contract_of_training(check, name, mirrored):
     check(name)
