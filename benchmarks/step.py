@@ -4,9 +4,11 @@ Lower bound: a step is one forward and one backward pass over both views of the 
 multiply-adds of the network: 0.56 G for ResNet-18 with the small stem at 32 px, 0.33 G with the ImageNet stem at 96 px.
 With 128 images of 32 px that is 860 G floating-point operations; two cores with AVX-512 reach about 200 G per second.
 
-Both sides run in separate processes, in turns, on the same kind of random views, without a data pipeline:
+The sides run in separate processes, in turns, on the same kind of random views, without a data pipeline:
 
     python benchmarks/step.py
+
+"plain" is sslzoo without oneDNN's kernels, as TensorFlow runs on most processors if it is imported before sslzoo.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 CASES = ((32, "small"), (96, "imagenet"))  # image size in pixels, stem
+SIDES = ("sslzoo", "plain", "lightly")
 
 
 def main() -> None:
@@ -25,11 +28,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4, help="timed steps of a repeat, after two others")
     parser.add_argument("--repeats", type=int, default=3, help="turns of each side")
     parser.add_argument("--peer-env", default=None, help="folder of lightly's environment; created if missing")
-    parser.add_argument("--side", choices=("sslzoo", "lightly"), help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--case", type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side:
-        step = (sslzoo_step if args.side == "sslzoo" else lightly_step)(args.batch_size, *CASES[args.case])
+        if args.side == "plain":
+            os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+        step = (lightly_step if args.side == "lightly" else sslzoo_step)(args.batch_size, *CASES[args.case])
         print(json.dumps(timed(step, args.steps) | {"versions": versions(args.side)}))
     else:
         compare(args)
@@ -45,6 +50,9 @@ def timed(step, steps: int) -> dict:
 
 
 def sslzoo_step(batch_size: int, size: int, stem: str):
+    from sslzoo.commands import import_tensorflow
+
+    import_tensorflow()
     import numpy as np
     import tensorflow as tf
 
@@ -88,7 +96,7 @@ def lightly_step(batch_size: int, size: int, stem: str):
 
 
 def versions(side: str) -> str:
-    names = ("tensorflow", "keras") if side == "sslzoo" else ("torch", "lightly")
+    names = ("torch", "lightly") if side == "lightly" else ("tensorflow", "keras")
     return ", ".join(f"{name} {version(name)}" for name in names)
 
 
@@ -97,19 +105,19 @@ def compare(args: argparse.Namespace) -> None:
 
     import peers
 
-    python = {"sslzoo": sys.executable, "lightly": peers.environment(args.peer_env or peers.DEFAULT_ENV)}
-    rows = ["| image | steps/s: sslzoo | lightly | ratio |", "|---|---|---|---|"]
+    python = dict.fromkeys(SIDES, sys.executable) | {"lightly": peers.environment(args.peer_env or peers.DEFAULT_ENV)}
+    rows = ["| image | steps/s: sslzoo | sslzoo without oneDNN | lightly | times lightly |", "|---|---|---|---|---|"]
     for case, (size, stem) in enumerate(CASES):
-        rates: dict[str, list[float]] = {"sslzoo": [], "lightly": []}
+        rates: dict[str, list[float]] = {side: [] for side in SIDES}
         for _ in range(args.repeats):
             for side, rate in rates.items():
                 words = ("--side", side, "--case", case, "--batch-size", args.batch_size, "--steps", args.steps)
                 result = peers.run(python[side], Path(__file__), *words)
                 rate.append(result["rate"])
                 peer = result["versions"]  # the last side is lightly
-        ratios = [ours / theirs for ours, theirs in zip(*rates.values(), strict=True)]
-        ours, theirs = (peers.spread(rate, 3) for rate in rates.values())
-        rows.append(f"| {size} px, {stem} stem | {ours} | {theirs} | {peers.spread(ratios, 2)} |")
+        ratios = [ours / theirs for ours, theirs in zip(rates["sslzoo"], rates["lightly"], strict=True)]
+        cells = [*(peers.spread(rate, 3) for rate in rates.values()), peers.spread(ratios, 2)]
+        rows.append(f"| {size} px, {stem} stem | {' | '.join(cells)} |")
         print(rows[-1], flush=True)
     text = f"ResNet-18, batch {args.batch_size}, median (min to max) of {args.repeats} turns of {args.steps} steps.\n\n"
     text += "\n".join(rows) + f"\n\n{peers.machine()}; {versions('sslzoo')}, {peer}.\n"
