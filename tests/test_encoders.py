@@ -70,11 +70,13 @@ def test_width_multiplies_features(name):
     assert half * 2 == whole
 
 
-def test_no_strided_convolution_of_resnet_is_one_pixel_wide():
-    """Its gradient writes past its memory in TensorFlow 2.21 on CPUs: 8 channels, 56 or 64 px; a training aborted."""
-    for name in ("resnet18", "resnet50"):
-        found = [layer for layer in encoders.make(name, (64, 64, 3), width=0.125).layers if hasattr(layer, "kernel")]
-        assert len(found) > 10 and not [one.name for one in found if one.kernel_size == (1, 1) != one.strides]
+@pytest.mark.parametrize(
+    "name", ["resnet18", "resnet50", "convnext_atto", "conv6", "vit_tiny", "conv_rl", "nature_conv"]
+)
+def test_no_strided_convolution_is_one_pixel_wide(name):
+    """With few channels its gradient leaves its memory in TensorFlow 2.21 with oneDNN: wrong, or the process ends."""
+    found = [layer for layer in encoders.make(name, (64, 64, 3)).layers if isinstance(layer, keras.layers.Conv2D)]
+    assert found and not [one.name for one in found if one.kernel_size == (1, 1) != one.strides]
 
 
 def test_resnet_takes_images_of_any_size():
