@@ -32,8 +32,7 @@ def main() -> None:
     parser.add_argument("--case", type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side:
-        if args.side == "plain":
-            os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+        os.environ["TF_ENABLE_ONEDNN_OPTS"] = str(int(args.side != "plain"))
         step = (lightly_step if args.side == "lightly" else sslzoo_step)(args.batch_size, *CASES[args.case])
         print(json.dumps(timed(step, args.steps) | {"versions": versions(args.side)}))
     else:
@@ -50,9 +49,6 @@ def timed(step, steps: int) -> dict:
 
 
 def sslzoo_step(batch_size: int, size: int, stem: str):
-    from sslzoo.commands import import_tensorflow
-
-    import_tensorflow()
     import numpy as np
     import tensorflow as tf
 

@@ -4,6 +4,7 @@ Functions and packages are imported when they are first used: `import sslzoo` lo
 """
 
 import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,9 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test compares it with
 # Hides the messages and warnings of TensorFlow's C++ code, also in notebooks, unless the user has chosen a level.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # oneDNN's kernels, which TensorFlow itself takes only on newer processors of Intel, take half of the time of a
-# convolution on others. It reads this when it is imported.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# convolution on others. It reads this when it is imported; later, only child processes would, and differ from theirs.
+if "tensorflow" not in sys.modules:
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.2.0"
 

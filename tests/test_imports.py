@@ -128,3 +128,18 @@ def test_importing_sslzoo_and_listing_load_neither_tensorflow_nor_keras():
 def test_files_stay_small_enough_to_read(path):
     limit = 120 if room(path) == "methods" else 300
     assert len(path.read_text("utf-8").splitlines()) <= limit
+
+
+@pytest.mark.parametrize(
+    "before, expected",
+    [
+        ("", "1"),
+        ("os.environ['TF_ENABLE_ONEDNN_OPTS'] = '0'", "0"),
+        ("sys.modules['tensorflow'] = None", "None"),  # it is too late, and child processes shall not differ
+    ],
+)
+def test_kernels_of_onednn_are_the_default_unless_the_user_or_tensorflow_was_first(before, expected, monkeypatch):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    lines = f"import os, sys\n{before}\nimport sslzoo\nprint(os.environ.get('TF_ENABLE_ONEDNN_OPTS'))"
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == expected

@@ -10,9 +10,9 @@ from sslzoo.testing.method_checks import POLICIES, check_config, check_learning,
 from sslzoo.testing.miniatures import COUNT, SIZE, build, losses_of, views
 
 EVERY_METHOD = pytest.mark.parametrize("name", catalog.methods())
-SLOW_CHECKS = (check_replicas, check_learning)
-QUICK_CHECKS = [check for check in METHOD_CHECKS if check not in (*SLOW_CHECKS, check_config, check_precision)]
-TRAINED = ("simclr", "ts2vec", "mlm")  # test_workers.py trains the other families on two devices
+SLOW_CHECKS = (check_replicas, check_learning, check_config, check_precision)
+QUICK_CHECKS = [check for check in METHOD_CHECKS if check not in SLOW_CHECKS]
+REPLICATED = ("simclr", "ts2vec", "mlm")  # test_workers.py trains the other families on two devices
 IN_HALF_PRECISION = ("simclr", "mae")
 
 
@@ -27,10 +27,14 @@ def test_contract(check, name):
     check(name)
 
 
-@pytest.mark.parametrize("name", spread(catalog.methods(), TRAINED))
-@pytest.mark.parametrize("check", SLOW_CHECKS, ids=lambda check: check.__name__)
-def test_contract_of_training(check, name, mirrored):
-    check(name)
+@pytest.mark.parametrize("name", spread(catalog.methods(), REPLICATED))
+def test_contract_of_replicas(name, mirrored):
+    check_replicas(name)
+
+
+@pytest.mark.parametrize("name", spread(catalog.methods()))
+def test_contract_of_learning(name):
+    check_learning(name)
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -95,8 +95,8 @@ def _convolution(x, channels: int, kernel: int, stride: int, name: str):
     if padding == "valid" and kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     elif stride > 1:
-        # A layer of its own selects every second pixel: oneDNN's gradient of a strided 1x1 convolution reads out of
-        # bounds if the input has fewer channels than a vector of the processor, 8 or 16 (TensorFlow 2.21).
+        # A layer of its own selects every second pixel: oneDNN's gradient of a strided 1x1 convolution leaves its
+        # memory if the input has fewer channels than a vector of the processor, 8 or 16 (TensorFlow 2.21).
         x, stride = layers.AveragePooling2D(1, stride, name=f"{name}_sparse")(x), 1
     fan_out = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
     options = dict(padding=padding, use_bias=False, kernel_initializer=fan_out)
