@@ -1,5 +1,6 @@
 """For all tests: two logical CPUs, and the one MirroredStrategy of the process: a second one crashes TensorFlow."""
 
+import gc
 import os
 import tempfile
 
@@ -19,6 +20,8 @@ tf.config.set_logical_device_configuration(
 )
 
 from sslzoo.testing import two_devices  # noqa: E402
+
+gc.freeze()  # a collection of all objects of TensorFlow takes half a second
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +49,7 @@ def graphs_go():
 
 @pytest.fixture(scope="module", autouse=True)
 def files_end():
-    """What a file of tests built goes with it."""
+    """What a file of tests built goes with it; what stays, as modules do, is not looked through again."""
     yield
     keras.backend.clear_session()  # and collects
+    gc.freeze()

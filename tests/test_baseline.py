@@ -67,9 +67,14 @@ def test_at_learning_rate_zero_no_recipe_has_a_measurable_gain(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "encoder, knobs", [pytest.param("mlp", dict(units=16), marks=pytest.mark.long), ("conv6", dict(width=0.125))]
+    "encoder, knobs, frozen",
+    [
+        ("mlp", dict(units=16), True),
+        ("conv6", dict(width=0.125), False),
+        pytest.param("mlp", dict(units=16), False, marks=pytest.mark.long),
+        pytest.param("conv6", dict(width=0.125), True, marks=pytest.mark.long),
+    ],
 )
-@pytest.mark.parametrize("frozen", [False, True])
 def test_without_learning_every_score_is_that_of_the_start(tmp_path, monkeypatch, encoder, knobs, frozen):
     """mlp has BatchNorm: its statistics move even if no weight does, unless its layers are frozen."""
     if frozen:
