@@ -32,8 +32,9 @@ def measure(method: str, folder: Path) -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory() as copy:  # opening a run writes to it
         shutil.copytree((folder / f"{method}-0").resolve(), Path(copy) / "run", ignore=shutil.ignore_patterns("lock"))
         places = dict(name="run", runs=copy, max_images=zoo.IMAGES, export_to=None, evaluate=False, resume=True)
+        places |= dict(features_after=None, change=True)  # the whole encoder
         if "teacher" in recipes.read(zoo.recipe_of(method)).settings:
-            places |= dict(teacher=str(zoo.teacher(folder, "mae")), change=True)  # change: of its path
+            places["teacher"] = str(zoo.teacher(folder, "mae"))
         result = recipes.load(zoo.recipe_of(method))(seed=0, **places)
     parts = result.plan.train_set, zoo.few(result.plan.test_set)
     found = {

@@ -4,7 +4,7 @@
     python benchmarks/masked.py
 
 The first command measures the recipes of sslzoo. The second trains with lightly, whose side is masked_lightly.py, and
-writes masked.md: does the k-NN of all patches stay near its start there too?
+writes masked.md: does the k-NN of all patches stay near its start there too? Features are those of the same block.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import numpy as np
 import peers
 import zoo
 
+from sslzoo.catalog import recipe as recipes
 from sslzoo.commands import import_tensorflow
 from sslzoo.commands import run as run_command
 
@@ -23,11 +24,17 @@ HERE = Path(__file__).parent
 METHODS = ("sim_mim", "i_jepa", "mae")
 
 
+def block_of(method: str) -> int:
+    """The block whose output the recipe exports; 0 for the last norm."""
+    return int((recipes.read(zoo.recipe_of(method)).settings.get("features_after") or "block0").removeprefix("block"))
+
+
 def of_lightly(python: Path, method: str, seed: int, epochs: int, parts: dict) -> dict:
     """Trains with lightly and returns the answers as in a row of zoo.jsonl."""
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / "images.npz", **{name: part.arrays()[0] for name, part in parts.items()})
-        peers.run(python, HERE / "masked_lightly.py", method, folder, "--seed", seed, "--epochs", epochs)
+        how = "--seed", seed, "--epochs", epochs, "--block", block_of(method)
+        peers.run(python, HERE / "masked_lightly.py", method, folder, *how)
         features = np.load(Path(folder) / "features.npz")
         return zoo.packed(
             *(
@@ -56,11 +63,11 @@ def main() -> None:
         theirs = [of_lightly(python, method, seed, ours[0]["epochs"], parts) for seed in range(given.seeds)]
         for side, rows in (("sslzoo", ours), ("lightly", theirs)):
             scores = zoo.scores(rows, "knn") + zoo.scores(rows, "linear")
-            lines.append([f"`{method}`", side, str(ours[0]["epochs"]), *scores])
+            lines.append([f"`{method}`", str(block_of(method) or "last"), side, str(ours[0]["epochs"]), *scores])
             print(*lines[-1], flush=True)
-    head = ["method", "side", "epochs", "k-NN", "untrained (gain)", "linear", "untrained (gain)"]
+    head = ["method", "block", "side", "epochs", "k-NN", "untrained (gain)", "linear", "untrained (gain)"]
     text = "Accuracy in % on 4000 test images of Fashion-MNIST, as in zoo.md: mean and deviation over the seeds. "
-    text += "Features are all 16 patches after the last block, of a transformer of 4 blocks, 96 features and 3 heads."
+    text += "Features are all 16 patches after a block of a transformer of 4 blocks, 96 features and 3 heads."
     command = "    python benchmarks/masked.py" + (f" --seeds {given.seeds}" if given.seeds != 2 else "")
     page = f"# Masked methods next to lightly\n\n{command}\n\n{text}\n\n{grid(head, lines)}\n"
     (HERE / "masked.md").write_text(page, "utf-8")

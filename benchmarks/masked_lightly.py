@@ -17,7 +17,7 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, default_collate
-from torchvision.models.vision_transformer import VisionTransformer
+from torchvision.models.vision_transformer import EncoderBlock, VisionTransformer
 
 SIZE, PATCH, DIM, DEPTH, HEADS = 28, 7, 96, 4, 3  # of the encoder, as in the recipes
 DECODER_DIM, PREDICTOR_DIM, SMALL_DEPTH = 64, 48, 2
@@ -35,8 +35,9 @@ class Method(nn.Module):
     def after_step(self):
         pass
 
-    def features(self, images):
-        return self.encoder.encode(images)
+    def network(self):
+        """The network whose features are evaluated."""
+        return self.encoder
 
 
 class MAE(Method):
@@ -96,24 +97,27 @@ class IJEPA(Method):
     def after_step(self):
         utils.update_momentum(self.encoder, self.target, EMA)
 
-    def features(self, images):
-        return self.target.encode(images)
+    def network(self):
+        return self.target
 
 
 def pictures(images: np.ndarray) -> list[Image.Image]:
     return [Image.fromarray(image).convert("RGB") for image in images.squeeze()]
 
 
-def features(model: Method, images: np.ndarray) -> np.ndarray:
-    """Returns all patches after the last block: (images, patches x DIM)."""
+def features(network: nn.Module, images: np.ndarray, block: int) -> np.ndarray:
+    """Returns all patches after a block, or after the last norm for block 0: (images, patches x DIM)."""
     normalized = IJEPATransform(SIZE).transform.transforms[2:]
-    found = []
+    blocks, found, seen = [one for one in network.modules() if isinstance(one, EncoderBlock)], [], []
+    if block:
+        blocks[block - 1].register_forward_hook(lambda layer, given, output: seen.append(output))
     for start in range(0, len(images), 500):
         batch = pictures(images[start : start + 500])
         for step in normalized:
             batch = [step(picture) for picture in batch]
         with torch.no_grad():
-            found.append(model.features(torch.stack(batch))[:, 1:].flatten(1).numpy())
+            last = network.encode(torch.stack(batch))
+            found.append((seen.pop() if block else last)[:, 1:].flatten(1).numpy())
     return np.concatenate(found)
 
 
@@ -151,12 +155,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="with images.npz; features.npz is written to it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--block", type=int, default=0, help="block whose output is evaluated; 0 for the last norm")
     given = parser.parse_args()
     torch.manual_seed(given.seed)
     parts = np.load(given.folder / "images.npz")
     model, found = METHODS[given.method](), {}
     for state in ("untrained", "trained"):
-        found |= {f"{state} {name}": features(model, parts[name]) for name in parts}
+        network = copy.deepcopy(model.network())  # a copy of its own for the hook
+        found |= {f"{state} {name}": features(network, parts[name], given.block) for name in parts}
         if state == "untrained":
             train(model, parts["train"], given.epochs)
     np.savez(given.folder / "features.npz", **found)

@@ -22,6 +22,7 @@ recipe = Recipe(
     ema_rate=0.02,
     ema_rate_end=0.002,
     strength=0.5,
+    features_after="block3",
 )
 
 if __name__ == "__main__":

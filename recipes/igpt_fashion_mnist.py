@@ -19,6 +19,7 @@ recipe = Recipe(
     warmup=0.1,
     clip_norm=1.0,
     colours=16,
+    features_after="block2",
 )
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ recipe = Recipe(
     predictor_depth=2,
     predictor_heads=3,
     flip=True,
+    features_after="block2",
 )
 
 if __name__ == "__main__":

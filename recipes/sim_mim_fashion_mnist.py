@@ -22,6 +22,7 @@ recipe = Recipe(
     weight_decay=0.05,
     clip_norm=5.0,
     mask_unit=1,
+    features_after="block3",
 )
 
 if __name__ == "__main__":

@@ -16,6 +16,12 @@ ENDS = {
     "mlp": ["relu1", "features"],
 }
 KNOBS = {"conv6": dict(width=0.25), "resnet18": dict(width=0.125), "vit_tiny": dict(depth=2), "mlp": dict(units=16)}
+POOLED = {  # features (6, dim) from the output of a stage, in NumPy
+    "conv6": lambda x: x.reshape(6, -1),
+    "resnet18": lambda x: x.mean(axis=(1, 2)) if x.ndim == 4 else x,
+    "vit_tiny": lambda x: x[:, 0] if x.ndim == 3 else x,
+    "mlp": lambda x: x,
+}
 
 MOBILE = "keras.applications:MobileNetV2"
 
@@ -39,6 +45,37 @@ def test_what_comes_after_a_tap_needs_nothing_else(name):
         rest = keras.Model(tensor, encoder.output)
         before = keras.Model(encoder.input, tensor)(IMAGES)
         np.testing.assert_allclose(rest(before), encoder(IMAGES), rtol=1e-4, atol=1e-5)
+
+
+def test_the_stages_of_a_transformer_do_not_depend_on_its_pooling():
+    knobs = dict(depth=2, width=0.5)
+    encoder = encoders.make("vit_tiny", (16, 16, 3), pool="grid", **knobs)
+    assert list(taps.stages(encoder, 64)) == ENDS["vit_tiny"]
+    other = encoders.make("vit_tiny", (16, 16, 3), pool="mean", **knobs)
+    shares = [[share for _, share in taps.decayed(one, 0.5)] for one in (encoder, other)]
+    assert shares[0] == shares[1] and len(set(shares[0])) > 2
+
+
+@pytest.mark.parametrize("name, stage", [(name, stage) for name, ends in ENDS.items() for stage in ends])
+def test_an_encoder_up_to_a_stage_has_the_pooling_of_the_encoder_and_shares_its_weights(name, stage):
+    encoder = make(name)
+    part = taps.upto(encoder, stage)
+    tensor = keras.Model(encoder.input, taps.stages(encoder, 64)[stage])(IMAGES)
+    np.testing.assert_allclose(part(IMAGES), POOLED[name](np.asarray(tensor)), rtol=1e-4, atol=1e-5)
+    assert {id(weight) for weight in part.weights} <= {id(weight) for weight in encoder.weights}
+    assert taps.upto(encoder, None) is encoder
+
+
+def test_a_stage_of_a_transformer_is_pooled_in_its_grid():
+    encoder = encoders.make("vit_tiny", (16, 16, 3), pool="grid", depth=2, patch_size=4)
+    tokens = keras.Model(encoder.input, encoder.get_layer("block1").output)(IMAGES)
+    found = taps.upto(encoder, "block1")(IMAGES)
+    np.testing.assert_allclose(found, np.reshape(tokens[:, 1:], (6, -1)), rtol=1e-4, atol=1e-5)
+
+
+def test_an_unknown_stage_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match="no stage of conv6 'pool3': did you mean pool4 or pool2"):
+        taps.upto(make("conv6"), "pool3")
 
 
 def test_the_last_tap_is_the_model_and_maps_are_averaged_in_a_grid():

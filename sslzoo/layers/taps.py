@@ -1,4 +1,4 @@
-"""Features after every stage of an encoder or projector, for probes at any depth."""
+"""Features after every stage of an encoder or projector, for probes and exports at any depth."""
 
 import re
 from collections.abc import Iterable
@@ -7,8 +7,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from sslzoo.catalog.knobs import nearest
+from sslzoo.layers.tokens import GridPool, Pool
 from sslzoo.utils import keras_internals as internals
 
+KEPT = (keras.layers.Flatten, keras.layers.GlobalMaxPooling1D, Pool)  # pooling of an encoder that its stages have too
+MEAN = {3: keras.layers.GlobalAveragePooling1D, 4: keras.layers.GlobalAveragePooling2D}  # rank -> mean over places
 LARGEST = 1024  # maximum number of values of a stage's feature map
 
 
@@ -29,6 +33,34 @@ def stages(model: keras.Model, most: int = 8) -> dict[str, keras.KerasTensor]:
     names = list(found)
     kept = np.unique(np.linspace(len(names) - 1, 0, min(most, len(names))).round().astype(int))
     return {names[index]: found[names[index]] for index in kept}
+
+
+def upto(encoder: keras.Model, stage: str | None) -> keras.Model:
+    """The encoder up to a stage, sharing its weights, with features as its own: pooled if it ends with a pooling.
+
+    Tokens of a stage are pooled without the last norm, which is trained for the last block. Maps of an encoder that
+    ends with neither a pooling nor their values in a row are averaged over their places.
+
+    Args:
+        encoder: functional model, inputs -> features (batch, dim).
+        stage: a name of `stages`; None is the whole encoder.
+
+    Raises:
+        ValueError: the encoder has no such stage; the line names those it has.
+    """
+    if stage is None:
+        return encoder
+    found = stages(encoder, most=len(encoder.layers))
+    if stage not in found:
+        raise ValueError(nearest(f"stage of {encoder.name}", stage, found))
+    x, last = found[stage], encoder.layers[-1]
+    if isinstance(last, GridPool):
+        x = GridPool.from_config(last.get_config())(x, encoder.get_layer("patches").output)
+    elif len(x.shape) > 2 and isinstance(last, KEPT):
+        x = last.from_config(last.get_config())(x)
+    elif len(x.shape) > 2:
+        x = MEAN[len(x.shape)](name=last.name, dtype="float32")(x)
+    return keras.Model(encoder.input, x, name=f"{encoder.name}_{stage}")
 
 
 def with_projector(encoder: keras.Model, projector: keras.Model, layers: int = 1) -> keras.Model:
@@ -134,7 +166,7 @@ def _cuts(model):
     """Dict from the name of each stage to its output and its layers."""
     model = keras.Model(model.inputs, model.outputs)  # of a sequential model too
     nodes = internals.nodes(model)
-    consumers = [[n for n in nodes if node in n.parent_nodes] for node in nodes]
+    consumers = [[n for n in nodes if node in _sources(n)] for node in nodes]
     last_use = [max((nodes.index(n) for n in after), default=len(nodes)) for after in consumers]
     found, layers, seen_weights = {}, [], False
     for index, node in enumerate(nodes):
@@ -153,6 +185,11 @@ def _cuts(model):
         elif _ends_stage(consumers[index]):
             found[layer.name], layers = (tensor, layers), []
     return found
+
+
+def _sources(node):
+    """The calls whose values a call reads: of the patches a `GridPool` reads the number of rows and columns alone."""
+    return node.parent_nodes[:1] if isinstance(node.operation, GridPool) else node.parent_nodes
 
 
 def _ends_stage(after):

@@ -21,7 +21,7 @@ class IGPT(SSLModel):
     A pixel is a patch of the encoder, reduced to its mean colour: take `patch_size` 1, and images of few pixels, since
     memory grows with the square of their number. The encoder receives the colours, so that the embedding of a colour is
     linear in it, where the authors have a table. The class token is the start of the sequence. In the exported encoder
-    every pixel sees all others. The paper reads the features of a middle block: probe by depth.
+    every pixel sees all others. The paper reads the features of a middle block: `features_after`.
 
     Args:
         encoder: functional vision transformer, images (batch, height, width, channels) -> features (batch, features).

@@ -19,11 +19,11 @@ EPOCHS = 5
 DECAY = 0.75
 TEXT = (
     "Guillotine (arXiv 2206.13378): a linear probe after every stage, fitted to {train} images and tested on {test}; "
-    "if an earlier stage is better, use its output. If the projector was exported, its layers come last. Feature maps "
-    "are averaged to at most 1024 numbers. Fine-tuning trains all weights for {epochs} epochs on {tuned} images; with "
-    "layer-wise decay the learning rate of each stage is {decay} times that of the next; from the projector's first "
-    "layer is the protocol of SimCLR v2 (arXiv 2006.10029). For the untrained encoder, fine-tuning is supervised "
-    "training from scratch on the same images."
+    "`features_after` of a training exports the output of an earlier stage. If the projector was exported, its layers "
+    "come last. Feature maps are averaged to at most 1024 numbers. Fine-tuning trains all weights for {epochs} epochs "
+    "on {tuned} images; with layer-wise decay the learning rate of each stage is {decay} times that of the next; from "
+    "the projector's first layer is the protocol of SimCLR v2 (arXiv 2006.10029). For the untrained encoder, "
+    "fine-tuning is supervised training from scratch on the same images."
 )
 
 

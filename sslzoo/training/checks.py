@@ -75,6 +75,23 @@ def check_kind(method: Callable, name: str, kind: str, encoder: Any = None) -> N
         raise ValueError(f"{name} works on {nouns} only, the data are {KINDS[kind].noun}: choose another method")
 
 
+def check_stage(experiment: Experiment, run: RunOptions, words: dict) -> None:
+    """Raises ValueError if `features_after` is given with what reads the output of the whole encoder.
+
+    Args:
+        experiment, run: the arguments of a training.
+        words: the vocabulary of a method that compares images with texts, or {}.
+    """
+    readers = {
+        "layerwise=True evaluates after each block": experiment.layerwise,
+        "keep_projector=True exports a projector of the encoder's output": run.keep_projector,
+        "texts are compared with the encoder's output": words,
+    }
+    reason = next((reason for reason, asked in readers.items() if asked), None)
+    if experiment.features_after and reason:
+        raise ValueError(f"features_after={experiment.features_after!r}: {reason}; leave one of them out")
+
+
 def engine_of(experiment: Experiment, run: RunOptions) -> str:
     """Returns the engine of the views.
 

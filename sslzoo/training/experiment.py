@@ -43,6 +43,9 @@ class Experiment:
             them in the export; 0 trains the kernels themselves. Needs start_from.
         stay: weight of a term that holds the features of the first view near those of the start: 1 - their cosine.
             Needs start_from.
+        features_after: stage of the encoder, such as "block2", whose output is exported and measured instead of that of
+            the encoder, pooled as the encoder's; the stages and their scores are in the chapter "By depth" of `sslzoo
+            report`. None takes the output of the encoder.
         epochs: passes over the data; "auto" gives 10,000 steps, and at most 500 epochs.
         batch_size: images of a step, over all devices; "auto" gives up to 256, and 16 steps per epoch or more.
         examples_per_class: class-balanced batches of labelled data: this number of examples of each of batch_size /
@@ -108,6 +111,7 @@ class Experiment:
     layer_decay: float = 1.0
     lora_rank: int = 0
     stay: float = 0.0
+    features_after: str | None = None
     epochs: int = 100
     batch_size: int = 256
     examples_per_class: int = 0
@@ -154,7 +158,7 @@ class Experiment:
         """The fields except `knobs`, with objects as text, as a run folder records them."""
         texts = {f.name: spelled(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "knobs"}
         # Earlier versions did not record these settings.
-        recent = READING | STARTING | {"examples_per_class": 0}
+        recent = READING | STARTING | {"examples_per_class": 0, "features_after": None}
         return {name: value for name, value in texts.items() if name not in recent or value != recent[name]}
 
     @property

@@ -148,6 +148,8 @@ class Watch(keras.callbacks.Callback):
         recorders: recorders of the figures before training, by `record(epoch, step, figures)`.
         baseline: str, what the verdict calls the encoder before the first step.
         probe: online k-NN and linear probe on other labelled data, or None.
+        network: the network whose features are measured, which shares weights with the model; None takes what the model
+            exports.
     """
 
     def __init__(
@@ -160,6 +162,7 @@ class Watch(keras.callbacks.Callback):
         recorders: Sequence[Recorder] = (),
         baseline: str = "the untrained encoder",
         probe: Probe | None = None,
+        network: keras.Model | None = None,
     ):
         super().__init__()
         self.watched, self.batch_size, self.labelled, self.recorders = model, batch_size, labelled, recorders
@@ -170,7 +173,7 @@ class Watch(keras.callbacks.Callback):
         self.temperature = getattr(model, "temperature", 0.5)
         self.calibration = Calibration(model)
         self.outputs = tf.function(model.embedded_views)
-        network = model.of_images(model.exported())
+        network = network or model.of_images(model.exported())
         self.features = tf.function(lambda images: [network(images, training=False)])
         self.start = self.measure()
         self.last: tuple[int, Snapshot] | None = None

@@ -21,9 +21,10 @@ from sslzoo.evaluation.sources import announce
 from sslzoo.exports.inputs import accepted_splits
 from sslzoo.layers import lora
 from sslzoo.layers.norms import Calibration
+from sslzoo.layers.taps import upto
 from sslzoo.model import SSLModel
 from sslzoo.training import layerwise, starting
-from sslzoo.training.checks import canvas_side, check, check_kind, engine_of
+from sslzoo.training.checks import canvas_side, check, check_kind, check_stage, engine_of
 from sslzoo.training.chosen import extent_of, given_of, preset_of, schema_of
 from sslzoo.training.companions import companions
 from sslzoo.training.experiment import Experiment, RunOptions
@@ -56,8 +57,7 @@ class Plan:
         splits, train_set, test_set: the data.
         earlier, probed: the data of the run options `keep` and `probe`, or None.
         kind: of the data, an entry of `catalog.kinds.KINDS`.
-        size, input_shape: extent of the inputs, such as the side of images in pixels, and their shape, such as
-            (height, width, channels).
+        size, input_shape: extent of the inputs, such as the side of images, and their shape (height, width, channels).
         schema: the argument `schema` of the encoder, fitted on the training data; {} for none.
         origin: the public weights that the training starts from, or None.
         chain: the views, as returned by `views.chosen.make`.
@@ -93,6 +93,7 @@ class Plan:
             self.splits = Splits(*(part and cached(part, run.cache) for part in self.splits))
         part = self.method, self.method_name, self.knobs["method"], preset, how
         self.splits, self.words = companions(self.splits, *part)
+        check_stage(experiment, run, self.words)
         (self.train_set, self.test_set), devices = self.splits, self.strategy.num_replicas_in_sync
         self.experiment = experiment = fitted(experiment, self.knobs["method"], len(self.train_set), devices)
         self.knobs = resolved.resolve(experiment.knobs, *parts)
@@ -164,16 +165,16 @@ class Plan:
         if encoder.name != model.encoder.name:  # a layer-wise stage before the last
             encoder = next(grown for _, grown in layerwise.grow(encoder) if grown.name == model.encoder.name)
         encoder.set_weights(lora.merged(model.exported()))
-        return model.of_images(encoder)
+        return upto(model.of_images(encoder), self.experiment.features_after)
 
     def build(self) -> SSLModel:
-        """Returns the compiled method with a new encoder; `untrained` keeps a copy of the encoder."""
+        """Returns the compiled method with a new encoder; `first` and `untrained` keep its weights and a copy of it."""
         with self.strategy.scope():
             keras.utils.set_random_seed(self.experiment.seed)
             model = self._compiled(self._method())
         few = self.train_set.sample(min(len(self.train_set), CALIBRATED))
         model.adapt(inputs.images(few, self.size))
-        self.untrained = self.encoder(model)
+        self.first, self.untrained = lora.merged(model.exported()), self.encoder(model)
         return model
 
     def stages(self, model: SSLModel) -> Iterator[tuple[str, SSLModel]]:
@@ -256,7 +257,8 @@ class Plan:
             own, epochs = accepted_splits(self.probed, self.untrained), self.stage_count * self.experiment.epochs
             more["probe"] = Probe(own, self.size, self.run.probe_every, epochs)
         data += self.experiment.batch_size, labelled(self.train_set, self.size, int(np.prod(self.input_shape)))
-        return Watch(model, *data, recorders, **more)
+        network = upto(model.of_images(model.exported()), self.experiment.features_after)
+        return Watch(model, *data, recorders, network=network, **more)
 
     def views_of_few(self, count: int) -> dict:
         """Returns a batch of the first `count` training images with fixed views, other than those of the training."""
@@ -281,7 +283,7 @@ class Plan:
         try:
             with self.calibration.preserved():
                 if start:
-                    network.set_weights(self.untrained.get_weights())
+                    network.set_weights(self.first)
                 self.calibration.calibrate(map(model.augment, views) if model.augment else views)
                 return self.encoder(model)
         finally:

@@ -81,7 +81,7 @@ def kept(plan) -> dict:
     """
     s = plan.experiment
     wrapped = getattr(plan.method, "of_images", SSLModel.of_images) is not SSLModel.of_images
-    if plan.origin or not isinstance(s.encoder, str) or wrapped:
+    if plan.origin or not isinstance(s.encoder, str) or wrapped or s.features_after:
         return {"seed": s.seed}  # the architecture is in the export
     knobs = plan.schema | plan.knobs["encoder"]
     return dict(seed=s.seed, encoder=s.encoder, input_shape=list(plan.input_shape), knobs=knobs)
