@@ -8,6 +8,7 @@ from sslzoo import encoders
 from sslzoo.evaluation.places import TokenPictures
 from sslzoo.evaluators.projection import pca_colours
 from sslzoo.layers.maps import attention_map, place_map
+from sslzoo.layers.taps import upto
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.uniform(size=(3, 16, 8, 1)).astype("float32")
@@ -73,6 +74,15 @@ def test_pictures_have_the_size_of_the_images_and_only_transformers_have_them():
     assert found["attention"].max((1, 2)).min() > 0.5  # scaled for each image
     with pytest.raises(ValueError, match="no attention: take a vision transformer"):
         TokenPictures(encoders.make("conv6", (16, 16, 1), width=0.125))
+
+
+def test_an_encoder_up_to_a_block_has_the_tokens_and_the_attention_of_that_block():
+    encoder = encoders.make("vit_tiny", (16, 8, 1), depth=2, width=0.25, pool="mean")
+    part = upto(encoder, "block1")
+    np.testing.assert_allclose(keras.ops.mean(place_map(part)(IMAGES), axis=(1, 2)), part(IMAGES), atol=1e-5)
+    first = attention_map(encoders.make("vit_tiny", (16, 8, 1), depth=1, width=0.25, pool="mean"))
+    first.set_weights(part.get_weights()[: len(first.weights)])
+    np.testing.assert_allclose(attention_map(part)(IMAGES), first(IMAGES), atol=1e-6)
 
 
 def test_a_sequential_encoder_has_its_last_map_and_no_attention():

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from sslzoo.layers.tokens import Attention
+from sslzoo.layers.tokens import Attention, GridPool, Pool
 from sslzoo.utils.keras_internals import source
 
 
@@ -53,7 +53,7 @@ def place_map(encoder: keras.Model) -> keras.Model:
 
     Args:
         encoder: functional model, images -> features (batch, dim), with a feature map as of `with_map`, or a vision
-            transformer, whose patch tokens after the last norm are the features at places.
+            transformer, whose patch tokens before the pooling are the features at places.
 
     Returns:
         Model images -> (batch, rows, columns, channels).
@@ -62,11 +62,11 @@ def place_map(encoder: keras.Model) -> keras.Model:
         ValueError: if the encoder has neither.
     """
     encoder = _functional(encoder)
-    if {"patches", "tokens", "norm"} <= {layer.name for layer in encoder.layers}:
-        tokens, patches = encoder.get_layer("norm").output, encoder.get_layer("patches").output
-        grid = Grid(encoder.get_layer("tokens").extra, name="grid")([tokens, patches])
-        return keras.Model(encoder.input, grid, name=f"{encoder.name}_places")
     operation, sources = source(encoder.output)
+    if isinstance(operation, GridPool | Pool) and "patches" in {layer.name for layer in encoder.layers}:
+        patches, extra = encoder.get_layer("patches").output, encoder.get_layer("tokens").extra
+        grid = Grid(extra, name="grid")([sources[0], patches])
+        return keras.Model(encoder.input, grid, name=f"{encoder.name}_places")
     if isinstance(operation, keras.Model):  # a model within the model, behind layers that change the images
         return keras.Model(encoder.input, place_map(operation)(sources[0]), name=f"{encoder.name}_places")
     return keras.Model(encoder.input, with_map(encoder).outputs[0], name=f"{encoder.name}_places")
