@@ -22,7 +22,7 @@ recipe = Recipe(
     predictor_depth=2,
     ema_rate=0.01,
     flip=True,
-    features_after="block2",
+    features_after="block3",
 )
 
 if __name__ == "__main__":
