@@ -90,6 +90,13 @@ def test_wide_features_are_narrowed_to_their_principal_axes_before_lidar():
         spectrum.lidar(views[:, 0])
 
 
+def test_lidar_of_features_wider_than_their_number_needs_no_matrix_of_their_width():
+    narrow = gaussian(20, 3, 30)
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(30_000, 30)))[0]  # a matrix of 30 000 x 30 000 has 7 GB
+    found = spectrum.lidar(narrow @ turn.T + 5)
+    assert found == pytest.approx(spectrum.lidar(narrow), rel=1e-5)
+
+
 def retrieval_in_loops(x, y, depth):
     precisions, recalls, averages = [], [], []
     for query in range(len(x)):

@@ -7,6 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import Score, Study
+from sslzoo.evaluators.axes import principal_axes
 
 IMAGES = 1000  # test images of `evaluate` at most; the time grows with the square
 
@@ -102,8 +103,8 @@ def _principal(views, components):
     flat = views.reshape(-1, views.shape[2])
     if flat.shape[1] <= components:
         return views
-    values, axes = np.linalg.eigh(np.cov(flat.T))
-    return (flat @ axes[:, np.argsort(values)[::-1][:components]]).reshape(*views.shape[:2], -1)
+    flat = flat - flat.mean(0)
+    return (flat @ principal_axes(flat).vectors[:, :components]).reshape(*views.shape[:2], -1)
 
 
 def _exp_entropy(values, epsilon: float = 1e-7) -> float:
