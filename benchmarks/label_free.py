@@ -28,6 +28,7 @@ FEATURES = {  # figure of the features -> (heading, sign: 1 if more is better)
 }
 EMBEDDINGS = ("rank", "uniformity", "alignment", "nt_xent_excess", "contrast_accuracy")  # also of the embeddings
 LOSS = "training loss"
+DATA = "fashion_mnist"
 GROUPS = {"within a method": "method", "within an encoder": "encoder", "all runs": None}
 ACCURACIES = {"knn": "k-NN", "linear": "linear"}
 DRAWS = 2000
@@ -64,12 +65,9 @@ def figures(encoder, plan) -> dict[str, float]:
 
 
 def points(rows: list[dict]) -> list[dict]:
-    """Returns one dict of figures for each encoder: those before training are points too."""
-    return [
-        {"method": row["method"], "encoder": row["encoder"] + "/" + row["data"], **point}
-        for row in rows
-        for point in row.get("points", [])
-    ]
+    """Returns one dict of figures for each encoder of DATA: those before training are points too."""
+    rows = [row for row in rows if row["data"] == DATA]  # accuracies on several data sets do not compare
+    return [{"method": row["method"], "encoder": row["encoder"], **point} for row in rows for point in row["points"]]
 
 
 def correlation(found: list[dict], figure: str, accuracy: str, group: str | None) -> float:
@@ -174,8 +172,8 @@ def main() -> None:
     results, command = study(found), "python benchmarks/label_free.py"
     methods = len({point["method"] for point in found})
     text = f"# Figures without labels and accuracy\n\n    {command}\n\n{table(results)}\n\n"
-    text += f"Spearman correlations over {len(found)} encoders of {methods} methods: each seed of `benchmarks/zoo.py` "
-    text += "before training, after half of its epochs, and at its end. The sign is turned so that + "
+    text += f"Spearman correlations over {len(found)} encoders of {methods} methods on {DATA}: each seed of "
+    text += "`benchmarks/zoo.py` before training, after half of its epochs, and at its end. The sign is turned so that + "
     text += "means: a better figure, a higher accuracy. 'Within' is the mean of the correlations inside each method "
     text += "or encoder. In brackets the 95 % interval of a bootstrap over methods. Figures of features are computed "
     text += f"from 1000 test images, or from {VIEWS} views of {IMAGES} of them; figures of embeddings and the loss "
