@@ -173,8 +173,8 @@ def main() -> None:
     methods = len({point["method"] for point in found})
     text = f"# Figures without labels and accuracy\n\n    {command}\n\n{table(results)}\n\n"
     text += f"Spearman correlations over {len(found)} encoders of {methods} methods on {DATA}: each seed of "
-    text += "`benchmarks/zoo.py` before training, after half of its epochs, and at its end. The sign is turned so that + "
-    text += "means: a better figure, a higher accuracy. 'Within' is the mean of the correlations inside each method "
+    text += "`benchmarks/zoo.py` before training, after half of its epochs, and at its end. The sign is turned so that "
+    text += "+ means: a better figure, a higher accuracy. 'Within' is the mean of the correlations inside each method "
     text += "or encoder. In brackets the 95 % interval of a bootstrap over methods. Figures of features are computed "
     text += f"from 1000 test images, or from {VIEWS} views of {IMAGES} of them; figures of embeddings and the loss "
     text += "are those of the training's monitors.\n\n![correlations](label_free.png)\n"
