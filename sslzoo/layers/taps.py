@@ -36,10 +36,10 @@ def stages(model: keras.Model, most: int = 8) -> dict[str, keras.KerasTensor]:
 
 
 def upto(encoder: keras.Model, stage: str | None) -> keras.Model:
-    """The encoder up to a stage, sharing its weights, with features as its own: pooled if it ends with a pooling.
+    """The encoder up to a stage, sharing its weights; the output of the stage is pooled as the encoder pools its own.
 
-    Tokens of a stage are pooled without the last norm, which is trained for the last block. Maps of an encoder that
-    ends with neither a pooling nor their values in a row are averaged over their places.
+    Tokens of a stage are pooled without the last norm, which is trained for the last block. Maps are flattened, or
+    reduced to their maxima, where the encoder does so with its last map; else they are averaged over their places.
 
     Args:
         encoder: functional model, inputs -> features (batch, dim).
