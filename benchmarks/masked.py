@@ -26,7 +26,8 @@ METHODS = ("sim_mim", "i_jepa", "mae")
 
 def block_of(method: str) -> int:
     """The block whose output the recipe exports; 0 for the last norm."""
-    return int((recipes.read(zoo.recipe_of(method)).settings.get("features_after") or "block0").removeprefix("block"))
+    stage = recipes.read(zoo.recipe_of(method)).settings.get("features_after", "block0")
+    return int(stage.removeprefix("block"))
 
 
 def of_lightly(python: Path, method: str, seed: int, epochs: int, parts: dict) -> dict:

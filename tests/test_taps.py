@@ -73,6 +73,18 @@ def test_a_stage_of_a_transformer_is_pooled_in_its_grid():
     np.testing.assert_allclose(found, np.reshape(tokens[:, 1:], (6, -1)), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "name, knobs, size",
+    [("vit_tiny", dict(pool="grid", depth=2), 16), (MOBILE, {}, 32), ("convnext_atto", dict(width=0.2), 32)],
+)
+def test_every_stage_has_features_also_within_a_nested_model(name, knobs, size):
+    encoder = encoders.make(name, (size, size, 3), **knobs)
+    names = list(taps.stages(encoder, None))
+    assert len(names) > 4
+    for stage in names:
+        assert len(taps.upto(encoder, stage).output.shape) == 2, stage
+
+
 def test_an_unknown_stage_is_refused_with_the_nearest():
     with pytest.raises(ValueError, match="no stage of conv6 'pool3': did you mean pool4 or pool2"):
         taps.upto(make("conv6"), "pool3")

@@ -16,7 +16,7 @@ MEAN = {3: keras.layers.GlobalAveragePooling1D, 4: keras.layers.GlobalAveragePoo
 LARGEST = 1024  # maximum number of values of a stage's feature map
 
 
-def stages(model: keras.Model, most: int = 8) -> dict[str, keras.KerasTensor]:
+def stages(model: keras.Model, most: int | None = 8) -> dict[str, keras.KerasTensor]:
     """The tensors through which all information passes, one after each stage.
 
     A stage ends where its output alone is the input of the next convolution, dense layer or residual block: after each
@@ -24,13 +24,14 @@ def stages(model: keras.Model, most: int = 8) -> dict[str, keras.KerasTensor]:
 
     Args:
         model: functional or sequential encoder or projector; nested models are searched too.
-        most: int, maximum number of stages, evenly spaced; the output is always included.
+        most: int, maximum number of stages, evenly spaced, or None for all; the output is always included.
 
     Returns:
         Dict from the name of a layer to its symbolic output, the output of the model last.
     """
     found = {name: tensor for name, (tensor, _) in _cuts(model).items()}
     names = list(found)
+    most = len(names) if most is None else most
     kept = np.unique(np.linspace(len(names) - 1, 0, min(most, len(names))).round().astype(int))
     return {names[index]: found[names[index]] for index in kept}
 
@@ -50,17 +51,20 @@ def upto(encoder: keras.Model, stage: str | None) -> keras.Model:
     """
     if stage is None:
         return encoder
-    found = stages(encoder, most=len(encoder.layers))
+    found = stages(encoder, most=None)
     if stage not in found:
         raise ValueError(nearest(f"stage of {encoder.name}", stage, found))
-    x, last = found[stage], encoder.layers[-1]
+    features = _pooled(found[stage], encoder) if len(found[stage].shape) > 2 else found[stage]
+    return keras.Model(encoder.input, features, name=f"{encoder.name}_{stage}")
+
+
+def _pooled(x: keras.KerasTensor, encoder: keras.Model) -> keras.KerasTensor:
+    last = encoder.layers[-1]
     if isinstance(last, GridPool):
-        x = GridPool.from_config(last.get_config())(x, encoder.get_layer("patches").output)
-    elif len(x.shape) > 2 and isinstance(last, KEPT):
-        x = last.from_config(last.get_config())(x)
-    elif len(x.shape) > 2:
-        x = MEAN[len(x.shape)](name=last.name, dtype="float32")(x)
-    return keras.Model(encoder.input, x, name=f"{encoder.name}_{stage}")
+        return GridPool.from_config(last.get_config())(x, encoder.get_layer("patches").output)
+    if isinstance(last, KEPT):
+        return last.from_config(last.get_config())(x)
+    return MEAN[len(x.shape)](name="features", dtype="float32")(x)
 
 
 def with_projector(encoder: keras.Model, projector: keras.Model, layers: int = 1) -> keras.Model:
@@ -76,7 +80,7 @@ def with_projector(encoder: keras.Model, projector: keras.Model, layers: int = 1
     Raises:
         ValueError: if the projector does not have that many layers, or `layers` is less than 1.
     """
-    outputs = list(stages(projector, most=99).values())
+    outputs = list(stages(projector, most=None).values())
     if not 1 <= layers <= len(outputs):
         raise ValueError(f"the projector has {len(outputs)} layers: take 1 to {len(outputs)} of them, not {layers}")
     part = keras.Model(projector.inputs, outputs[layers - 1])
