@@ -9,5 +9,9 @@ PRESETS = ("simclr", "byol", "multi_crop", "cpc", "puzzle", "mae", "same_crop") 
 
 
 def spread(values: Iterable, kept: Iterable = FAMILIES) -> list:
-    """The values as parameters; those that are not among `kept` have the marker "long"."""
-    return [value if value in kept else pytest.param(value, marks=pytest.mark.long) for value in values]
+    """The values as parameters, tuples as several; those that are not among `kept` have the marker "long"."""
+    return [value if value in kept else _long(*(value if isinstance(value, tuple) else (value,))) for value in values]
+
+
+def _long(*values):
+    return pytest.param(*values, marks=pytest.mark.long)

@@ -99,7 +99,13 @@ def test_places_are_found_in_a_model_within_the_model():
         np.testing.assert_allclose(place_map(outer)(x), place_map(inner)(x / 2), atol=1e-6)
 
 
-@pytest.mark.parametrize("name, knobs", [("vit_tiny", dict(depth=1, width=0.25)), ("conv6", dict(width=0.125))])
+@pytest.mark.parametrize(
+    "name, knobs",
+    [
+        ("vit_tiny", dict(depth=1, width=0.25)),
+        pytest.param("conv6", dict(width=0.125), marks=pytest.mark.long),
+    ],
+)
 def test_evaluate_has_it_with_both_baselines(name, knobs):
     trained, untrained = small(name, **knobs), small(name, **knobs)
     scores = judging.evaluate(trained, data(), untrained=untrained, image_size=16, evaluators=("attentive",), epochs=1)

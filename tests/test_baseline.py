@@ -70,8 +70,8 @@ def test_at_learning_rate_zero_no_recipe_has_a_measurable_gain(name, tmp_path):
     "encoder, knobs, frozen",
     [
         ("mlp", dict(units=16), True),
-        ("conv6", dict(width=0.125), False),
         pytest.param("mlp", dict(units=16), False, marks=pytest.mark.long),
+        pytest.param("conv6", dict(width=0.125), False, marks=pytest.mark.long),
         pytest.param("conv6", dict(width=0.125), True, marks=pytest.mark.long),
     ],
 )

@@ -226,7 +226,7 @@ def test_help_names_every_knob(name, capsys):
 def test_help_shows_the_defaults_that_act(name, capsys):
     """Each default in the help is the value that a run without options resolves."""
     command(["train", name, "--help"])
-    said = re.sub(r"\s+", " ", capsys.readouterr().out)
+    said = re.sub(r"`[^`]*`|\s+", " ", capsys.readouterr().out)  # a command in backticks begins no entry
     recipe, _ = found(name)
     experiment, run = divide(recipe.settings)
     data = experiment.data, experiment.kind

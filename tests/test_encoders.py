@@ -7,6 +7,7 @@ from families import spread
 
 from sslzoo import catalog, encoders
 from sslzoo.encoders.convnext import ResponseNorm
+from sslzoo.encoders.resnet import _excited, _selected, _shortcut, resnet
 from sslzoo.layers import maps
 from sslzoo.layers.drop_path import DropPath
 from sslzoo.layers.tokens import LayerScale
@@ -18,6 +19,7 @@ GOLDEN = {
     ("resnet34", 224): (21_284_672, 512),
     ("resnet50", 224): (23_508_032, 2048),
     ("resnet101", 224): (42_500_160, 2048),
+    ("resnet152", 224): (60_192_808 - 2_049_000, 2048),
     ("resnet18", 32): (11_168_832, 512),
     ("convnext_atto", 224): (3_695_520 - 321_000, 320),  # timm's figure less that of its classifier
     ("convnext_tiny", 224): (28_589_128 - 769_000, 768),
@@ -52,7 +54,8 @@ def test_every_encoder_has_a_golden_count():
 @pytest.mark.parametrize("name", catalog.encoders())
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_any_channel_count_gives_float32_features(name, channels):
-    if name in ("resnet50", "resnet101", "resnet34", "vit_small", "vit_base", "convnext_tiny") and channels != 3:
+    large = ("resnet50", "resnet101", "resnet34", "vit_small", "vit_base", "convnext_tiny")
+    if name == "resnet152" or (name in large and channels != 3):
         pytest.skip("the same code as resnet18 and vit_tiny")
     size = 36 if name == "nature_conv" else 16
     encoder = encoders.make(name, (size, size, channels))
@@ -80,6 +83,82 @@ def test_no_strided_convolution_is_one_pixel_wide(name, convolutions):
     layers = encoders.make(name, (64, 64, 3), **narrow).layers
     found = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
     assert len(found) == convolutions and not [one.name for one in found if one.kernel_size == (1, 1) != one.strides]
+
+
+# (encoder, width) -> million parameters with SimCLR v2's selective kernels (arXiv 2006.10029, table 1)
+SELECTIVE = {("resnet50", 1): 35, ("resnet50", 2): 140, ("resnet101", 1): 65, ("resnet152", 1): 89}
+
+
+@pytest.mark.parametrize("case", spread(SELECTIVE, [("resnet50", 1)]), ids=str)
+def test_selective_kernels_have_the_papers_parameters(case):
+    name, width = case
+    encoder = encoders.make(name, (224, 224, 3), width=float(width), sk_ratio=0.0625)
+    assert round(trainable(encoder) / 1e6) == SELECTIVE[case]
+
+
+def drawn(model, seed=0):
+    """Gives a model random weights; returns a batch of inputs of 7 x 6 pixels."""
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.uniform(0.2, 1, weight.shape) * rng.choice([-1, 1]) for weight in model.get_weights()])
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for norm in norms:
+        norm.moving_variance.assign(np.abs(norm.moving_variance))
+    return rng.normal(size=(2, 7, 6, model.input_shape[-1])).astype("float32")
+
+
+def outputs(model, batch, *names):
+    found = keras.Model(model.input, [model.get_layer(name).output for name in names])(batch)
+    return [np.asarray(x) for x in keras.tree.flatten(found)]
+
+
+def test_a_selective_kernel_mixes_two_convolutions_by_the_mean_of_their_sum():
+    """Li et al., arXiv 1903.06586, equations 1 to 6, with the softmax over the two kernels."""
+    x = keras.Input((None, None, 3))
+    model = keras.Model(x, _selected(x, 4, 2, 5, "k"))
+    batch = drawn(model)
+    both, mean, logits = outputs(model, batch, "k_relu", "k_mean", "k_select_conv")
+    one, other = both[..., :4], both[..., 4:]
+    np.testing.assert_allclose(mean, (one + other).mean((1, 2), keepdims=True), rtol=1e-5)
+    share = np.exp(logits[..., :4]) / (np.exp(logits[..., :4]) + np.exp(logits[..., 4:]))
+    np.testing.assert_allclose(model(batch), share * one + (1 - share) * other, rtol=1e-4, atol=1e-5)
+    assert one.shape[1:3] == (4, 3) and 0.01 < share.std()
+
+
+def test_squeeze_and_excitation_weighs_channels_by_their_means():
+    """Hu et al., arXiv 1709.01507, equations 2 to 4."""
+    x = keras.Input((None, None, 3))
+    model = keras.Model(x, _excited(x, 2, "e"))
+    batch = drawn(model)
+    w1, b1, w2, b2 = model.get_weights()
+    hidden = np.maximum(batch.mean((1, 2)) @ w1 + b1, 0)
+    weights = 1 / (1 + np.exp(-(hidden @ w2 + b2)))
+    np.testing.assert_allclose(model(batch), batch * weights[:, None, None], rtol=1e-4, atol=1e-5)
+
+
+def test_averaging_shortcuts_see_every_pixel_once():
+    """ResNet-D (arXiv 1812.01187, figure 2): the 1x1 convolution of a strided block reads means of 2 x 2 pixels."""
+    x = keras.Input((None, None, 3))
+    model = keras.Model(x, _shortcut(x, 5, 2, "s", averaged=True))
+    batch = drawn(model)[:, :6]
+    (mean,) = outputs(model, batch, "s_mean")
+    np.testing.assert_allclose(mean, batch.reshape(2, 3, 2, 3, 2, 3).mean((2, 4)), rtol=1e-5, atol=1e-6)
+
+
+def selective(input_shape):
+    """A short ResNet with all of SimCLR v2's additions."""
+    options = dict(width=0.25, stem="imagenet", sk_ratio=0.0625, se_ratio=0.5)
+    return resnet(input_shape, (1, 1), True, **options)
+
+
+@pytest.mark.parametrize("check", ENCODER_CHECKS, ids=lambda check: check.__name__)
+def test_contract_of_selective_kernels(check):
+    check(selective, (16, 16, 3))
+
+
+def test_selective_kernels_need_bottlenecks():
+    with pytest.raises(ValueError, match="sk_ratio=0.1: resnet18 has no bottlenecks: take resnet50") as caught:
+        encoders.make("resnet18", (32, 32, 3), sk_ratio=0.1)
+    assert "\n" not in str(caught.value)
 
 
 def test_resnet_takes_images_of_any_size():

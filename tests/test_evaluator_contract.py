@@ -130,7 +130,7 @@ def test_what_the_data_do_not_allow_is_left_out_and_named():
     assert {row.features for row in scores} == {"trained", "few"}
     assert scores.notes == (
         "left out of broken: the features hold NaN or infinity; look at the encoder that made them",
-        "left out of few: knn: labels of the training and the test images are required",
+        "left out of few: knn: labels of the training and the test examples are required",
     )
 
 

@@ -231,7 +231,7 @@ def test_wrong_features_and_labels_are_refused_in_one_line():
     cases = [
         ((TRAIN_X[:, :, None], TRAIN_Y, TEST_X, TEST_Y), r"train_x must be \(N, dim\), got shape"),
         ((broken, TRAIN_Y, TEST_X, TEST_Y), "NaN or infinity"),
-        ((TRAIN_X, TRAIN_Y[:-1], TEST_X, TEST_Y), "one label per image"),
+        ((TRAIN_X, TRAIN_Y[:-1], TEST_X, TEST_Y), "one label per example"),
         ((TRAIN_X, 0 * TRAIN_Y, TEST_X, TEST_Y), "single class"),
     ]
     for arguments, words in cases:
@@ -361,13 +361,13 @@ def test_a_collapsed_encoder_is_scored_and_crashes_nothing():
 def test_at_most_so_many_images_are_clustered(monkeypatch):
     monkeypatch.setattr("sslzoo.evaluators.clustering.IMAGES", 30)
     assert clustering(TRAIN_X, TRAIN_Y, seed=1) == clustering(TRAIN_X, TRAIN_Y, seed=1)
-    with pytest.raises(ValueError, match="more images: 30 clusters, 30 images"):
+    with pytest.raises(ValueError, match="more examples: 30 clusters, 30 examples"):
         clustering(TRAIN_X, TRAIN_Y, clusters=30)
 
 
 @pytest.mark.parametrize("clusters", [1, 300, 301])
 def test_too_few_or_too_many_clusters_are_refused(clusters):
-    with pytest.raises(ValueError, match="at least 2 clusters and more images"):
+    with pytest.raises(ValueError, match="at least 2 clusters and more examples"):
         clustering(TRAIN_X, TRAIN_Y, clusters)
 
 

@@ -177,7 +177,7 @@ DOORS = {
 
 
 @pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
-@pytest.mark.parametrize("door", spread(DOORS, ("embed", "pack", "export")))
+@pytest.mark.parametrize("door", spread(DOORS, ("pack", "export")))
 def test_an_interrupted_command_leaves_no_temporary_file_and_says_the_way_on(
     door, number, small, place, monkeypatch, capsys
 ):

@@ -27,6 +27,7 @@ FAMILIES = {
     "conv6": lambda: encoders.make("conv6", (16, 16, 1), width=0.125),
     "mlp": lambda: encoders.make("mlp", (8, 8, 1), units=32),
     "resnet": lambda: resnet((16, 16, 3), (1, 1), False, 0.125, "imagenet"),
+    "selective": lambda: resnet((16, 16, 3), (1, 1), True, 0.125, "imagenet", sk_ratio=0.0625, se_ratio=0.25),
     "vit_tiny": lambda: encoders.make("vit_tiny", (16, 16, 3), depth=1, positions="learned"),
     "keras.applications": lambda: encoders.make("keras.applications:MobileNet", (32, 32, 3)),
     "fcn_1d": lambda: encoders.make("fcn_1d", (24, 2), width=0.1),

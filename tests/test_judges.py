@@ -239,7 +239,7 @@ def test_a_difference_is_clear_when_zero_is_outside():
     assert not paired_difference(right, right).clear
     assert paired_difference(right, np.arange(100) % 3 > 0).clear
     assert str(paired_difference(right, ~right)) == "+100.0 [+100.0, +100.0] %"
-    with pytest.raises(ValueError, match="same images"):
+    with pytest.raises(ValueError, match="same examples"):
         paired_difference(right, right[1:])
 
 

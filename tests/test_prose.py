@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sslzoo import commands
+
 ROOT = Path(__file__).parents[1]
 
 # Words and constructions that a reader of Keras or scikit-learn would not expect in a reference manual.
@@ -91,3 +93,9 @@ def test_a_phrase_is_found_with_its_line_across_line_breaks_and_in_any_case(tmp_
         '"""Summary.\n\nIt keeps So\n    many of them.\n"""\nNAME = "beside the point"\nbeside = besides = "side"\n'
     )
     assert offences(source) == ["module.py:3: 'So\\n    many'", "module.py:6: 'beside'"]
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *DOCUMENTS], ids=lambda path: path.name)
+def test_every_command_that_a_text_names_exists(path):
+    named = {name for _, text in texts(path) for name in re.findall(r"`sslzoo\s+([a-z][a-z-]*)", text)}
+    assert named <= commands.names().keys()

@@ -169,7 +169,14 @@ def test_a_classifier_that_is_blind_is_as_robust_as_it_is_bad():
     assert found["kept of the clean accuracy", "trained"] == 1.0
 
 
-@pytest.mark.parametrize(("name", "knobs"), [("vit_tiny", dict(depth=1)), ("resnet18", dict(width=0.125)), ("mlp", {})])
+@pytest.mark.parametrize(
+    ("name", "knobs"),
+    [
+        ("vit_tiny", dict(depth=1)),
+        pytest.param("resnet18", dict(width=0.125), marks=pytest.mark.long),
+        ("mlp", {}),
+    ],
+)
 def test_places_of_transformers_and_residual_nets_are_probed_and_shown(name, knobs):
     models = {who: [encoders.make(name, (SIDE, SIDE, 1), **knobs)] for who in ("trained", "untrained")}
     chapter = places.chapter(Study(models, splits(), SIDE))
@@ -466,7 +473,7 @@ def judged_on(train, test, **knobs):
     ("train", "test", "told", "keys"),
     [
         ([0] * 20, [0] * 6, ["linear: the train labels hold a single class", "clustering: .*1 clusters, 6"], {"knn"}),
-        (np.arange(48) % 12, np.arange(12), ["clustering: .*12 clusters, 12 images"], {"knn", "linear_1"}),
+        (np.arange(48) % 12, np.arange(12), ["clustering: .*12 clusters, 12 examples"], {"knn", "linear_1"}),
         ([*np.arange(20) % 4, 4], np.arange(8) % 4, ["classes 4 have no test images"], {"knn", "ari"}),
         (np.arange(20) % 4, np.arange(8) % 6, ["classes 4, 5 have no training images"], {"knn", "ari"}),
         (np.arange(20) % 4, [0], ["one answer is 100 points", "clustering: .*1 clusters"], {"knn"}),
@@ -484,7 +491,7 @@ def test_hopeless_data_are_refused_in_one_line_by_evaluate_and_noted_by_score():
 
     data = Splits(from_array(*pictures(20)), from_array(*pictures(6)))
     with pytest.raises(
-        ValueError, match="nothing can be computed: left out: clustering: .*2 clusters, 1 images"
+        ValueError, match="nothing can be computed: left out: clustering: .*2 clusters, 1 examples"
     ) as caught:
         sslzoo.evaluate(
             conv6(), data._replace(test=data.test.take([0])), untrained=conv6(1), evaluators=["clustering"], clusters=2

@@ -96,6 +96,7 @@ def test_the_page_of_a_method_has_all_its_parts(name):
         assert f"\n## {part}\n" in text
     assert all(f"| `{knob}` |" in text for knob in catalog.method_knobs(name))
     assert f"sslzoo train {name} " in text
+    assert re.search(r"## Measured\n\n(See \[[\w.]+\]\(\.\./|\d*[\w, ]+ images, encoder)", text)
     assert all(part in text for part in re.split(r",? \\qquad ", OBJECTIVES[name]["formula"]))
     for target in re.findall(r"\]\(\.\./([\w/]+)\.md", text):
         assert (DOCS / f"{target}.md").exists() or target.startswith("repository/"), target

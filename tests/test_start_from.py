@@ -141,6 +141,7 @@ def test_a_pytorch_file_needs_no_name_of_its_encoder(tmp_path, monkeypatch):
         ({"patch_embed.proj.weight": (384, 3, 16, 16)}, "vit_small"),
         ({f"layer{s}.{b}.conv1.weight": () for s, n in enumerate((3, 4, 6, 3), 1) for b in range(n)}, "resnet34"),
         ({f"layer{s}.{b}.conv3.weight": () for s, n in enumerate((3, 4, 23, 3), 1) for b in range(n)}, "resnet101"),
+        ({f"layer{s}.{b}.conv3.weight": () for s, n in enumerate((3, 8, 36, 3), 1) for b in range(n)}, "resnet152"),
     ],
 )
 def test_the_encoder_of_a_pytorch_file_is_found_by_its_shapes(shapes, name):

@@ -127,7 +127,7 @@ def test_pca_is_the_singular_value_decomposition():
 
 
 def test_more_components_than_dimensions_get_one_line():
-    with pytest.raises(ValueError, match="^7 principal components of 6 features of 40 images: take 1 to 6$"):
+    with pytest.raises(ValueError, match="^7 principal components of 6 features of 40 examples: take 1 to 6$"):
         pca(RNG.normal(size=(40, 6)), 7)
 
 

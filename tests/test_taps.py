@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from sslzoo import encoders
+from sslzoo import catalog, encoders
 from sslzoo.evaluators import finetuning
 from sslzoo.layers import heads, taps
 
@@ -83,6 +83,47 @@ def test_every_stage_has_features_also_within_a_nested_model(name, knobs, size):
     assert len(names) > 4
     for stage in names:
         assert len(taps.upto(encoder, stage).output.shape) == 2, stage
+
+
+@pytest.mark.parametrize("kind, shape", {"series": (64, 2), "rows": (7,), "text": (9,), "audio": (8000, 1)}.items())
+def test_encoders_of_other_kinds_have_stages_with_features(kind, shape):
+    for name in catalog.encoders(kind):
+        encoder = encoders.make(name, shape)
+        names = list(taps.stages(encoder, None))
+        assert len(names) > 1, name
+        for stage in names:
+            assert len(taps.upto(encoder, stage).output.shape) == 2, (name, stage)
+
+
+def test_a_stage_of_a_text_is_the_mean_over_its_tokens():
+    encoder = encoders.make("text_transformer", (9,), dim=8, depth=2, heads=2)
+    assert list(taps.stages(encoder, None)) == ["dropout", "block1_add1", "block1", "block2_add1", "features"]
+    texts = np.where(np.arange(9) < [[9], [4], [1], [0]], np.arange(4, 13), 0)
+    whole = np.asarray(keras.Model(encoder.input, encoder.get_layer("block1").output)(texts))
+    wanted = [tokens[row > 0].mean(0) if row.any() else 0 * tokens[0] for row, tokens in zip(texts, whole, strict=True)]
+    np.testing.assert_allclose(taps.upto(encoder, "block1")(texts), wanted, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(taps.tapped(encoder, [texts])["block1"], wanted, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name, shape, knobs, stage, pool",
+    [
+        ("ft_transformer", (5,), dict(dim=8, depth=2, heads=2), "block1", lambda x: x[:, 0]),
+        ("conv_rl", (21, 21, 9), {}, "relu3", lambda x: x.reshape(2, -1)),
+    ],
+)
+def test_layers_after_the_pooling_do_not_change_that_of_a_stage(name, shape, knobs, stage, pool):
+    encoder = encoders.make(name, shape, **knobs)
+    inputs = np.random.default_rng(0).uniform(size=(2, *shape)).astype("float32")
+    whole = np.asarray(keras.Model(encoder.input, taps.stages(encoder, None)[stage])(inputs))
+    np.testing.assert_allclose(taps.upto(encoder, stage)(inputs), pool(whole), rtol=1e-4, atol=1e-6)
+
+
+def test_a_sequential_encoder_has_features_of_each_stage():
+    layers = [keras.layers.Conv2D(3, 3, name="first"), keras.layers.Conv2D(4, 3, name="second"), keras.layers.Flatten()]
+    encoder = keras.Sequential([keras.Input((16, 16, 3)), *layers])
+    found = taps.upto(encoder, "first")(IMAGES)
+    np.testing.assert_allclose(found, np.reshape(layers[0](IMAGES), (6, -1)), rtol=1e-5, atol=1e-6)
 
 
 def test_an_unknown_stage_is_refused_with_the_nearest():

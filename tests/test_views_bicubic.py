@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from families import spread
 from PIL import Image
 
 from sslzoo.views import Crop, Flip, View, Views, presets
@@ -50,7 +51,10 @@ def test_a_mirrored_box_is_the_mirrored_crop():
         np.testing.assert_allclose(made, by_xla(np.float32(IMAGE), *box, 30)[:, ::-1], atol=1e-5)
 
 
-@pytest.mark.parametrize("name, size", [("byol", 40), ("byol", 72), ("dino", 72), ("w_mse", 48), ("mae", 48)])
+@pytest.mark.parametrize(
+    "name, size",
+    spread([("byol", 40), ("byol", 72), ("dino", 72), ("w_mse", 48), ("mae", 48)], [("byol", 40), ("mae", 48)]),
+)
 def test_both_engines_are_equal(name, size):
     pytest.importorskip("cv2")
     sizes = np.stack([RANDOM.integers(40, 91, 8), RANDOM.integers(60, 111, 8)], 1)

@@ -74,7 +74,12 @@ def test_hue_takes_its_drawn_place_in_the_order(before_crop):
 
 
 @pytest.mark.parametrize(
-    "name, size, dtype", [("simclr", 72, "uint8"), ("w_mse", 48, "uint8"), ("moco_v1", 48, "float32")]
+    "name, size, dtype",
+    [
+        ("w_mse", 48, "uint8"),
+        ("moco_v1", 48, "float32"),
+        pytest.param("simclr", 72, "uint8", marks=pytest.mark.long),
+    ],
 )
 def test_both_engines_are_equal(name, size, dtype):
     pytest.importorskip("cv2")

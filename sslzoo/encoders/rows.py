@@ -5,7 +5,7 @@ from keras import layers
 
 from sslzoo.catalog.checked import checked
 from sslzoo.layers.columns import ColumnTokens, Subsets, entrance
-from sslzoo.layers.tokens import Attention
+from sslzoo.layers.tokens import Attention, Pool
 from sslzoo.layers.transformer import check_width
 
 
@@ -72,7 +72,7 @@ def ft_transformer(
     x = ColumnTokens(columns.spans, dim, name="tokens")(x)
     for number in range(1, depth + 1):
         x = _block(x, dim, heads, f"block{number}", norm=number > 1)
-    x = layers.LayerNormalization(epsilon=1e-5, name="norm")(x[:, 0])
+    x = layers.LayerNormalization(epsilon=1e-5, name="norm")(Pool("token", name="pool")(x))
     return keras.Model(rows, features(layers.ReLU(name="relu")(x)), name="ft_transformer")
 
 

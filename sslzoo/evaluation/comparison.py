@@ -1,4 +1,4 @@
-"""Encoders compared on the same images: accuracies, intervals of their differences, and shared neighbours."""
+"""Encoders compared on the same examples: accuracies, intervals of their differences, and shared neighbours."""
 
 import dataclasses
 import functools
@@ -38,7 +38,7 @@ class Compared(NamedTuple):
 
     Attributes:
         size: side of its images in pixels.
-        features: of the test images, (images, dim).
+        features: of the test examples, (examples, dim).
         scores: by key.
         untrained: the same of each encoder of its untrained baseline.
     """
@@ -51,11 +51,11 @@ class Compared(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Comparison:
-    """Encoders compared on the same images; prints as Markdown.
+    """Encoders compared on the same examples; prints as Markdown.
 
     Attributes:
         encoders: name -> what is compared; the last ones are the baselines of the kind of data, such as raw pixels.
-        head: data, chance and number of images.
+        head: data, chance and number of examples.
         notes: what was left out and why.
     """
 
@@ -79,7 +79,7 @@ class Comparison:
 
     @functools.cached_property
     def overlap(self) -> dict[str, dict[str, float]]:
-        """Encoder -> encoder -> share of the nearest test images that both have in common."""
+        """Encoder -> encoder -> share of the nearest test examples that both have in common."""
         near = {name: nearest(one.features, self._neighbours) for name, one in self.encoders.items()}
         return {a: {b: shared(x, y) for b, y in near.items()} for a, x in near.items()}
 
@@ -139,7 +139,7 @@ class Comparison:
     @property
     def _about_overlap(self) -> str:
         k, chance = self._neighbours, 100 * self._neighbours / (self._images - 1)
-        return f"Share of the {k} nearest test images that two encoders have in common; chance is {chance:.1f} %."
+        return f"Share of the {k} nearest test examples that two encoders have in common; chance is {chance:.1f} %."
 
     def _tables(self) -> tuple[tuple[list[str], list[list[str]]], ...]:
         """Head and lines of the scores, and of the overlaps."""
@@ -173,14 +173,14 @@ def compare(
     value_range: str | None = None,
     scan: str | None = None,
 ) -> Comparison:
-    """Judges exported encoders on the same images, each next to its untrained baseline, with intervals.
+    """Judges exported encoders on the same examples, each next to its untrained baseline, with intervals.
 
     Args:
         encoders: paths of exported encoders, two or more.
         data: as for `pretrain`, with labels.
         classes: keep only the first `classes` classes; by default as in training of the first encoder if the data are
             the same.
-        max_images: maximum number of training images and of test images, drawn with a fixed seed; by default as in
+        max_images: maximum number of training examples and of test examples, drawn with a fixed seed; by default as in
             training of the first encoder if the data are the same. Never more than 10 000 and 5000.
         image_size: side in pixels for all; by default each encoder gets that of its export.
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.

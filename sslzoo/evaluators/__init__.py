@@ -26,8 +26,8 @@ class Score(NamedTuple):
         std: standard deviation over draws of the labels or over tasks; None if there is one draw.
         percent: whether the score is a share in [0, 1].
         whole: whether the score is shown as a whole number.
-        answers: what an interval is computed from, or None for a score without interval: a value for each test image
-            (images,), or (draws of the labels, images); with `statistic`, rows (images, ...).
+        answers: what an interval is computed from, or None for a score without interval: a value for each test example
+            (examples,), or (draws of the labels, examples); with `statistic`, rows (examples, ...).
         statistic: name in `judge.STATISTICS` of the function of the rows of `answers`; "" is their mean.
     """
 
@@ -43,12 +43,12 @@ class Score(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Study:
-    """Frozen features of one encoder and the labels of their images: all that an evaluator sees.
+    """Frozen features of one encoder and the labels of their examples: all that an evaluator sees.
 
     Args:
-        train, test: features (images, features) of the training and of the test images.
-        train_labels, test_labels: integers (images,), or None where they are not known.
-        tokens: function of "train" or "test" and of row numbers (n,) that yields the features of these images before
+        train, test: features (examples, features) of the training and of the test examples.
+        train_labels, test_labels: integers (examples,), or None where they are not known.
+        tokens: function of "train" or "test" and of row numbers (n,) that yields the features of these examples before
             they were pooled, in batches (b, places, channels); None if they are not known.
 
     Raises:
@@ -70,41 +70,41 @@ class Study:
 
     @property
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Labels of the training and of the test images.
+        """Labels of the training and of the test examples.
 
         Raises:
             ValueError: one of them is not known.
         """
         if self.train_labels is None or self.test_labels is None:
-            raise ValueError("labels of the training and the test images are required")
+            raise ValueError("labels of the training and the test examples are required")
         return self.train_labels, self.test_labels
 
 
 def as_features(values) -> np.ndarray:
-    """`values` as float32 features (images, features).
+    """`values` as float32 features (examples, features).
 
     Raises:
         ValueError: if they have another number of dimensions, are empty, or hold NaN or infinity.
     """
     features = np.asarray(values, dtype="float32")
     if features.ndim != 2 or not features.size:
-        raise ValueError(f"features must be (images, features), these are {features.shape}; pool or flatten each image")
+        raise ValueError(f"features must be (examples, features), these are {features.shape}; pool or flatten them")
     if not np.isfinite(features).all():
         raise ValueError("the features hold NaN or infinity; look at the encoder that made them")
     return features
 
 
 def as_labels(values, features: np.ndarray) -> np.ndarray:
-    """`values` as labels (images,) of `features` (images, features).
+    """`values` as labels (examples,) of `features` (examples, features).
 
     Raises:
-        ValueError: if there is not one label per image, or a label is NaN.
+        ValueError: if there is not one label per example, or a label is NaN.
     """
     labels = np.asarray(values)
     if labels.shape != (len(features),):
-        raise ValueError(f"one label per image is required: labels are {labels.shape}, images {len(features)}")
+        raise ValueError(f"one label per example is required: labels are {labels.shape}, examples {len(features)}")
     if labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise ValueError("labels hold NaN: leave out the images without a label")
+        raise ValueError("labels hold NaN: leave out the examples without a label")
     return labels
 
 
@@ -115,7 +115,7 @@ def check_classes(labels: np.ndarray) -> None:
 
 
 def unit_length(features: np.ndarray) -> np.ndarray:
-    """Each row (images, features) divided by its length; a row of zeros stays zero."""
+    """Each row (examples, features) divided by its length; a row of zeros stays zero."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     return features / np.where(lengths > 0, lengths, 1)
 

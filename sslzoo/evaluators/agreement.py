@@ -4,7 +4,7 @@ import numpy as np
 
 
 def table_of(rows: np.ndarray) -> np.ndarray:
-    """Counts of pairs of class and cluster, int64 (classes, clusters), from rows (images, 2) of numbers from 0."""
+    """Counts of pairs of class and cluster, int64 (classes, clusters), from rows (examples, 2) of numbers from 0."""
     first, second = np.asarray(rows, "int64").T
     width = int(second.max()) + 1
     return np.bincount(first * width + second, minlength=(int(first.max()) + 1) * width).reshape(-1, width)
@@ -14,7 +14,7 @@ def adjusted_rand(rows: np.ndarray) -> float:
     """Adjusted Rand index (Hubert and Arabie 1985), 1 for the same partition and 0 on average for a random one.
 
     Args:
-        rows: (images, 2), number of the class and of the cluster, from 0.
+        rows: (examples, 2), number of the class and of the cluster, from 0.
     """
     table = table_of(rows).astype("float64")
     count, both = table.sum(), np.sum(table**2)
@@ -31,7 +31,7 @@ def mutual_information(rows: np.ndarray) -> float:
     """Mutual information over the mean of both entropies, in [0, 1]; 1 if both have one part.
 
     Args:
-        rows: (images, 2), number of the class and of the cluster, from 0.
+        rows: (examples, 2), number of the class and of the cluster, from 0.
     """
     table = table_of(rows) / len(rows)
     entropies = [_entropy(table.sum(axis)) for axis in (0, 1)]

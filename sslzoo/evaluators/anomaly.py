@@ -36,7 +36,7 @@ def evaluate(study: Study, *, neighbours: int = NEIGHBOURS) -> Iterator[Score]:
 
 
 def one_class(rows: np.ndarray) -> float:
-    """Mean over the classes of the AUC, of (images, classes, 2): whether of another class, and the distance."""
+    """Mean over the classes of the AUC, of (examples, classes, 2): whether of another class, and the distance."""
     return float(np.mean([auc_of(rows[:, place]) for place in range(rows.shape[1])]))
 
 

@@ -1,4 +1,4 @@
-"""Principal axes of features that are not centred: all axes, or the largest ones, estimated from some images."""
+"""Principal axes of features that are not centred: all axes, or the largest ones, estimated from some examples."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ class Axes(NamedTuple):
 
 
 def principal_axes(x: np.ndarray) -> Axes:
-    """The axes that span features (images, dim), from the smaller of the two Gram matrices."""
+    """The axes that span features (examples, dim), from the smaller of the two Gram matrices."""
     x = x.astype("float64")
     wide = x.shape[1] > len(x)
     values, vectors = eigh(x @ x.T if wide else x.T @ x, driver="evd", check_finite=False)
@@ -28,6 +28,6 @@ def principal_axes(x: np.ndarray) -> Axes:
 
 
 def some_axes(x: np.ndarray, count: int) -> Axes:
-    """At most `count` of the largest axes of features (images, dim), estimated from about 1000 evenly spaced rows."""
+    """At most `count` of the largest axes of features (examples, dim), estimated from about 1000 evenly spaced rows."""
     axes = principal_axes(x[:: max(1, len(x) // SAMPLE)][:SAMPLE])
     return Axes(axes.vectors[:, :count], axes.squares[:count])

@@ -1,4 +1,4 @@
-"""Bootstrap: intervals of the difference of two scores over the test images."""
+"""Bootstrap: intervals of the difference of two scores over the test examples."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 
 from sslzoo.catalog.checked import checked
 
-DISTINCT = 64  # maximum number of distinct differences for which counts are drawn in place of images
+DISTINCT = 64  # maximum number of distinct differences for which counts are drawn in place of examples
 LABEL_DRAWS = 500  # resamplings of the label draws
 
 
@@ -29,27 +29,27 @@ class Difference(NamedTuple):
 
 @checked()
 def paired_difference(one, other, level: float = 0.95, draws: int = 5000, seed: int = 0) -> Difference:
-    """Mean difference of two scores of the same images, with a percentile bootstrap interval.
+    """Mean difference of two scores of the same examples, with a percentile bootstrap interval.
 
-    Images are drawn with replacement, both values of an image together (Efron and Tibshirani 1993, chapter 13). Images
-    that are hard for both cancel out, which makes the interval narrower than those of the two separate means. With
-    several draws of the labels, draws and images are resampled independently (Owen 2007, arXiv 0712.1111).
+    Examples are drawn with replacement, both values of an example together (Efron and Tibshirani 1993, chapter 13).
+    Examples that are hard for both cancel out, which makes the interval narrower than those of the two separate means.
+    With several draws of the labels, draws and examples are resampled independently (Owen 2007, arXiv 0712.1111).
 
     Args:
-        one, other: a value for each image, such as right or not: (images,), or (draws of the labels, images), with the
-            same images and draws in the same order.
+        one, other: a value for each example, such as right or not: (examples,), or (draws of the labels, examples),
+            with the same examples and draws in the same order.
         level: of the interval.
         draws: bootstrap samples.
         seed: of the bootstrap.
 
     Raises:
-        ValueError: other numbers of images, none, or NaN.
+        ValueError: other numbers of examples, none, or NaN.
     """
     one, other = np.asarray(one, "float64"), np.asarray(other, "float64")
     if one.shape != other.shape or one.ndim not in (1, 2) or not one.size:
-        raise ValueError(f"both must answer for the same images: {one.shape} and {other.shape}")
+        raise ValueError(f"both must answer for the same examples: {one.shape} and {other.shape}")
     if np.isnan(one - other).any():
-        raise ValueError("the answers hold NaN: both must answer for every image")
+        raise ValueError("the answers hold NaN: both must answer for every example")
     difference, random = np.atleast_2d(one - other), np.random.default_rng(seed)
     if len(difference) == 1:
         means = _means(difference[0], draws, random)
@@ -69,11 +69,11 @@ def difference_of(
     draws: int = 200,
     seed: int = 0,
 ) -> Difference:
-    """Difference of a statistic that is no mean over images, such as the adjusted Rand index.
+    """Difference of a statistic that is no mean over examples, such as the adjusted Rand index.
 
     Args:
         statistic: rows of an array -> number.
-        one: argument of the statistic, a row for each image.
+        one: argument of the statistic, a row for each example.
         others: the same for the encoders to compare with; their statistics are averaged.
         level, draws, seed: as of `paired_difference`.
     """

@@ -12,7 +12,7 @@ BINS = 10
 
 
 def evaluate(study: Study) -> Iterator[Score]:
-    """Expected calibration error of the linear probe on the test images."""
+    """Expected calibration error of the linear probe on the test examples."""
     title = "calibration error of the probe (lower is better)"
     yield Score("calibration", probe_reliability(study).error, title, percent=True)
 
@@ -27,7 +27,7 @@ class Reliability(NamedTuple):
 
 
 def probe_reliability(study: Study, bins: int = BINS) -> Reliability:
-    """`reliability` of the linear probe on the test images; test classes without training images count as wrong."""
+    """`reliability` of the linear probe on the test examples; test classes without training examples count as wrong."""
     fitted = probe(study)
     columns = {label: column for column, label in enumerate(fitted.classes)}
     correct = np.array([columns.get(label, -1) for label in study.labels[1]])
@@ -38,19 +38,19 @@ def reliability(probabilities, correct_class, bins: int = 15) -> Reliability:
     """Expected calibration error (Guo et al. 2017, arXiv 1706.04599, equation 3) over bins of equal width.
 
     Args:
-        probabilities: (images, classes), rows that sum to 1.
-        correct_class: (images,), column numbers.
-        bins: of the confidence, the highest probability of an image; each is open on its left.
+        probabilities: (examples, classes), rows that sum to 1.
+        correct_class: (examples,), column numbers.
+        bins: of the confidence, the highest probability of an example; each is open on its left.
 
     Raises:
         ValueError: rows that do not sum to 1, or another number of labels.
     """
     probabilities, correct_class = np.asarray(probabilities, "float64"), np.asarray(correct_class)
     if probabilities.ndim != 2 or not np.allclose(probabilities.sum(1), 1, atol=1e-3):
-        raise ValueError(f"probabilities {probabilities.shape} must be (images, classes) with rows that sum to 1")
+        raise ValueError(f"probabilities {probabilities.shape} must be (examples, classes) with rows that sum to 1")
     if correct_class.shape != (len(probabilities),):
         raise ValueError(
-            f"one label per image is required: labels are {correct_class.shape}, images {len(probabilities)}"
+            f"one label per example is required: labels are {correct_class.shape}, examples {len(probabilities)}"
         )
     confidence = probabilities.max(1)
     right = probabilities.argmax(1) == correct_class

@@ -32,15 +32,15 @@ TITLES = {
 
 
 class Clusters(NamedTuple):
-    """What k-means found for each image, in the order of `rows`.
+    """What k-means found for each example, in the order of `rows`.
 
     Attributes:
         rows: row numbers of the features that were used, sorted.
-        clusters: the cluster of each image, from 0.
-        matched: the number of the class that each image's cluster is matched with, its place among the sorted classes;
-            -1 for clusters in excess of the classes. None without labels.
-        right: whether the matched class is that of the image, bool. None without labels.
-        silhouette: of each image, in [-1, 1]; NaN for all but 5000 images that are drawn. None if it is not
+        clusters: the cluster of each example, from 0.
+        matched: the number of the class that each example's cluster is matched with, its place among the sorted
+            classes; -1 for clusters in excess of the classes. None without labels.
+        right: whether the matched class is that of the example, bool. None without labels.
+        silhouette: of each example, in [-1, 1]; NaN for all but 5000 examples that are drawn. None if it is not
             defined.
     """
 
@@ -52,7 +52,7 @@ class Clusters(NamedTuple):
 
 
 def evaluate(study: Study, *, clusters: int | None = None) -> Iterator[Score]:
-    """The scores of `clustering` of the test images; without labels, `clusters` has to be given."""
+    """The scores of `clustering` of the test examples; without labels, `clusters` has to be given."""
     found = cluster_answers(study.test, study.test_labels, clusters)
     answers = _rows_to_draw(found, study.test_labels)
     for key, mean in cluster_scores(study.test, found, study.test_labels).items():
@@ -61,7 +61,7 @@ def evaluate(study: Study, *, clusters: int | None = None) -> Iterator[Score]:
 
 
 def _rows_to_draw(found: Clusters, labels: np.ndarray | None) -> dict[str, np.ndarray]:
-    """What intervals are computed from: key -> a row for each image."""
+    """What intervals are computed from: key -> a row for each example."""
     answers = {}
     if found.silhouette is not None:
         answers["silhouette"] = found.silhouette[np.isfinite(found.silhouette)].astype("float32")
@@ -75,19 +75,19 @@ def _rows_to_draw(found: Clusters, labels: np.ndarray | None) -> dict[str, np.nd
 def clustering(features, labels=None, clusters: int | None = None, seed: int = 0) -> dict[str, float | None]:
     """k-means (k-means++, the best of 10 starts) on features of unit length, scored by `scores`.
 
-    At most 10 000 images, drawn by `seed`, are used.
+    At most 10 000 examples, drawn by `seed`, are used.
 
     Args:
-        features: (images, features).
-        labels: (images,), or None.
+        features: (examples, features).
+        labels: (examples,), or None.
         clusters: their number; by default that of the classes.
-        seed: of the drawn images and the starts.
+        seed: of the drawn examples and the starts.
 
     Returns:
         What `scores` returns.
 
     Raises:
-        ValueError: unless 2 <= clusters < images, or if neither labels nor clusters are given.
+        ValueError: unless 2 <= clusters < examples, or if neither labels nor clusters are given.
     """
     return cluster_scores(features, cluster_answers(features, labels, clusters, seed), labels)
 
@@ -100,7 +100,7 @@ def cluster_scores(features, found: Clusters, labels=None) -> dict[str, float | 
 
 @checked("N dim")
 def cluster_answers(features, labels=None, clusters: int | None = None, seed: int = 0) -> Clusters:
-    """The answers of `clustering` image by image, for paired comparisons; arguments as there.
+    """The answers of `clustering` example by example, for paired comparisons; arguments as there.
 
     With 128 features or more, the 10 starts run on the 64 largest principal axes, and the best of them is continued on
     all features. On Fashion-MNIST this changes the inertia by at most 0.15 % in the mean of ten seeds, less than seeds
@@ -111,33 +111,33 @@ def cluster_answers(features, labels=None, clusters: int | None = None, seed: in
     if labels is None and clusters is None:
         raise ValueError("without labels the number of clusters is not known; give clusters=<number>")
     if clusters is not None and clusters < 2:
-        raise WrongOption(f"clusters={clusters}: k-means needs at least 2 clusters and more images")
+        raise WrongOption(f"clusters={clusters}: k-means needs at least 2 clusters and more examples")
     rows = _some(len(features), IMAGES, seed)
     features = unit_length(features[rows])
     clusters = clusters or len(np.unique(labels))
     if not 2 <= clusters < len(features):
-        line = f"k-means needs at least 2 clusters and more images: {clusters} clusters, {len(features)} images"
+        line = f"k-means needs at least 2 clusters and more examples: {clusters} clusters, {len(features)} examples"
         raise ValueError(line)
     found = k_means(features, clusters, seed)
     return _answers(features, found, None if labels is None else labels[rows], seed)._replace(rows=rows)
 
 
 def scores(features, found, labels=None, seed: int = 0) -> dict[str, float | None]:
-    """How good the clusters `found` (images,) of `features` (images, features) are.
+    """How good the clusters `found` (examples,) of `features` (examples, features) are.
 
     Returns:
-        accuracy: share of images in the right class when clusters and classes are matched one to one as well as can be
-        (Hungarian method). ari: adjusted Rand index, 1 perfect, about 0 for chance. nmi: mutual information over the
+        accuracy: share of examples in the right class when clusters and classes are matched one to one as well as can
+        be (Hungarian method). ari: adjusted Rand index, 1 perfect, about 0 for chance. nmi: mutual information over the
         arithmetic mean of the entropies, in [0, 1]. These three need labels.
-        silhouette: Euclidean, in [-1, 1], on at most 5000 images drawn by `seed`. davies_bouldin: lower is better. The
-        two depend on scale and dimension: compare them inside one experiment. None if there is a single cluster, which
-        happens when an encoder has collapsed.
+        silhouette: Euclidean, in [-1, 1], on at most 5000 examples drawn by `seed`. davies_bouldin: lower is better.
+        The two depend on scale and dimension: compare them inside one experiment. None if there is a single cluster,
+        which happens when an encoder has collapsed.
     """
     return _scores(features, _answers(features, found, labels, seed), labels)
 
 
 def k_means(features: np.ndarray, clusters: int, seed: int = 0) -> np.ndarray:
-    """The cluster of each image (images,): the best of 10 starts in few dimensions, continued in all of them."""
+    """The cluster of each example (examples,): the best of 10 starts in few dimensions, continued in all of them."""
     few, random = max(AXES, 2 * clusters), np.random.RandomState(seed)
     wide = features.shape[1] >= 2 * few
     with threadpool_limits(1):  # two threads on busy cores wait for each other: 35 s compared with 6 s
@@ -164,7 +164,7 @@ def _answers(features, found, labels, seed):
 
 
 def _matched(found, labels):
-    """The class number of each image's cluster, and whether it is right."""
+    """The class number of each example's cluster, and whether it is right."""
     classes, numbers = np.unique(found, return_inverse=True)
     table = contingency_matrix(labels, found)
     kind, cluster = linear_sum_assignment(table, maximize=True)
@@ -196,6 +196,6 @@ def _defined(clusters):
     return 2 <= len(np.unique(clusters)) < len(clusters)
 
 
-def _some(images, limit, seed):
+def _some(count, limit, seed):
     """At most `limit` row numbers, sorted, drawn by `seed`."""
-    return np.sort(np.random.default_rng(seed).permutation(images)[:limit])
+    return np.sort(np.random.default_rng(seed).permutation(count)[:limit])

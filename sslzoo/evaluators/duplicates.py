@@ -17,7 +17,7 @@ def duplicates(features, similarity: float = 0.98) -> Found:
     """All pairs of rows whose cosine similarity is at least a threshold, the most similar first; exact.
 
     Args:
-        features: (images, dim). Subtract their mean first where all of them are alike, as after a ReLU.
+        features: (examples, dim). Subtract their mean first where all of them are alike, as after a ReLU.
         similarity: the threshold, in 0..1.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Few-shot: accuracy on tasks of a few classes with a few labelled images each, by the nearest class mean."""
+"""Few-shot: accuracy on tasks of a few classes with a few labelled examples each, by the nearest class mean."""
 
 from collections.abc import Iterator
 
@@ -17,11 +17,11 @@ def evaluate(study: Study) -> Iterator[Score]:
     for shots in (1, 5):
         ways = min(5, int(np.sum(counts >= shots + QUERIES)))
         if ways < 2:
-            missing.append(f"{shots}-shot tasks need two classes of {shots + QUERIES} test images")
+            missing.append(f"{shots}-shot tasks need two classes of {shots + QUERIES} test examples")
             continue
         found = few_shot_episodes(study.test, labels, ways, shots)
         half = 1.96 * float(np.std(found, ddof=1)) / len(found) ** 0.5
-        title = f"few-shot, {ways} classes, {shots} image{'s' * (shots > 1)} each"
+        title = f"few-shot, {ways} classes, {shots} example{'s' * (shots > 1)} each"
         yield Score(f"few_shot_{shots}", float(np.mean(found)), title, half, True, answers=found)
     if missing:
         raise ValueError(", ".join(missing))
@@ -36,11 +36,11 @@ def few_shot(
     Means of features of unit length, Euclidean distance: SimpleShot's L2N (arXiv 1911.04623, section 3).
 
     Args:
-        features: (images, features).
-        labels: (images,).
+        features: (examples, features).
+        labels: (examples,).
         ways: classes of an episode, N.
-        shots: labelled images of each class, K.
-        queries: images of each class to classify.
+        shots: labelled examples of each class, K.
+        queries: examples of each class to classify.
         episodes: number of tasks.
         seed: of the draws.
 
@@ -48,7 +48,7 @@ def few_shot(
         Mean accuracy over the episodes in [0, 1], and half the width of its 95 % interval.
 
     Raises:
-        ValueError: fewer than `ways` classes have shots + queries images, or a number that is not positive.
+        ValueError: fewer than `ways` classes have shots + queries examples, or a number that is not positive.
     """
     found = few_shot_episodes(features, labels, ways, shots, queries, episodes, seed)
     return float(np.mean(found)), float(1.96 * np.std(found, ddof=1) / np.sqrt(episodes))
@@ -66,7 +66,7 @@ def few_shot_episodes(
     rows = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     rows = [some for some in rows if len(some) >= shots + queries]
     if len(rows) < ways:
-        raise ValueError(f"{len(rows)} classes have {shots + queries} images: {ways} ways need {ways} such classes")
+        raise ValueError(f"{len(rows)} classes have {shots + queries} examples: {ways} ways need {ways} such classes")
     random, unit = np.random.default_rng(seed), unit_length(features)
     return np.array([episode(unit, _draw(random, rows, ways, shots + queries), shots) for _ in range(episodes)])
 
@@ -75,7 +75,7 @@ def episode(features: np.ndarray, chosen: np.ndarray, shots: int) -> float:
     """Accuracy of one task.
 
     Args:
-        features: (images, features).
+        features: (examples, features).
         chosen: rows of `features` (ways, shots + queries), a line for each class.
         shots: how many of each line are labelled.
     """
@@ -85,6 +85,6 @@ def episode(features: np.ndarray, chosen: np.ndarray, shots: int) -> float:
     return float(np.mean(distances.argmin(-1) == np.arange(len(chosen))[:, None]))
 
 
-def _draw(random, rows, ways, images):
+def _draw(random, rows, ways, count):
     classes = random.permutation(len(rows))[:ways]
-    return np.stack([random.permutation(rows[one])[:images] for one in classes])
+    return np.stack([random.permutation(rows[one])[:count] for one in classes])

@@ -83,7 +83,7 @@ def judge(
     Args:
         columns: name, such as "trained" or "untrained" -> features of one or more encoders. Several encoders differ in
             their seed; mean and deviation of their scores are taken.
-        train_y, test_y: labels of the images, or None.
+        train_y, test_y: labels of the examples, or None.
         evaluators: names of evaluators, or functions as in `find`.
         known: sets of features whose scores were computed before, which are then not in `columns`.
         options: of the evaluators, such as `k`, `fractions` or `clusters`; each goes to all evaluators that have it.

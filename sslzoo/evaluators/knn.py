@@ -12,12 +12,12 @@ from sslzoo.evaluators import Score, Study, WrongOption, as_features, as_labels,
 from sslzoo.utils.bars import progress
 
 CHUNK = 256  # queries of a thread: 256 similarities to a bank of 60 000 are 61 MB
-BLOCK = 64  # images of the bank whose largest similarity is looked at first
+BLOCK = 64  # examples of the bank whose largest similarity is looked at first
 K, TEMPERATURE = 20, 0.07  # DINO's best; InstDisc has 200 and 0.07, lightly 200 and 0.1
 
 
 def evaluate(study: Study, *, k: int = K, temperature: float = TEMPERATURE) -> Iterator[Score]:
-    """Accuracy of `vote` on the test images."""
+    """Accuracy of `vote` on the test examples."""
     labels, test_labels = study.labels
     right = (vote(study.train, labels, study.test, k, temperature) == test_labels).astype("float32")
     title = f"k-NN, {min(k, len(labels))} neighbours"
@@ -29,7 +29,7 @@ def knn(train_x, train_y, test_x, test_y, k: int = K, temperature: float = TEMPE
     """Accuracy in [0, 1] of `vote`.
 
     Args:
-        train_x, train_y: the bank, features (images, features) and labels (images,).
+        train_x, train_y: the bank, features (examples, features) and labels (examples,).
         test_x, test_y: the queries.
         k: number of neighbours that vote; at most the whole bank.
         temperature: of the similarities; towards 0 the nearest neighbour decides, a large one weights all alike.
@@ -43,7 +43,7 @@ def knn(train_x, train_y, test_x, test_y, k: int = K, temperature: float = TEMPE
 
 
 def leave_one_out(features: np.ndarray, labels: np.ndarray, k: int = K, temperature: float = TEMPERATURE) -> np.ndarray:
-    """The class of each image by `vote` of all other images: labels (images,)."""
+    """The class of each example by `vote` of all other examples: labels (examples,)."""
     return _voted(features, labels, features, min(k, len(features) - 1), temperature, own=True)
 
 
@@ -55,8 +55,8 @@ def vote(
     Wu et al. 2018, https://arxiv.org/abs/1805.01978, section 3.4. Of classes with equal votes, the first is chosen.
 
     Args:
-        bank, queries: features (images, features).
-        labels: of the bank, (images,).
+        bank, queries: features (examples, features).
+        labels: of the bank, (examples,).
         k, temperature: as of `knn`.
 
     Returns:
@@ -91,28 +91,28 @@ def _padded(bank):
     return np.concatenate([bank, np.zeros((-len(bank) % BLOCK, bank.shape[1]), bank.dtype)])
 
 
-def top(similarity: np.ndarray, k: int, images: int | None = None) -> np.ndarray:
+def top(similarity: np.ndarray, k: int, filled: int | None = None) -> np.ndarray:
     """Numbers (queries, k) of the k largest similarities (queries, bank) of each query, in any order.
 
-    Where more images are as similar as the last of them, the first ones are chosen, on every processor.
+    Where more examples are as similar as the last of them, the first ones are chosen, on every processor.
 
     Args:
         similarity: (queries, bank).
         k: number of neighbours.
-        images: columns that are images, all by default; the rest is -inf.
+        filled: number of columns that are examples, all by default; the rest is -inf.
     """
-    found = _largest(similarity, k, images)
+    found = _largest(similarity, k, filled)
     least = np.take_along_axis(similarity, found, axis=1).min(1, keepdims=True)
     tied = np.count_nonzero(similarity >= least, axis=1) > k
     if tied.any():
-        some, least = similarity[tied, :images], least[tied]
+        some, least = similarity[tied, :filled], least[tied]
         above, equal = some > least, some == least
         left = k - np.count_nonzero(above, axis=1, keepdims=True)
         found[tied] = np.nonzero(above | (equal & (np.cumsum(equal, axis=1) <= left)))[1].reshape(-1, k)
     return found
 
 
-def _largest(similarity, k, images):
+def _largest(similarity, k, filled):
     """As `top`, but which of several equal ones are chosen depends on the processor.
 
     They are in the k blocks of the largest maxima, so that only these are searched. A block is every n-th column, since
@@ -120,7 +120,7 @@ def _largest(similarity, k, images):
     """
     count = similarity.shape[1] // BLOCK
     if similarity.shape[1] % BLOCK or k >= count:
-        return np.argpartition(similarity[:, :images], -k, axis=1)[:, -k:]
+        return np.argpartition(similarity[:, :filled], -k, axis=1)[:, -k:]
     blocks = similarity.reshape(len(similarity), BLOCK, count)
     largest = np.argpartition(blocks.max(1), -k, axis=1)[:, -k:]
     few = np.take_along_axis(blocks, largest[:, None], axis=2).reshape(len(similarity), -1)

@@ -15,7 +15,7 @@ from sslzoo.evaluators.logistic import logits, rotated, solve
 STRENGTHS = tuple(10.0**power for power in range(-4, 4))  # scikit-learn's C, from strong to weak regularization
 FALLBACK_STRENGTH = 0.01
 SCARCE_STRENGTH = 1.0
-CHOOSING_IMAGES = 5000  # images on which C is chosen, at most
+CHOOSING_IMAGES = 5000  # examples on which C is chosen, at most
 FOLDS = 5
 PATIENCE = 2
 TOLERANCE = 1e-4  # of the mean loss; 1e-5 moves the accuracy on Fashion-MNIST by 0.1 points at most
@@ -24,11 +24,11 @@ FRACTIONS, SEEDS = (0.01, 0.1, 1.0), 5
 
 
 class Predicted(NamedTuple):
-    """Predictions for test images by a classifier.
+    """Predictions for test examples by a classifier.
 
     Attributes:
-        labels: (draws of the labels, images).
-        margins: of the second of two classes, which is predicted above 0, (draws, images); () for other classes.
+        labels: (draws of the labels, examples).
+        margins: of the second of two classes, which is predicted above 0, (draws, examples); () for other classes.
     """
 
     labels: np.ndarray
@@ -38,7 +38,7 @@ class Predicted(NamedTuple):
 def evaluate(study: Study, *, fractions: Sequence[float] = FRACTIONS, seeds: int = SEEDS) -> Iterator[Score]:
     """Accuracy of `linear_probe` for each share of the labels; of two unequal classes AUC and balanced accuracy too.
 
-    With few images, several shares may be the same labels, at least one of each class; they give one score.
+    With few examples, several shares may be the same labels, at least one of each class; they give one score.
     """
     yield from shares(study, linear_predictions, fractions, seeds)
 
@@ -77,10 +77,10 @@ def _scores(study: Study, predictions: Callable, fraction: float, count: int, se
 
 
 class Probe:
-    """The linear probe on all labels of a study, for features of any images.
+    """The linear probe on all labels of a study, for features of any examples.
 
     Attributes:
-        classes: those of the training images, sorted.
+        classes: those of the training examples, sorted.
     """
 
     def __init__(self, study: Study):
@@ -90,11 +90,11 @@ class Probe:
         self.classes = self.fitted.classes_
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """Of each class: (images, classes)."""
+        """Of each class: (examples, classes)."""
         return self.fitted.predict_proba(standardize(self.train, features)[1])
 
     def answers(self, features: np.ndarray) -> np.ndarray:
-        """The most probable class of each image."""
+        """The most probable class of each example."""
         return self.classes[self.probabilities(features).argmax(1)]
 
 
@@ -110,13 +110,13 @@ def linear_probe(train_x, train_y, test_x, test_y, fraction: float = 1.0, seed: 
     """Accuracy on the test part of multinomial logistic regression, in [0, 1].
 
     The features are standardized with mean and deviation of the whole train part, for which no labels are needed. Of
-    the labels, a stratified `fraction` is used: C is chosen by accuracy on held-out images among them, then the probe
+    the labels, a stratified `fraction` is used: C is chosen by accuracy on held-out examples among them, then the probe
     is fitted to all of them. No choice depends on the test part.
 
     Args:
-        train_x, test_x: features (images, features).
-        train_y, test_y: labels (images,).
-        fraction: share of the train labels in (0, 1], at least one image of every class.
+        train_x, test_x: features (examples, features).
+        train_y, test_y: labels (examples,).
+        fraction: share of the train labels in (0, 1], at least one example of every class.
         seed: decides which labels, and which of them are held out.
 
     Raises:
@@ -127,21 +127,22 @@ def linear_probe(train_x, train_y, test_x, test_y, fraction: float = 1.0, seed: 
 
 @checked("N dim", "", "M dim", "")
 def linear_answers(train_x, train_y, test_x, test_y, fraction: float = 1.0, seeds: int = SEEDS) -> np.ndarray:
-    """Whether `linear_probe` is right on each test image, for paired comparisons over images and draws of the labels.
+    """Whether `linear_probe` is right on each test example, for paired comparisons over examples and draws of the
+    labels.
 
     Args:
         train_x, train_y, test_x, test_y, fraction: as for `linear_probe`.
         seeds: draws of the labels; one if `fraction` is 1.
 
     Returns:
-        bool (draws, test images).
+        bool (draws, test examples).
     """
     return _answers(_prepared(train_x, train_y, test_x, test_y), fraction, draws_of(fraction, seeds))
 
 
 @checked("N dim", "", "M dim")
 def linear_predictions(train_x, train_y, test_x, fraction: float = 1.0, seeds: int = SEEDS) -> Predicted:
-    """What `linear_probe` predicts for the test images; the arguments are those of `linear_answers`."""
+    """What `linear_probe` predicts for the test examples; the arguments are those of `linear_answers`."""
     train_x, test_x = as_features(train_x), as_features(test_x)
     train_y = as_labels(train_y, train_x)
     check_classes(train_y)
@@ -162,7 +163,7 @@ def linear_probes(
 
 
 def label_subset(labels: np.ndarray, fraction: float, seed: int = 0) -> np.ndarray:
-    """Sorted indices of a random `fraction` of every class, rounded, but at least one image of each.
+    """Sorted indices of a random `fraction` of every class, rounded, but at least one example of each.
 
     Raises:
         ValueError: unless 0 < fraction <= 1.
@@ -175,7 +176,7 @@ def label_subset(labels: np.ndarray, fraction: float, seed: int = 0) -> np.ndarr
 
 
 def fit(x: np.ndarray, y: np.ndarray, seed: int = 0) -> LogisticRegression:
-    """The probe on standardized features (images, features), C chosen on held-out images among them.
+    """The probe on standardized features (examples, features), C chosen on held-out examples among them.
 
     Returns:
         A fitted scikit-learn estimator.
@@ -191,13 +192,13 @@ def fit(x: np.ndarray, y: np.ndarray, seed: int = 0) -> LogisticRegression:
 
 
 def choose_strength(x: np.ndarray, y: np.ndarray, seed: int = 0) -> float:
-    """The C with the best accuracy on held-out images; of equal ones the most regularized.
+    """The C with the best accuracy on held-out examples; of equal ones the most regularized.
 
-    Five folds, or the number of images of the rarest class if that is smaller; one fold from 2000 images on. If a class
-    has one image, nothing can be held out and C is 0.01. Where a class has fewer images than five and no C is better
-    than always the largest class, which the strongest regularization predicts, C is 1. C weights the sum of the losses,
-    not their mean: it is the prior on the weights, and stays the same when the probe is fitted to more images than C
-    was chosen on (for Fashion-MNIST pixels this is 0.4 points better than the same weight of the mean).
+    Five folds, or the number of examples of the rarest class if that is smaller; one fold from 2000 examples on. If a
+    class has one example, nothing can be held out and C is 0.01. Where a class has fewer examples than five and no C is
+    better than always the largest class, which the strongest regularization predicts, C is 1. C weights the sum of the
+    losses, not their mean: it is the prior on the weights, and stays the same when the probe is fitted to more examples
+    than C was chosen on (for Fashion-MNIST pixels this is 0.4 points better than the same weight of the mean).
     """
     with threadpool_limits(1):
         turned, _, axes = rotated(x)
@@ -205,7 +206,7 @@ def choose_strength(x: np.ndarray, y: np.ndarray, seed: int = 0) -> float:
 
 
 def _walk(x, y, seed, axes):
-    """The chosen C, and weights (features + 1, 1, classes) near those of all images at that C."""
+    """The chosen C, and weights (features + 1, 1, classes) near those of all examples at that C."""
     rows = label_subset(y, min(1.0, CHOOSING_IMAGES / len(y)), seed)
     weights = np.zeros((x.shape[1] + 1, 1, y.max() + 1), "float32")
     x, y = x[rows], y[rows]
@@ -228,7 +229,7 @@ def _walk(x, y, seed, axes):
 
 
 def _held_out(y, seed):
-    """Which images each fold holds out, bool (images, folds); no folds where a class has a single image."""
+    """Which examples each fold holds out, bool (examples, folds); no folds where a class has a single example."""
     rarest = np.bincount(y).min()
     if rarest < 2:
         return np.zeros((len(y), 0), bool)
@@ -262,7 +263,7 @@ def standardize(train_x: np.ndarray, test_x: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _answers(data, fraction, seeds: Iterable[int]):
-    """Whether each test image is right, bool (seeds, test images)."""
+    """Whether each test example is right, bool (seeds, test examples)."""
     train_x, test_x, train_y, test_y = data
     return _predicted(train_x, test_x, train_y, fraction, seeds).labels == test_y
 

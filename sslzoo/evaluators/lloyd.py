@@ -1,4 +1,4 @@
-"""Lloyd's iterations of k-means in blocks, where only images whose cluster can have changed are compared again."""
+"""Lloyd's iterations of k-means in blocks, where only examples whose cluster can have changed are compared again."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ ITERATIONS = 300
 
 
 class Found(NamedTuple):
-    """Clusters (images,), their means (clusters, dim) and the sum of squared distances to them."""
+    """Clusters (examples,), their means (clusters, dim) and the sum of squared distances to them."""
 
     clusters: np.ndarray
     means: np.ndarray
@@ -18,14 +18,14 @@ class Found(NamedTuple):
 
 
 def lloyd(x: np.ndarray, means: np.ndarray, tolerance: float, iterations: int = ITERATIONS) -> Found:
-    """Iterates from some means until no image changes its cluster, or the inertia falls by less than the tolerance.
+    """Iterates from some means until no example changes its cluster, or the inertia falls by less than the tolerance.
 
-    An image keeps its cluster as long as the means have moved less than the gap between its distances to the nearest
+    An example keeps its cluster as long as the means have moved less than the gap between its distances to the nearest
     and to the second mean (Hamerly's bound, SDM 2010), and is not compared until then. A cluster that loses all its
-    images keeps its mean.
+    examples keeps its mean.
 
     Args:
-        x: features (images, dim), float32.
+        x: features (examples, dim), float32.
         means: to start from, (clusters, dim), at least 2.
         tolerance: relative to the inertia.
         iterations: maximum number.
@@ -60,7 +60,7 @@ def _blocks(rows: np.ndarray) -> list[np.ndarray]:
 
 
 def _nearest(x: np.ndarray, squares: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest mean of each image, and how much farther the second one is, less the slack."""
+    """The nearest mean of each example, and how much farther the second one is, less the slack."""
     distances = x @ (-2 * means.astype("float32").T)
     distances += np.square(means).sum(1).astype("float32")
     nearest, rows = distances.argmin(1), np.arange(len(x))
@@ -72,7 +72,7 @@ def _nearest(x: np.ndarray, squares: np.ndarray, means: np.ndarray) -> tuple[np.
 
 
 def _move(sums: np.ndarray, counts: np.ndarray, x: np.ndarray, old: np.ndarray, new: np.ndarray) -> None:
-    """Moves images x from their old clusters, -1 for none, to the new ones."""
+    """Moves examples x from their old clusters, -1 for none, to the new ones."""
     signs, columns = np.zeros((len(counts) + 1, len(x)), "float32"), np.arange(len(x))
     signs[new, columns] = 1
     signs[old, columns] = -1

@@ -2,8 +2,8 @@
 
 The objective is that of scikit-learn's LogisticRegression. The Hessian of the loss is close to a multiple of the
 features' second moments, whose eigenvalues span many orders of magnitude; scaling the largest principal axes cuts the
-iterations to a quarter. Folds that share their images are fitted at once, since a matrix product with 50 columns takes
-twice as long as one with 10.
+iterations to a quarter. Folds that share their examples are fitted at once, since a matrix product with 50 columns
+takes twice as long as one with 10.
 """
 
 import numpy as np
@@ -13,23 +13,23 @@ from sslzoo.evaluators.axes import Axes, principal_axes, some_axes
 from sslzoo.utils.bars import progress
 
 ITERATIONS = 100
-CURVATURE = 0.03  # p (1 - p), averaged over images and classes; 0.01 and 0.1 need as many iterations
+CURVATURE = 0.03  # p (1 - p), averaged over examples and classes; 0.01 and 0.1 need as many iterations
 SCALED_AXES = 128
-ROTATED = 2000  # maximum number of images for the rotation to principal axes; its time grows with the cube
+ROTATED = 2000  # maximum number of examples for the rotation to principal axes; its time grows with the cube
 
 
 def rotated(x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Axes]:
     """The same regression in fewer dimensions, and the axes to scale.
 
-    With an L2 penalty the weights lie in the span of the images, so that rotating the features to the axes of that span
-    changes no probability. This saves time for few images of many dimensions.
+    With an L2 penalty the weights lie in the span of the examples, so that rotating the features to the axes of that
+    span changes no probability. This saves time for few examples of many dimensions.
 
     Args:
-        x: features (images, dim).
+        x: features (examples, dim).
 
     Returns:
-        Features (images, d); the rotation (dim, d) that turns their weights (d, classes) into those of x, or None if x
-        was left as it is; the largest axes in the d dimensions.
+        Features (examples, d); the rotation (dim, d) that turns their weights (d, classes) into those of x, or None if
+        x was left as it is; the largest axes in the d dimensions.
     """
     if len(x) > min(ROTATED, x.shape[1] // 2):
         return x, None, some_axes(x, SCALED_AXES)
@@ -50,9 +50,9 @@ def solve(
     """Weights of each fold, the last row being the intercepts, which are not penalized.
 
     Args:
-        x: features (images, dim), float32.
-        y: class numbers (images,).
-        folds: whether each fold is fitted to each image, bool (images, folds).
+        x: features (examples, dim), float32.
+        y: class numbers (examples,).
+        folds: whether each fold is fitted to each example, bool (examples, folds).
         strength: scikit-learn's C, the weight of the sum of the losses against half the squared length of the weights.
         start: weights (dim + 1, folds, classes) to start from.
         axes: of `rotated`.
@@ -68,7 +68,7 @@ def solve(
 
 
 def logits(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(images, dim), (dim + 1, folds, classes) -> (images, folds, classes)."""
+    """(examples, dim), (dim + 1, folds, classes) -> (examples, folds, classes)."""
     flat = weights.reshape(len(weights), -1)
     values = x @ flat[:-1]
     values += flat[-1]
@@ -84,11 +84,11 @@ class _Loss:
         self.shape = (x.shape[1] + 1, folds.shape[1], classes)
         # With two classes scikit-learn penalizes the difference of their weights: half as much as both of them.
         self.ridge = (2 if classes == 2 else 1) / strength
-        images = self.total / folds.shape[1]
-        curvature = CURVATURE * images * axes.squares + self.ridge
+        count = self.total / folds.shape[1]
+        curvature = CURVATURE * count * axes.squares + self.ridge
         self.axes, self.others = axes.vectors, np.sqrt(curvature[-1])
         self.stretch = np.sqrt(curvature / curvature[-1])[:, None]
-        self.intercept = np.sqrt(CURVATURE * images)
+        self.intercept = np.sqrt(CURVATURE * count)
 
     def __call__(self, point):
         weights = self.weights(point)
@@ -111,7 +111,7 @@ class _Loss:
         return np.vstack([inner, last * np.float32(self.intercept**power)])
 
     def _residual(self, z):
-        """Sum of the losses, and probabilities less targets (images, folds x classes), of logits, which are spent."""
+        """Sum of the losses, and probabilities less targets (examples, folds x classes), of logits, which are spent."""
         z -= z.max(2, keepdims=True)
         right = z[self.rows, :, self.y]
         np.exp(z, out=z)

@@ -12,11 +12,11 @@ from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import Score, Study, as_features, as_labels, check_classes
 from sslzoo.evaluators.linear import standardize
 
-IMAGES = 5000  # training images at most
+IMAGES = 5000  # training examples at most
 
 
 def evaluate(study: Study, *, epochs: int = 20) -> Iterator[Score]:
-    """Accuracy of `mlp_probe`, fitted to at most 5000 training images."""
+    """Accuracy of `mlp_probe`, fitted to at most 5000 training examples."""
     labels, test_labels = study.labels
     rows = np.sort(np.random.default_rng(0).permutation(len(labels))[:IMAGES])
     right = mlp_answers(study.train[rows], labels[rows], study.test, test_labels, epochs=epochs)
@@ -31,11 +31,11 @@ def mlp_probe(train_x, train_y, test_x, test_y, hidden: int = 256, epochs: int =
     large enough.
 
     Args:
-        train_x, test_x: features (images, features).
-        train_y, test_y: labels (images,).
+        train_x, test_x: features (examples, features).
+        train_y, test_y: labels (examples,).
         hidden: units of the hidden layer.
         epochs: maximum number of epochs.
-        seed: of weights, order and held-out images.
+        seed: of weights, order and held-out examples.
 
     Raises:
         ValueError: for features or labels of a wrong shape, NaN, or a single class.
@@ -45,7 +45,7 @@ def mlp_probe(train_x, train_y, test_x, test_y, hidden: int = 256, epochs: int =
 
 @checked("N dim", "", "M dim", "")
 def mlp_answers(train_x, train_y, test_x, test_y, hidden: int = 256, epochs: int = 50, seed: int = 0) -> np.ndarray:
-    """Whether the probe of `mlp_probe` is right for each test image: bool (images,)."""
+    """Whether the probe of `mlp_probe` is right for each test example: bool (examples,)."""
     train_x, test_x = as_features(train_x), as_features(test_x)
     train_y, test_y = as_labels(train_y, train_x), as_labels(test_y, test_x)
     check_classes(train_y)

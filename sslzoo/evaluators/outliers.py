@@ -8,16 +8,16 @@ import numpy as np
 class Found(NamedTuple):
     """Rows of features, sorted by their scores."""
 
-    rows: np.ndarray  # (count,) of single images, (count, 2) of pairs
+    rows: np.ndarray  # (count,) of single examples, (count, 2) of pairs
     scores: np.ndarray  # (count,)
 
 
 def outliers(similarities: np.ndarray, count: int) -> Found:
-    """The images with the largest cosine distance to their k-th neighbour (Ramaswamy et al. 2000), and this distance.
+    """The examples with the largest cosine distance to their k-th neighbour (Ramaswamy et al. 2000), and this distance.
 
     Args:
-        similarities: (images, k), as of `overlap.neighbours`.
-        count: number of images.
+        similarities: (examples, k), as of `overlap.neighbours`.
+        count: number of examples.
     """
     distance = 1 - similarities[:, -1]
     rows = np.argsort(-distance, kind="stable")[:count]
@@ -28,7 +28,7 @@ def near_duplicates(rows: np.ndarray, similarities: np.ndarray, count: int) -> F
     """The pairs with the highest cosine similarity, each pair once, and this similarity.
 
     Args:
-        rows, similarities: (images, k), as of `overlap.neighbours`.
+        rows, similarities: (examples, k), as of `overlap.neighbours`.
         count: number of pairs.
     """
     pairs = np.stack([np.repeat(np.arange(len(rows)), rows.shape[1]), rows.ravel()], axis=1)

@@ -1,4 +1,4 @@
-"""Overlap: whether two encoders find the same images near each other."""
+"""Overlap: whether two encoders find the same examples near each other."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import as_features, unit_length
 from sslzoo.evaluators.knn import top
 
-CHUNK = 256  # queries at once: 256 similarities to 10 000 images are 10 MB
+CHUNK = 256  # queries at once: 256 similarities to 10 000 examples are 10 MB
 VALUES = 2**26  # similarities at once, at most
 
 
@@ -14,24 +14,24 @@ VALUES = 2**26  # similarities at once, at most
 def neighbour_overlap(one, other, k: int = 10) -> float:
     """Mutual k-NN (Huh et al. 2024, arXiv 2405.07987, appendix A): mean share of common neighbours, in [0, 1].
 
-    Chance is k / (images - 1). Neighbours by cosine similarity, the image itself excluded; invariant to rotation and
-    scale of either side.
+    Chance is k / (examples - 1). Neighbours by cosine similarity, the example itself excluded; invariant to rotation
+    and scale of either side.
 
     Args:
-        one, other: features of the same images in the same order, (images, features of each).
-        k: number of neighbours, fewer than images.
+        one, other: features of the same examples in the same order, (examples, features of each).
+        k: number of neighbours, fewer than examples.
 
     Raises:
-        ValueError: other numbers of images, or k out of range.
+        ValueError: other numbers of examples, or k out of range.
     """
     one, other = as_features(one), as_features(other)
     if len(one) != len(other) or not 1 <= k < len(one):
-        raise ValueError(f"{len(one)} and {len(other)} images, k {k}: take the same images, and k from 1 to images - 1")
+        raise ValueError(f"{len(one)} and {len(other)} examples, k {k}: take the same, and k from 1 to examples - 1")
     return shared(nearest(one, k), nearest(other, k))
 
 
 def shared(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean share of common entries of two tables of neighbours (images, k)."""
+    """Mean share of common entries of two tables of neighbours (examples, k)."""
     return float(np.mean([len(np.intersect1d(x, y)) / len(x) for x, y in zip(one, other, strict=True)]))
 
 
@@ -42,11 +42,11 @@ def nearest(features, k: int, queries: np.ndarray | None = None) -> np.ndarray:
 
 @checked("N dim")
 def neighbours(features, k: int, queries: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and cosine similarities (queries, k) of the k images nearest to each query, itself excluded, nearest first.
+    """Rows and cosine similarities (queries, k) of the k examples nearest to each query, nearest first, without itself.
 
     Args:
-        features: (images, features).
-        k: at most images - 1.
+        features: (examples, features).
+        k: at most examples - 1.
         queries: rows of `features`; by default all of them.
 
     Raises:
@@ -54,7 +54,7 @@ def neighbours(features, k: int, queries: np.ndarray | None = None) -> tuple[np.
     """
     unit = unit_length(as_features(features))
     if not 1 <= k < len(unit):
-        raise ValueError(f"{k} neighbours among {len(unit)} images: take k from 1 to images - 1")
+        raise ValueError(f"{k} neighbours among {len(unit)} examples: take k from 1 to examples - 1")
     queries = np.arange(len(unit)) if queries is None else np.asarray(queries)
     return search(unit, unit[queries], k, own=queries)
 
@@ -65,7 +65,7 @@ def search(bank: np.ndarray, queries: np.ndarray, k: int, own: np.ndarray | None
     Of equally similar rows the first ones are found. Queries are compared in blocks, so that memory is bounded.
 
     Args:
-        bank: features of length one (images, dim).
+        bank: features of length one (examples, dim).
         queries: features of length one (queries, dim).
         k: at most the rows of the bank, less one with `own`.
         own: row of the bank that each query is, which is not found, or None.

@@ -14,21 +14,21 @@ from sslzoo.evaluators import as_features
 class Projection(NamedTuple):
     """Features along the directions of largest variance, and the share of the variance along each of them."""
 
-    points: np.ndarray  # (images, components)
+    points: np.ndarray  # (examples, components)
     explained: np.ndarray  # (components,)
 
 
 @checked("N dim")
 def pca(features, components: int = 2, seed: int = 0) -> Projection:
-    """Principal components of features (images, features), in the order of their variance.
+    """Principal components of features (examples, features), in the order of their variance.
 
     Raises:
-        ValueError: more components than features or images, or fewer than one.
+        ValueError: more components than features or examples, or fewer than one.
     """
     features = as_features(features)
     if not 1 <= components <= min(features.shape):
         raise ValueError(
-            f"{components} principal components of {features.shape[1]} features of {len(features)} images: "
+            f"{components} principal components of {features.shape[1]} features of {len(features)} examples: "
             f"take 1 to {min(features.shape)}"
         )
     with threadpool_limits(1):
@@ -65,17 +65,17 @@ def pca_colours(maps) -> np.ndarray:
 
 @checked("N dim")
 def tsne(features, images: int = 2000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """t-SNE to two dimensions of some images, over their first 50 principal components.
+    """t-SNE to two dimensions of some examples, over their first 50 principal components.
 
     Returns:
-        Points (some, 2), and their rows of features (images, features).
+        Points (some, 2), and their rows of features (examples, features).
 
     Raises:
-        ValueError: fewer than four images.
+        ValueError: fewer than four examples.
     """
     features = as_features(features)
     if len(features) < 4:
-        raise ValueError(f"t-SNE of {len(features)} images: take four or more")
+        raise ValueError(f"t-SNE of {len(features)} examples: take four or more")
     rows = np.sort(np.random.default_rng(seed).permutation(len(features))[:images])
     reduced = pca(features[rows], min(50, *features[rows].shape), seed).points
     perplexity = min(30.0, (len(rows) - 1) / 3)

@@ -107,7 +107,7 @@ def grid(head: Sequence[str], lines: Iterable[Sequence]) -> str:
 
 
 def note(train_y, test_y, noun: str = "images") -> str:
-    """The context of accuracies: number of images or other examples, chance, the largest class, missing classes."""
+    """The context of accuracies: number of examples, chance, the largest class, missing classes."""
     train_y, test_y = np.asarray(train_y), np.asarray(test_y)
     classes, counts = np.unique(train_y, return_counts=True)
     largest = float(np.mean(test_y == classes[counts.argmax()]))

@@ -1,4 +1,4 @@
-"""Retrieval: precision and recall of the nearest images of each image."""
+"""Retrieval: precision and recall of the nearest examples of each example."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,11 +8,11 @@ from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import Score, Study, as_features, as_labels, unit_length
 
 QUERIES = 2000
-CHUNK = 256  # queries at once: 256 rankings of 10 000 images are 20 MB
+CHUNK = 256  # queries at once: 256 rankings of 10 000 examples are 20 MB
 
 
 def evaluate(study: Study) -> Iterator[Score]:
-    """The figures of `retrieval` of the test images."""
+    """The figures of `retrieval` of the test examples."""
     for figure, values in retrieval_answers(study.test, study.labels[1]).items():
         title = f"retrieval, {figure}"
         yield Score(f"retrieval_{figure}", float(np.mean(values)), title, percent=True, answers=values)
@@ -20,23 +20,23 @@ def evaluate(study: Study) -> Iterator[Score]:
 
 @checked("N dim")
 def retrieval(features, labels, depths: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
-    """Precision and recall of the images of the same class among all others, ranked by cosine similarity.
+    """Precision and recall of the examples of the same class among all others, ranked by cosine similarity.
 
-    At most 2000 images, drawn with a fixed seed, are queries. All other images are ranked. An image whose class has no
-    other image is no query.
+    At most 2000 examples, drawn with a fixed seed, are queries. All other examples are ranked. An example whose class
+    has no other example is no query.
 
     Args:
-        features: (images, features).
-        labels: (images,).
-        depths: K of the first two figures; at most all other images.
+        features: (examples, features).
+        labels: (examples,).
+        depths: K of the first two figures; at most all other examples.
 
     Returns:
-        "P@K": share of the first K images with the class of the query. "R@K": share of the queries with at least one
-        such image among the first K, as in metric learning. "mAP": mean over the queries of the average precision. All
-        in [0, 1].
+        "P@K": share of the first K examples with the class of the query. "R@K": share of the queries with at least one
+        such example among the first K, as in metric learning. "mAP": mean over the queries of the average precision.
+        All in [0, 1].
 
     Raises:
-        ValueError: no class has two images.
+        ValueError: no class has two examples.
     """
     return {name: float(np.mean(values)) for name, values in retrieval_answers(features, labels, depths).items()}
 
@@ -48,7 +48,7 @@ def retrieval_answers(features, labels, depths: Sequence[int] = (1, 5, 10)) -> d
     labels = np.unique(as_labels(labels, features), return_inverse=True)[1]
     queries = np.flatnonzero(np.bincount(labels)[labels] > 1)
     if not len(queries):
-        raise ValueError("no class has two images: nothing can be retrieved")
+        raise ValueError("no class has two examples: nothing can be retrieved")
     queries = np.sort(np.random.default_rng(0).permutation(queries)[:QUERIES])
     unit = unit_length(features)
     chunks = [queries[start : start + CHUNK] for start in range(0, len(queries), CHUNK)]
@@ -57,7 +57,7 @@ def retrieval_answers(features, labels, depths: Sequence[int] = (1, 5, 10)) -> d
 
 
 def _hits(unit, labels, queries):
-    """Whether each image of the ranking, the query not among them, has its class: bool (queries, images - 1)."""
+    """Whether each example of the ranking, the query not among them, has its class: bool (queries, examples - 1)."""
     similarity = unit[queries] @ unit.T
     similarity[np.arange(len(queries)), queries] = -np.inf
     ranking = np.argsort(-similarity, axis=1, kind="stable")[:, :-1]

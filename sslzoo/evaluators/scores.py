@@ -12,7 +12,7 @@ class Scores(list[Row]):
 
     Args:
         rows: one for each score of each set of features.
-        notes: lines under the table: number of images, chance, and what was left out and why.
+        notes: lines under the table: number of examples, chance, and what was left out and why.
     """
 
     def __init__(self, rows: Iterable[Row] = (), notes: Iterable[str] = ()):

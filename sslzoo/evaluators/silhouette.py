@@ -1,19 +1,19 @@
-"""Silhouettes: distance of each image to its own cluster compared with the nearest other cluster."""
+"""Silhouettes: distance of each example to its own cluster compared with the nearest other cluster."""
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 
 def silhouettes(features: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Silhouette of each image (images,), in [-1, 1]: (b - a) / max(a, b), and 0 if a cluster has one image.
+    """Silhouette of each example (examples,), in [-1, 1]: (b - a) / max(a, b), and 0 if a cluster has one example.
 
-    a is the mean Euclidean distance to the other images of the own cluster, b the smallest of the mean distances to
-    the images of another one (Rousseeuw 1987). scikit-learn's silhouette_samples gives the same in twice the time.
-    Rounding of float32 affects only identical images: their distance is up to 0.001 times their length.
+    a is the mean Euclidean distance to the other examples of the own cluster, b the smallest of the mean distances to
+    the examples of another one (Rousseeuw 1987). scikit-learn's silhouette_samples gives the same in twice the time.
+    Rounding of float32 affects only identical examples: their distance is up to 0.001 times their length.
 
     Args:
-        features: (images, features); memory for the square of their number is needed.
-        clusters: of each image, (images,); two clusters or more.
+        features: (examples, features); memory for the square of their number is needed.
+        clusters: of each example, (examples,); two clusters or more.
     """
     numbers = np.unique(clusters, return_inverse=True)[1]
     members = np.eye(numbers.max() + 1, dtype=features.dtype)[numbers]
@@ -29,7 +29,7 @@ def silhouettes(features: np.ndarray, clusters: np.ndarray) -> np.ndarray:
 
 
 def _distances(features):
-    """Euclidean distances (images, images) from a single product."""
+    """Euclidean distances (examples, examples) from a single product."""
     centred = features - features.mean(0)  # shorter vectors, smaller rounding
     distances = centred @ centred.T
     squares = distances.diagonal().copy()

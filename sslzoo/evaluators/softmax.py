@@ -33,14 +33,14 @@ def trained_answers(
     batch_size: int = 512,
     seed: int = 0,
 ) -> np.ndarray:
-    """Whether a softmax layer trained by Adam is right: bool (test images,).
+    """Whether a softmax layer trained by Adam is right: bool (test examples,).
 
     Args:
-        train_x, test_x: features (images, features), standardized here.
-        train_y, test_y: labels (images,), from 0.
+        train_x, test_x: features (examples, features), standardized here.
+        train_y, test_y: labels (examples,), from 0.
         epochs: passes over the train part.
         learning_rate: of Adam, constant.
-        batch_size: images of a step.
+        batch_size: examples of a step.
         seed: of weights and order.
     """
     train_x, test_x = as_features(train_x), as_features(test_x)

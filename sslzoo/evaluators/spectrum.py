@@ -9,11 +9,11 @@ from sslzoo.catalog.checked import checked
 from sslzoo.evaluators import Score, Study
 from sslzoo.evaluators.axes import principal_axes
 
-IMAGES = 1000  # test images of `evaluate` at most; the time grows with the square
+IMAGES = 1000  # test examples of `evaluate` at most; the time grows with the square
 
 
 def evaluate(study: Study) -> Iterator[Score]:
-    """RankMe and alpha-ReQ of the first 1000 test images."""
+    """RankMe and alpha-ReQ of the first 1000 test examples."""
     features = study.test[:IMAGES]
     yield Score("rank", effective_rank(features), "effective rank (RankMe)", whole=True)
     yield Score("alpha_req", power_law(eigenvalues(features)), "slope of the spectrum (alpha-ReQ)")
@@ -34,10 +34,10 @@ def eigenvalues(features: np.ndarray) -> np.ndarray:
     Their logarithms are the spectrum of DirectCLR (arXiv 2110.09348, figure 1).
 
     Raises:
-        ValueError: a single image.
+        ValueError: a single example.
     """
     if len(features) < 2:
-        raise ValueError("the spectrum of a single image is not defined")
+        raise ValueError("the spectrum of a single example is not defined")
     centred = np.asarray(features, "float64") - np.mean(features, 0, dtype="float64")
     gram = centred @ centred.T if len(centred) < centred.shape[1] else centred.T @ centred
     with threadpool_limits(1):
@@ -70,23 +70,23 @@ def power_law(variances: np.ndarray, first: int = 4, last: int = 100) -> float |
 
 @checked("N views dim")
 def lidar(views: np.ndarray, delta: float = 1e-4, components: int = 256) -> float:
-    """LiDAR (arXiv 2312.04000, equations 2 and 3): effective rank of the differences of images relative to views.
+    """LiDAR (arXiv 2312.04000, equations 2 and 3): effective rank of the differences of examples relative to views.
 
-    exp of the entropy of the eigenvalues of S_w^-1/2 S_b S_w^-1/2: S_b is the covariance of the images' means, over
-    n - 1, S_w that of an image's views around its mean, over n (q - 1), plus delta times the identity. Noise has a high
-    LiDAR too: compare states of one method, next to an accuracy.
+    exp of the entropy of the eigenvalues of S_w^-1/2 S_b S_w^-1/2: S_b is the covariance of the examples' means, over
+    n - 1, S_w that of an example's views around its mean, over n (q - 1), plus delta times the identity. Noise has a
+    high LiDAR too: compare states of one method, next to an accuracy.
 
     Args:
-        views: features (images, views, dim); the more images than dimensions, the better.
+        views: features (examples, views, dim); the more examples than dimensions, the better.
         delta: as in the paper, in squared units of the features.
         components: number of principal axes that wider features are reduced to, which bounds time and memory.
 
     Raises:
-        ValueError: fewer than 2 images or 2 views.
+        ValueError: fewer than 2 examples or 2 views.
     """
     views = np.asarray(views, "float64")
     if views.ndim != 3 or min(views.shape[:2]) < 2:
-        raise ValueError(f"LiDAR takes (images, views, dim), 2 of the first two or more; these are {views.shape}")
+        raise ValueError(f"LiDAR takes (examples, views, dim), 2 of the first two or more; these are {views.shape}")
     with threadpool_limits(1):
         views = _principal(views, components)
         means = views.mean(1)

@@ -22,8 +22,8 @@ def scores(name: str, title: str, positive: np.ndarray, margins: np.ndarray) -> 
     Args:
         name: end of the keys.
         title: of the classifier.
-        positive: whether the label of a test image is the second class, (images,).
-        margins: of the second class, which is predicted above 0: (draws of the labels, images).
+        positive: whether the label of a test example is the second class, (examples,).
+        margins: of the second class, which is predicted above 0: (draws of the labels, examples).
     """
     by_margin = np.column_stack([positive, *margins])
     right = np.column_stack([positive, *((margins > 0) == positive)])
@@ -42,7 +42,7 @@ def auc_of(rows: np.ndarray) -> float:
     Equal margins count one half (Hanley and McNeil 1982); without one of the classes the area is 0.5.
 
     Args:
-        rows: whether it is the second class, and a margin for each draw of the labels: (images, 1 + draws).
+        rows: whether it is the second class, and a margin for each draw of the labels: (examples, 1 + draws).
 
     Returns:
         The mean over the draws.
@@ -59,6 +59,6 @@ def balanced_of(rows: np.ndarray) -> float:
     """Balanced accuracy: the mean of the accuracies of the classes that are there.
 
     Args:
-        rows: the class, and whether the prediction is right for each draw of the labels: (images, 1 + draws).
+        rows: the class, and whether the prediction is right for each draw of the labels: (examples, 1 + draws).
     """
     return float(np.mean([rows[rows[:, 0] == label, 1:].mean() for label in np.unique(rows[:, 0])]))

@@ -45,7 +45,7 @@ VARIABLES = {"kernel": "weight", "gamma": "weight", "beta": "bias"}
 VARIABLES |= {"moving_mean": "running_mean", "moving_variance": "running_var"}
 # Blocks of the stages and whether they are bottlenecks, or width -> encoder.
 RESNETS = {((2, 2, 2, 2), False): "resnet18", ((3, 4, 6, 3), False): "resnet34"}
-RESNETS |= {((3, 4, 6, 3), True): "resnet50", ((3, 4, 23, 3), True): "resnet101"}
+RESNETS |= {((3, 4, 6, 3), True): "resnet50", ((3, 4, 23, 3), True): "resnet101", ((3, 8, 36, 3), True): "resnet152"}
 VITS = {192: "vit_tiny", 384: "vit_small", 768: "vit_base"}
 LICENCE = "that of the imported weights"
 
@@ -95,7 +95,7 @@ def import_weights(
 
     Args:
         weights: a .safetensors file, or what torch.save wrote (.pt, .pth, .pth.tar; needs PyTorch).
-        encoder: resnet18, resnet34, resnet50, resnet101, vit_tiny, vit_small or vit_base.
+        encoder: resnet18, resnet34, resnet50, resnet101, resnet152, vit_tiny, vit_small or vit_base.
         out: a new folder for the exported encoder.
         image_size: side in pixels that a ResNet was trained at; a ViT's follows from its positions.
         pool: the features of a ViT: its class "token", or the "mean" of the others.

@@ -8,10 +8,12 @@ import numpy as np
 from keras import ops
 
 from sslzoo.catalog.knobs import nearest
+from sslzoo.layers.text import MeanOfReal
 from sslzoo.layers.tokens import GridPool, Pool
 from sslzoo.utils import keras_internals as internals
 
-KEPT = (keras.layers.Flatten, keras.layers.GlobalMaxPooling1D, Pool)  # pooling of an encoder that its stages have too
+FLAT = keras.layers.Flatten, keras.layers.GlobalMaxPooling1D
+KEPT = (*FLAT, Pool, GridPool, MeanOfReal)  # pooling of an encoder that its stages have too
 MEAN = {3: keras.layers.GlobalAveragePooling1D, 4: keras.layers.GlobalAveragePooling2D}  # rank -> mean over places
 LARGEST = 1024  # maximum number of values of a stage's feature map
 
@@ -43,7 +45,7 @@ def upto(encoder: keras.Model, stage: str | None) -> keras.Model:
     reduced to their maxima, where the encoder does so with its last map; else they are averaged over their places.
 
     Args:
-        encoder: functional model, inputs -> features (batch, dim).
+        encoder: functional or sequential model, inputs -> features (batch, dim).
         stage: a name of `stages`; None is the whole encoder.
 
     Raises:
@@ -55,16 +57,16 @@ def upto(encoder: keras.Model, stage: str | None) -> keras.Model:
     if stage not in found:
         raise ValueError(nearest(f"stage of {encoder.name}", stage, found))
     features = _pooled(found[stage], encoder) if len(found[stage].shape) > 2 else found[stage]
-    return keras.Model(encoder.input, features, name=f"{encoder.name}_{stage}")
+    return keras.Model(encoder.inputs[0], features, name=f"{encoder.name}_{stage}")
 
 
-def _pooled(x: keras.KerasTensor, encoder: keras.Model) -> keras.KerasTensor:
-    last = encoder.layers[-1]
-    if isinstance(last, GridPool):
-        return GridPool.from_config(last.get_config())(x, encoder.get_layer("patches").output)
-    if isinstance(last, KEPT):
-        return last.from_config(last.get_config())(x)
-    return MEAN[len(x.shape)](name="features", dtype="float32")(x)
+def _pooled(x: keras.KerasTensor, encoder: keras.Model, name: str = "features") -> keras.KerasTensor:
+    calls = internals.nodes(keras.Model(encoder.inputs, encoder.outputs))  # of a sequential model too
+    last = next((call for call in reversed(calls) if isinstance(call.operation, KEPT)), None)
+    if last and len(last.input_tensors[0].shape) == len(x.shape):
+        pool = type(last.operation).from_config(last.operation.get_config() | {"name": name})
+        return pool(x, *last.input_tensors[1:])
+    return MEAN[len(x.shape)](name=name, dtype="float32")(x)
 
 
 def with_projector(encoder: keras.Model, projector: keras.Model, layers: int = 1) -> keras.Model:
@@ -127,8 +129,8 @@ def decayed(model: keras.Model, layer_decay: float) -> list[tuple[keras.Variable
 def tapped(model: keras.Model, batches: Iterable[np.ndarray], most: int = 8) -> dict[str, np.ndarray]:
     """Features after each stage, float32 (images, dim), dim at most 1024 or the number of channels.
 
-    Maps are averaged over a grid as fine as 1024 numbers allow, tokens of a transformer over the patches. The output of
-    the model is not averaged.
+    Maps are averaged over a grid as fine as 1024 numbers allow, tokens of a transformer over the patches, or over the
+    tokens of the text. The output of the model is not averaged.
 
     Args:
         model: images, or features of a projector, -> (batch, dim).
@@ -139,6 +141,8 @@ def tapped(model: keras.Model, batches: Iterable[np.ndarray], most: int = 8) -> 
         Dict from the name of a stage to its features.
     """
     tensors = stages(model, most)
+    if isinstance(model.layers[-1], MeanOfReal):
+        tensors |= {name: _pooled(x, model, f"{name}_mean") for name, x in tensors.items() if len(x.shape) > 2}
     taps = keras.Model(model.inputs, list(tensors.values()))
     parts = [[_flat(output) for output in _as_list(taps.predict_on_batch(batch))] for batch in batches]
     columns = zip(*parts, strict=True)
@@ -169,7 +173,7 @@ def _averages(old, new):
 def _cuts(model):
     """Dict from the name of each stage to its output and its layers."""
     model = keras.Model(model.inputs, model.outputs)  # of a sequential model too
-    nodes = internals.nodes(model)
+    nodes = [node for node in internals.nodes(model) if node.output_tensors[0].dtype != "bool"]  # without masks
     consumers = [[n for n in nodes if node in _sources(n)] for node in nodes]
     last_use = [max((nodes.index(n) for n in after), default=len(nodes)) for after in consumers]
     found, layers, seen_weights = {}, [], False

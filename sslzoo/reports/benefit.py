@@ -26,15 +26,15 @@ from sslzoo.reports.saving import verdict
 from sslzoo.reports.study import Chapter, Picture
 from sslzoo.reports.text import as_json, as_markdown
 from sslzoo.utils import provenance
-from sslzoo.utils.bars import bar
+from sslzoo.utils.bars import progress
 
-MEMORY = 300_000_000  # values of the training images that are kept in memory
+MEMORY = 300_000_000  # values of the training examples that are kept in memory
 TITLE = "Accuracy and labels"
 TEXT = (
-    "Accuracy on the test images after supervised training on some of the labels. From scratch: new weights, all of "
+    "Accuracy on the test examples after supervised training on some of the labels. From scratch: new weights, all of "
     "them trained. Frozen: a linear probe on features. Fine-tuned: all weights are trained. All arms have the same "
-    "optimizer, steps and learning rates to choose from, by accuracy on held-out images of the same labels. Means over "
-    "{seeds} draws of labels and weights; gains with the 95 % interval of a paired bootstrap over both."
+    "optimizer, steps and learning rates to choose from, by accuracy on held-out examples of the same labels. Means "
+    "over {seeds} draws of labels and weights; gains with the 95 % interval of a paired bootstrap over both."
 )
 
 
@@ -45,8 +45,8 @@ class Benefit:
     Attributes:
         verdict: one sentence.
         scores: a row for each number of labels and each arm.
-        without: the same without test images that have a near-duplicate among the training images; empty if none has.
-        duplicates: number of these test images.
+        without: the same without test examples that have a near-duplicate in the training part; empty if none has.
+        duplicates: number of these test examples.
         folder: of report.html, report.md, report.json and the plot.
     """
 
@@ -57,7 +57,7 @@ class Benefit:
     folder: Path
 
     def __str__(self) -> str:
-        parts = [str(self.scores), f"test images with near-duplicates in the training part: {self.duplicates}"]
+        parts = [str(self.scores), f"test examples with near-duplicates in the training part: {self.duplicates}"]
         parts += [f"without them:\n{self.without}"] if self.without else []
         return "\n".join([*parts, f"verdict: {self.verdict}", f"report: {self.folder / 'report.html'}"])
 
@@ -99,14 +99,14 @@ def benefit(
         fractions: shares of the training labels, each in (0, 1].
         per_class: labels of each class, in place of `fractions`.
         seeds: draws of the labels and of new weights.
-        epochs: passes over the labelled images, at least; more where they would give fewer than 200 steps.
-        batch_size: images of a step.
-        learning_rates: peak learning rates of Adam, of which each arm takes the best on held-out images of its labels.
-        similarity: cosine of centred features from which a test image counts as a near-duplicate of a training image.
+        epochs: passes over the labelled examples, at least; more where they would give fewer than 200 steps.
+        batch_size: examples of a step.
+        learning_rates: peak learning rates of Adam, of which each arm takes the best on held-out examples.
+        similarity: cosine of centred features from which a test and a training example count as near-duplicates.
         image_size: side in pixels; by default that of the export, or of the encoder's input.
         classes: keep only the first `classes` classes; by default as in training if the data are the same.
-        max_images: maximum number of training images and of test images, drawn with a fixed seed; by default as in
-            training if the data are the same. Never more than 10 000 training and 5000 test images.
+        max_images: maximum number of training examples and of test examples, drawn with a fixed seed; by default as in
+            training if the data are the same. Never more than 10 000 training and 5000 test examples.
         labels: "auto", "folders", "none" or a CSV file of rows FILE,CLASS; as for `data.load`.
         splits: "auto", "none" or the folders of each split, "train=a+b,test=c"; as for `data.load`.
         value_range: pixel values of black and white, such as "0,4095"; as for `data.load`.
@@ -130,7 +130,10 @@ def benefit(
     recipe = Recipe(epochs, batch_size, tuple(learning_rates))
     arms = arms_of(subject)
     subsets = subsets_of(arms[0].train_y, fractions, per_class, seeds)
-    found = {count: all_answers(arms, some, recipe) for count, some in bar(subsets.items(), "benefit", unit="count")}
+    found: dict[int, dict[str, np.ndarray]] = {count: {} for count in subsets}
+    work = [(count, arm) for count in subsets for arm in arms]
+    for count, arm in progress(work, "benefit", len(work)):
+        found[count][arm.name] = answers_of(arm, subsets[count], recipe)
     copies = repeated(*next(arm for arm in arms if arm.name == f"{TRAINED}, {FROZEN}").features, similarity)
     return written(name, subject, found, copies, out, seeds)
 
@@ -164,22 +167,19 @@ def subsets_of(
     return found
 
 
-def all_answers(arms: Sequence[Arm], subsets: Sequence[np.ndarray], recipe: Recipe) -> dict[str, np.ndarray]:
-    """Name of each arm -> whether each test image is classified correctly, (draws, test images)."""
-    found = {}
-    for arm in arms:
-        rate = arm.chosen(subsets[0], recipe)
-        found[arm.name] = np.stack([arm.answers(rows, recipe, rate, seed) for seed, rows in enumerate(subsets)])
-    return found
+def answers_of(arm: Arm, subsets: Sequence[np.ndarray], recipe: Recipe) -> np.ndarray:
+    """Whether an arm classifies each test example correctly, (draws, test examples)."""
+    rate = arm.chosen(subsets[0], recipe)
+    return np.stack([arm.answers(rows, recipe, rate, seed) for seed, rows in enumerate(subsets)])
 
 
 def rows_of(found: Mapping[int, Mapping[str, np.ndarray]], total: int, kept: np.ndarray | None = None) -> Scores:
     """Rows of the table: for each number of labels and each arm the mean, the spread and the gains.
 
     Args:
-        found: number of labels -> name of the arm -> answers (draws, test images).
-        total: number of labelled training images.
-        kept: test images to count; all if None.
+        found: number of labels -> name of the arm -> answers (draws, test examples).
+        total: number of labelled training examples.
+        kept: test examples to count; all if None.
     """
     rows = []
     for count, answers in found.items():
@@ -208,10 +208,11 @@ def written(name: str, subject: Subject, found: Mapping, copies: np.ndarray, out
         without = rows_of(found, len(train), ~copies)
     chapter = Chapter(TITLE, TEXT.format(seeds=seeds), rows=scores, under_table=note(train.labels, test.labels))
     chapter.pictures.append(_plot(scores))
-    chapter.notes.append(f"Test images with near-duplicates in the training part: {int(copies.sum())} of {len(test)}.")
+    copied = f"{int(copies.sum())} of {len(test)}"
+    chapter.notes.append(f"Test examples with near-duplicates in the training part: {copied}.")
     chapters = [chapter]
     if without:
-        text = f"The same {len(test) - int(copies.sum())} test images for all arms."
+        text = f"The same {len(test) - int(copies.sum())} test examples for all arms."
         chapters.append(Chapter("Without near-duplicates", text, rows=without))
     told = {
         "data": describe(train),

@@ -18,12 +18,12 @@ IMAGES = 2000  # to fit a probe to, half as many to test it
 EPOCHS = 5
 DECAY = 0.75
 TEXT = (
-    "Guillotine (arXiv 2206.13378): a linear probe after every stage, fitted to {train} images and tested on {test}; "
+    "Guillotine (arXiv 2206.13378): a linear probe after every stage, fitted to {train} examples and tested on {test}; "
     "`features_after` of a training exports the output of an earlier stage. If the projector was exported, its layers "
     "come last. Feature maps are averaged to at most 1024 numbers. Fine-tuning trains all weights for {epochs} epochs "
-    "on {tuned} images; with layer-wise decay the learning rate of each stage is {decay} times that of the next; from "
-    "the projector's first layer is the protocol of SimCLR v2 (arXiv 2006.10029). For the untrained encoder, "
-    "fine-tuning is supervised training from scratch on the same images."
+    "on {tuned} examples; with layer-wise decay the learning rate of each stage is {decay} times that of the next; "
+    "from the projector's first layer is the protocol of SimCLR v2 (arXiv 2006.10029). For the untrained encoder, "
+    "fine-tuning is supervised training from scratch on the same examples."
 )
 
 
@@ -68,12 +68,12 @@ def guillotine(model, study: Study, train, test, projector=None) -> dict[str, np
 
     Args:
         model: the encoder.
-        study: of the images.
+        study: of the examples.
         train, test: labelled parts of the data.
         projector: features of the encoder -> embeddings.
 
     Returns:
-        Name of the stage -> whether the probe is right for each test image (images,).
+        Name of the stage -> whether the probe is right for each test example (examples,).
     """
     sides = [tapped(model, study.batches(part)) for part in (train, test)]
     if projector is not None:
@@ -104,6 +104,6 @@ def _curve(scores, pixels, labels, raw):
     image = charts.panels(["Linear probe by depth"], draw, "stage, from the input on", "accuracy (%)", 6.4, 4.6)
     caption = (
         "Accuracy of a linear probe after each stage; the last stage of the encoder is its output. "
-        f"One test image is {100 / len(labels):.2g} points."
+        f"One test example is {100 / len(labels):.2g} points."
     )
     return Picture("guillotine", "Guillotine curve", caption, image)

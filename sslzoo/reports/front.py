@@ -69,7 +69,7 @@ def front(name: str, study: Study, known: dict, source: Path | None, chapters: S
 def kept_pictures(source: Path) -> list[Picture]:
     """Pictures that the training left in a folder: its views, and reconstructions if its method makes some."""
     known = (
-        (VIEWS, "Views", "Images and their views, as the encoder was trained on them."),
+        (VIEWS, "Views", "Examples and their views, as the encoder was trained on them."),
         (
             RECONSTRUCTION,
             "Reconstruction",
@@ -124,7 +124,7 @@ def _without(study: Study) -> str:
 
 
 def _time(history, batch_size) -> str:
-    """Training time from images per second; "" if they are not known."""
+    """Training time from examples per second; "" if they are not known."""
     pairs = zip(history[1:], history, strict=False)
     timed = [(one["step"] - before["step"], one["images_per_second"]) for one, before in pairs if _timed(one, before)]
     if not timed or not _finite(batch_size):
@@ -149,14 +149,14 @@ def main_scores(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
 
 
 def headline(main: dict[str, dict[str, Row]]) -> str:
-    """A verdict from the test images, for encoders of an unknown training."""
+    """A verdict from the test examples, for encoders of an unknown training."""
     row = main["knn"][TRAINED] if "knn" in main else next(iter(main.values()))[TRAINED]
     if not row.gains:
         return ""
     name = next(iter(row.gains))
     judged = {True: "better than", False: "worse than", None: "no measurable gain over"}[row.better(name)]
     before = "start" if name == START else "untrained encoder"
-    return f"{judged} the {before}: {row.metric} {row}, gain over {name} {row.gain(name)} on the test images"
+    return f"{judged} the {before}: {row.metric} {row}, gain over {name} {row.gain(name)} on the test examples"
 
 
 def _bars(main, train_y, test_y) -> Picture:
@@ -175,9 +175,9 @@ def _bars(main, train_y, test_y) -> Picture:
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8.5, frameon=False)
     caption = (
-        "Accuracy on the test images; the axis starts at chance. Above: gain in points over each baseline with the 95 "
-        f"% interval of a paired bootstrap, in colour if it excludes zero. One test image is {100 / len(test_y):.2g} "
-        "points."
+        "Accuracy on the test examples; the axis starts at chance. Above: gain in points over each baseline with the "
+        f"95 % interval of a paired bootstrap, in colour if it excludes zero. One test example is "
+        f"{100 / len(test_y):.2g} points."
     )
     return Picture("scores", "Main scores", caption, charts.png(figure))
 
@@ -241,5 +241,5 @@ def _training(history, chance: float) -> Picture:
             axes.set_ylim(0, None)
 
     image = charts.panels([*reversed(panels)], draw, width=WIDTH / len(panels), height=2.9)
-    caption = "Course of the training. k-NN: leave-one-out on training images; loss at epoch 0: of the first batch."
+    caption = "Course of the training. k-NN: leave-one-out on training examples; loss at epoch 0: of the first batch."
     return Picture("training", "Training", caption, image)

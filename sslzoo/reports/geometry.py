@@ -16,13 +16,13 @@ LIDAR, UNIFORMITY = "effective rank across views (LiDAR)", "uniformity (lower is
 LIDAR_IMAGES, VIEWS = 300, 8
 TEXT = (
     "These scores use no labels. RankMe and LiDAR are effective ranks: the number of directions in use, for LiDAR of "
-    "those that distinguish images across their views ({views} views of each of {lidar} images). alpha-ReQ is the "
-    "slope of the spectrum, best near 1. Alignment is the mean squared distance of two views of an image on the unit "
+    "those that distinguish examples across their views ({views} views of each of {lidar} examples). alpha-ReQ is the "
+    "slope of the spectrum, best near 1. Alignment is the mean squared distance of two views of an example on the unit "
     "sphere (0 is best); uniformity is the log of the mean Gaussian potential of all pairs (-4 is best). A collapsed "
-    "encoder has alignment 0 and uniformity 0: read the two together. The views are SimCLR's crops and colour jitter, "
-    "whatever the encoder was trained with. Rank and spectrum are computed from {images} {part} images; this number "
-    "and the width of the features are their upper bounds. Of these scores, alignment alone is a mean over images and "
-    "has an interval."
+    "encoder has alignment 0 and uniformity 0: read the two together. The views are mild ones of the kind of data (of "
+    "images SimCLR's, halved in strength), whatever the encoder was trained with. Rank and spectrum are "
+    "computed from {images} {part} examples; this number and the width of the features are their upper bounds. Of "
+    "these scores, alignment alone is a mean over examples and has an interval."
 )
 
 
@@ -51,7 +51,7 @@ def _add_spectrum(made, study, features):
 
 def _uniformity(features):
     if len(features) < 2:
-        raise ValueError("two test images or more are needed")
+        raise ValueError("two test examples or more are needed")
     return float(losses.uniformity(features))
 
 
@@ -66,13 +66,13 @@ def _each(columns, function):
 
 
 def _distances(views):
-    """Squared distance of the first two views of each image on the unit sphere (images,)."""
+    """Squared distance of the first two views of each example on the unit sphere (examples,)."""
     one, other = (unit_length(views[:, k].astype("float64")) for k in (0, 1))
     return ((one - other) ** 2).sum(1)
 
 
 def _views(study):
-    """Name -> features (images, views, dim) of views of some test images, the same views for all."""
+    """Name -> features (examples, views, dim) of views of some test examples, the same views for all."""
     images, _ = study.few(study.test, LIDAR_IMAGES)
     seen = mild_views(images, study.train, study.size, VIEWS)
     return {name: np.stack([encode(x) for x in seen], axis=1) for name, encode in study.functions.items()}

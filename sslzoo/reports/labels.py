@@ -15,14 +15,14 @@ from sslzoo.reports.study import Chapter, Picture, Study
 TITLE, LABELS = "With labels", True
 FURTHER = ("mlp", "attentive", "few_shot", "retrieval", "calibration")  # in addition to those of a card
 TEXT = (
-    "Accuracies on the test images, computed from frozen features. Linear probe, k-NN and k-means are the scores of "
+    "Accuracies on the test examples, computed from frozen features. Linear probe, k-NN and k-means are the scores of "
     "the encoder's card. The step from untrained to trained is what training added; a useful encoder beats raw pixels "
     "too. After +-: the standard deviation over draws of the labels or over untrained encoders; for few-shot tasks of "
-    "one encoder, half the 95 % interval. MLP and attentive probe are fitted to {mlp} training images; the second "
+    "one encoder, half the 95 % interval. MLP and attentive probe are fitted to {mlp} training examples; the second "
     "weighs tokens of a transformer or places of the last map (of raw pixels, patches of 4 x 4) before a linear layer. "
-    "P@K: share of the K nearest images that have the class of the query; R@K: share of queries with at least one such "
-    "image among the first K; mAP: mean average precision of the whole ranking. No interval is given for "
-    "Davies-Bouldin and calibration error, which are not means over images."
+    "P@K: share of the K nearest examples that have the class of the query; R@K: share of queries with at least one "
+    "such example among the first K; mAP: mean average precision of the whole ranking. No interval is given for "
+    "Davies-Bouldin and calibration error, which are not means over examples."
 )
 
 
@@ -59,7 +59,7 @@ def _reliability(found, curves):
         axes.text(5, 90, f"calibration error {100 * found[name].error:.1f} %", fontsize=9)
 
     image = charts.panels(list(found), draw, "confidence (%)", "accuracy (%)")
-    caption = "Confidence of the linear probe and its accuracy, in ten bins; larger marks have more images."
+    caption = "Confidence of the linear probe and its accuracy, in ten bins; larger marks have more examples."
     return Picture("reliability", "Reliability diagram", caption, image)
 
 
@@ -74,7 +74,7 @@ def _confusion(study):
 
     image = charts.panels(list(answers), draw, "predicted class", "true class", width=charts.matrix_width(names))
     caption = (
-        "Linear probe on the test images: percentage of each true class (a row) that is assigned to each class (a "
+        "Linear probe on the test examples: percentage of each true class (a row) that is assigned to each class (a "
         "column); shares of 1 % and more are written."
     )
     return Picture("confusion", "Confusion matrix", caption, image)

@@ -1,4 +1,4 @@
-"""Chapter: projections of the features to a plane, and nearest neighbours as sheets of images."""
+"""Chapter: projections of the features to a plane, and nearest neighbours as sheets of examples."""
 
 import importlib
 
@@ -16,8 +16,8 @@ TITLE, LABELS = "Projections and neighbours", False
 IMAGES = 1000
 QUERIES, NEIGHBOURS = 8, 5
 TEXT = (
-    "Projections of {images} {part} images, coloured by {colour}. Classes were not used to compute them. In t-SNE and "
-    "UMAP, distances between groups have no meaning."
+    "Projections of {images} {part} examples, coloured by {colour}. Classes were not used to compute them. In t-SNE "
+    "and UMAP, distances between groups have no meaning."
 )
 
 
@@ -50,7 +50,7 @@ def _add_umap(made, features, groups):
 
 
 def _groups(study, features):
-    """Number of the class or cluster of each image, and the names of all of them."""
+    """Number of the class or cluster of each example, and the names of all of them."""
     if study.labelled:
         return study.test.labels[: len(features)], study.names
     found, _ = clusters(features)
@@ -103,13 +103,13 @@ def _neighbours(study):
     counts = range(1, found[TRAINED].shape[1] + 1)
     titles = ["query", *(f"{TRAINED} {k}" for k in counts), "", *(f"pixels {k}" for k in counts)]
     caption = (
-        f"Images and their nearest neighbours by cosine similarity among {len(images)}: by the encoder's features on "
+        f"Examples and their nearest neighbours by cosine similarity among {len(images)}: by the encoder's features on "
         "the left, by raw pixels on the right."
     ) + " Blue: the class of the query; orange: another class." * study.labelled
     return Picture("neighbours", "Nearest neighbours", caption, charts.sheet(cells, (), titles, captions, cell=0.8))
 
 
 def _queries(labels):
-    """Rows of the first images of some labels."""
+    """Rows of the first examples of some labels."""
     first = np.unique(labels, return_index=True)[1]
     return first[np.linspace(0, len(first) - 1, min(QUERIES, len(first))).astype(int)]

@@ -44,8 +44,8 @@ class Experiment:
         stay: weight of a term that holds the features of the first view near those of the start: 1 - their cosine.
             Needs start_from.
         features_after: stage of the encoder, such as "block2", whose output is exported and measured, pooled as the
-            encoder pools its own; the chapter "By depth" of `sslzoo report` has the stages and their scores. None takes
-            the output of the encoder.
+            encoder pools its own; the report of `sslzoo evaluate --all` has the stages and their scores, in the chapter
+            "By depth". None takes the output of the encoder.
         epochs: passes over the data; "auto" gives 10,000 steps, and at most 500 epochs.
         batch_size: images of a step, over all devices; "auto" gives up to 256, and 16 steps per epoch or more.
         examples_per_class: class-balanced batches of labelled data: this number of examples of each of batch_size /

@@ -17,7 +17,7 @@ def fitted(experiment: Experiment, defaults: dict[str, Any], images: int, device
     Args:
         experiment: the experiment, in which `epochs`, `batch_size`, `queue_size` and `prototypes` may be "auto".
         defaults: the knobs of the method with their defaults, which are upper limits.
-        images: number of training images.
+        images: number of training examples.
         devices: number of devices that share a batch.
 
     Returns:
@@ -27,7 +27,8 @@ def fitted(experiment: Experiment, defaults: dict[str, Any], images: int, device
     batch = experiment.batch_size
     if batch == AUTO:
         fields["batch_size"] = batch = devices * max(1, batch_size(images) // devices)
-        log.info(f"batch_size={batch}: at most 256, and at least 16 steps per epoch where the {images} images allow it")
+        line = f"at most 256, and at least 16 steps per epoch where the {images} examples allow it"
+        log.info(f"batch_size={batch}: {line}")
     if experiment.epochs == AUTO:
         steps = max(1, images // batch)
         fields["epochs"] = min(LONGEST, max(1, round(STEPS / steps)))
@@ -35,7 +36,7 @@ def fitted(experiment: Experiment, defaults: dict[str, Any], images: int, device
     for name, fit, reason in (("queue_size", queue_size, "half"), ("prototypes", prototypes, "a tenth")):
         if knobs.get(name) == AUTO:
             knobs[name] = min(fit(images), defaults.get(name, images))
-            log.info(f"{name}={knobs[name]}: a power of two, at most {reason} of the {images} images and the default")
+            log.info(f"{name}={knobs[name]}: a power of two, at most {reason} of the {images} examples and the default")
     return dataclasses.replace(experiment, **fields, knobs=knobs)
 
 
