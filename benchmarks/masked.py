@@ -16,7 +16,6 @@ import numpy as np
 import peers
 import zoo
 
-from sslzoo.catalog import recipe as recipes
 from sslzoo.commands import import_tensorflow
 from sslzoo.commands import run as run_command
 
@@ -26,15 +25,23 @@ METHODS = ("sim_mim", "i_jepa", "mae")
 
 def block_of(method: str) -> int:
     """The block whose output the recipe exports; 0 for the last norm."""
-    stage = recipes.read(zoo.recipe_of(method)).settings.get("features_after", "block0")
+    stage = zoo.settings_of(method).get("features_after", "block0")
     return int(stage.removeprefix("block"))
+
+
+def rate_of(method: str) -> float:
+    """The learning rate of the recipe at its batch size."""
+    from sslzoo.optimizers.schedules import scaled_learning_rate
+
+    settings = zoo.settings_of(method)
+    return scaled_learning_rate(settings["learning_rate"], settings["batch_size"])[0]
 
 
 def of_lightly(python: Path, method: str, seed: int, epochs: int, parts: dict) -> dict:
     """Trains with lightly and returns the answers as in a row of zoo.jsonl."""
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / "images.npz", **{name: part.arrays()[0] for name, part in parts.items()})
-        how = "--seed", seed, "--epochs", epochs, "--block", block_of(method)
+        how = "--seed", seed, "--epochs", epochs, "--learning-rate", rate_of(method), "--block", block_of(method)
         peers.run(python, HERE / "masked_lightly.py", method, folder, *how)
         features = np.load(Path(folder) / "features.npz")
         return zoo.packed(

@@ -21,7 +21,7 @@ from torchvision.models.vision_transformer import EncoderBlock, VisionTransforme
 
 SIZE, PATCH, DIM, DEPTH, HEADS = 28, 7, 96, 4, 3  # of the encoder, as in the recipes
 DECODER_DIM, PREDICTOR_DIM, SMALL_DEPTH = 64, 48, 2
-BATCH, RATE, WARMUP, DECAY, EMA = 128, 2e-3, 0.1, 0.05, 0.99
+BATCH, WARMUP, DECAY, EMA = 128, 0.1, 0.05, 0.99
 PATCHES = (SIZE // PATCH) ** 2
 
 
@@ -121,7 +121,7 @@ def features(network: nn.Module, images: np.ndarray, block: int) -> np.ndarray:
     return np.concatenate(found)
 
 
-def train(model: Method, images: np.ndarray, epochs: int) -> None:
+def train(model: Method, images: np.ndarray, epochs: int, learning_rate: float) -> None:
     transform = IJEPATransform(SIZE, model.min_scale)
 
     def collate(some):
@@ -135,7 +135,7 @@ def train(model: Method, images: np.ndarray, epochs: int) -> None:
         return step / (steps * WARMUP) if left > 1 else (1 - math.cos(math.pi * left)) / 2
 
     parameters = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, RATE, weight_decay=DECAY)
+    optimizer = torch.optim.AdamW(parameters, learning_rate, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     for _ in range(epochs):
         for batch in loader:
@@ -155,6 +155,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="with images.npz; features.npz is written to it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--block", type=int, default=0, help="block whose output is evaluated; 0 for the last norm")
     given = parser.parse_args()
     torch.manual_seed(given.seed)
@@ -164,7 +165,7 @@ def main() -> None:
         network = copy.deepcopy(model.network())  # a copy of its own for the hook
         found |= {f"{state} {name}": features(network, parts[name], given.block) for name in parts}
         if state == "untrained":
-            train(model, parts["train"], given.epochs)
+            train(model, parts["train"], given.epochs, given.learning_rate)
     np.savez(given.folder / "features.npz", **found)
     print("{}")  # for peers.run
 

@@ -26,6 +26,8 @@ METHODS = {  # settings that differ from the defaults
     "ts2vec": dict(encoder="dilated_conv", batch_size=8),
     "simclr": dict(encoder="inception_time", batch_size=16, temperature=0.2),
     "mixup_contrast": dict(encoder="fcn_1d", batch_size=16),
+    "ts_tcc": dict(encoder="conv_pool_1d", batch_size=16),
+    "masked_series": dict(encoder="patch_series", batch_size=16),
 }
 # Accuracies of the given test parts: re-runs by the authors of RankSCL, and of MCL by its own authors (1-NN).
 PUBLISHED = {
@@ -67,6 +69,18 @@ def methods(sweep, sets: tuple[str, ...], given) -> None:
         for method in names
         for seed in range(given.seeds)
     ]
+    head, section = ["features", "", *sets], f"methods, {given.sets}" if given.sets else "methods"
+    lines = measured(section, head) | accuracies(rows, sets, names)  # those of methods that this run leaves out
+    lines |= {key: lines.pop(key) for key in [*lines] if key[1] == "published"}  # at the end
+    text = "Accuracy in %: a support vector machine on features, as TS2Vec evaluates; mean and deviation over "
+    text += f"{given.seeds} seeds, {given.steps} steps each; the test part of the archive."
+    some = f" --methods {given.methods}" if given.sets and len(names) < len(METHODS) else ""
+    command = f"python benchmarks/series.py{some}{of_sets(given)}"
+    put(section, command, text, head, [[*name, *cells] for name, cells in lines.items()])
+
+
+def accuracies(rows: list[dict], sets: tuple[str, ...], names: list[str]) -> dict[tuple[str, str], list[str]]:
+    """Returns (title, which) -> a cell for each set: baselines, untrained and trained encoders, published figures."""
     lines = {}
     for data in sets:
         for title, found in baselines(data).items():
@@ -79,10 +93,15 @@ def methods(sweep, sets: tuple[str, ...], given) -> None:
         if data in SETS:
             for title, found in PUBLISHED.items():
                 lines.setdefault((title, "published"), []).append(f"{100 * found[SETS.index(data)]:.1f}")
-    body = [[kind, which, *cells] for (kind, which), cells in lines.items()]
-    text = "Accuracy in %: a support vector machine on features, as TS2Vec evaluates; mean and deviation over "
-    text += f"{given.seeds} seeds, {given.steps} steps each; the test part of the archive."
-    put("methods", f"python benchmarks/series.py{of_sets(given)}", text, ["features", "", *sets], body)
+    return lines
+
+
+def measured(name: str, head: list[str]) -> dict[tuple[str, str], list[str]]:
+    """Returns the lines of a table of series.md, (title, which) -> cells, if it is of the same sets."""
+    file = HERE / "series.md"
+    _, _, section = (file.read_text("utf-8") if file.exists() else "").partition(f"## {name}\n")
+    table = [line[2:-2].split(" | ") for line in section.partition("\n## ")[0].splitlines() if line.startswith("| ")]
+    return {(cells[0], cells[1]): cells[2:] for cells in table[2:]} if table[:1] == [head] else {}
 
 
 def augmentations(sweep, sets: tuple[str, ...], given) -> None:

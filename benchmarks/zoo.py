@@ -3,7 +3,8 @@
     python benchmarks/zoo.py
 
 Each row, a method and a seed, is added to zoo.jsonl as soon as it is measured. The same command measures the rows that
-the file lacks; two of them with different --methods can run at a time. `--again` measures rows that it has.
+the file lacks; two of them with different --methods can run at a time. `--again` measures rows that it has. The emoji
+of `colorization` come with `npm install emoji-datasource-google`.
 """
 
 import argparse
@@ -36,7 +37,7 @@ IMAGES, TEST_IMAGES = 10_000, 4000  # maximum numbers of training and test image
 
 def recipe_of(method: str) -> Path | None:
     """Returns the recipe of a method on a dataset that needs no download."""
-    names = (f"{method}_{data}" for data in ("fashion_mnist", "digits", "stamps"))
+    names = (f"{method}_{data}" for data in ("fashion_mnist", "digits", "emoji"))
     return next((path for name in names if (path := catalog.recipes().get(name))), None)
 
 
@@ -49,12 +50,12 @@ def measure(method: str, seed: int, folder: Path) -> dict:
     """Trains with the recipe and evaluates; returns figures by name."""
     import keras
 
-    train, epochs = recipes.load(recipe_of(method)), whole(method)
+    train, epochs = recipes.load(recipe_of(method)), settings_of(method)["epochs"]
     began = time.perf_counter()
     kept = weights_at({max(1, epochs // 2)} - {epochs})
     places = dict(max_images=IMAGES, name=f"{method}-{seed}", runs=str(folder), export_to=None, evaluate=False)
     places |= dict(overwrite=True, callbacks=(kept,))
-    if "teacher" in recipes.read(recipe_of(method)).settings:
+    if "teacher" in settings_of(method):
         places["teacher"] = str(teacher(folder, "mae" if method == "salt" else "simclr"))
     result = train(seed=seed, **places)
     plan = result.plan
@@ -62,14 +63,12 @@ def measure(method: str, seed: int, folder: Path) -> dict:
     found["size"] = plan.size
     found |= {"encoder": plan.settings["encoder"], "epochs": epochs, "verdict": result.verdict}
     found["epoch_seconds"] = len(plan.train_set) / result.history["images_per_second"][-1]
-    trained, untrained = judge(result.encoder, plan), judge_untrained(result.untrained, plan)
-    found["points"] = list(
-        along(result, kept.weights, {0: (result.untrained, untrained), epochs: (result.encoder, trained)})
-    )
+    untrained, trained = once(result.untrained, plan), judge(result.encoder, plan)
+    found["points"] = list(along(result, kept.weights, {0: untrained, epochs: trained}))
     del result, train, kept
     keras.backend.clear_session()
     gc.collect()
-    return found | packed(trained, untrained) | {"seconds": time.perf_counter() - began}
+    return found | packed(trained[0], untrained[0]) | {"seconds": time.perf_counter() - began}
 
 
 def weights_at(epochs: set[int]):
@@ -92,17 +91,15 @@ def along(result, weights: dict[int, list], judged: dict[int, tuple]) -> Iterato
     Args:
         result: result of `sslzoo.pretrain`.
         weights: epochs -> weights of the method, of encoders that are to be evaluated.
-        judged: epochs -> encoder and its answers, of encoders that have been.
+        judged: epochs -> what `judge` returns, of encoders that have been.
     """
     for epoch in sorted(weights | judged):
         if epoch in weights:
             result.model.set_weights(weights[epoch])
-            encoder = result.plan.calibrated(result.model)
-            answers = judge(encoder, result.plan)
-        else:
-            encoder, answers = judged[epoch]
+            judged[epoch] = judge(result.plan.calibrated(result.model), result.plan)
+        answers, figures = judged[epoch]
         point = {"epochs": epoch} | {name: float(right.mean()) for name, right in answers.items()}
-        point |= {f"features {name}": value for name, value in label_free.figures(encoder, result.plan).items()}
+        point |= {f"features {name}": value for name, value in figures.items()}
         point |= {f"embeddings {name}": result.history[name][epoch] for name in label_free.EMBEDDINGS}
         yield point | {label_free.LOSS: result.history["loss"][epoch]}
 
@@ -116,16 +113,18 @@ def teacher(folder: Path, method: str) -> Path:
     return folder / name
 
 
-def judge(encoder, plan) -> dict[str, np.ndarray]:
-    """Returns for each test image of the plan whether k-NN and a linear probe on frozen features are correct."""
+def judge(encoder, plan) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Returns the answers of k-NN and a linear probe on frozen features, and the figures without labels."""
 
     from sslzoo.views import inputs
 
     parts = (plan.train_set, few(plan.test_set))
-    return answers([inputs.encode(encoder, part, plan.size) for part in parts], parts)
+    right = answers([inputs.encode(encoder, part, plan.size) for part in parts], parts)
+    return right, label_free.figures(encoder, plan)
 
 
 def answers(features: list, parts: tuple) -> dict[str, np.ndarray]:
+    """Returns for each test image whether k-NN and a linear probe are right."""
     from sslzoo.evaluators import Study
     from sslzoo.evaluators.judge import run
 
@@ -138,15 +137,15 @@ def few(test):
     return test.take(slice(0, TEST_IMAGES))
 
 
-KEPT: dict[str, dict] = {}
+KEPT: dict[str, tuple] = {}
 
 
-def judge_untrained(encoder, plan) -> dict[str, np.ndarray]:
-    """Evaluates the untrained encoder; equal encoders are evaluated once."""
+def once(encoder, plan) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Judges an untrained encoder; equal encoders, those of a seed in many methods, are judged once."""
 
-    from sslzoo.evaluation.baseline import checksum
+    from sslzoo.exports.contract import checksum
 
-    key = checksum(encoder) + plan.fingerprint
+    key = f"{checksum(encoder)} {encoder.output_shape} {plan.fingerprint} {plan.size}"
     if key not in KEPT:
         KEPT[key] = judge(encoder, plan)
     return KEPT[key]
@@ -185,9 +184,9 @@ def unpacked(text: str) -> np.ndarray:
     return np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8), count=int(count)).astype(bool)
 
 
-def whole(method: str) -> int:
-    """Returns the epochs of a method's recipe."""
-    return recipes.read(recipe_of(method)).settings["epochs"]
+def settings_of(method: str) -> dict:
+    """Returns the settings of a method's recipe by name."""
+    return recipes.read(recipe_of(method)).settings
 
 
 HEAD = "method,data,encoder,epochs,k-NN,untrained (gain),raw pixels,linear,untrained (gain),raw pixels".split(",")
@@ -209,18 +208,25 @@ def lines_of(rows: list[dict]) -> dict[str, list[str]]:
 
 def table(lines: dict[str, list[str]], before: str) -> dict[str, list[str]]:
     """Returns the cells of all methods; those that were not measured keep their previous ones."""
-    kept = {found[1]: found[2].split(" | ") for found in re.finditer(r"^\| `(\w+)` \| (.*) \|$", before, re.M)}
-    return dict(sorted((kept | lines).items()))
+    return dict(sorted((dict(cells_in(before)) | lines).items()))
+
+
+def cells_in(page: str) -> list[tuple[str, list[str]]]:
+    """Returns the method of each line of a table, its first cell, and the other cells."""
+    return [(method, rest.split(" | ")) for method, rest in re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.M)]
 
 
 def scores(rows: list[dict], figure: str) -> list[str]:
     """Returns two cells: the trained encoders, and the untrained ones with the gain."""
-    return [percent(rows, figure), f"{percent(rows, f'untrained {figure}')} ({gain(rows, figure)})"]
+    trained, untrained = (
+        [unpacked(row["answers"][name]).mean() for row in rows] for name in (figure, f"untrained {figure}")
+    )
+    return [percent(trained), f"{percent(untrained)} ({gain(rows, figure)})"]
 
 
-def percent(rows: list[dict], figure: str) -> str:
-    """Returns the mean accuracy in %, and its deviation where there are several seeds."""
-    values = [100 * unpacked(row["answers"][figure]).mean() for row in rows]
+def percent(shares: list[float]) -> str:
+    """Returns the mean in %, and the deviation where there are several."""
+    values = [100 * share for share in shares]
     deviation = f" +- {statistics.stdev(values):.1f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.1f}{deviation}"
 

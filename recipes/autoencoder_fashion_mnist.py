@@ -1,4 +1,7 @@
-"""Denoising autoencoder on 10 000 Fashion-MNIST images of 28 x 28, Conv6 at half its width: 2 minutes on two cores."""
+"""Denoising autoencoder on 10 000 Fashion-MNIST images, Conv6 at half its width with BatchNorm: minutes on two cores.
+
+The jitter is stronger than the notebook's, so that the clean image cannot be restored by a copy of the input.
+"""
 
 from sslzoo import Recipe
 
@@ -8,12 +11,13 @@ recipe = Recipe(
     "conv6",
     width=0.5,
     max_images=10000,
-    epochs=6,
+    batch_norm=True,
+    epochs=10,
     batch_size=256,
     optimizer="adam",
-    learning_rate=0.001,
+    learning_rate=0.0005,
     denoising=True,
-    strength=0.25,
+    strength=1.0,
 )
 
 if __name__ == "__main__":

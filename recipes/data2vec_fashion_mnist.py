@@ -11,18 +11,17 @@ recipe = Recipe(
     depth=4,
     pool="grid",
     width=0.5,
-    epochs=15,
+    epochs=25,
     batch_size=128,
     optimizer="adam",
-    learning_rate=0.002,
+    learning_rate=0.001,
     warmup=0.1,
     weight_decay=0.05,
     clip_norm=3.0,
     top_blocks=2,
     ema_rate=0.02,
     ema_rate_end=0.002,
-    strength=0.5,
-    features_after="block3",
+    strength=1.0,
 )
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ recipe = Recipe(
     learning_rate=0.001,
     alpha=10.0,
     embedding_loss="nt_xent",
-    strength=0.5,
+    temperature=0.2,
+    strength=1.0,
 )
 
 if __name__ == "__main__":

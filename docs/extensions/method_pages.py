@@ -29,12 +29,6 @@ DATA = {  # of a command, by kind
     "rows": "--data FILE.csv",
     "text": "--data FILE.txt",
 }
-ELSEWHERE = {  # where methods are measured that the zoo does not train
-    "clip": "[Images with captions](../image_text.md#what-it-shows)",
-    "mlm": "[Texts](../text.md#baselines-and-what-was-found)",
-    "sim_cse": "[Texts](../text.md#baselines-and-what-was-found)",
-    "vime": "[Tables](../tables.md#what-to-compare-with)",
-}
 PAGES = {"image": "data", "series": "series", "audio": "audio", "rows": "tables", "text": "text"}
 
 
@@ -155,10 +149,9 @@ def _knobs(name: str) -> str:
 
 
 def _measured(name: str) -> str:
-    row, run = _rows().get(name, {}), _zoo().get(name)
-    if run is None or "not measured" in row["linear"]:
-        place = ELSEWHERE.get(name) or _table_of_series(name)
-        return f"See {place}." if place else "Not measured yet."
+    row, run = _rows()[name], _zoo().get(name)
+    if run is None:  # measured on another page, which the cell names
+        return row["knn"].replace("](", "](../", 1).replace("see ", "See ", 1) + "."
     verdict = _verdicts().get(name)
     lines = [
         f"{run['data']} images, encoder `{run['encoder']}`, {run['epochs']} epochs. Percent on at most 4000 test "
@@ -169,12 +162,6 @@ def _measured(name: str) -> str:
         "Runs of minutes are too short to rank methods; [all methods](../repository/benchmarks/zoo.md) have a row.",
     ]
     return "\n\n".join(filter(None, lines))
-
-
-def _table_of_series(name: str) -> str:
-    path = MEASURED / "series.md"
-    found = path.exists() and re.search(rf"\b{name}\b", path.read_text("utf-8"))
-    return "[Series, measured](../repository/benchmarks/series.md)" if found else ""
 
 
 def _commands(name: str) -> str:
@@ -250,12 +237,11 @@ def read(app: Sphinx, docname: str, source: list[str]) -> None:
 
 def measured() -> str:
     """The table of all measured methods, with links to their pages."""
-    rows = {name: row for name, row in _rows().items() if "not measured" not in row["linear"]}
     lines = [
         "| method | family | needs | batch | cost | MB | k-NN | linear probe |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, row in rows.items():
+    for name, row in _rows().items():
         cost, batch = _costs().get(name, {}), catalog.method_attribute(name, "batch", 256)
         cells = [f"[{name}](methods/{name}.md)", row["family"], row["needs"].replace("](../", "](")]
         cells += [batch, cost.get("cost", ""), cost.get("memory", ""), row["knn"], row["linear"]]
