@@ -89,11 +89,10 @@ def test_no_strided_convolution_is_one_pixel_wide(name, convolutions):
 SELECTIVE = {("resnet50", 1): 35, ("resnet50", 2): 140, ("resnet101", 1): 65, ("resnet152", 1): 89}
 
 
-@pytest.mark.parametrize("case", spread(SELECTIVE, [("resnet50", 1)]), ids=str)
-def test_selective_kernels_have_the_papers_parameters(case):
-    name, width = case
+@pytest.mark.parametrize("name, width", spread(SELECTIVE, [("resnet50", 1)]))
+def test_selective_kernels_have_the_papers_parameters(name, width):
     encoder = encoders.make(name, (224, 224, 3), width=float(width), sk_ratio=0.0625)
-    assert round(trainable(encoder) / 1e6) == SELECTIVE[case]
+    assert round(trainable(encoder) / 1e6) == SELECTIVE[name, width]
 
 
 def drawn(model, seed=0):
