@@ -1,4 +1,4 @@
-"""Pixels per second of the views of every preset, compared with the SimCLR preset at the same size.
+"""Pixels per second of the views of every preset of images, compared with the SimCLR preset at the same size.
 
     python benchmarks/presets.py
 
@@ -15,11 +15,10 @@ import numpy as np
 import peers
 import views
 
+from sslzoo import catalog
+
 CASES = {"32 px": (32, 32, 128), "96 px": (96, 96, 32)}  # side of the large views, side of the images, batch
-NAMES = (
-    *("simclr", "byol", "moco_v1", "moco_v2", "multi_crop", "dino", "msn", "fast_siam", "w_mse", "vicreg_l"),
-    *("pirl", "cpc", "crop_flip", "digits", "notebook"),
-)
+NAMES = tuple(dict.fromkeys(["simclr", *catalog.presets()]))
 LIMIT = 1 / 1.5
 
 
