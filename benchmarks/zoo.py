@@ -4,7 +4,7 @@
 
 Each row, a method and a seed, is added to zoo.jsonl as soon as it is measured. The same command measures the rows that
 the file lacks; two of them with different --methods can run at a time. `--again` measures rows that it has. The emoji
-of `colorization`, `igpt` and `pirl` come with `npm install emoji-datasource-google`.
+of `colorization` and `igpt` come with `npm install emoji-datasource-google`.
 """
 
 import argparse
