@@ -36,7 +36,7 @@ IMAGES, TEST_IMAGES = 10_000, 4000  # maximum numbers of training and test image
 
 
 def recipe_of(method: str) -> Path | None:
-    """Returns the recipe of a method on a dataset that needs no download."""
+    """Returns the recipe of a method on a dataset that comes with a package."""
     names = (f"{method}_{data}" for data in ("fashion_mnist", "digits", "emoji"))
     return next((path for name in names if (path := catalog.recipes().get(name))), None)
 

@@ -1,7 +1,7 @@
 """image-GPT on 1529 emoji at 14 x 14 pixels, a ViT of 4 blocks and a quarter of the width of vit_tiny.
 
-The emoji are those of the package emoji-datasource-google, which `npm install emoji-datasource-google` puts in this
-folder or in one above; their classes are ten categories.
+It takes about 9 minutes on one core. The emoji are those of the package emoji-datasource-google, which
+`npm install emoji-datasource-google` puts in this folder or in one above; their classes are ten categories.
 """
 
 from sslzoo import Recipe
