@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_views_do_not_depend_on_how_the_batch_is_spread():
 
 
 def test_the_bits_do_not_depend_on_threads():
-    views, batch = Views([View(CHAIN, 120)], 8, xla=False, engine="opencv"), make_batch(height=200, width=150)
+    views, batch = Views([View(CHAIN, module.ALONE)], 8, xla=False, engine="opencv"), make_batch(height=200, width=150)
     alone = numpy(views(batch))
     module.module().setNumThreads(4)
     try:
@@ -103,6 +104,23 @@ def test_the_bits_do_not_depend_on_threads():
                 np.testing.assert_array_equal(together, alone)
     finally:
         module.module().setNumThreads(0)
+
+
+def test_one_thread_at_a_time_computes_small_views(monkeypatch):
+    at_work, most, compute = [], [], module._batch
+
+    def watched(*arguments):
+        at_work.append(1)
+        time.sleep(0.02)
+        most.append(len(at_work))
+        at_work.pop()
+        return compute(*arguments)
+
+    monkeypatch.setattr(module, "_batch", watched)
+    views, batch = Views([View(CHAIN, 44), View(CHAIN, 45)], 8, xla=False, engine="opencv"), make_batch()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: numpy(views(batch)), range(4)))
+    assert most == [1] * 8
 
 
 def test_nothing_outside_the_valid_part_is_read():
