@@ -1,5 +1,6 @@
 """The documentation: its examples run, its links lead somewhere, and it names what there is."""
 
+import configparser
 import re
 from pathlib import Path
 
@@ -26,6 +27,15 @@ def test_the_readme_counts_the_methods():
     series = [name for name in catalog.methods() if "series" in options.kinds_of(name)]
     assert f"It has {len(catalog.methods())} methods;" in text
     assert f"{len(series)} of the methods" in text
+
+
+def test_readme_and_install_page_name_every_extra():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    install, readme = ((ROOT / name).read_text("utf-8") for name in ("docs/install.md", "README.md"))
+    for name in config["options.extras_require"]:
+        assert f".[{name}]" in install, name
+        assert f"`{name}`" in readme or f".[{name}]" in readme, name
 
 
 def test_the_methods_page_names_every_method_and_encoder():
