@@ -15,16 +15,13 @@ from sslzoo.training.checks import engine_of
 from sslzoo.training.experiment import Experiment, RunOptions
 from sslzoo.views import Blur, Centre, Crop, Flip, Grayscale, Jitter, Rotate, Solarize, View, Views, engines, presets
 from sslzoo.views import opencv as module
-from sslzoo.views.image import unit
-from sslzoo.views.opencv import pixels
 
 CHAIN = [Crop(), Flip(), Jitter(**GENTLE, hue=0.1), Grayscale(), Jitter(0, 0.3, 0, 0), Blur((0.1, 3.0))]
 
 
 def by_opencv(view, images, sizes, draws):
     images = tf.constant(images)
-    made = pixels(images, view.size, view.compose(sizes, draws, images.shape[-1]), unit(images.dtype))
-    return view.finish(made, draws).numpy()
+    return view.look(images, "opencv", xla=False)(images, sizes, tf.range(len(images)), draws)[0].numpy()
 
 
 def both(views, batch, **options):

@@ -1,4 +1,4 @@
-"""The engines that apply drawn views to pixels: XLA on any device, OpenCV on the host; which one is used."""
+"""The engines that crop, resize and blur: XLA on any device, OpenCV on the host; which one is used."""
 
 import functools
 
@@ -9,8 +9,8 @@ from sslzoo.utils.log import log
 from sslzoo.views import opencv
 
 ENGINES = ("auto", "xla", "opencv")
-# Smaller views are faster with XLA, since each call of OpenCV from Python takes a microsecond; benchmarks/views.py.
-LARGE = 40
+# Smaller views take less processor time with XLA, since each call from Python takes a microsecond; benchmarks/views.py.
+LARGE = 48
 FAST_CHANNELS = (1, 3)
 FAST_TYPES = (tf.uint8, tf.uint16, tf.float32)
 

@@ -97,19 +97,11 @@ class View(Drawn):
         Raises:
             ValueError: if the images have another type, or a colour operation requires RGB and gets other channels.
         """
-        largest, scale = images.shape[1:3], unit(images.dtype)
-        linear = self.compose(sizes, draws, images.shape[-1])
+        linear, largest = self.compose(sizes, draws, images.shape[-1]), images.shape[1:3]
         for operation in self.operations:
             largest = operation.largest(*largest)
-        pixels, mean = resample(images, linear.box, self.size, linear.sigma, largest, self.reach, self.interpolation)
-        mean = _mean_of(images, sizes) if self.before_crop else mean
-        if linear.turn is not None:
-            whole = _turned(tf.cast(images, tf.float32), mean, linear, scale) if self.before_crop else None
-            pixels, scale = _turned(pixels, mean, linear, scale), 1.0
-            mean = tf.reduce_mean(pixels, axis=(1, 2)) if whole is None else _mean_of(whole, sizes)
-        if linear.colour is not None:
-            pixels = recolour(pixels, mean, linear.colour)
-        return self.finish(tf.clip_by_value(pixels / scale, 0.0, 1.0), draws)
+        resampled = resample(images, linear.box, self.size, linear.sigma, largest, self.reach, self.interpolation)
+        return self.finish(*resampled, images, sizes, linear, draws)
 
     def compose(self, sizes: tf.Tensor, draws: Sequence[Draws], channels: int) -> Linear:
         """Composes the parameters of all operations that are linear in the pixels, for images of `sizes` (n, 2)."""
@@ -132,8 +124,25 @@ class View(Drawn):
         chosen = chosen_engine(engine, self.size, examples.shape[-1], examples.dtype)
         return _opencv_looker(self, xla) if chosen == "opencv" else looker(self, xla)
 
-    def finish(self, pixels: tf.Tensor, draws: Sequence[Draws]) -> tf.Tensor:
-        """Applies the nonlinear operations to pixels (n, size, size, channels) in [0, 1]."""
+    def finish(
+        self,
+        pixels: tf.Tensor,
+        mean: tf.Tensor,
+        images: tf.Tensor,
+        sizes: tf.Tensor,
+        linear: Linear,
+        draws: Sequence[Draws],
+    ) -> tf.Tensor:
+        """Applies the colours and the nonlinear operations to what `resample` returned; arguments as of `apply`."""
+        scale = unit(images.dtype)
+        mean = _mean_of(images, sizes) if self.before_crop else mean
+        if linear.turn is not None:
+            whole = _turned(tf.cast(images, tf.float32), mean, linear, scale) if self.before_crop else None
+            pixels, scale = _turned(pixels, mean, linear, scale), 1.0
+            mean = tf.reduce_mean(pixels, axis=(1, 2)) if whole is None else _mean_of(whole, sizes)
+        if linear.colour is not None:
+            pixels = recolour(pixels, mean, linear.colour)
+        pixels = tf.clip_by_value(pixels / scale, 0.0, 1.0)
         for operation, drawn in zip(self.operations, draws, strict=True):
             pixels = operation.finish(pixels, drawn)
         return pixels
@@ -141,18 +150,21 @@ class View(Drawn):
 
 @functools.lru_cache(64)
 def _opencv_looker(view: View, xla: bool) -> Callable:
-    """Returns `looker` with the linear operations by OpenCV, between two functions that are compiled."""
-    compiled = functools.partial(tf.function, jit_compile=xla, autograph=False)
-    compose = compiled(lambda sizes, rows, draws, channels: view.compose(sizes, of_rows(draws, rows), channels))
-    finish = compiled(lambda pixels, rows, draws: view.finish(pixels, of_rows(draws, rows)))
-    nonlinear = any(operation.stage == 2 for operation in view.operations)
+    """Returns `looker` with the resampling by OpenCV, between two functions that are compiled."""
+
+    @tf.function(jit_compile=xla, autograph=False)
+    def before(sizes: tf.Tensor, rows: tf.Tensor, draws: Sequence[Draws], channels: int) -> Linear:
+        return view.compose(sizes, of_rows(draws, rows), channels)
+
+    @tf.function(jit_compile=xla, autograph=False)
+    def after(resampled: tuple, images: tf.Tensor, sizes: tf.Tensor, rows: tf.Tensor, linear: Linear, draws) -> tuple:
+        made = view.finish(*resampled, images, sizes, linear, of_rows(draws, rows))
+        return made, relative(linear.box, sizes)
 
     def look(images: tf.Tensor, sizes: tf.Tensor, rows: tf.Tensor, draws: Sequence[Draws]) -> tuple:
-        scale = unit(images.dtype)
-        linear = compose(sizes, rows, draws, images.shape[-1])
-        whole = sizes if view.before_crop else None
-        pixels = opencv.pixels(images, view.size, linear, scale, whole, view.reach, view.interpolation)
-        return finish(pixels, rows, draws) if nonlinear else pixels, relative(linear.box, sizes)
+        linear = before(sizes, rows, draws, images.shape[-1])
+        resampled = opencv.resample(images, linear.box, view.size, linear.sigma, view.reach, view.interpolation)
+        return after(resampled, images, sizes, rows, linear, draws)
 
     return look
 
