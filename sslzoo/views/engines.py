@@ -9,8 +9,8 @@ from sslzoo.utils.log import log
 from sslzoo.views import opencv
 
 ENGINES = ("auto", "xla", "opencv")
-# Smaller views take less processor time with XLA, since each call from Python takes a microsecond; benchmarks/views.py.
-LARGE = 48
+# Smaller views are faster with XLA, since each call from Python takes a microsecond; benchmarks/presets.py.
+LARGE = 56
 FAST_CHANNELS = (1, 3)
 FAST_TYPES = (tf.uint8, tf.uint16, tf.float32)
 
