@@ -138,8 +138,8 @@ def test_the_journeys_are_within_two_clicks_of_the_start(goal):
 
 
 # Files of the functions that commands call with the words of a command line.
-CALLED = ("evaluation/judging", "evaluation/embedding", "exports/formats", "exports/weights", "tuning/search")
-CALLED += ("reports/__init__", "reports/benefit", "data/service", "data/packing", "testing/doctor")
+CALLED = ("evaluation/judging", "evaluation/embedding", "evaluation/indexing", "exports/formats", "exports/weights")
+CALLED += ("tuning/search", "reports/__init__", "reports/benefit", "data/service", "data/packing", "testing/doctor")
 
 
 @functools.cache
