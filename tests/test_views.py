@@ -485,7 +485,7 @@ def test_contract(check, name):
     check(name, size=16)
 
 
-@pytest.mark.parametrize("name", catalog.presets())
+@pytest.mark.parametrize("name", spread(catalog.presets(), PRESETS))
 def test_the_table_of_a_preset_has_a_row_for_each_operation_of_each_view(name):
     chain = getattr(presets, name)(16)
     rows = statistics(chain, 3, count=16)
