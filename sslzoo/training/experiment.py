@@ -89,8 +89,8 @@ class Experiment:
             `View`, a function `(size, channels, **knobs) -> list of View`, or a function from batch to batch that adds
             `views`.
         augment_on: "host" computes the views in tf.data, "device" in the training step; the views are equal.
-        engine: what computes the views on the host: "xla", "opencv" (faster from 56 px on) or "auto", the faster one
-            for the size and the images. The views are equal within 1e-4. On the device they are computed by XLA.
+        engine: what crops, resizes and blurs on the host: "xla", "opencv" (faster from 56 px on) or "auto", the faster
+            one for the size and the images. The views are equal within 1e-4. On the device XLA computes them.
         strategy: "auto" (all GPUs), "one", "mirrored", "multi-worker" (TF_CONFIG names the workers; worker 0 writes
             checkpoints, and all workers need access to the run folder), or "tpu" (experimental).
         micro_batch: number of images that the encoder processes at a time, for batches that do not fit into memory;

@@ -76,9 +76,9 @@ class Views:
         seed: seed of all draws.
         xla: compile the functions with XLA. Compilation takes seconds for each batch shape; small views are then
             computed faster.
-        engine: "xla" applies the views as TensorFlow operations on any device, "opencv" in Python functions on the
-            host; they are equal within 1e-4. "auto" is the faster one for the size and the images; inside a training
-            step that XLA compiles, or that is sent to another process, use "xla".
+        engine: what crops, resizes and blurs: "xla", TensorFlow operations on any device, or "opencv", Python functions
+            on the host; they are equal within 1e-4. "auto" is the faster one for the size and the images; inside a
+            training step that XLA compiles, or that is sent to another process, use "xla".
 
     Raises:
         ValueError: if there are no views, the batch size is below 1, a batch has more images than `batch_size`, or the

@@ -38,7 +38,7 @@ class Colour(NamedTuple):
 
 
 class Linear(NamedTuple):
-    """The composed geometry, blur and colour of a view, one row per image, which an engine applies to the pixels.
+    """The composed geometry, blur and colour of a view, one row per image.
 
     Attributes:
         box: the part of each image.
